@@ -1,0 +1,49 @@
+/** What the version store asks of a lane's storage, and the shapes between them. */
+import type { RowKey } from '../certifier/types.ts';
+import type { SequenceNumber } from '../gcs/base/index.ts';
+
+/** A row as the base has it: one version. */
+export interface BaseRow {
+  readonly sequenceNumber: SequenceNumber;
+  readonly image: Uint8Array;
+}
+
+/** Keys from `from` (inclusive) to `to` (exclusive), compared as binary strings. */
+export interface KeyRange {
+  readonly from: RowKey;
+  readonly to: RowKey;
+}
+
+/** What one flush brings to one lane: the newest version at or below `upTo` of each row written since the last flush. */
+export interface FlushBatch {
+  /** The lane's flush point afterwards. Greater than the one before. */
+  readonly upTo: SequenceNumber;
+  /** Key ranges of dropped or truncated tables: everything in them goes, before `rows` are written. */
+  readonly clear: readonly KeyRange[];
+  /** Sorted by key, at most one a key. `image: null`: the row goes. */
+  readonly rows: readonly {
+    readonly key: RowKey;
+    readonly sequenceNumber: SequenceNumber;
+    readonly image: Uint8Array | null;
+  }[];
+}
+
+/**
+ * The storage of one lane. Reads see a frozen state, the *read view*; it moves only in `renewReadView`, and then to
+ * everything flushed so far. One conformance suite runs over all implementations.
+ */
+export interface LaneStore {
+  /** The flush point that is durable: rows up to it are in, none behind it. 0 when new. */
+  readonly flushedUpTo: SequenceNumber;
+  /**
+   * Writes a batch and its flush point in one store transaction, synced before `done` is called without an error.
+   * One flush at a time. After an error the member stops.
+   */
+  flush(batch: FlushBatch, done: (error: Error | null) => void): void;
+  renewReadView(): void;
+  get(key: RowKey): BaseRow | undefined;
+  /** In key order (`reverse`: backwards). Valid until the next `renewReadView`. */
+  scan(range: KeyRange, reverse: boolean): Iterable<readonly [RowKey, BaseRow]>;
+  /** Waits for a running flush, then lets go of everything. */
+  close(done: () => void): void;
+}

@@ -1,0 +1,226 @@
+/**
+ * Reading and writing of our own binary formats. Little-endian; whole numbers up to 2^53 - 1 as varints (7 bits a
+ * byte, low first) or fixed 32/48 bits. A reader never throws on foreign bytes: reading past the end, or a number that
+ * is none, sets `malformed` and yields zero or empty; the decoder asks once, at its end.
+ */
+import { assert } from './assert.ts';
+
+const TWO_TO_32 = 0x1_0000_0000;
+
+export class ByteWriter {
+  #bytes: Uint8Array;
+  #view: DataView;
+  #length = 0;
+
+  constructor(capacity = 256) {
+    this.#bytes = new Uint8Array(capacity);
+    this.#view = new DataView(this.#bytes.buffer);
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  u8(value: number): void {
+    this.#reserve(1);
+    this.#bytes[this.#length++] = value;
+  }
+
+  u32(value: number): void {
+    this.#reserve(4);
+    this.#view.setUint32(this.#length, value, true);
+    this.#length += 4;
+  }
+
+  /** A whole number from 0 to 2^48 - 1. */
+  u48(value: number): void {
+    assert(value >= 0 && value < 0x1_0000_0000_0000, 'u48 in range');
+    this.#reserve(6);
+    this.#view.setUint32(this.#length, value % TWO_TO_32, true);
+    this.#view.setUint16(this.#length + 4, Math.floor(value / TWO_TO_32), true);
+    this.#length += 6;
+  }
+
+  f64(value: number): void {
+    this.#reserve(8);
+    this.#view.setFloat64(this.#length, value, true);
+    this.#length += 8;
+  }
+
+  /** A whole number from 0 to 2^53 - 1. */
+  varint(value: number): void {
+    assert(Number.isSafeInteger(value) && value >= 0, 'varint is a safe whole number');
+    this.#reserve(8);
+    let rest = value;
+    while (rest >= 0x80) {
+      this.#bytes[this.#length++] = (rest % 0x80) | 0x80;
+      rest = Math.floor(rest / 0x80);
+    }
+    this.#bytes[this.#length++] = rest;
+  }
+
+  raw(bytes: Uint8Array): void {
+    this.#reserve(bytes.length);
+    this.#bytes.set(bytes, this.#length);
+    this.#length += bytes.length;
+  }
+
+  /** Length as a varint, then the bytes. */
+  blob(bytes: Uint8Array): void {
+    this.varint(bytes.length);
+    this.raw(bytes);
+  }
+
+  /** A string whose every character stands for one byte: length as a varint, then the bytes. */
+  binaryString(value: string): void {
+    this.varint(value.length);
+    this.#reserve(value.length);
+    const bytes = this.#bytes;
+    let at = this.#length;
+    for (let i = 0; i < value.length; i++) bytes[at++] = value.charCodeAt(i);
+    this.#length = at;
+  }
+
+  /** Overwrites four bytes written before. */
+  patchU32(offset: number, value: number): void {
+    assert(offset + 4 <= this.#length, 'patch lies within what is written');
+    this.#view.setUint32(offset, value, true);
+  }
+
+  /** A copy of what was written; the writer can be used again after `reset`. */
+  finish(): Uint8Array {
+    return this.#bytes.slice(0, this.#length);
+  }
+
+  /** What was written, without a copy; valid until the next write or reset. */
+  view(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  reset(): void {
+    this.#length = 0;
+  }
+
+  #reserve(more: number): void {
+    if (this.#length + more <= this.#bytes.length) return;
+    const grown = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length + more));
+    grown.set(this.#bytes.subarray(0, this.#length));
+    this.#bytes = grown;
+    this.#view = new DataView(grown.buffer);
+  }
+}
+
+export class ByteReader {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  #offset = 0;
+  #malformed = false;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  get offset(): number {
+    return this.#offset;
+  }
+
+  get left(): number {
+    return this.#bytes.length - this.#offset;
+  }
+
+  /** Something could not be read; everything since is zero or empty. */
+  get malformed(): boolean {
+    return this.#malformed;
+  }
+
+  /** Everything was read, and nothing was malformed. */
+  get finished(): boolean {
+    return !this.#malformed && this.left === 0;
+  }
+
+  fail(): void {
+    this.#malformed = true;
+    this.#offset = this.#bytes.length;
+  }
+
+  u8(): number {
+    return this.#take(1) ? this.#bytes[this.#offset++]! : 0;
+  }
+
+  u32(): number {
+    if (!this.#take(4)) return 0;
+    const value = this.#view.getUint32(this.#offset, true);
+    this.#offset += 4;
+    return value;
+  }
+
+  u48(): number {
+    if (!this.#take(6)) return 0;
+    const value = this.#view.getUint32(this.#offset, true) + this.#view.getUint16(this.#offset + 4, true) * TWO_TO_32;
+    this.#offset += 6;
+    return value;
+  }
+
+  f64(): number {
+    if (!this.#take(8)) return 0;
+    const value = this.#view.getFloat64(this.#offset, true);
+    this.#offset += 8;
+    return value;
+  }
+
+  varint(): number {
+    let value = 0;
+    let scale = 1;
+    for (let i = 0; i < 8; i++) {
+      const byte = this.u8();
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) {
+        if (Number.isSafeInteger(value)) return value;
+        break;
+      }
+      scale *= 0x80;
+    }
+    this.fail();
+    return 0;
+  }
+
+  /** A view, not a copy, of the next `length` bytes. */
+  raw(length: number): Uint8Array {
+    if (!this.#take(length)) return this.#bytes.subarray(0, 0);
+    const part = this.#bytes.subarray(this.#offset, this.#offset + length);
+    this.#offset += length;
+    return part;
+  }
+
+  blob(): Uint8Array {
+    return this.raw(this.varint());
+  }
+
+  binaryString(): string {
+    return binaryStringOf(this.blob());
+  }
+
+  #take(length: number): boolean {
+    if (length <= this.#bytes.length - this.#offset && !this.#malformed) return true;
+    this.fail();
+    return false;
+  }
+}
+
+/** One character (code 0 to 255) a byte. Two such strings compare as their bytes do. A copy: it holds no buffer. */
+export function binaryStringOf(bytes: Uint8Array): string {
+  if (bytes.length <= 512) return String.fromCharCode.apply(null, bytes as unknown as number[]);
+  let text = '';
+  for (let at = 0; at < bytes.length; at += 512) {
+    text += String.fromCharCode.apply(null, bytes.subarray(at, at + 512) as unknown as number[]);
+  }
+  return text;
+}
+
+/** The bytes of a binary string. */
+export function bytesOfBinaryString(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
+}

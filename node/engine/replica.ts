@@ -1,0 +1,121 @@
+/**
+ * What sessions see of their member: snapshots, rows, the catalog, and the way to commit. `Member` implements it; the
+ * statement layer above knows nothing of the group. Callbacks come in a later turn, exactly once.
+ */
+
+import type { KeyRange } from '../../applier/types.ts';
+import type { CommitTime, RowKey, Transaction, Writer } from '../../certifier/types.ts';
+import type { MemberId, MemberOrdinal, SequenceNumber } from '../../gcs/base/index.ts';
+import type { TableDefinition } from './table-definition.ts';
+
+export type MemberState = 'OFFLINE' | 'RECOVERING' | 'ONLINE' | 'ERROR';
+
+export interface Replica {
+  readonly groupName: string;
+  readonly groupId: string;
+  readonly memberId: MemberId;
+  readonly state: MemberState;
+  readonly appliedUpTo: SequenceNumber;
+  memberIdOf(ordinal: MemberOrdinal): MemberId;
+
+  /** Pins `appliedUpTo` as a snapshot, or says why not. `ended` is called (once) if the member has to end the snapshot early (H21). */
+  acquireSnapshot(ended: () => void): SnapshotHandle;
+  /** The row's image at `snapshot`, or undefined. `snapshot` is held. */
+  get(key: RowKey, snapshot: SequenceNumber): Uint8Array | undefined;
+  /** Rows at `snapshot`, in key order or backwards. To be used up in the turn in which it was made. */
+  scan(range: KeyRange, snapshot: SequenceNumber, reverse: boolean): Iterable<readonly [RowKey, Uint8Array]>;
+  /** The table of that name as of `snapshot`, or undefined. */
+  table(name: string, snapshot: SequenceNumber): TableDefinition | undefined;
+  /** All tables as of `snapshot`, by name. */
+  tables(snapshot: SequenceNumber): readonly TableDefinition[];
+
+  /** Pre-certifies, broadcasts, and reports the fate. `deadlineMs` (monotonic): when to give up waiting. */
+  commit(transaction: Transaction, deadlineMs: number, done: (outcome: CommitOutcome) => void): void;
+  changeSchema(change: SchemaChange, deadlineMs: number, done: (outcome: SchemaOutcome) => void): void;
+  /** Calls `done` once `sequenceNumber` is visible here (maybe in this turn). Returns how to give up. */
+  whenApplied(sequenceNumber: SequenceNumber, done: () => void): { cancel(): void };
+
+  members(): readonly MemberRow[];
+  memberStats(): readonly MemberStatsRow[];
+  /** The last conflicts seen by the group, newest first. */
+  conflicts(limit: number, table: string | null): readonly ConflictRecord[];
+}
+
+export interface SnapshotHandle {
+  readonly sequenceNumber: SequenceNumber;
+  release(): void;
+}
+
+export type CommitOutcome =
+  | { readonly kind: 'committed'; readonly sequenceNumber: SequenceNumber; readonly commitTime: CommitTime }
+  | { readonly kind: 'conflict'; readonly key: RowKey; readonly winner: Writer; readonly phase: 'local' | 'group' }
+  | { readonly kind: 'snapshot-too-old'; readonly purgeFloor: SequenceNumber }
+  | Refusal
+  /** Handed to the group, and the deadline passed: it may commit, have committed, or never. */
+  | { readonly kind: 'unknown' };
+
+/** Not handed to the group: certainly not committed. */
+export type Refusal =
+  | { readonly kind: 'no-quorum' }
+  | { readonly kind: 'not-online'; readonly state: MemberState }
+  | { readonly kind: 'shutting-down' }
+  | { readonly kind: 'disk-full' }
+  | { readonly kind: 'overloaded'; readonly retryAfterMs: number };
+
+/** Judged at its place in the order (H17). */
+export type SchemaChange =
+  | { readonly kind: 'create-table'; readonly table: Omit<TableDefinition, 'tableId'>; readonly ifNotExists: boolean }
+  | { readonly kind: 'drop-table'; readonly name: string; readonly ifExists: boolean }
+  | { readonly kind: 'truncate-table'; readonly name: string; readonly ifExists: boolean };
+
+export type SchemaOutcome =
+  /** `changed: false`: nothing was to be done (`ifNotExists`, `ifExists`); `sequenceNumber` is then the one before. */
+  | { readonly kind: 'done'; readonly sequenceNumber: SequenceNumber; readonly changed: boolean }
+  | { readonly kind: 'table-exists' }
+  | { readonly kind: 'no-such-table' }
+  | Refusal
+  | { readonly kind: 'unknown' };
+
+export interface MemberRow {
+  readonly memberId: MemberId;
+  readonly host: string;
+  readonly port: number;
+  readonly state: MemberState | 'UNREACHABLE';
+  readonly role: 'PRIMARY' | 'SECONDARY';
+  readonly version: string;
+  readonly viewId: string;
+  readonly weight: number;
+  readonly reachable: boolean;
+}
+
+/** Group Replication's columns, in camelCase. */
+export interface MemberStatsRow {
+  readonly memberId: MemberId;
+  readonly viewId: string;
+  readonly countTransactionsInQueue: number;
+  readonly countTransactionsChecked: number;
+  readonly countConflictsDetected: number;
+  readonly countTransactionsRowsValidating: number;
+  readonly transactionsCommittedAllMembers: SequenceNumber;
+  /** GTID or null. */
+  readonly lastConflictFreeTransaction: string | null;
+  readonly countTransactionsRemoteInApplierQueue: number;
+  readonly countTransactionsRemoteApplied: number;
+  readonly countTransactionsLocalProposed: number;
+  readonly countTransactionsLocalRollback: number;
+  readonly appliedUpTo: SequenceNumber;
+  readonly purgeFloor: SequenceNumber;
+  readonly digest: string;
+}
+
+export interface ConflictRecord {
+  /** ISO time of the leader's stamp. */
+  readonly time: string;
+  readonly table: string;
+  readonly item: 'row' | 'catalog';
+  /** The primary key's columns; a scalar if it has one column. */
+  readonly key: unknown;
+  readonly reason: 'conflict' | 'snapshot-too-old' | 'schema-changed';
+  readonly loser: { readonly member: MemberId; readonly transactionId: string };
+  readonly winner: { readonly member: MemberId; readonly gtid: string } | null;
+}
