@@ -1,1 +1,5 @@
-export {};
+export * from './certification-database.ts';
+export * from './certifier.ts';
+export { compareCommitTimes, formatCommitTime } from './commit-time.ts';
+export * from './group-message.ts';
+export type * from './types.ts';

@@ -1,1 +1,1 @@
-export {};
+export * from './lru-recency-cache.ts';

@@ -1,0 +1,216 @@
+/**
+ * Judges the transactions of the total order: first committer wins on the transaction's own snapshot, whoever the
+ * committer was. Everything here is a function of the order alone (and of the group's one capacity), so every member
+ * comes to the same verdicts without asking; the running digest shows it.
+ *
+ * A certifier can be rebuilt as of a sequence number V from the numbers kept with V and the write sets of all positive
+ * ones above the purge floor of V. It then answers as one that never stopped: all items above the floor are still in
+ * the database of V, so together they do not exceed its capacity and recording them again evicts nothing; and no answer
+ * depends on items at or below the floor.
+ */
+import { assert, type MemberOrdinal, RunningDigest, type SequenceNumber } from '../gcs/base/index.ts';
+import type { CertificationDatabase } from './certification-database.ts';
+import { beforeAllCommitTimes, nextCommitTime } from './commit-time.ts';
+import type { CommitTime, Negative, RowKey, Transaction, Verdict, Writer } from './types.ts';
+
+export interface CertifierSetup {
+  /** Empty; this certifier's own from now on. */
+  readonly database: CertificationDatabase;
+  /** Absent: the empty group. */
+  readonly restored?: CertifierState;
+}
+
+/** What is kept of a certifier beside its database, as of the last sequence number certified. */
+export interface CertifierState {
+  readonly sequenceNumber: SequenceNumber;
+  readonly commitTime: CommitTime;
+  readonly purgeFloor: SequenceNumber;
+  readonly digest: string;
+}
+
+export interface CertificationResult {
+  readonly verdict: Verdict;
+  /** Null unless positive. */
+  readonly commitTime: CommitTime | null;
+}
+
+export interface SchemaChangeResult {
+  readonly sequenceNumber: SequenceNumber;
+  readonly commitTime: CommitTime;
+}
+
+export class Certifier {
+  readonly #database: CertificationDatabase;
+  readonly #digest: RunningDigest;
+  #sequenceNumber: SequenceNumber = 0;
+  #commitTime = beforeAllCommitTimes;
+  /** Invariant: purge floor <= restored up to <= sequence number; equal to the latter once something is judged. */
+  #restoredUpTo: SequenceNumber = 0;
+  readonly #restoredFloor: SequenceNumber;
+
+  constructor({ database, restored }: CertifierSetup) {
+    assert(database.itemCount === 0 && database.purgeFloor === 0, 'a certifier starts with an empty database');
+    this.#database = database;
+    this.#digest = new RunningDigest(restored?.digest);
+    this.#restoredFloor = restored?.purgeFloor ?? 0;
+    if (restored === undefined) return;
+    assert(restored.purgeFloor <= restored.sequenceNumber, 'the purge floor is not ahead of the sequence numbers');
+    this.#sequenceNumber = restored.sequenceNumber;
+    this.#commitTime = restored.commitTime;
+    this.#restoredUpTo = this.#restoredFloor;
+    database.raisePurgeFloor(this.#restoredFloor);
+  }
+
+  /** Of the last positive one; 0 before the first. */
+  get sequenceNumber(): SequenceNumber {
+    return this.#sequenceNumber;
+  }
+
+  /** Of the last positive one. */
+  get commitTime(): CommitTime {
+    return this.#commitTime;
+  }
+
+  get purgeFloor(): SequenceNumber {
+    return this.#database.purgeFloor;
+  }
+
+  /** Items in the certification database. May differ after a rebuild, which leaves out what no answer depends on. */
+  get itemCount(): number {
+    return this.#database.itemCount;
+  }
+
+  /** Of everything judged so far, refusals included: equal on all members at the same place of the order. */
+  get digest(): string {
+    return this.#digest.toString();
+  }
+
+  /**
+   * Certifies `transaction`, the next in the total order. A refused one leaves no trace but in the digest.
+   *
+   * @param stampMs The leader's, of the log entry that carried it.
+   * @throws InvariantViolation if the snapshot is ahead of the certified order.
+   *
+   * Cost: O(items). Source: MySQL Group Replication, `Certifier::certify`; hazards H1, H2, H13, H22.
+   */
+  certify(transaction: Transaction, origin: MemberOrdinal, stampMs: number): CertificationResult {
+    const judged = this.#judge(transaction);
+    if (typeof judged !== 'number') {
+      this.#digestRefusal(judged);
+      return { verdict: judged, commitTime: null };
+    }
+    const { sequenceNumber, commitTime } = this.#accept(stampMs, positiveMark);
+    this.#digest.add(judged);
+    this.#recordWrites(transaction, { sequenceNumber, origin });
+    return { verdict: { kind: 'positive', sequenceNumber, lastCommitted: judged }, commitTime };
+  }
+
+  /** What `certify` would refuse already. Null: nothing speaks against it so far. Changes nothing. */
+  preCertify(transaction: Transaction): Negative | null {
+    const judged = this.#judge(transaction);
+    return typeof judged === 'number' ? null : judged;
+  }
+
+  /** Accepts a change of the schema, which always wins: whoever saw `keys` before it conflicts. Each key once. */
+  certifySchemaChange(keys: readonly RowKey[], origin: MemberOrdinal, stampMs: number): SchemaChangeResult {
+    const result = this.#accept(stampMs, schemaChangeMark);
+    const writer: Writer = { sequenceNumber: result.sequenceNumber, origin };
+    for (const key of keys) this.#database.record(key, writer);
+    return result;
+  }
+
+  /** A change of the schema that was judged invalid: takes no number, shows in the digest. */
+  refuseSchemaChange(reason: number): void {
+    this.#assertRestored();
+    this.#digest.add(refusedSchemaChangeMark);
+    this.#digest.add(reason);
+  }
+
+  /**
+   * Takes a kept positive verdict instead of judging. Order of calls: before anything else, with all positive ones
+   * above the restored purge floor up to the restored sequence number, schema changes included, in their order; those
+   * at or below the floor may be given too.
+   */
+  restorePositive(transaction: Transaction, writer: Writer): void {
+    if (this.#isToRestore(writer)) this.#recordWrites(transaction, writer);
+    this.#assertNothingEvicted();
+  }
+
+  /** As `restorePositive`, for a change of the schema. */
+  restoreSchemaChange(keys: readonly RowKey[], writer: Writer): void {
+    if (this.#isToRestore(writer)) for (const key of keys) this.#database.record(key, writer);
+    this.#assertNothingEvicted();
+  }
+
+  /** The refusal, or `lastCommitted` of what is to be accepted. */
+  #judge({ snapshotVersion, writeSet }: Transaction): Negative | SequenceNumber {
+    this.#assertRestored();
+    assert(snapshotVersion <= this.#sequenceNumber, 'a snapshot is not from the future');
+    assert(writeSet.length > 0, 'a write set is not empty');
+    const purgeFloor = this.#database.purgeFloor;
+    if (snapshotVersion < purgeFloor) return { kind: 'snapshot-too-old', purgeFloor };
+    let lastCommitted = purgeFloor;
+    for (const item of writeSet) {
+      const winner = this.#database.lastWriter(item.key);
+      if (winner === undefined) continue;
+      if (winner.sequenceNumber > snapshotVersion) return { kind: 'conflict', item, winner };
+      if (winner.sequenceNumber > lastCommitted) lastCommitted = winner.sequenceNumber;
+    }
+    return lastCommitted;
+  }
+
+  #accept(stampMs: number, mark: number): SchemaChangeResult {
+    this.#assertRestored();
+    this.#commitTime = nextCommitTime(this.#commitTime, stampMs);
+    this.#sequenceNumber++;
+    this.#restoredUpTo = this.#sequenceNumber;
+    this.#digest.add(mark);
+    this.#digest.add(this.#sequenceNumber);
+    this.#digest.add(this.#commitTime.physicalMs);
+    this.#digest.add(this.#commitTime.logical);
+    return { sequenceNumber: this.#sequenceNumber, commitTime: this.#commitTime };
+  }
+
+  #recordWrites({ writeSet }: Transaction, writer: Writer): void {
+    for (const item of writeSet) if (item.kind !== 'check') this.#database.record(item.key, writer);
+  }
+
+  #digestRefusal(negative: Negative): void {
+    if (negative.kind === 'conflict') {
+      this.#digest.add(conflictMark);
+      this.#digest.add(negative.winner.sequenceNumber);
+    } else {
+      this.#digest.add(snapshotTooOldMark);
+      this.#digest.add(negative.purgeFloor);
+    }
+  }
+
+  #isToRestore({ sequenceNumber }: Writer): boolean {
+    if (sequenceNumber <= this.#restoredUpTo) {
+      assert(sequenceNumber <= this.#restoredFloor, 'kept verdicts are given once, in their order');
+      return false;
+    }
+    assert(sequenceNumber <= this.#sequenceNumber, 'a kept verdict is not behind the restored sequence number');
+    assert(sequenceNumber === this.#restoredUpTo + 1, 'no kept verdict above the purge floor is missing');
+    this.#restoredUpTo = sequenceNumber;
+    return true;
+  }
+
+  #assertRestored(): void {
+    assert(this.#restoredUpTo === this.#sequenceNumber, 'all kept verdicts are given before anything is judged');
+  }
+
+  /** Fails if the capacity is not the one that the floor was kept with. */
+  #assertNothingEvicted(): void {
+    assert(
+      this.#database.purgeFloor === this.#restoredFloor,
+      'the kept writers above the purge floor fit the capacity',
+    );
+  }
+}
+
+const positiveMark = 1;
+const schemaChangeMark = 2;
+const conflictMark = 3;
+const snapshotTooOldMark = 4;
+const refusedSchemaChangeMark = 5;

@@ -1,0 +1,140 @@
+/**
+ * What members broadcast, as bytes. A broadcast is a batch of messages of one origin, in their order:
+ *
+ *     batch          version u8 (1), message count varint, messages
+ *     transaction    kind u8 (1), snapshot version varint, item count varint, items
+ *     item           kind u8 (1 put, 2 delete, 3 check), key (length varint, bytes), put: image (length varint, bytes)
+ *     schema change  kind u8 (2), change (length varint, bytes)
+ *
+ * Each message is encoded once, when it is ready; batches are joined from encoded messages.
+ */
+import { assert, ByteReader, ByteWriter } from '../gcs/base/index.ts';
+import type { Transaction, WriteSetItem } from './types.ts';
+
+export type GroupMessage = TransactionMessage | SchemaChangeMessage;
+
+export interface TransactionMessage {
+  readonly kind: 'transaction';
+  readonly transaction: Transaction;
+}
+
+export interface SchemaChangeMessage {
+  readonly kind: 'schema-change';
+  /** Opaque here. */
+  readonly change: Uint8Array;
+}
+
+export type DecodedBatch =
+  | { readonly kind: 'batch'; readonly messages: readonly GroupMessage[] }
+  /** `offset`: where the part begins that is wrong. */
+  | { readonly kind: 'malformed'; readonly reason: string; readonly offset: number };
+
+/** One message of a batch. */
+export function encodeGroupMessage(message: GroupMessage): Uint8Array {
+  const writer = new ByteWriter(encodedLengthMax(message));
+  if (message.kind === 'schema-change') {
+    writer.u8(schemaChangeKind);
+    writer.blob(message.change);
+    return writer.view();
+  }
+  const { snapshotVersion, writeSet } = message.transaction;
+  writer.u8(transactionKind);
+  writer.varint(snapshotVersion);
+  writer.varint(writeSet.length);
+  for (const { kind, key, image } of writeSet) {
+    assert((kind === 'put') === (image !== null), 'a put, and nothing else, has an image');
+    writer.u8(itemKinds.indexOf(kind));
+    writer.binaryString(key);
+    if (image !== null) writer.blob(image);
+  }
+  return writer.view();
+}
+
+/** Joins messages, at least one, made by `encodeGroupMessage`. Copies them. */
+export function encodeBatch(messages: readonly Uint8Array[]): Uint8Array {
+  assert(messages.length > 0, 'a batch is not empty');
+  let length = 1 + varintLengthMax;
+  for (const message of messages) length += message.length;
+  const writer = new ByteWriter(length);
+  writer.u8(formatVersion);
+  writer.varint(messages.length);
+  for (const message of messages) writer.raw(message);
+  return writer.view();
+}
+
+/** The messages of a batch. Images and changes are views of `bytes`; keys are copies. */
+export function decodeBatch(bytes: Uint8Array): DecodedBatch {
+  const reader = new ByteReader(bytes);
+  if (reader.u8() !== formatVersion) return malformed('unknown format version', 0);
+  const count = reader.varint();
+  if (count === 0 || count > reader.left) return malformed('message count', 1);
+  const messages: GroupMessage[] = [];
+  for (let i = 0; i < count; i++) {
+    const offset = reader.offset;
+    const message = decodeMessage(reader);
+    if (typeof message === 'string') return malformed(message, offset);
+    messages.push(message);
+  }
+  if (!reader.finished) return malformed('bytes behind the last message', reader.offset);
+  return { kind: 'batch', messages };
+}
+
+const formatVersion = 1;
+const transactionKind = 1;
+const schemaChangeKind = 2;
+/** By the number that stands for them. */
+const itemKinds: readonly (WriteSetItem['kind'] | null)[] = [null, 'put', 'delete', 'check'];
+const varintLengthMax = 8;
+/** Kind and key length. */
+const itemLengthMin = 2;
+
+function encodedLengthMax(message: GroupMessage): number {
+  if (message.kind === 'schema-change') return 1 + varintLengthMax + message.change.length;
+  let length = 1 + 2 * varintLengthMax;
+  for (const { key, image } of message.transaction.writeSet) {
+    length += 1 + 2 * varintLengthMax + key.length + (image === null ? 0 : image.length);
+  }
+  return length;
+}
+
+/** The message, or what is wrong with it. */
+function decodeMessage(reader: ByteReader): GroupMessage | string {
+  const kind = reader.u8();
+  if (kind === transactionKind) return decodeTransaction(reader);
+  if (kind !== schemaChangeKind) return 'unknown message kind';
+  const change = reader.blob();
+  return reader.malformed ? 'schema change ends early' : { kind: 'schema-change', change };
+}
+
+function decodeTransaction(reader: ByteReader): TransactionMessage | string {
+  const snapshotVersion = reader.varint();
+  const count = reader.varint();
+  if (reader.malformed || count > reader.left / itemLengthMin) return 'item count';
+  const writeSet: WriteSetItem[] = [];
+  let writes = false;
+  for (let i = 0; i < count; i++) {
+    const kind = itemKinds[reader.u8()] ?? null;
+    if (kind === null) return 'unknown item kind';
+    const key = reader.binaryString();
+    const image = kind === 'put' ? reader.blob() : null;
+    if (reader.malformed) return 'item ends early';
+    if (kind !== 'check') writes = true;
+    writeSet.push({ key, kind, image });
+  }
+  if (!writes) return 'a write set that writes nothing';
+  if (!hasDistinctKeys(writeSet)) return 'a key twice in a write set';
+  return { kind: 'transaction', transaction: { snapshotVersion, writeSet } };
+}
+
+/** Small write sets are the rule; comparing each with each is quickest for them. */
+function hasDistinctKeys(writeSet: readonly WriteSetItem[]): boolean {
+  if (writeSet.length > 8) return new Set(writeSet.map((item) => item.key)).size === writeSet.length;
+  for (let i = 1; i < writeSet.length; i++) {
+    for (let j = 0; j < i; j++) if (writeSet[i]!.key === writeSet[j]!.key) return false;
+  }
+  return true;
+}
+
+function malformed(reason: string, offset: number): DecodedBatch {
+  return { kind: 'malformed', reason, offset };
+}
