@@ -1,0 +1,17 @@
+/** How often each kind of fault has fired. */
+export class FaultCounts {
+  readonly #counts = new Map<string, number>();
+
+  add(kind: string, times = 1): void {
+    this.#counts.set(kind, this.of(kind) + times);
+  }
+
+  of(kind: string): number {
+    return this.#counts.get(kind) ?? 0;
+  }
+
+  /** Sorted by name. */
+  entries(): readonly (readonly [string, number])[] {
+    return [...this.#counts].sort((one, other) => (one[0] < other[0] ? -1 : one[0] > other[0] ? 1 : 0));
+  }
+}
