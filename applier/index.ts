@@ -1,1 +1,4 @@
-export {};
+export * from './lane-of.ts';
+export * from './memory-lane-store.ts';
+export type * from './types.ts';
+export * from './version-store.ts';

@@ -20,7 +20,7 @@ export interface FlushBatch {
   readonly upTo: SequenceNumber;
   /** Key ranges of dropped or truncated tables: everything in them goes, before `rows` are written. */
   readonly clear: readonly KeyRange[];
-  /** Sorted by key, at most one a key. `image: null`: the row goes. */
+  /** In no order (the lane sorts, away from the main thread), at most one a key. `image: null`: the row goes. */
   readonly rows: readonly {
     readonly key: RowKey;
     readonly sequenceNumber: SequenceNumber;

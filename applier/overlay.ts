@@ -1,0 +1,280 @@
+/**
+ * Recent row versions in memory: for each row a chain, newest first. Points are looked up in one hash table a table of
+ * the database; the keys of a table are brought into order when a scan first wants them, and kept in order from then
+ * on, until a flush round passes without a scan.
+ *
+ * Memory is counted by slab: an image is a view of the buffer that it arrived in, and pins all of it (H21).
+ */
+import type { RowKey } from '../certifier/types.ts';
+import { assert, type SequenceNumber } from '../gcs/base/index.ts';
+import type { KeyRange } from './types.ts';
+
+/** One version of one row. `image: null`: from here on there is no row. */
+export interface Version {
+  readonly sequenceNumber: SequenceNumber;
+  image: Uint8Array | null;
+  slab: Slab | null;
+  /** Invariant: `older.sequenceNumber < sequenceNumber`. */
+  older: Version | null;
+}
+
+/** A buffer that images are views of. */
+interface Slab {
+  readonly buffer: ArrayBufferLike;
+  versions: number;
+  imageBytes: number;
+}
+
+interface Table {
+  readonly rows: Map<RowKey, Version>;
+  /** All keys of `rows` but `added`, and maybe keys that have left since. Null: nobody asked for order. */
+  ordered: RowKey[] | null;
+  added: RowKey[];
+  scanned: boolean;
+}
+
+/** What a version and its place cost besides the image and the key, roughly. */
+const VERSION_OVERHEAD_BYTES = 120;
+/** So few new keys are put in place one by one; more are sorted and merged. */
+const INSERTED_SINGLY_MAX = 16;
+/** An image moves out of a buffer when less than one part in so many of it is in use. */
+const MOVED_OUT_BELOW = 4;
+
+export class Overlay {
+  readonly #tables = new Map<number, Table>();
+  readonly #slabs = new Map<ArrayBufferLike, Slab>();
+  readonly #isNeeded: (from: SequenceNumber, to: SequenceNumber) => boolean;
+  #lastSlab: Slab | null = null;
+  #bytes = 0;
+  #rowCount = 0;
+
+  /** @param isNeeded Whether someone reads at a sequence number from `from` (inclusive) to `to` (exclusive). */
+  constructor(isNeeded: (from: SequenceNumber, to: SequenceNumber) => boolean) {
+    this.#isNeeded = isNeeded;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get rowCount(): number {
+    return this.#rowCount;
+  }
+
+  newest(key: RowKey): Version | undefined {
+    return this.#tables.get(tableOf(key))?.rows.get(key);
+  }
+
+  /** Adds the newest version of a row and drops those of it that nobody needs any more. Cost: O(versions of the row). */
+  add(key: RowKey, sequenceNumber: SequenceNumber, image: Uint8Array | null): void {
+    const id = tableOf(key);
+    let table = this.#tables.get(id);
+    if (table === undefined) {
+      table = { rows: new Map(), ordered: null, added: [], scanned: false };
+      this.#tables.set(id, table);
+    }
+    const before = table.rows.get(key);
+    const slab = image === null ? null : this.#hold(image);
+    const version: Version = { sequenceNumber, image, slab, older: null };
+    this.#bytes += VERSION_OVERHEAD_BYTES;
+    if (before === undefined) {
+      this.#bytes += key.length;
+      this.#rowCount++;
+      if (table.ordered !== null) table.added.push(key);
+    } else {
+      assert(before.sequenceNumber <= sequenceNumber, 'versions of a row are added in order');
+      version.older = this.#pruned(before, sequenceNumber);
+    }
+    table.rows.set(key, version);
+  }
+
+  /** Removes `flushed` and everything older from the chain of `key`. */
+  removeFrom(key: RowKey, flushed: Version): void {
+    const table = this.#tables.get(tableOf(key));
+    const newest = table?.rows.get(key);
+    if (table === undefined || newest === undefined) return;
+    if (newest.sequenceNumber <= flushed.sequenceNumber) {
+      table.rows.delete(key);
+      this.#bytes -= key.length;
+      this.#rowCount--;
+      this.#dropAll(newest);
+      return;
+    }
+    let version = newest;
+    while (version.older !== null && version.older.sequenceNumber > flushed.sequenceNumber) version = version.older;
+    this.#dropAll(version.older);
+    version.older = null;
+  }
+
+  /**
+   * Drops what nobody needs any more of rows that were not written since, moves images up to `settled` out of buffers
+   * that they are a small part of, and forgets orders that nobody used since the last call. Cost: O(rows).
+   */
+  tidy(settled: SequenceNumber): void {
+    for (const [id, table] of this.#tables) {
+      if (table.rows.size === 0) {
+        this.#tables.delete(id);
+        continue;
+      }
+      if (!table.scanned) {
+        table.ordered = null;
+        table.added = [];
+      }
+      table.scanned = false;
+      for (const newest of table.rows.values()) {
+        if (newest.older !== null) newest.older = this.#pruned(newest.older, newest.sequenceNumber);
+        for (let version: Version | null = newest; version !== null; version = version.older) {
+          if (version.sequenceNumber <= settled) this.#moveOut(version);
+        }
+      }
+    }
+  }
+
+  /** Every row with its newest version, in no order. Rows may be removed meanwhile. */
+  *rows(): Iterable<readonly [RowKey, Version]> {
+    for (const table of this.#tables.values()) yield* table.rows;
+  }
+
+  /** In key order. Valid until the next change. */
+  *scan(range: KeyRange, reverse: boolean): Iterable<readonly [RowKey, Version]> {
+    const first = tableOf(range.from);
+    const last = tableOf(range.to);
+    const ids: number[] = [];
+    if (first === last) {
+      if (this.#tables.has(first)) ids.push(first);
+    } else {
+      for (const id of this.#tables.keys()) if (id >= first && id <= last) ids.push(id);
+      ids.sort(reverse ? (a, b) => b - a : (a, b) => a - b);
+    }
+    for (const id of ids) {
+      const table = this.#tables.get(id)!;
+      const keys = orderedKeys(table);
+      const from = lowerBound(keys, range.from);
+      const to = lowerBound(keys, range.to);
+      for (let i = from; i < to; i++) {
+        const key = keys[reverse ? from + to - 1 - i : i]!;
+        const newest = table.rows.get(key);
+        if (newest !== undefined) yield [key, newest];
+      }
+    }
+  }
+
+  /** The versions of a chain that someone reads, whose next newer version is that of `before`. */
+  #pruned(newest: Version, before: SequenceNumber): Version | null {
+    let head: Version | null = null;
+    let tail: Version | null = null;
+    let upper = before;
+    let version: Version | null = newest;
+    while (version !== null) {
+      const older: Version | null = version.older;
+      if (this.#isNeeded(version.sequenceNumber, upper)) {
+        if (tail === null) head = version;
+        else tail.older = version;
+        tail = version;
+      } else {
+        this.#drop(version);
+      }
+      upper = version.sequenceNumber;
+      version = older;
+    }
+    if (tail !== null) tail.older = null;
+    return head;
+  }
+
+  #hold(image: Uint8Array): Slab {
+    const buffer = image.buffer;
+    let slab = this.#lastSlab;
+    if (slab === null || slab.buffer !== buffer) {
+      const known = this.#slabs.get(buffer);
+      slab = known ?? { buffer, versions: 0, imageBytes: 0 };
+      this.#lastSlab = slab;
+    }
+    if (slab.versions === 0) {
+      this.#slabs.set(buffer, slab);
+      this.#bytes += buffer.byteLength;
+    }
+    slab.versions++;
+    slab.imageBytes += image.length;
+    return slab;
+  }
+
+  #drop(version: Version): void {
+    this.#bytes -= VERSION_OVERHEAD_BYTES;
+    this.#letGo(version);
+  }
+
+  #letGo(version: Version): void {
+    const slab = version.slab;
+    if (slab === null) return;
+    slab.imageBytes -= version.image!.length;
+    if (--slab.versions > 0) return;
+    this.#slabs.delete(slab.buffer);
+    this.#bytes -= slab.buffer.byteLength;
+    if (this.#lastSlab === slab) this.#lastSlab = null;
+  }
+
+  #dropAll(newest: Version | null): void {
+    for (let version = newest; version !== null; version = version.older) this.#drop(version);
+  }
+
+  #moveOut(version: Version): void {
+    const slab = version.slab;
+    if (slab === null || slab.imageBytes * MOVED_OUT_BELOW >= slab.buffer.byteLength) return;
+    const image = version.image!.slice();
+    this.#letGo(version);
+    version.image = image;
+    version.slab = this.#hold(image);
+  }
+}
+
+/** The table id that a key begins with, as a number; compares as the keys do. */
+function tableOf(key: RowKey): number {
+  return ((key.charCodeAt(0) << 24) | (key.charCodeAt(1) << 16) | (key.charCodeAt(2) << 8) | key.charCodeAt(3)) >>> 0;
+}
+
+function orderedKeys(table: Table): readonly RowKey[] {
+  table.scanned = true;
+  if (table.ordered === null || table.ordered.length > 2 * table.rows.size + 1000) {
+    table.ordered = [...table.rows.keys()].sort();
+    table.added = [];
+  } else if (table.added.length > 0) {
+    if (table.added.length <= INSERTED_SINGLY_MAX) {
+      for (const key of table.added) insert(table.ordered, key);
+    } else {
+      table.ordered = merged(table.ordered, table.added.sort());
+    }
+    table.added = [];
+  }
+  return table.ordered;
+}
+
+function insert(keys: RowKey[], key: RowKey): void {
+  const at = lowerBound(keys, key);
+  if (keys[at] !== key) keys.splice(at, 0, key);
+}
+
+/** Both sorted; each key once. */
+function merged(left: readonly RowKey[], right: readonly RowKey[]): RowKey[] {
+  const all: RowKey[] = [];
+  let l = 0;
+  let r = 0;
+  while (l < left.length || r < right.length) {
+    const key = r >= right.length || (l < left.length && left[l]! <= right[r]!) ? left[l]! : right[r]!;
+    while (l < left.length && left[l] === key) l++;
+    while (r < right.length && right[r] === key) r++;
+    all.push(key);
+  }
+  return all;
+}
+
+/** Index of the first key that is not below `bound`. */
+export function lowerBound(keys: readonly RowKey[], bound: RowKey): number {
+  let low = 0;
+  let high = keys.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (keys[middle]! < bound) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

@@ -1,0 +1,389 @@
+/**
+ * Row versions by sequence number: recent ones in an overlay in memory, older state in the lanes, one version a row.
+ *
+ * Publishing makes a sequence number visible at once. Behind it, flush rounds carry rows to the lanes. A round takes
+ * the horizon h = min(oldest snapshot, appliedUpTo) and
+ *   1. has the verdicts made durable up to h (H3: a lane is never ahead of them),
+ *   2. hands every lane the newest version up to h of each of its rows, and h as its new flush point,
+ *   3. when a lane has it durably: renews the lane's read view, and only then drops these versions (H18).
+ * So a read at snapshot s finds the newest version up to s in the overlay, or else in the base, whose rows are those of
+ * some h <= s: no snapshot is below the horizon of a round, since snapshots are acquired at appliedUpTo only.
+ *
+ * Of each row the overlay keeps its newest version and those that a snapshot or the running round reads (H21).
+ *
+ * After a restart the lanes may stand at different points; publications are repeated from behind the lowest, and a lane
+ * does not take again what it has (H3).
+ */
+import type { RowKey } from '../certifier/types.ts';
+import { assert, type Clock, type ScheduledCall, type SequenceNumber } from '../gcs/base/index.ts';
+import { laneOf } from './lane-of.ts';
+import { Overlay, type Version } from './overlay.ts';
+import { type Snapshot, Snapshots } from './snapshots.ts';
+import type { BaseRow, FlushBatch, KeyRange, LaneStore } from './types.ts';
+
+export interface VersionStoreOptions {
+  /** Longest wait of a published row for its flush round to begin, when no snapshot holds it back. */
+  readonly flushIntervalMs: number;
+  /** So many bytes published since the last round began hurry the next. */
+  readonly flushBytes: number;
+  /** Above it the oldest snapshots are ended, and `isOverloaded` says so. */
+  readonly overlayBytesMax: number;
+}
+
+export interface VersionStoreSetup {
+  /** At least one; their number is that of the data directory. */
+  readonly lanes: readonly LaneStore[];
+  readonly clock: Clock;
+  readonly options: VersionStoreOptions;
+  /** Makes the verdicts durable at least up to `upTo` before it calls `done`. */
+  readonly makeVerdictsDurable: (upTo: SequenceNumber, done: (error: Error | null) => void) => void;
+  /** Called once, when nothing more can be flushed: the member stops. */
+  readonly failed: (error: Error) => void;
+}
+
+export interface Write {
+  readonly key: RowKey;
+  /** Null: the row goes. */
+  readonly image: Uint8Array | null;
+}
+
+interface Clear {
+  readonly range: KeyRange;
+  readonly sequenceNumber: SequenceNumber;
+}
+
+interface Round {
+  readonly horizon: SequenceNumber;
+  /** Lanes that flush, and one more until all have been asked to. */
+  lanesRunning: number;
+}
+
+/** A version that is in the lane, or needs not be, once the round is through. */
+type Flushed = readonly [RowKey, Version];
+
+export class VersionStore {
+  /** The highest flush point of a lane at the start: nothing is served below it. */
+  readonly highestLanePoint: SequenceNumber;
+
+  readonly #lanes: readonly LaneStore[];
+  readonly #clock: Clock;
+  readonly #options: VersionStoreOptions;
+  readonly #makeVerdictsDurable: VersionStoreSetup['makeVerdictsDurable'];
+  readonly #failed: (error: Error) => void;
+
+  readonly #snapshots = new Snapshots();
+  readonly #overlay: Overlay;
+  /** Ascending; those that not every lane has flushed. */
+  #clears: Clear[] = [];
+  #appliedUpTo: SequenceNumber;
+  /** Horizon of the last round that is through; at the start, the lowest flush point. */
+  #flushedUpTo: SequenceNumber;
+  #round: Round | null = null;
+  #roundTimer: ScheduledCall | null = null;
+  #isHurried = false;
+  /** Since the last round began. */
+  #bytesPublished = 0;
+  /** What was applied when the last round ended: images up to it are worth moving out of large buffers. */
+  #settledUpTo: SequenceNumber = 0;
+  #hasFailed = false;
+  #isClosed = false;
+  /** Called after every round, and when the store fails. */
+  #waiters: (() => void)[] = [];
+
+  constructor(setup: VersionStoreSetup) {
+    assert(setup.lanes.length > 0, 'there is a lane');
+    this.#lanes = setup.lanes;
+    this.#clock = setup.clock;
+    this.#options = setup.options;
+    this.#makeVerdictsDurable = setup.makeVerdictsDurable;
+    this.#failed = setup.failed;
+    const points = setup.lanes.map((lane) => lane.flushedUpTo);
+    this.#flushedUpTo = Math.min(...points);
+    this.#appliedUpTo = this.#flushedUpTo;
+    this.highestLanePoint = Math.max(...points);
+    this.#overlay = new Overlay((from, to) => this.#isNeeded(from, to));
+  }
+
+  /** Every sequence number up to here is visible. At the start: the replay point, where publications go on from. */
+  get appliedUpTo(): SequenceNumber {
+    return this.#appliedUpTo;
+  }
+
+  /** Every lane has durably what was written up to here. */
+  get flushedUpTo(): SequenceNumber {
+    return this.#flushedUpTo;
+  }
+
+  get overlayBytes(): number {
+    return this.#overlay.bytes;
+  }
+
+  get overlayRows(): number {
+    return this.#overlay.rowCount;
+  }
+
+  /** Deliver nothing until it is false again: the lanes are behind, and ending old snapshots has not helped yet. */
+  get isOverloaded(): boolean {
+    return this.#overlay.bytes > this.#options.overlayBytesMax;
+  }
+
+  /**
+   * Makes a sequence number visible, the one after `appliedUpTo`. At most one write a row. All rows in `clear` go, but
+   * those that it writes itself. The images are kept until they are flushed: nobody writes to them again.
+   */
+  publish(sequenceNumber: SequenceNumber, writes: readonly Write[], clear: readonly KeyRange[] = []): void {
+    assert(sequenceNumber === this.#appliedUpTo + 1, 'publications are dense and in order');
+    assert(!this.#isClosed, 'nothing is published after the close');
+    const before = this.#overlay.bytes;
+    for (const range of clear) this.#clears.push({ range, sequenceNumber });
+    const isReplayed = sequenceNumber <= this.highestLanePoint;
+    for (const { key, image } of writes) {
+      if (isReplayed && sequenceNumber <= this.#laneOf(key).flushedUpTo) continue;
+      this.#overlay.add(key, sequenceNumber, image);
+    }
+    this.#appliedUpTo = sequenceNumber;
+    this.#bytesPublished += Math.max(0, this.#overlay.bytes - before);
+    if (this.#bytesPublished >= this.#options.flushBytes || this.isOverloaded) this.#hurry();
+    else if (this.#roundTimer === null) this.#scheduleRound(this.#options.flushIntervalMs);
+  }
+
+  /**
+   * Holds `appliedUpTo` readable until it is released.
+   *
+   * @param ended Called (once, in a turn of its own) when the store has to end the snapshot; nothing is read at it from
+   *   then on.
+   */
+  acquireSnapshot(ended: () => void): Snapshot {
+    assert(this.#appliedUpTo >= this.highestLanePoint, 'nothing is served below the highest lane point');
+    return this.#snapshots.acquire(this.#appliedUpTo, ended);
+  }
+
+  /** The row's image at `snapshot`: one that is held, or `appliedUpTo`. */
+  get(key: RowKey, snapshot: SequenceNumber): Uint8Array | undefined {
+    let version: Version | null | undefined = this.#overlay.newest(key);
+    while (version && version.sequenceNumber > snapshot) version = version.older;
+    const row = version ?? this.#laneOf(key).get(key);
+    return row === undefined ? undefined : this.#imageAt(key, row, snapshot);
+  }
+
+  /** Rows at `snapshot`, in key order or backwards. To be used up in the turn in which it was made. */
+  *scan(range: KeyRange, snapshot: SequenceNumber, reverse: boolean): Iterable<readonly [RowKey, Uint8Array]> {
+    const base = this.#lanes.map((lane) => new Head(lane.scan(range, reverse)));
+    const recent = new Head(this.#overlay.scan(range, reverse));
+    try {
+      for (;;) {
+        let first: RowKey | null = recent.key;
+        for (const { key } of base) {
+          if (key !== null && (first === null || (reverse ? key > first : key < first))) first = key;
+        }
+        if (first === null) return;
+        let row: BaseRow | Version | null = null;
+        for (const head of base) {
+          if (head.key !== first) continue;
+          row = head.value!;
+          head.advance();
+        }
+        if (recent.key === first) {
+          let version: Version | null = recent.value!;
+          while (version !== null && version.sequenceNumber > snapshot) version = version.older;
+          row = version ?? row;
+          recent.advance();
+        }
+        const image = row === null ? undefined : this.#imageAt(first, row, snapshot);
+        if (image !== undefined) yield [first, image];
+      }
+    } finally {
+      for (const head of base) head.close();
+      recent.close();
+    }
+  }
+
+  /** Flushes what can be flushed without ending snapshots. `done` comes in a later turn, also after a failure. */
+  flushNow(done: () => void): void {
+    const goOn = () => {
+      if (this.#hasFailed) done();
+      else if (this.#round !== null) this.#waiters.push(goOn);
+      else if (this.#beginRound()) this.#waiters.push(done);
+      else done();
+    };
+    this.#clock.schedule(0, goOn);
+  }
+
+  /** Waits for a running round, without beginning one, and closes the lanes. Nothing is read afterwards. */
+  close(done: () => void): void {
+    this.#isClosed = true;
+    this.#roundTimer?.cancel();
+    const closeLanes = () => {
+      let open = this.#lanes.length;
+      for (const lane of this.#lanes) {
+        lane.close(() => {
+          if (--open === 0) done();
+        });
+      }
+    };
+    if (this.#round === null || this.#hasFailed) closeLanes();
+    else this.#waiters.push(closeLanes);
+  }
+
+  #laneOf(key: RowKey): LaneStore {
+    return this.#lanes[laneOf(key, this.#lanes.length)]!;
+  }
+
+  #isNeeded(from: SequenceNumber, to: SequenceNumber): boolean {
+    const round = this.#round;
+    if (round !== null && round.horizon >= from && round.horizon < to) return true;
+    return this.#snapshots.anyIn(from, to);
+  }
+
+  #imageAt(key: RowKey, row: BaseRow | Version, snapshot: SequenceNumber): Uint8Array | undefined {
+    if (row.image === null || this.#isCleared(key, row.sequenceNumber, snapshot)) return undefined;
+    return row.image;
+  }
+
+  /** Whether a clear took the version of `key` made at `written` away, as `snapshot` sees it. */
+  #isCleared(key: RowKey, written: SequenceNumber, snapshot: SequenceNumber): boolean {
+    for (const { range, sequenceNumber } of this.#clears) {
+      if (sequenceNumber > snapshot) return false;
+      if (sequenceNumber > written && key >= range.from && key < range.to) return true;
+    }
+    return false;
+  }
+
+  #hurry(): void {
+    if (this.#isHurried || this.#round !== null) return;
+    this.#isHurried = true;
+    this.#roundTimer?.cancel();
+    this.#scheduleRound(0);
+  }
+
+  #scheduleRound(delayMs: number): void {
+    if (this.#isClosed || this.#hasFailed) return;
+    this.#roundTimer = this.#clock.schedule(delayMs, () => {
+      this.#roundTimer = null;
+      this.#isHurried = false;
+      if (this.#round !== null) return;
+      if (this.isOverloaded) this.#endOldSnapshots();
+      if (this.#beginRound()) return;
+      this.#bytesPublished = 0;
+      if (this.#appliedUpTo > this.#flushedUpTo) this.#scheduleRound(this.#options.flushIntervalMs);
+    });
+  }
+
+  /** Makes room: ends what holds the older half of the overlay back, when a round would free nothing by itself. */
+  #endOldSnapshots(): void {
+    this.#overlay.tidy(this.#settledUpTo);
+    if (!this.isOverloaded || this.#horizon() > this.#flushedUpTo) return;
+    const oldest = this.#snapshots.oldest;
+    if (oldest === null) return;
+    this.#snapshots.endOldest(Math.max(oldest, Math.floor((this.#flushedUpTo + this.#appliedUpTo) / 2)));
+  }
+
+  #horizon(): SequenceNumber {
+    return Math.min(this.#snapshots.oldest ?? this.#appliedUpTo, this.#appliedUpTo);
+  }
+
+  /** False if there is nothing to flush, or nothing that can be. */
+  #beginRound(): boolean {
+    const horizon = this.#horizon();
+    if (horizon <= this.#flushedUpTo || this.#hasFailed || this.#isClosed) return false;
+    const round: Round = { horizon, lanesRunning: 1 };
+    this.#round = round;
+    this.#bytesPublished = 0;
+    this.#makeVerdictsDurable(horizon, (error) => {
+      if (error !== null) this.#fail(error);
+      else this.#flushLanes(round);
+    });
+    return true;
+  }
+
+  #flushLanes(round: Round): void {
+    const { batches, flushed } = this.#collect(round.horizon);
+    const laneDone = () => {
+      if (--round.lanesRunning === 0) this.#endRound(round);
+    };
+    this.#lanes.forEach((lane, number) => {
+      if (lane.flushedUpTo >= round.horizon) return;
+      round.lanesRunning++;
+      lane.flush(batches[number]!, (error) => {
+        if (error !== null) return this.#fail(error);
+        lane.renewReadView();
+        for (const [key, version] of flushed[number]!) this.#overlay.removeFrom(key, version);
+        laneDone();
+      });
+    });
+    laneDone();
+  }
+
+  /** What each lane gets at `horizon`, and what leaves the overlay when it has it. Cost: O(rows of the overlay). */
+  #collect(horizon: SequenceNumber): { batches: readonly FlushBatch[]; flushed: readonly (readonly Flushed[])[] } {
+    const count = this.#lanes.length;
+    const rows = this.#lanes.map((): { key: RowKey; sequenceNumber: SequenceNumber; image: Uint8Array | null }[] => []);
+    const flushed = this.#lanes.map((): Flushed[] => []);
+    for (const [key, newest] of this.#overlay.rows()) {
+      let version: Version | null = newest;
+      while (version !== null && version.sequenceNumber > horizon) version = version.older;
+      if (version === null) continue;
+      const lane = laneOf(key, count);
+      flushed[lane]!.push([key, version]);
+      if (this.#clears.length > 0 && this.#isCleared(key, version.sequenceNumber, horizon)) continue;
+      rows[lane]!.push({ key, sequenceNumber: version.sequenceNumber, image: version.image });
+    }
+    const batches = this.#lanes.map((lane, number) => ({
+      upTo: horizon,
+      clear: this.#clears
+        .filter((clear) => clear.sequenceNumber > lane.flushedUpTo && clear.sequenceNumber <= horizon)
+        .map((clear) => clear.range),
+      rows: rows[number]!,
+    }));
+    return { batches, flushed };
+  }
+
+  #endRound(round: Round): void {
+    this.#round = null;
+    this.#flushedUpTo = round.horizon;
+    this.#clears = this.#clears.filter((clear) => clear.sequenceNumber > round.horizon);
+    this.#overlay.tidy(this.#settledUpTo);
+    this.#settledUpTo = this.#appliedUpTo;
+    if (this.isOverloaded || this.#bytesPublished >= this.#options.flushBytes) this.#hurry();
+    else if (this.#appliedUpTo > this.#flushedUpTo && this.#roundTimer === null) {
+      this.#scheduleRound(this.#options.flushIntervalMs);
+    }
+    this.#callWaiters();
+  }
+
+  #fail(error: Error): void {
+    if (this.#hasFailed) return;
+    this.#hasFailed = true;
+    this.#roundTimer?.cancel();
+    this.#failed(error);
+    this.#callWaiters();
+  }
+
+  #callWaiters(): void {
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const waiter of waiters) waiter();
+  }
+}
+
+/** The first of a sorted sequence of pairs. */
+class Head<T> {
+  readonly #iterator: Iterator<readonly [RowKey, T]>;
+  key: RowKey | null = null;
+  value: T | null = null;
+
+  constructor(pairs: Iterable<readonly [RowKey, T]>) {
+    this.#iterator = pairs[Symbol.iterator]();
+    this.advance();
+  }
+
+  advance(): void {
+    const next = this.#iterator.next();
+    this.key = next.done ? null : next.value[0];
+    this.value = next.done ? null : next.value[1];
+  }
+
+  close(): void {
+    this.#iterator.return?.();
+  }
+}
