@@ -271,7 +271,7 @@ export class VersionStore {
 
   /** Makes room: ends what holds the older half of the overlay back, when a round would free nothing by itself. */
   #endOldSnapshots(): void {
-    this.#overlay.tidy(this.#settledUpTo);
+    this.#overlay.tidy(this.#appliedUpTo);
     if (!this.isOverloaded || this.#horizon() > this.#flushedUpTo) return;
     const oldest = this.#snapshots.oldest;
     if (oldest === null) return;

@@ -1,0 +1,305 @@
+/**
+ * The version store against its definition: the list of everything ever published. Runs over any lanes.
+ *
+ * A world is a store, its lanes and the log of publications. A random list of steps publishes, reads, holds snapshots,
+ * lets time pass (in the middle of flush rounds too), flushes, and kills the process; afterwards the log is replayed
+ * from the lowest flush point.
+ */
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import type { RowKey } from '../../certifier/types.ts';
+import type { SequenceNumber } from '../../gcs/base/index.ts';
+import type { KeyRange, LaneStore } from '../types.ts';
+import { VersionStore, type VersionStoreOptions, type Write } from '../version-store.ts';
+import type { ManualClock } from './manual-clock.ts';
+
+export interface LanesFixture {
+  readonly clock: ManualClock;
+  open(): Promise<readonly LaneStore[]>;
+  /** Kills what `open` gave: its flushes are durable or not. */
+  crash(): Promise<void>;
+  /** Lets what was begun outside the clock go on a little. */
+  turn(): Promise<void>;
+  remove(): Promise<void>;
+}
+
+interface Publication {
+  readonly writes: readonly Write[];
+  readonly clear: readonly KeyRange[];
+}
+
+type Step =
+  | {
+      readonly kind: 'publish';
+      readonly writes: readonly (readonly [number, number | null])[];
+      readonly clear: number | null;
+    }
+  | { readonly kind: 'acquire' }
+  | { readonly kind: 'release'; readonly which: number }
+  | { readonly kind: 'read' }
+  | { readonly kind: 'pass'; readonly ms: number }
+  | { readonly kind: 'flush' }
+  | { readonly kind: 'crash' }
+  | { readonly kind: 'restart' };
+
+const TABLES = 3;
+const KEYS_A_TABLE = 6;
+const EVERYTHING = { from: '', to: '\xff\xff\xff\xff\xff' };
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 12,
+    arbitrary: fc.record({
+      kind: fc.constant('publish' as const),
+      writes: fc.uniqueArray(fc.tuple(fc.nat(TABLES * KEYS_A_TABLE - 1), fc.option(fc.nat(255), { freq: 4 })), {
+        selector: ([key]) => key,
+        maxLength: 5,
+      }),
+      clear: fc.option(fc.nat(TABLES - 1), { freq: 8 }),
+    }),
+  },
+  { weight: 4, arbitrary: fc.constant({ kind: 'acquire' as const }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('release' as const), which: fc.nat() }) },
+  { weight: 6, arbitrary: fc.constant({ kind: 'read' as const }) },
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant('pass' as const), ms: fc.nat(60) }) },
+  { weight: 2, arbitrary: fc.constant({ kind: 'flush' as const }) },
+  { weight: 1, arbitrary: fc.constant({ kind: 'crash' as const }) },
+  { weight: 1, arbitrary: fc.constant({ kind: 'restart' as const }) },
+);
+
+/** Checks that a store over the fixture's lanes reads as the list of publications says. */
+export async function checkVersionStore(makeFixture: () => Promise<LanesFixture>, runs: number): Promise<void> {
+  const seed = Number(process.env.CONCERT_TEST_SEED ?? Math.floor(Math.random() * 2 ** 31));
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(step, { minLength: 5, maxLength: 80, size: 'max' }),
+      fc.constantFrom(1, 200, 1_000_000),
+      fc.constantFrom(1500, 1_000_000),
+      async (steps, flushBytes, overlayBytesMax) => {
+        const world = new World(await makeFixture(), { flushIntervalMs: 40, flushBytes, overlayBytesMax });
+        try {
+          await world.start();
+          for (const next of steps) await world.take(next);
+          world.check();
+          await world.take({ kind: 'restart' });
+          world.check();
+        } finally {
+          await world.remove();
+        }
+      },
+    ),
+    { numRuns: runs, seed },
+  );
+}
+
+class World {
+  readonly #fixture: LanesFixture;
+  readonly #options: VersionStoreOptions;
+  readonly #log: Publication[] = [];
+  #store!: VersionStore;
+  #snapshots: { readonly sequenceNumber: SequenceNumber; release(): void }[] = [];
+  #verdictsDurableUpTo = 0;
+  /** Which table ids are in use; a cleared one is never used again. */
+  readonly #tableIds = Array.from({ length: TABLES }, (_, i) => i);
+
+  constructor(fixture: LanesFixture, options: VersionStoreOptions) {
+    this.#fixture = fixture;
+    this.#options = options;
+  }
+
+  async start(): Promise<void> {
+    const lanes = await this.#fixture.open();
+    const { clock } = this.#fixture;
+    this.#snapshots = [];
+    this.#store = new VersionStore({
+      lanes: lanes.map((lane) => this.#watched(lane)),
+      clock,
+      options: this.#options,
+      makeVerdictsDurable: (upTo, done) =>
+        clock.schedule(7, () => {
+          this.#verdictsDurableUpTo = Math.max(this.#verdictsDurableUpTo, upTo);
+          done(null);
+        }),
+      failed: (error) => {
+        throw error;
+      },
+    });
+    assert.equal(this.#store.appliedUpTo, Math.min(...lanes.map((lane) => lane.flushedUpTo)));
+    while (this.#store.appliedUpTo < this.#log.length) {
+      const { writes, clear } = this.#log[this.#store.appliedUpTo]!;
+      this.#store.publish(this.#store.appliedUpTo + 1, writes, clear);
+      if (this.#store.appliedUpTo % 7 === 0) await this.#pass(5);
+    }
+  }
+
+  async take(next: Step): Promise<void> {
+    switch (next.kind) {
+      case 'publish':
+        return this.#publish(next.writes, next.clear);
+      case 'acquire':
+        return this.#acquire();
+      case 'release':
+        return this.#release(next.which);
+      case 'read':
+        return this.check();
+      case 'pass':
+        return this.#pass(next.ms);
+      case 'flush':
+        return this.#flush();
+      case 'crash':
+        await this.#fixture.crash();
+        return this.start();
+      case 'restart':
+        await this.#close();
+        return this.start();
+    }
+  }
+
+  /** Every key, and everything in order, at every snapshot that is held and now. */
+  check(): void {
+    const snapshots = new Set(this.#snapshots.map((snapshot) => snapshot.sequenceNumber));
+    snapshots.add(this.#store.appliedUpTo);
+    for (const snapshot of snapshots) {
+      const expected = this.#stateAt(snapshot);
+      const keys = [...expected.keys()].sort();
+      const rows = keys.map((key) => [key, [...expected.get(key)!]]);
+      const scanned = (range: KeyRange, reverse: boolean) =>
+        [...this.#store.scan(range, snapshot, reverse)].map(([key, image]) => [key, [...image]]);
+      assert.deepEqual(scanned(EVERYTHING, false), rows, `scan at ${snapshot}`);
+      assert.deepEqual(scanned(EVERYTHING, true), rows.toReversed(), `scan backwards at ${snapshot}`);
+      const middle = { from: keyOf(1, 2), to: keyOf(2, 3) };
+      const within = rows.filter(([key]) => (key as string) >= middle.from && (key as string) < middle.to);
+      assert.deepEqual(scanned(middle, false), within, `scan of a range at ${snapshot}`);
+      for (const id of this.#tableIds) {
+        for (let number = 0; number < KEYS_A_TABLE; number++) {
+          const key = keyOf(id, number);
+          const image = this.#store.get(key, snapshot);
+          assert.deepEqual(
+            image && [...image],
+            expected.has(key) ? [...expected.get(key)!] : undefined,
+            `${key} at ${snapshot}`,
+          );
+        }
+      }
+    }
+    assert.ok(this.#store.flushedUpTo <= Math.min(...snapshots));
+    assert.ok(this.#store.overlayBytes >= 0);
+  }
+
+  async remove(): Promise<void> {
+    await this.#fixture.crash();
+    await this.#fixture.remove();
+  }
+
+  /** A lane that is never flushed ahead of the verdicts (H3). */
+  #watched(lane: LaneStore): LaneStore {
+    const verdictsDurableUpTo = () => this.#verdictsDurableUpTo;
+    return {
+      get flushedUpTo() {
+        return lane.flushedUpTo;
+      },
+      flush(batch, done) {
+        assert.ok(batch.upTo <= verdictsDurableUpTo(), 'verdicts are durable before a lane is flushed');
+        lane.flush(batch, done);
+      },
+      renewReadView: () => lane.renewReadView(),
+      get: (key) => lane.get(key),
+      scan: (range, reverse) => lane.scan(range, reverse),
+      close: (done) => lane.close(done),
+    };
+  }
+
+  #publish(writes: readonly (readonly [number, number | null])[], clear: number | null): void {
+    const cleared: KeyRange[] = [];
+    if (clear !== null) {
+      const id = this.#tableIds[clear]!;
+      cleared.push({ from: prefixOf(id), to: prefixOf(id + 1) });
+      this.#tableIds[clear] = id + TABLES;
+    }
+    const buffer = new Uint8Array(300);
+    const publication: Publication = {
+      clear: cleared,
+      writes: writes.map(([number, value], i) => {
+        const key = keyOf(this.#tableIds[number % TABLES]!, Math.floor(number / TABLES));
+        if (value === null) return { key, image: null };
+        buffer[i * 2] = value;
+        return { key, image: buffer.subarray(i * 2, i * 2 + 2) };
+      }),
+    };
+    this.#log.push(publication);
+    this.#store.publish(this.#log.length, publication.writes, publication.clear);
+    assert.equal(this.#store.appliedUpTo, this.#log.length);
+  }
+
+  #acquire(): void {
+    const held = this.#store.acquireSnapshot(() => {
+      assert.ok(this.#snapshots.includes(held));
+      this.#snapshots = this.#snapshots.filter((other) => other !== held);
+    });
+    assert.equal(held.sequenceNumber, this.#log.length);
+    this.#snapshots.push(held);
+  }
+
+  #release(which: number): void {
+    if (this.#snapshots.length === 0) return;
+    const [held] = this.#snapshots.splice(which % this.#snapshots.length, 1);
+    held!.release();
+    held!.release();
+  }
+
+  async #pass(ms: number): Promise<void> {
+    for (let i = 0; i <= ms; i += 5) {
+      this.#fixture.clock.advance(5);
+      await this.#fixture.turn();
+    }
+  }
+
+  async #until(isDone: () => boolean): Promise<void> {
+    for (let i = 0; !isDone(); i++) {
+      assert.ok(i < 100_000, 'what was begun is answered');
+      await this.#pass(5);
+    }
+  }
+
+  async #flush(): Promise<void> {
+    const areNoneHeld = this.#snapshots.length === 0;
+    const oldest = this.#snapshots[0]?.sequenceNumber ?? this.#log.length;
+    let isDone = false;
+    this.#store.flushNow(() => {
+      isDone = true;
+    });
+    await this.#until(() => isDone);
+    assert.ok(this.#store.flushedUpTo >= oldest, 'flushed up to the oldest snapshot');
+    if (areNoneHeld) assert.equal(this.#store.overlayRows, 0);
+  }
+
+  async #close(): Promise<void> {
+    let isClosed = false;
+    this.#store.close(() => {
+      isClosed = true;
+    });
+    await this.#until(() => isClosed);
+  }
+
+  #stateAt(snapshot: SequenceNumber): Map<RowKey, Uint8Array> {
+    const rows = new Map<RowKey, Uint8Array>();
+    for (const { writes, clear } of this.#log.slice(0, snapshot)) {
+      for (const { from, to } of clear) {
+        for (const key of rows.keys()) if (key >= from && key < to) rows.delete(key);
+      }
+      for (const { key, image } of writes) {
+        if (image === null) rows.delete(key);
+        else rows.set(key, image);
+      }
+    }
+    return rows;
+  }
+}
+
+function prefixOf(tableId: number): RowKey {
+  return `\0\0${String.fromCharCode(tableId >> 8, tableId & 0xff)}`;
+}
+
+function keyOf(tableId: number, number: number): RowKey {
+  return prefixOf(tableId) + String.fromCharCode(number);
+}

@@ -1,0 +1,197 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { SeededRandom } from '../gcs/base/index.ts';
+import { laneOf } from './lane-of.ts';
+import { MemoryLaneDisk, MemoryLaneStore } from './memory-lane-store.ts';
+import { ManualClock } from './testing/manual-clock.ts';
+import { checkVersionStore } from './testing/version-store-conformance.ts';
+import { VersionStore, type VersionStoreOptions } from './version-store.ts';
+
+const KEY = '\0\0\0\x01k';
+
+for (const laneCount of [1, 2, 4]) {
+  test(`over ${laneCount} lanes in memory, every read is what the list of publications says`, async () => {
+    let worlds = 0;
+    await checkVersionStore(async () => {
+      const clock = new ManualClock();
+      const disks = Array.from({ length: laneCount }, () => new MemoryLaneDisk());
+      const random = new SeededRandom(++worlds);
+      let lanes: MemoryLaneStore[] = [];
+      return {
+        clock,
+        open: async () => {
+          lanes = disks.map((disk) => new MemoryLaneStore({ disk, clock, flushDelayMs: () => random.below(30) }));
+          return lanes;
+        },
+        crash: async () => {
+          for (const lane of lanes) lane.crash();
+          clock.drop();
+        },
+        turn: async () => {},
+        remove: async () => {},
+      };
+    }, 150);
+  });
+}
+
+test('the lane of a key never changes', () => {
+  assert.deepEqual(
+    ['\0\0\0\x01a', '\0\0\0\x01b', '\0\0\0\x02\xff\0', '', '\xff'.repeat(100)].map((key) => laneOf(key, 4)),
+    LANES_OF_FOUR,
+  );
+  assert.equal(laneOf('anything', 1), 0);
+});
+
+const LANES_OF_FOUR = [0, 1, 1, 3, 0];
+
+test('a key overwritten a million times under one old reader keeps two versions', () => {
+  const { store, clock } = makeStore();
+  store.publish(1, [{ key: KEY, image: Uint8Array.of(1) }]);
+  const old = store.acquireSnapshot(() => assert.fail('not ended'));
+  const image = Uint8Array.of(2);
+  for (let n = 2; n <= 1_000_000; n++) store.publish(n, [{ key: KEY, image }]);
+  assert.ok(store.overlayBytes < 1000, `${store.overlayBytes} bytes`);
+  assert.deepEqual(store.get(KEY, old.sequenceNumber), Uint8Array.of(1));
+  assert.deepEqual(store.get(KEY, store.appliedUpTo), Uint8Array.of(2));
+  clock.advance(100);
+  assert.deepEqual(store.get(KEY, old.sequenceNumber), Uint8Array.of(1));
+});
+
+test('a version in the middle goes when its reader has gone and the row is written again', () => {
+  const { store } = makeStore();
+  store.publish(1, [{ key: KEY, image: Uint8Array.of(1) }]);
+  const first = store.acquireSnapshot(() => {});
+  store.publish(2, [{ key: KEY, image: Uint8Array.of(2) }]);
+  const second = store.acquireSnapshot(() => {});
+  store.publish(3, [{ key: KEY, image: Uint8Array.of(3) }]);
+  const withThree = store.overlayBytes;
+  second.release();
+  store.publish(4, [{ key: KEY, image: Uint8Array.of(4) }]);
+  assert.ok(store.overlayBytes < withThree);
+  assert.deepEqual(store.get(KEY, first.sequenceNumber), Uint8Array.of(1));
+});
+
+test('a flushed version leaves the overlay only after the read view of its lane is renewed', () => {
+  const { store, clock, lanes } = makeStore();
+  const lane = lanes[0]!;
+  const renew = lane.renewReadView.bind(lane);
+  let wasThere = false;
+  lane.renewReadView = () => {
+    wasThere = store.overlayRows === 1;
+    renew();
+    assert.deepEqual(lane.get(KEY)?.image, Uint8Array.of(1));
+  };
+  store.publish(1, [{ key: KEY, image: Uint8Array.of(1) }]);
+  clock.advance(200);
+  assert.ok(wasThere);
+  assert.equal(store.overlayRows, 0);
+  assert.equal(store.flushedUpTo, 1);
+  assert.deepEqual(store.get(KEY, 1), Uint8Array.of(1));
+});
+
+test('a row written a thousand times between two rounds is written once', () => {
+  const { store, clock, lanes } = makeStore();
+  let rows = 0;
+  const lane = lanes[0]!;
+  const flush = lane.flush.bind(lane);
+  lane.flush = (batch, done) => {
+    rows += batch.rows.length;
+    flush(batch, done);
+  };
+  for (let n = 1; n <= 1000; n++) store.publish(n, [{ key: KEY, image: Uint8Array.of(n & 0xff) }]);
+  clock.advance(500);
+  assert.equal(rows, 1);
+  assert.equal(store.flushedUpTo, 1000);
+});
+
+test('every lane gets every round, with or without rows, so that all flush points move', () => {
+  const { store, clock, lanes } = makeStore({ laneCount: 4 });
+  store.publish(1, [{ key: KEY, image: Uint8Array.of(1) }]);
+  clock.advance(200);
+  assert.deepEqual(
+    lanes.map((lane) => lane.flushedUpTo),
+    [1, 1, 1, 1],
+  );
+  assert.ok(clock.isIdle, 'nothing is scheduled when all is flushed');
+});
+
+test('a held snapshot keeps its rows out of the base, and its release lets them through', () => {
+  const { store, clock } = makeStore();
+  store.publish(1, [{ key: KEY, image: Uint8Array.of(1) }]);
+  const held = store.acquireSnapshot(() => {});
+  store.publish(2, [{ key: KEY, image: Uint8Array.of(2) }]);
+  clock.advance(1000);
+  assert.equal(store.flushedUpTo, 1);
+  assert.deepEqual(store.get(KEY, 1), Uint8Array.of(1));
+  held.release();
+  clock.advance(1000);
+  assert.equal(store.flushedUpTo, 2);
+});
+
+test('above the bound of the overlay the oldest snapshots are ended, and the overload passes', () => {
+  const { store, clock } = makeStore({ options: { overlayBytesMax: 100_000 } });
+  const ended: number[] = [];
+  for (let n = 1; n <= 200; n++) {
+    store.publish(n, [{ key: KEY + n, image: new Uint8Array(1000) }]);
+    if (n % 50 === 1) {
+      const held = store.acquireSnapshot(() => {
+        ended.push(held.sequenceNumber);
+        held.release();
+      });
+    }
+  }
+  assert.equal(store.isOverloaded, true);
+  assert.deepEqual(ended, [], 'no snapshot is ended in the middle of a publication');
+  clock.advance(1000);
+  assert.equal(store.isOverloaded, false);
+  assert.deepEqual(ended, [1, 51, 101]);
+  assert.equal(store.flushedUpTo, 151);
+});
+
+test('a failed flush is reported once, and whoever waits is not kept waiting', () => {
+  const { store, clock, lanes, failures } = makeStore({ laneCount: 2 });
+  for (const lane of lanes) lane.flush = (_batch, done) => clock.schedule(1, () => done(new Error('disk')));
+  store.publish(1, [{ key: KEY, image: Uint8Array.of(1) }]);
+  let isDone = false;
+  store.flushNow(() => {
+    isDone = true;
+  });
+  clock.advance(1000);
+  assert.equal(failures.length, 1);
+  assert.ok(isDone);
+  assert.equal(store.flushedUpTo, 0);
+});
+
+test('near the bound, small images move out of their large buffers before any snapshot is ended', () => {
+  const { store, clock } = makeStore({ options: { overlayBytesMax: 2_500_000 } });
+  store.publish(1, []);
+  store.acquireSnapshot(() => assert.fail('not ended'));
+  for (let n = 2; n <= 10; n++) {
+    store.publish(n, [{ key: KEY + n, image: new Uint8Array(1_000_000).fill(n).subarray(500, 540) }]);
+    clock.advance(100);
+    assert.equal(store.isOverloaded, false);
+  }
+  for (let n = 2; n <= 10; n++) assert.deepEqual(store.get(KEY + n, 10), new Uint8Array(40).fill(n));
+});
+
+interface Parts {
+  readonly laneCount?: number;
+  readonly options?: Partial<VersionStoreOptions>;
+}
+
+function makeStore({ laneCount = 1, options = {} }: Parts = {}) {
+  const clock = new ManualClock();
+  const lanes = Array.from(
+    { length: laneCount },
+    () => new MemoryLaneStore({ disk: new MemoryLaneDisk(), clock, flushDelayMs: () => 3 }),
+  );
+  const failures: Error[] = [];
+  const store = new VersionStore({
+    lanes,
+    clock,
+    options: { flushIntervalMs: 50, flushBytes: 1 << 24, overlayBytesMax: 1 << 28, ...options },
+    makeVerdictsDurable: (_upTo, done) => clock.schedule(2, () => done(null)),
+    failed: (error) => failures.push(error),
+  });
+  return { store, clock, lanes, failures };
+}
