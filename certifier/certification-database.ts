@@ -27,7 +27,7 @@ export interface RecencyCache<V extends object> {
 export interface RecencyCacheSetup<V extends object> {
   /** How many values it holds. */
   readonly capacity: number;
-  /** Called inside `set`; does not call the cache's `set`. */
+  /** Called inside `set`. May peek; does not set. */
   readonly onEvicted: (value: V, place: number) => void;
 }
 
@@ -89,8 +89,7 @@ export class CertificationDatabase {
     const first = this.#firstPlace(key);
     const known = this.#find(key, first);
     if (known === undefined) {
-      const place = this.#takeFreePlace(first);
-      this.#items.set(place, { key, place, writer });
+      this.#add(key, first, writer);
       return;
     }
     assert(known.writer.sequenceNumber < sequenceNumber, 'a transaction writes a key once');
@@ -119,11 +118,13 @@ export class CertificationDatabase {
     return undefined;
   }
 
-  #takeFreePlace(first: number): number {
+  #add(key: RowKey, first: number, writer: Writer): void {
     let n = 0;
     while (this.#items.peek(first + n * placeStride) !== undefined) n++;
+    const place = first + n * placeStride;
+    this.#items.set(place, { key, place, writer });
+    // Only now: an eviction inside `set` may have drawn the farthest place in, without seeing the new item.
     if (n > this.#farthestOf(first)) this.#farthest.set(first, n);
-    return first + n * placeStride;
   }
 
   #evicted(item: Item, place: number): void {

@@ -1,0 +1,419 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { InvariantViolation } from '../gcs/base/index.ts';
+import { lruRecencyCache } from './cache/index.ts';
+import {
+  type CertificationResult,
+  Certifier,
+  type CertifierState,
+  type RecencyCache,
+  type RecencyCacheSetup,
+  type RowKey,
+  type Transaction,
+  type Writer,
+  type WriteSetItem,
+} from './index.ts';
+import { CertificationByDefinition } from './testing/certification-by-definition.ts';
+import {
+  newCertifier,
+  newDatabase,
+  orderOf,
+  rowKey,
+  run,
+  type Step,
+  stepOf,
+  transactionOf,
+} from './testing/random-order.ts';
+
+const put = (key: RowKey): WriteSetItem => ({ key, kind: 'put', image: new Uint8Array([1]) });
+const remove = (key: RowKey): WriteSetItem => ({ key, kind: 'delete', image: null });
+const check = (key: RowKey): WriteSetItem => ({ key, kind: 'check', image: null });
+const at = (snapshotVersion: number, ...writeSet: WriteSetItem[]): Transaction => ({ snapshotVersion, writeSet });
+const kinds = (results: readonly CertificationResult[]) => results.map(({ verdict }) => verdict.kind);
+
+const unbounded = 4096;
+const capacity = fc.constantFrom(1, 2, 7, 1000);
+const fingerprintBits = fc.constantFrom(1, 4, 32);
+const order = orderOf({ keys: 12, age: 8, length: 80 });
+
+describe('a certifier', () => {
+  test('of two writers of one row with the same snapshot, the first delivered commits', () => {
+    const certifier = newCertifier({ capacity: unbounded });
+    const first = certifier.certify(at(0, put('a')), 0, 100);
+    const second = certifier.certify(at(0, put('a')), 1, 100);
+    assert.deepEqual(first, {
+      verdict: { kind: 'positive', sequenceNumber: 1, lastCommitted: 0 },
+      commitTime: { physicalMs: 100, logical: 0 },
+    });
+    assert.deepEqual(second, {
+      verdict: { kind: 'conflict', item: put('a'), winner: { sequenceNumber: 1, origin: 0 } },
+      commitTime: null,
+    });
+  });
+
+  test('two transactions of one member conflict as any two do (C2)', () => {
+    const certifier = newCertifier({ capacity: unbounded });
+    certifier.certify(at(0, put('a')), 2, 1);
+    assert.equal(certifier.certify(at(0, remove('a')), 2, 1).verdict.kind, 'conflict');
+  });
+
+  test('a writer that saw the other commits, and waits for it in order', () => {
+    const certifier = newCertifier({ capacity: unbounded });
+    certifier.certify(at(0, put('a')), 0, 1);
+    certifier.certify(at(0, put('b')), 0, 1);
+    const { verdict } = certifier.certify(at(2, put('a')), 1, 1);
+    assert.deepEqual(verdict, { kind: 'positive', sequenceNumber: 3, lastCommitted: 1 });
+  });
+
+  test('what was checked must still hold, but leaves no trace', () => {
+    const certifier = newCertifier({ capacity: unbounded });
+    certifier.certify(at(0, check('a'), put('b')), 0, 1);
+    assert.equal(certifier.certify(at(0, put('a')), 1, 1).verdict.kind, 'positive');
+    assert.deepEqual(certifier.certify(at(1, put('c'), check('a')), 1, 1).verdict, {
+      kind: 'conflict',
+      item: check('a'),
+      winner: { sequenceNumber: 2, origin: 1 },
+    });
+  });
+
+  test('the first conflicting item in the order of the write set is named', () => {
+    const certifier = newCertifier({ capacity: unbounded });
+    certifier.certify(at(0, put('a')), 0, 1);
+    certifier.certify(at(0, put('b')), 1, 1);
+    const { verdict } = certifier.certify(at(0, put('c'), check('b'), put('a')), 2, 1);
+    assert.deepEqual(verdict, { kind: 'conflict', item: check('b'), winner: { sequenceNumber: 2, origin: 1 } });
+  });
+
+  test('a snapshot below the purge floor is refused before anything is looked up, one at the floor is not (H1)', () => {
+    const certifier = newCertifier({ capacity: 1 });
+    certifier.certify(at(0, put('a')), 0, 1);
+    certifier.certify(at(0, put('b')), 0, 1);
+    assert.equal(certifier.purgeFloor, 1);
+    const results = [certifier.certify(at(0, put('b')), 1, 1), certifier.certify(at(1, put('a')), 1, 1)];
+    assert.deepEqual(results[0]?.verdict, { kind: 'snapshot-too-old', purgeFloor: 1 });
+    assert.deepEqual(results[1]?.verdict, { kind: 'positive', sequenceNumber: 3, lastCommitted: 1 });
+  });
+
+  test('a transaction larger than the database commits, and takes the floor up to itself', () => {
+    const certifier = newCertifier({ capacity: 2 });
+    const { verdict } = certifier.certify(at(0, put('a'), put('b'), put('c'), put('d'), put('e')), 0, 1);
+    assert.equal(verdict.kind, 'positive');
+    assert.deepEqual([certifier.purgeFloor, certifier.itemCount], [1, 2]);
+    const after = [certifier.certify(at(0, put('x')), 1, 1), certifier.certify(at(1, put('a')), 1, 1)];
+    assert.deepEqual(kinds(after), ['snapshot-too-old', 'positive']);
+  });
+
+  test('last committed is at least the floor at that place, since the writers below it are unknown (H12)', () => {
+    const certifier = newCertifier({ capacity: 1 });
+    for (const key of ['a', 'b', 'c']) certifier.certify(at(certifier.sequenceNumber, put(key)), 0, 1);
+    assert.deepEqual(certifier.certify(at(3, put('z')), 0, 1).verdict, {
+      kind: 'positive',
+      sequenceNumber: 4,
+      lastCommitted: 2,
+    });
+  });
+
+  test('a schema change always wins, and who saw the catalog before it conflicts, others do not (H17)', () => {
+    const certifier = newCertifier({ capacity: unbounded });
+    certifier.certify(at(0, put('row'), check('table')), 0, 50);
+    const change = certifier.certifySchemaChange(['table', 'name'], 1, 50);
+    assert.deepEqual(change, { sequenceNumber: 2, commitTime: { physicalMs: 50, logical: 1 } });
+    const after = [
+      certifier.certify(at(1, put('other row'), check('table')), 0, 51),
+      certifier.certify(at(1, put('row of another table'), check('another table')), 0, 51),
+      certifier.certify(at(2, put('other row'), check('table')), 0, 51),
+    ];
+    assert.deepEqual(kinds(after), ['conflict', 'positive', 'positive']);
+  });
+
+  test('commit times rise with the sequence numbers, whatever the stamps do (H13)', () => {
+    const certifier = newCertifier({ capacity: unbounded });
+    const times = [1000, 1000, 1500, 1400, 1500, 1501].map(
+      (stampMs, i) => certifier.certify(at(0, put(`${i}`)), 0, stampMs).commitTime,
+    );
+    assert.deepEqual(
+      times.map((time) => `${time?.physicalMs}.${time?.logical}`),
+      ['1000.0', '1000.1', '1500.0', '1500.1', '1500.2', '1501.0'],
+    );
+  });
+
+  test('the digest tells refusals and their reasons apart (H22)', () => {
+    const digests = new Set<string>();
+    const histories: ((certifier: Certifier) => void)[] = [
+      () => {},
+      (certifier) => certifier.certify(at(0, put('a')), 0, 1),
+      (certifier) => certifier.certify(at(0, put('a')), 0, 2),
+      (certifier) => certifier.certifySchemaChange(['a'], 0, 1),
+      (certifier) => certifier.refuseSchemaChange(1),
+      (certifier) => certifier.refuseSchemaChange(2),
+      (certifier) => ['a', 'a'].map((key) => certifier.certify(at(0, put(key)), 0, 1)),
+      (certifier) => ['a', 'b'].map((key) => certifier.certify(at(0, put(key)), 0, 1)),
+      (certifier) => ['a', 'b', 'c'].map((key) => certifier.certify(at(0, put(key)), 0, 1)),
+    ];
+    for (const history of histories) {
+      const certifier = newCertifier({ capacity: 1 });
+      history(certifier);
+      digests.add(certifier.digest);
+    }
+    assert.equal(digests.size, histories.length);
+  });
+
+  test('a snapshot from the future, an empty write set and a key written twice stop the member', () => {
+    const certifier = newCertifier({ capacity: unbounded });
+    for (const transaction of [at(1, put('a')), at(0), at(0, put('a'), put('a'))]) {
+      assert.throws(() => certifier.certify(transaction, 0, 1), InvariantViolation);
+    }
+  });
+});
+
+/** Runs the steps through a certifier and the definition, and compares after each. */
+function assertByDefinition(steps: readonly Step[], capacity: number, fingerprintBits: number): void {
+  const certifier = newCertifier({ capacity, fingerprintBits });
+  const definition = new CertificationByDefinition();
+  const written: { key: RowKey; writer: number }[] = [];
+  for (const step of steps) {
+    const before = { floor: certifier.purgeFloor, digest: certifier.digest, itemCount: certifier.itemCount };
+    const upTo = certifier.sequenceNumber;
+    let keys = step.kind === 'schema-change' ? step.keys.map(rowKey) : [];
+    if (step.kind === 'transaction') {
+      const transaction = transactionOf(step, upTo);
+      const refusal =
+        transaction.snapshotVersion < before.floor
+          ? { kind: 'snapshot-too-old', purgeFloor: before.floor }
+          : definition.judge(transaction);
+      assert.deepEqual(certifier.preCertify(transaction), refusal);
+      assert.equal(certifier.digest, before.digest);
+      const { verdict, commitTime } = certifier.certify(transaction, step.origin, step.stampMs);
+      if (refusal !== null) {
+        assert.deepEqual({ verdict, commitTime }, { verdict: refusal, commitTime: null });
+        assert.deepEqual([certifier.purgeFloor, certifier.itemCount], [before.floor, before.itemCount]);
+      } else {
+        const lastCommitted = Math.max(before.floor, definition.lastWriterOf(step.items.map(({ key }) => rowKey(key))));
+        assert.deepEqual(verdict, { kind: 'positive', sequenceNumber: upTo + 1, lastCommitted });
+        keys = transaction.writeSet.filter(({ kind }) => kind !== 'check').map(({ key }) => key);
+      }
+    } else run(certifier, step);
+    if (certifier.sequenceNumber > upTo) {
+      definition.accept(keys, step.kind === 'refused-schema-change' ? 0 : step.origin);
+      for (const key of keys) written.push({ key, writer: certifier.sequenceNumber });
+    }
+    assert.equal(certifier.sequenceNumber, definition.sequenceNumber);
+    assert.equal(certifier.purgeFloor, CertificationByDefinition.floor(written, capacity));
+    assert.ok(certifier.itemCount <= capacity);
+  }
+}
+
+describe('certification against its definition', () => {
+  test('any capacity and fingerprint: refused are the conflicts, and what is below the floor, and nothing else (H1, H2, H12)', () => {
+    fc.assert(fc.property(order, capacity, fingerprintBits, assertByDefinition), { numRuns: 400 });
+  });
+
+  test('without eviction it is the definition, the named winner included', () => {
+    fc.assert(
+      fc.property(order, fingerprintBits, (steps, bits) => {
+        assertByDefinition(steps, unbounded, bits);
+        const certifier = newCertifier({ capacity: unbounded, fingerprintBits: bits });
+        for (const step of steps) run(certifier, step);
+        assert.equal(certifier.purgeFloor, 0);
+      }),
+    );
+  });
+
+  test('a long run with room for one item (H2)', () => {
+    const steps = fc.sample(stepOf({ keys: 5, age: 3 }), { numRuns: 3000, seed: 11 });
+    assertByDefinition(steps, 1, 4);
+  });
+
+  test('three transactions on two keys, in all orders and with all snapshots', () => {
+    const writeSets = ['p-', '-p', 'pp', 'pc', 'cp'].map((shape) =>
+      [...shape].flatMap((letter, key) =>
+        letter === '-' ? [] : [{ key, kind: letter === 'p' ? ('put' as const) : ('check' as const) }],
+      ),
+    );
+    const choices = writeSets.flatMap((items) =>
+      [0, 1, 2].map((age) => ({ kind: 'transaction' as const, age, items, origin: 0, stampMs: 1 })),
+    );
+    for (const capacity of [1, 2]) {
+      for (const a of choices)
+        for (const b of choices) for (const c of choices) assertByDefinition([a, b, c], capacity, 1);
+    }
+  });
+});
+
+describe('members fed the same order', () => {
+  const lookups = fc.array(fc.tuple(fc.nat(11), fc.nat(5)), { maxLength: 6 });
+
+  test('agree on verdicts, floor and digest, whatever they looked up and however their tables lie (H2, H12)', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(stepOf({ keys: 12, age: 8 }), lookups), { size: 'max', maxLength: 60 }),
+        capacity,
+        (steps, capacity) => {
+          const quiet = newCertifier({ capacity });
+          const busyDatabase = newDatabase({ capacity, fingerprintBits: 4 });
+          const busy = new Certifier({ database: busyDatabase });
+          for (const [step, looked] of steps) {
+            lookUp(busy, looked);
+            for (const [key] of looked) busyDatabase.lastWriter(rowKey(key));
+            assert.deepEqual(run(busy, step), run(quiet, step));
+          }
+          assert.equal(busy.itemCount, quiet.itemCount);
+        },
+      ),
+    );
+  });
+
+  test('would not agree if a lookup moved recency: the property above sees it (C3)', () => {
+    const property = fc.property(
+      fc.array(fc.tuple(stepOf({ keys: 12, age: 8 }), lookups), { size: 'max', maxLength: 60 }),
+      (steps) => {
+        const quiet = newCertifier({ capacity: 3, newCache: cacheThatReadsMove });
+        const busy = newCertifier({ capacity: 3, newCache: cacheThatReadsMove });
+        for (const [step, looked] of steps) {
+          lookUp(busy, looked);
+          assert.deepEqual(run(busy, step), run(quiet, step));
+        }
+      },
+    );
+    assert.equal(fc.check(property, { seed: 1, numRuns: 200 }).failed, true);
+  });
+
+  test('agree when one of them left out the refused transactions, but for the digest (C10)', () => {
+    fc.assert(
+      fc.property(order, capacity, (steps, capacity) => {
+        const all = newCertifier({ capacity });
+        const positiveOnly = newCertifier({ capacity });
+        for (const step of steps) {
+          if (step.kind === 'refused-schema-change') continue;
+          const refused =
+            step.kind === 'transaction' && all.preCertify(transactionOf(step, all.sequenceNumber)) !== null;
+          const { result } = run(all, step);
+          if (!refused) assert.deepEqual(run(positiveOnly, step).result, result);
+        }
+        const facts = ({ purgeFloor, itemCount, sequenceNumber, commitTime }: Certifier) => [
+          purgeFloor,
+          itemCount,
+          sequenceNumber,
+          commitTime,
+        ];
+        assert.deepEqual(facts(positiveOnly), facts(all));
+      }),
+    );
+  });
+
+  function lookUp(certifier: Certifier, looked: readonly (readonly [number, number])[]): void {
+    for (const [key, age] of looked) {
+      const snapshotVersion = Math.max(0, certifier.sequenceNumber - age);
+      certifier.preCertify({ snapshotVersion, writeSet: [put(rowKey(key))] });
+    }
+  }
+
+  function cacheThatReadsMove<V extends object>(setup: RecencyCacheSetup<V>): RecencyCache<V> {
+    const cache = lruRecencyCache(setup);
+    return {
+      peek: (place) => {
+        const value = cache.peek(place);
+        if (value !== undefined) cache.set(place, value);
+        return value;
+      },
+      set: (place, value) => cache.set(place, value),
+      get size() {
+        return cache.size;
+      },
+    };
+  }
+});
+
+describe('a certifier rebuilt from kept verdicts (H3)', () => {
+  const wide = orderOf({ keys: 12, age: 8, length: 60 });
+
+  test('goes on as one that never stopped, given only what lies above the purge floor', () => {
+    fc.assert(
+      fc.property(
+        wide,
+        wide,
+        capacity,
+        fingerprintBits,
+        fc.boolean(),
+        (head, tail, capacity, fingerprintBits, giveAll) => {
+          const original = newCertifier({ capacity, fingerprintBits });
+          const kept = keep(original, head);
+          const rebuilt = newCertifier({ capacity, fingerprintBits }, stateOf(original));
+          for (const verdict of kept)
+            if (giveAll || verdict.writer.sequenceNumber > original.purgeFloor) give(rebuilt, verdict);
+          assert.deepEqual(stateOf(rebuilt), stateOf(original));
+          for (const step of tail) assert.deepEqual(run(rebuilt, step), run(original, step));
+        },
+      ),
+      { numRuns: 400 },
+    );
+  });
+
+  test('a second rebuild, from a certifier that was itself rebuilt, is as good', () => {
+    fc.assert(
+      fc.property(fc.array(wide, { minLength: 3, maxLength: 3 }), capacity, (parts, capacity) => {
+        const original = newCertifier({ capacity });
+        let rebuilt = newCertifier({ capacity });
+        const kept: Kept[] = [];
+        for (const part of parts) {
+          kept.push(...keep(rebuilt, part));
+          for (const step of part) run(original, step);
+          assert.deepEqual(stateOf(rebuilt), stateOf(original));
+          const state = stateOf(rebuilt);
+          rebuilt = newCertifier({ capacity }, state);
+          for (const verdict of kept) if (verdict.writer.sequenceNumber > state.purgeFloor) give(rebuilt, verdict);
+        }
+      }),
+    );
+  });
+
+  test('refuses to judge before everything above the floor is given, and to take it with a gap or out of order', () => {
+    const original = newCertifier({ capacity: 3 });
+    for (const key of ['a', 'b', 'c', 'd', 'e']) original.certify(at(original.sequenceNumber, put(key)), 0, 1);
+    assert.equal(original.purgeFloor, 2);
+    const state = stateOf(original);
+    const missing = newCertifier({ capacity: 3 }, state);
+    missing.restorePositive(at(2, put('c')), { sequenceNumber: 3, origin: 0 });
+    assert.throws(() => missing.certify(at(5, put('z')), 0, 1), InvariantViolation);
+    assert.throws(() => missing.preCertify(at(5, put('z'))), InvariantViolation);
+    assert.throws(() => missing.restorePositive(at(4, put('e')), { sequenceNumber: 5, origin: 0 }), InvariantViolation);
+    assert.throws(() => missing.restorePositive(at(2, put('c')), { sequenceNumber: 3, origin: 0 }), InvariantViolation);
+  });
+
+  test('notices that the capacity is not the one that the floor was kept with', () => {
+    const original = newCertifier({ capacity: 3 });
+    for (const key of ['a', 'b', 'c']) original.certify(at(original.sequenceNumber, put(key)), 0, 1);
+    const smaller = newCertifier({ capacity: 1 }, stateOf(original));
+    smaller.restorePositive(at(0, put('a')), { sequenceNumber: 1, origin: 0 });
+    assert.throws(() => smaller.restorePositive(at(1, put('b')), { sequenceNumber: 2, origin: 0 }), InvariantViolation);
+  });
+
+  type Kept = { readonly writer: Writer } & (
+    | { readonly transaction: Transaction }
+    | { readonly keys: readonly RowKey[] }
+  );
+
+  /** Runs the steps and keeps what a member keeps: the positive ones. */
+  function keep(certifier: Certifier, steps: readonly Step[]): Kept[] {
+    const kept: Kept[] = [];
+    for (const step of steps) {
+      const before = certifier.sequenceNumber;
+      run(certifier, step);
+      if (certifier.sequenceNumber === before || step.kind === 'refused-schema-change') continue;
+      const writer = { sequenceNumber: certifier.sequenceNumber, origin: step.origin };
+      if (step.kind === 'transaction') kept.push({ writer, transaction: transactionOf(step, before) });
+      else kept.push({ writer, keys: step.keys.map(rowKey) });
+    }
+    return kept;
+  }
+
+  function give(certifier: Certifier, kept: Kept): void {
+    if ('transaction' in kept) certifier.restorePositive(kept.transaction, kept.writer);
+    else certifier.restoreSchemaChange(kept.keys, kept.writer);
+  }
+
+  function stateOf({ sequenceNumber, commitTime, purgeFloor, digest }: Certifier): CertifierState {
+    return { sequenceNumber, commitTime, purgeFloor, digest };
+  }
+});

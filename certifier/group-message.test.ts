@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { ByteWriter, binaryStringOf } from '../gcs/base/index.ts';
+import { decodeBatch, encodeBatch, encodeGroupMessage, type GroupMessage, type WriteSetItem } from './index.ts';
+
+const plain = { noNullPrototype: true } as const;
+const bytes = fc.uint8Array({ maxLength: 40 });
+const key = fc.oneof(
+  fc.uint8Array({ minLength: 4, maxLength: 24 }),
+  fc.uint8Array({ minLength: 600, maxLength: 1200 }),
+);
+const item = fc
+  .tuple(key.map(binaryStringOf), fc.constantFrom('put' as const, 'delete' as const, 'check' as const), bytes)
+  .map(([key, kind, image]): WriteSetItem => ({ key, kind, image: kind === 'put' ? image : null }));
+const transaction = fc.record(
+  {
+    kind: fc.constant('transaction' as const),
+    transaction: fc.record(
+      {
+        snapshotVersion: fc.oneof(fc.maxSafeNat(), fc.nat(300)),
+        writeSet: fc
+          .uniqueArray(item, { minLength: 1, maxLength: 20, selector: (one) => one.key })
+          .filter((items) => items.some((one) => one.kind !== 'check')),
+      },
+      plain,
+    ),
+  },
+  plain,
+);
+const schemaChange = fc.record({ kind: fc.constant('schema-change' as const), change: bytes }, plain);
+const messages: fc.Arbitrary<GroupMessage[]> = fc.array(fc.oneof({ weight: 4, arbitrary: transaction }, schemaChange), {
+  minLength: 1,
+  maxLength: 6,
+});
+const encode = (batch: readonly GroupMessage[]) => encodeBatch(batch.map(encodeGroupMessage));
+
+describe('a batch of group messages', () => {
+  test('is decoded to what was encoded', () => {
+    fc.assert(
+      fc.property(messages, (batch) => {
+        assert.deepEqual(decodeBatch(encode(batch)), { kind: 'batch', messages: batch });
+      }),
+    );
+  });
+
+  test('is decoded without copying images and changes', () => {
+    const image = new Uint8Array([1, 2, 3]);
+    const encoded = encode([
+      { kind: 'transaction', transaction: { snapshotVersion: 1, writeSet: [{ key: 'abcd', kind: 'put', image }] } },
+      { kind: 'schema-change', change: new Uint8Array([9]) },
+    ]);
+    const decoded = decodeBatch(encoded);
+    assert.ok(decoded.kind === 'batch');
+    const [first, second] = decoded.messages;
+    assert.ok(first?.kind === 'transaction' && second?.kind === 'schema-change');
+    assert.equal(first.transaction.writeSet[0]?.image?.buffer, encoded.buffer);
+    assert.equal(second.change.buffer, encoded.buffer);
+  });
+
+  test('that is cut short anywhere is malformed', () => {
+    fc.assert(
+      fc.property(messages, fc.nat(), (batch, cut) => {
+        const whole = encode(batch);
+        assert.equal(decodeBatch(whole.subarray(0, cut % whole.length)).kind, 'malformed');
+      }),
+    );
+  });
+
+  test('with foreign bytes in it is decoded to something valid, or malformed, and never throws', () => {
+    const change = fc.record({ at: fc.nat(), to: fc.nat(255) });
+    fc.assert(
+      fc.property(messages, fc.array(change, { minLength: 1, maxLength: 4 }), (batch, changes) => {
+        const mutated = Uint8Array.from(encode(batch));
+        for (const { at, to } of changes) mutated[at % mutated.length] = to;
+        assertValidOrMalformed(mutated);
+      }),
+      { numRuns: 2000 },
+    );
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 60 }), assertValidOrMalformed), { numRuns: 2000 });
+  });
+
+  test('names what is wrong and where', () => {
+    const frame = (write: (writer: ByteWriter) => void) => {
+      const writer = new ByteWriter();
+      write(writer);
+      return decodeBatch(writer.finish());
+    };
+    const one = (write: (writer: ByteWriter) => void) =>
+      frame((writer) => {
+        writer.u8(1);
+        writer.varint(1);
+        write(writer);
+      });
+    const item = (writer: ByteWriter, kind: number, key: string) => {
+      writer.u8(kind);
+      writer.binaryString(key);
+    };
+    const transaction = (count: number, write: (writer: ByteWriter) => void) =>
+      one((writer) => {
+        writer.u8(1);
+        writer.varint(7);
+        writer.varint(count);
+        write(writer);
+      });
+    assert.deepEqual(
+      frame(() => {}),
+      { kind: 'malformed', reason: 'unknown format version', offset: 0 },
+    );
+    assert.deepEqual(
+      frame((writer) => writer.u8(2)),
+      { kind: 'malformed', reason: 'unknown format version', offset: 0 },
+    );
+    assert.deepEqual(
+      frame((writer) => {
+        writer.u8(1);
+        writer.varint(0);
+      }),
+      { kind: 'malformed', reason: 'message count', offset: 1 },
+    );
+    assert.deepEqual(
+      one((writer) => writer.u8(9)),
+      { kind: 'malformed', reason: 'unknown message kind', offset: 2 },
+    );
+    const wrong: [string, number, (writer: ByteWriter) => void][] = [
+      ['item count', 1_000_000_000, () => {}],
+      ['unknown item kind', 1, (writer) => item(writer, 4, 'abcd')],
+      ['unknown item kind', 1, (writer) => item(writer, 0, 'abcd')],
+      ['a write set that writes nothing', 0, () => {}],
+      ['a write set that writes nothing', 1, (writer) => item(writer, 3, 'abcd')],
+      ['item ends early', 1, (writer) => item(writer, 1, 'abcd')],
+      [
+        'a key twice in a write set',
+        2,
+        (writer) => {
+          item(writer, 2, 'abcd');
+          item(writer, 3, 'abcd');
+        },
+      ],
+    ];
+    for (const [reason, count, write] of wrong) {
+      assert.deepEqual(transaction(count, write), { kind: 'malformed', reason, offset: 2 });
+    }
+    assert.deepEqual(
+      transaction(1, (writer) => {
+        item(writer, 2, 'abcd');
+        writer.u8(0);
+      }),
+      { kind: 'malformed', reason: 'bytes behind the last message', offset: 11 },
+    );
+  });
+});
+
+function assertValidOrMalformed(encoded: Uint8Array): void {
+  const decoded = decodeBatch(encoded);
+  if (decoded.kind === 'malformed') {
+    assert.ok(decoded.offset <= encoded.length);
+    return;
+  }
+  assert.deepEqual(decodeBatch(encode(decoded.messages)), decoded);
+}
