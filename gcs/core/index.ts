@@ -1,1 +1,4 @@
-export {};
+export * from './consensus/consensus.ts';
+export * from './group/group.ts';
+export * from './log/segment-log.ts';
+export * from './types.ts';

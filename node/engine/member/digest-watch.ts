@@ -1,0 +1,77 @@
+/**
+ * Compares the members' running digests at equal log indexes (H22). A member whose digest differs from that of a
+ * majority has gone astray and must stop; where no majority agrees, nobody knows who is right, and all stop.
+ */
+import type { LogIndex, MemberOrdinal } from '../../../gcs/base/index.ts';
+
+export interface DigestPoint {
+  readonly logIndex: LogIndex;
+  readonly digest: string;
+}
+
+/** One digest is kept for each so many log indexes, beside the newest. */
+const CHECKPOINT_EVERY = 256;
+/** Checkpoints kept, of this member and of each peer. */
+const CHECKPOINTS_MAX = 64;
+/** Checkpoints told to the peers at a time, beside the newest. */
+const TOLD_MAX = 8;
+
+export type Judgement = 'equal' | 'minority' | 'no-majority';
+
+export class DigestWatch {
+  readonly #groupSize: number;
+  readonly #own = new Map<LogIndex, string>();
+  readonly #peers = new Map<LogIndex, Map<MemberOrdinal, string>>();
+  #newest: DigestPoint | null = null;
+
+  constructor(groupSize: number) {
+    this.#groupSize = groupSize;
+  }
+
+  /** This member's digest behind the delivery at `logIndex`. */
+  delivered(logIndex: LogIndex, digest: () => string): void {
+    if (logIndex % CHECKPOINT_EVERY !== 0) return;
+    this.#own.set(logIndex, digest());
+    trim(this.#own);
+  }
+
+  /** What to tell the peers. `newest`: where this member stands now. */
+  toTell(newest: DigestPoint): readonly DigestPoint[] {
+    this.#newest = newest;
+    const kept = [...this.#own].slice(-TOLD_MAX).map(([logIndex, digest]) => ({ logIndex, digest }));
+    return [...kept, newest];
+  }
+
+  /** What a peer told. Judged only at points that this member has, too. */
+  told(from: MemberOrdinal, points: readonly DigestPoint[]): Judgement {
+    let judgement: Judgement = 'equal';
+    for (const { logIndex, digest } of points) {
+      const told = this.#peers.get(logIndex) ?? new Map<MemberOrdinal, string>();
+      told.set(from, digest);
+      this.#peers.set(logIndex, told);
+      const own = this.#own.get(logIndex) ?? (this.#newest?.logIndex === logIndex ? this.#newest.digest : null);
+      if (own !== null && judgement === 'equal') judgement = this.#judge(own, told);
+    }
+    trim(this.#peers);
+    return judgement;
+  }
+
+  #judge(own: string, told: ReadonlyMap<MemberOrdinal, string>): Judgement {
+    const votes = new Map<string, number>([[own, 1]]);
+    for (const digest of told.values()) votes.set(digest, (votes.get(digest) ?? 0) + 1);
+    if (votes.size === 1) return 'equal';
+    const quorum = Math.floor(this.#groupSize / 2) + 1;
+    const known = 1 + told.size;
+    if (votes.get(own)! >= quorum) return 'equal';
+    for (const [digest, count] of votes) if (digest !== own && count >= quorum) return 'minority';
+    // While somebody has not told yet, a majority may still show.
+    return known === this.#groupSize || this.#groupSize === 2 ? 'no-majority' : 'equal';
+  }
+}
+
+function trim(points: Map<LogIndex, unknown>): void {
+  for (const logIndex of points.keys()) {
+    if (points.size <= CHECKPOINTS_MAX) return;
+    points.delete(logIndex);
+  }
+}

@@ -1,0 +1,23 @@
+/** What the version store is to publish of a certified message. */
+
+import type { KeyRange, Write } from '../../../applier/index.ts';
+import type { Transaction } from '../../../certifier/types.ts';
+import { tableRange } from '../key-codec.ts';
+import type { SchemaEffect } from './schema-effect.ts';
+
+/** The rows that a transaction writes; its checks leave no trace. */
+export function writesOf(transaction: Transaction): readonly Write[] {
+  const writes: Write[] = [];
+  for (const { key, kind, image } of transaction.writeSet) {
+    if (kind !== 'check') writes.push({ key, image: kind === 'put' ? image : null });
+  }
+  return writes;
+}
+
+/** The row of the catalog that a schema change writes, and the rows that it clears. */
+export function publicationOf(effect: SchemaEffect): { writes: readonly Write[]; clear: readonly KeyRange[] } {
+  return {
+    writes: [{ key: effect.key, image: effect.image }],
+    clear: effect.clearedTableId === null ? [] : [tableRange(effect.clearedTableId)],
+  };
+}

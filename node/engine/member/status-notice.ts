@@ -1,0 +1,63 @@
+/** What members tell each other a few times a second, outside of the total order: best effort, for display and the digest watch. */
+import { utf8Decode, utf8Encode } from '../../../gcs/base/index.ts';
+import type { MemberState, MemberStatsRow } from '../replica.ts';
+import type { DigestPoint } from './digest-watch.ts';
+
+export interface StatusNotice {
+  readonly state: MemberState;
+  readonly version: string;
+  readonly stats: Omit<MemberStatsRow, 'memberId' | 'viewId' | 'transactionsCommittedAllMembers'>;
+  readonly digests: readonly DigestPoint[];
+}
+
+export function encodeStatusNotice(notice: StatusNotice): Uint8Array {
+  return utf8Encode(JSON.stringify(notice));
+}
+
+const STATES: readonly unknown[] = ['OFFLINE', 'RECOVERING', 'ONLINE', 'ERROR'] satisfies MemberState[];
+const DIGESTS_MAX = 100;
+
+const COUNTS = [
+  'countTransactionsInQueue',
+  'countTransactionsChecked',
+  'countConflictsDetected',
+  'countTransactionsRowsValidating',
+  'countTransactionsRemoteInApplierQueue',
+  'countTransactionsRemoteApplied',
+  'countTransactionsLocalProposed',
+  'countTransactionsLocalRollback',
+  'appliedUpTo',
+  'purgeFloor',
+] as const;
+
+/** Null if a peer sent something else. */
+export function decodeStatusNotice(bytes: Uint8Array): StatusNotice | null {
+  let value: unknown;
+  try {
+    value = JSON.parse(utf8Decode(bytes) ?? '');
+  } catch {
+    return null;
+  }
+  if (typeof value !== 'object' || value === null) return null;
+  const { state, version, stats, digests } = value as Record<string, unknown>;
+  if (!STATES.includes(state) || typeof version !== 'string' || !isStats(stats) || !Array.isArray(digests)) return null;
+  if (digests.length > DIGESTS_MAX || !digests.every(isDigestPoint)) return null;
+  return { state: state as MemberState, version, stats, digests };
+}
+
+function isStats(value: unknown): value is StatusNotice['stats'] {
+  if (typeof value !== 'object' || value === null) return false;
+  const stats = value as Record<string, unknown>;
+  const last = stats['lastConflictFreeTransaction'];
+  return (
+    COUNTS.every((name) => Number.isSafeInteger(stats[name])) &&
+    typeof stats['digest'] === 'string' &&
+    (last === null || typeof last === 'string')
+  );
+}
+
+function isDigestPoint(value: unknown): value is DigestPoint {
+  if (typeof value !== 'object' || value === null) return false;
+  const { logIndex, digest } = value as Record<string, unknown>;
+  return Number.isSafeInteger(logIndex) && typeof digest === 'string';
+}
