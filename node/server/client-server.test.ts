@@ -1,0 +1,396 @@
+import assert from 'node:assert/strict';
+import { EventEmitter, once } from 'node:events';
+import { connect } from 'node:net';
+import { after, describe, test } from 'node:test';
+import WebSocket from 'ws';
+import type { MemberState } from '../engine/replica.ts';
+import { isLoopback, isOriginAllowed } from './addresses.ts';
+import { ClientServer, type ClientServerOptions } from './client-server.ts';
+import { msgpackCodec } from './frame-codec.ts';
+
+/** A replica of one member and a connection that answers what the test tells it to. */
+class FakeMember {
+  state: MemberState = 'ONLINE';
+  readonly received: unknown[] = [];
+  closed = 0;
+  shutDowns = 0;
+  send: (message: object) => void = () => {};
+  /** Answers one request; by default at once. */
+  answer: (message: unknown) => void = (message) =>
+    this.send({ id: (message as { id?: unknown })?.id ?? null, ok: true, result: {} });
+  readonly #happened = new EventEmitter();
+
+  options(more: Partial<ClientServerOptions> = {}): ClientServerOptions {
+    const member = this;
+    return {
+      host: '127.0.0.1',
+      port: 0,
+      insecure: false,
+      serverVersion: '9.9.9',
+      replica: {
+        groupName: 'orchestra',
+        memberId: 'm1',
+        get state() {
+          return member.state;
+        },
+        members: () => [
+          {
+            memberId: 'm1',
+            host: '127.0.0.1',
+            port: 7001,
+            state: 'ONLINE',
+            role: 'PRIMARY',
+            version: '9.9.9',
+            viewId: '1:1',
+            weight: 50,
+            reachable: true,
+          },
+        ],
+        memberStats: () => [
+          {
+            memberId: 'm1',
+            viewId: '1:1',
+            countTransactionsInQueue: 1,
+            countTransactionsChecked: 20,
+            countConflictsDetected: 3,
+            countTransactionsRowsValidating: 4,
+            transactionsCommittedAllMembers: 5,
+            lastConflictFreeTransaction: null,
+            countTransactionsRemoteInApplierQueue: 6,
+            countTransactionsRemoteApplied: 7,
+            countTransactionsLocalProposed: 8,
+            countTransactionsLocalRollback: 9,
+            appliedUpTo: 17,
+            purgeFloor: 2,
+            digest: '0',
+          },
+        ],
+      },
+      openConnection: (send) => {
+        member.send = send;
+        return {
+          receive: (message) => {
+            member.received.push(message);
+            member.answer(message);
+            member.#happens();
+          },
+          close: () => {
+            member.closed++;
+            member.#happens();
+          },
+          shutDown: () => {
+            member.shutDowns++;
+            member.#happens();
+          },
+        };
+      },
+      ...more,
+    };
+  }
+
+  async until(isTrue: () => boolean): Promise<void> {
+    while (!isTrue()) await once(this.#happened, 'something');
+  }
+
+  #happens(): void {
+    this.#happened.emit('something');
+  }
+}
+
+/** A client that keeps every frame, decoded from JSON if it was text. */
+class Client {
+  readonly frames: unknown[] = [];
+  readonly socket: WebSocket;
+  readonly closed: Promise<{ code: number; reason: string }>;
+  readonly #arrived = new EventEmitter();
+
+  constructor(server: ClientServer, protocols: string[] = [], options: WebSocket.ClientOptions = {}, path = '/v1') {
+    this.socket = new WebSocket(`ws://127.0.0.1:${server.port}${path}`, protocols, options);
+    this.socket.on('message', (data: Buffer, isBinary: boolean) => {
+      this.frames.push(isBinary ? data : JSON.parse(data.toString()));
+      this.#arrived.emit('frame');
+    });
+    this.socket.on('error', () => {});
+    this.closed = new Promise((resolve) =>
+      this.socket.on('close', (code, reason) => resolve({ code, reason: String(reason) })),
+    );
+  }
+
+  async until(count: number): Promise<unknown[]> {
+    while (this.frames.length < count) await once(this.#arrived, 'frame');
+    return this.frames;
+  }
+
+  /** HTTP status with which the connection was refused. */
+  async refusal(): Promise<number> {
+    const [, response] = (await once(this.socket, 'unexpected-response')) as [unknown, { statusCode: number }];
+    this.socket.terminate();
+    return response.statusCode;
+  }
+}
+
+describe('client server', () => {
+  const running: ClientServer[] = [];
+  const start = async (member: FakeMember, more: Partial<ClientServerOptions> = {}) => {
+    const server = await ClientServer.start(member.options(more));
+    running.push(server);
+    return server;
+  };
+  after(() => Promise.all(running.map((server) => server.stop())));
+
+  test('on open a client is welcomed with version, member, group and limits', async () => {
+    const server = await start(new FakeMember(), { engineLimits: { rowBytesMax: 5 } });
+    const client = new Client(server);
+    const [welcome] = await client.until(1);
+    assert.deepEqual(welcome, {
+      event: 'welcome',
+      protocolVersion: 1,
+      serverVersion: '9.9.9',
+      member: { memberId: 'm1', state: 'ONLINE', role: 'PRIMARY' },
+      group: { name: 'orchestra', viewId: '1:1' },
+      limits: { rowBytesMax: 5, frameBytesMax: 1048576 },
+    });
+    assert.equal(client.socket.protocol, '');
+    client.socket.close();
+  });
+
+  test('msgpack is spoken with a client that offers it', async () => {
+    const member = new FakeMember();
+    const client = new Client(await start(member), ['concert.v1.msgpack']);
+    await client.until(1);
+    assert.equal(client.socket.protocol, 'concert.v1.msgpack');
+    client.socket.send(msgpackCodec.encodeFrame([{ id: 1, op: 'ping', b: Uint8Array.of(1) }]));
+    const frames = await client.until(2);
+    assert.deepEqual(member.received, [{ id: 1, op: 'ping', b: Uint8Array.of(1) }]);
+    assert.deepEqual(msgpackCodec.decodeFrame(frames[1] as Buffer), {
+      kind: 'messages',
+      messages: [{ id: 1, ok: true, result: {} }],
+    });
+    client.socket.close();
+  });
+
+  test('a client that offers only unknown subprotocols is refused with 400, one on another path with 404', async () => {
+    const server = await start(new FakeMember());
+    assert.equal(await new Client(server, ['concert.v9']).refusal(), 400);
+    assert.equal(await new Client(server, [], {}, '/v2').refusal(), 404);
+  });
+
+  test('a page of another site is refused with 403, one of this machine is served', async () => {
+    const server = await start(new FakeMember());
+    assert.equal(await new Client(server, [], { origin: 'https://example.com' }).refusal(), 403);
+    const client = new Client(server, [], { origin: 'http://localhost:5173' });
+    await client.until(1);
+    client.socket.close();
+  });
+
+  test('answers of one turn leave in one frame, a single one as an object', async () => {
+    const client = new Client(await start(new FakeMember()));
+    await client.until(1);
+    client.socket.send(JSON.stringify([{ id: 1 }, { id: 2 }, { id: 3 }]));
+    await client.until(2);
+    client.socket.send(JSON.stringify({ id: 4 }));
+    const frames = await client.until(3);
+    assert.deepEqual(frames.slice(1), [
+      [1, 2, 3].map((id) => ({ id, ok: true, result: {} })),
+      { id: 4, ok: true, result: {} },
+    ]);
+    client.socket.close();
+  });
+
+  test('a frame that cannot be read is answered MALFORMED_MESSAGE, and the connection stays open', async () => {
+    const client = new Client(await start(new FakeMember()));
+    await client.until(1);
+    client.socket.send('{"id": 1,');
+    client.socket.send(Uint8Array.of(1, 2));
+    client.socket.send('{"id": 2}');
+    await client.until(2);
+    while (client.frames.flat().length < 4) await client.until(client.frames.length + 1);
+    const answers = client.frames.flat() as { id: unknown; ok: boolean; error?: Record<string, unknown> }[];
+    assert.deepEqual(
+      answers.slice(1).map((answer) => [answer.id, answer.ok, answer.error?.code]),
+      [
+        [null, false, 'MALFORMED_MESSAGE'],
+        [null, false, 'MALFORMED_MESSAGE'],
+        [2, true, undefined],
+      ],
+    );
+    assert.equal(answers[1]?.error?.sqlState, '08P01');
+    assert.equal(answers[1]?.error?.retry, 'no');
+    client.socket.close();
+  });
+
+  test('a frame over the limit closes with 1009, text that is not UTF-8 with 1007; others are unharmed', async () => {
+    const member = new FakeMember();
+    const server = await start(member, { limits: { frameBytesMax: 1000 } });
+    const [large, broken, other] = [new Client(server), new Client(server), new Client(server)];
+    await Promise.all([large.until(1), broken.until(1), other.until(1)]);
+    large.socket.send('x'.repeat(1001));
+    assert.equal((await large.closed).code, 1009);
+    broken.socket.send(Buffer.from([0x22, 0xc3, 0x28, 0x22]), { binary: false });
+    assert.equal((await broken.closed).code, 1007);
+    assert.equal(other.socket.readyState, WebSocket.OPEN);
+    await member.until(() => member.closed === 2);
+    other.socket.close();
+  });
+
+  test('a lost connection is closed behind it, once', async () => {
+    const member = new FakeMember();
+    const client = new Client(await start(member));
+    await client.until(1);
+    client.socket.terminate();
+    await member.until(() => member.closed > 0);
+    assert.equal(member.closed, 1);
+  });
+
+  test('connections over the limit are refused with 503', async () => {
+    const server = await start(new FakeMember(), { limits: { connectionsMax: 1 } });
+    const client = new Client(server);
+    await client.until(1);
+    assert.equal(await new Client(server).refusal(), 503);
+    client.socket.close();
+  });
+
+  test('a client with too many requests waiting is read on when half of them are answered', async () => {
+    const member = new FakeMember();
+    const waiting: unknown[] = [];
+    member.answer = (message) => waiting.push((message as { id: number }).id);
+    const client = new Client(await start(member, { limits: { outstandingMax: 4 } }));
+    await client.until(1);
+    for (let id = 1; id <= 4; id++) client.socket.send(JSON.stringify({ id }));
+    await member.until(() => member.received.length === 4);
+    client.socket.send(JSON.stringify({ id: 5 }));
+    for (const id of waiting.splice(0, 2)) member.send({ id, ok: true, result: {} });
+    await client.until(2);
+    await member.until(() => member.received.length === 5);
+    client.socket.close();
+  });
+
+  test('a client that does not take its answers is cut', async () => {
+    const member = new FakeMember();
+    const server = await start(member, { limits: { bufferedBytesHigh: 10_000, bufferedBytesMax: 100_000 } });
+    const client = new Client(server);
+    await client.until(1);
+    client.socket.pause();
+    const large = { event: 'progress', text: 'x'.repeat(200_000) };
+    const fill = setInterval(() => member.send(large), 1);
+    await member.until(() => member.closed === 1);
+    clearInterval(fill);
+    const metrics = await (await fetch(`http://127.0.0.1:${server.port}/metrics`)).text();
+    assert.match(metrics, /^concert_slow_clients_cut_total 1$/m);
+  });
+
+  test('a client that answers no ping is cut', async () => {
+    const member = new FakeMember();
+    const server = await start(member, { limits: { pingIntervalMs: 20 } });
+    const client = new Client(server, [], { autoPong: false });
+    await client.until(1);
+    assert.equal((await client.closed).code, 1006);
+  });
+
+  test('a stopping server lets requests finish, then closes with 1001', async () => {
+    const member = new FakeMember();
+    member.answer = () => {};
+    const server = await ClientServer.start(member.options());
+    const client = new Client(server);
+    await client.until(1);
+    client.socket.send('{"id": 1}');
+    await member.until(() => member.received.length === 1);
+    const stopped = server.stop();
+    await member.until(() => member.shutDowns === 1);
+    assert.equal(client.socket.readyState, WebSocket.OPEN);
+    member.send({ id: 1, ok: true, result: { late: true } });
+    assert.deepEqual(await client.closed, { code: 1001, reason: 'the member is shutting down' });
+    assert.deepEqual(client.frames.at(-1), { id: 1, ok: true, result: { late: true } });
+    await stopped;
+  });
+
+  test('a stopping server does not wait for ever', async () => {
+    const member = new FakeMember();
+    member.answer = () => {};
+    const server = await ClientServer.start(member.options({ limits: { drainMsMax: 20 } }));
+    const client = new Client(server);
+    await client.until(1);
+    client.socket.send('{"id": 1}');
+    await member.until(() => member.received.length === 1);
+    await server.stop();
+    assert.equal((await client.closed).code, 1001);
+  });
+
+  test('an address off loopback is refused unless insecure is said', async () => {
+    const options = new FakeMember().options({ host: '0.0.0.0' });
+    await assert.rejects(ClientServer.start(options), { code: 'INSECURE_ADDRESS', message: /0\.0\.0\.0.*--insecure/ });
+    const server = await ClientServer.start({ ...options, insecure: true });
+    await server.stop();
+  });
+
+  test('a port in use is an error that says so', async () => {
+    const server = await start(new FakeMember());
+    await assert.rejects(ClientServer.start(new FakeMember().options({ port: server.port })), {
+      code: 'PORT_IN_USE',
+      message: new RegExp(`127.0.0.1:${server.port} is in use .*--port`),
+    });
+  });
+
+  test('HTTP: the console page, metrics and health; 404, 405 and 426 else', async () => {
+    const member = new FakeMember();
+    const server = await start(member, {
+      moreMetrics: [{ name: 'concert_extra_total', help: 'more', kind: 'counter', read: () => 42 }],
+    });
+    const get = (path: string, method = 'GET') => fetch(`http://127.0.0.1:${server.port}${path}`, { method });
+    const page = await get('/');
+    assert.equal(page.status, 200);
+    assert.match(page.headers.get('content-security-policy') ?? '', /default-src 'none'; script-src 'sha256-/);
+    assert.match(await page.text(), /<title>Concert<\/title>/);
+    assert.equal((await get('/healthz')).status, 200);
+    assert.equal((await get('/readyz')).status, 200);
+    member.state = 'RECOVERING';
+    const notReady = await get('/readyz');
+    assert.equal(notReady.status, 503);
+    assert.equal(await notReady.text(), 'RECOVERING\n');
+    for (let i = 0; i < 2; i++) {
+      const metrics = await (await get('/metrics')).text();
+      for (const line of [
+        'concert_member_state{state="RECOVERING"} 1',
+        'concert_member_state{state="ONLINE"} 0',
+        'concert_applied_up_to 17',
+        'concert_transactions_checked_total 20',
+        'concert_extra_total 42',
+      ]) {
+        assert.ok(metrics.split('\n').includes(line), line);
+      }
+      assert.ok(metrics.split('\n').every((line) => /^(#.*|concert_.*|)$/.test(line)));
+    }
+    assert.equal((await get('/nothing')).status, 404);
+    assert.equal((await get('/healthz', 'POST')).status, 405);
+    assert.equal((await get('/v1')).status, 426);
+    assert.equal(await (await get('/', 'HEAD')).text(), '');
+  });
+
+  test('what is not HTTP is refused and harms nobody', async () => {
+    const server = await start(new FakeMember());
+    const socket = connect(server.port, '127.0.0.1');
+    socket.end('\x16\x03\x01 this is not HTTP\r\n\r\n');
+    const chunks: Buffer[] = [];
+    for await (const chunk of socket) chunks.push(chunk as Buffer);
+    assert.match(Buffer.concat(chunks).toString(), /^HTTP\/1\.1 400 /);
+    assert.equal((await fetch(`http://127.0.0.1:${server.port}/healthz`)).status, 200);
+  });
+});
+
+describe('addresses', () => {
+  test('loopback is 127.0.0.0/8, ::1 and localhost', () => {
+    for (const host of ['127.0.0.1', '127.9.9.9', '::1', 'localhost', 'LOCALHOST']) assert.ok(isLoopback(host), host);
+    for (const host of ['0.0.0.0', '::', '10.0.0.1', 'example.com', '127.example.com', '']) {
+      assert.ok(!isLoopback(host), host);
+    }
+  });
+
+  test('a name that leads to a loopback server is no origin of its own (DNS rebinding)', () => {
+    const host = 'evil.example:7001';
+    assert.ok(!isOriginAllowed({ origin: `http://${host}`, host, servesLoopbackOnly: true }));
+    assert.ok(isOriginAllowed({ origin: `http://${host}`, host, servesLoopbackOnly: false }));
+    assert.ok(isOriginAllowed({ origin: 'http://[::1]:7001', host: 'other', servesLoopbackOnly: true }));
+    assert.ok(!isOriginAllowed({ origin: 'null', host, servesLoopbackOnly: false }));
+    assert.ok(isOriginAllowed({ origin: undefined, host, servesLoopbackOnly: true }));
+  });
+});

@@ -1,0 +1,319 @@
+/**
+ * A member's port for clients: WebSocket connections on `/v1`, and over HTTP the console page, metrics and health.
+ */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import path from 'node:path';
+import type { Duplex } from 'node:stream';
+import type { Registry } from 'prom-client';
+import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
+import type { Replica } from '../engine/replica.ts';
+import { addressOf, isLoopback, isOriginAllowed } from './addresses.ts';
+import { type ClientConnection, ClientSocket, type ServerCounters } from './client-socket.ts';
+import { codecFor, type FrameCodec } from './frame-codec.ts';
+import { defaultServerLimits, type ServerLimits } from './limits.ts';
+import { type MetricSource, memberMetrics } from './metrics.ts';
+import { listenError, ServerError } from './server-error.ts';
+
+export interface ClientServerOptions {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  /** Serve an address that other machines reach, although nobody is asked who they are. */
+  readonly insecure: boolean;
+  readonly serverVersion: string;
+  readonly replica: Pick<Replica, 'groupName' | 'memberId' | 'state' | 'members' | 'memberStats'>;
+  readonly openConnection: (send: (message: object) => void) => ClientConnection;
+  readonly limits?: Partial<ServerLimits>;
+  /** Told to clients in `welcome` beside `frameBytesMax`. */
+  readonly engineLimits?: Readonly<Record<string, number>>;
+  readonly moreMetrics?: readonly MetricSource[];
+}
+
+const PROTOCOL_VERSION = 1;
+
+/** A closing handshake that takes longer is cut. */
+const closeMsMax = 1_000;
+
+export class ClientServer {
+  readonly #options: ClientServerOptions;
+  readonly #limits: ServerLimits;
+  readonly #http: Server;
+  readonly #webSockets: WebSocketServer;
+  readonly #registry: Registry;
+  readonly #page: ConsolePage;
+  readonly #sockets = new Set<ClientSocket>();
+  readonly #counters: ServerCounters = {
+    connectionsOpened: 0,
+    connectionsRefused: 0,
+    messagesReceived: 0,
+    messagesSent: 0,
+    framesMalformed: 0,
+    slowClientsCut: 0,
+    silentClientsCut: 0,
+  };
+  #flushing: ClientSocket[] = [];
+  #pings: NodeJS.Timeout | null = null;
+  #isStopping = false;
+  #noticeChange: () => void = () => {};
+
+  /** @throws ServerError */
+  static async start(options: ClientServerOptions): Promise<ClientServer> {
+    refuseInsecureAddress(options.host, options.insecure);
+    const server = new ClientServer(options);
+    await server.#listen();
+    return server;
+  }
+
+  private constructor(options: ClientServerOptions) {
+    this.#options = options;
+    this.#limits = { ...defaultServerLimits, ...options.limits };
+    this.#page = readConsolePage();
+    this.#registry = memberMetrics({
+      replica: options.replica,
+      counters: this.#counters,
+      connections: () => this.#sockets.size,
+      more: options.moreMetrics ?? [],
+    });
+    this.#http = createServer(
+      { headersTimeout: 10_000, requestTimeout: 15_000, connectionsCheckingInterval: 5_000, maxHeaderSize: 8 * 1024 },
+      (request, response) => void this.#serve(request, response),
+    );
+    this.#http.maxHeadersCount = 64;
+    // Room beside the WebSockets for those who scrape, and for those who are told that there is no room.
+    this.#http.maxConnections = this.#limits.connectionsMax + 256;
+    this.#http.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
+    this.#http.on('clientError', (_error, socket) => refuse(socket, '400 Bad Request', 'not HTTP'));
+    const webSocketOptions: ServerOptions & { closeTimeout: number } = {
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      maxPayload: this.#limits.frameBytesMax,
+      maxFragments: 1024,
+      skipUTF8Validation: false,
+      closeTimeout: closeMsMax,
+      handleProtocols: (offered) => codecFor([...offered])?.subprotocol ?? false,
+    };
+    this.#webSockets = new WebSocketServer(webSocketOptions);
+  }
+
+  /** Where it listens: the port that was asked for, or the free one that was found. */
+  get port(): number {
+    return (this.#http.address() as AddressInfo).port;
+  }
+
+  get address(): string {
+    return addressOf(this.#options.host, this.port);
+  }
+
+  /** Lets what is committing finish (within `drainMsMax`), answers the rest, closes all connections with 1001. */
+  async stop(): Promise<void> {
+    if (this.#isStopping) return;
+    this.#isStopping = true;
+    if (this.#pings !== null) clearInterval(this.#pings);
+    const closed = new Promise<void>((resolve) => this.#http.close(() => resolve()));
+    for (const socket of this.#sockets) socket.shutDown();
+    await this.#until(() => [...this.#sockets].every((socket) => socket.outstanding === 0), this.#limits.drainMsMax);
+    for (const socket of this.#sockets) socket.close();
+    await this.#until(() => this.#sockets.size === 0, closeMsMax);
+    for (const socket of this.#sockets) socket.terminate();
+    this.#http.closeAllConnections();
+    await closed;
+    this.#registry.clear();
+  }
+
+  #listen(): Promise<void> {
+    const { host, port } = this.#options;
+    return new Promise((resolve, reject) => {
+      const failed = (error: unknown) => reject(listenError(error, addressOf(host, port), '--port'));
+      this.#http.once('error', failed);
+      this.#http.listen({ host, port }, () => {
+        this.#http.off('error', failed);
+        this.#pings = setInterval(() => {
+          for (const socket of this.#sockets) socket.ping();
+        }, this.#limits.pingIntervalMs).unref();
+        resolve();
+      });
+    });
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const refused = this.#refusal(request);
+    if (refused !== null) {
+      this.#counters.connectionsRefused++;
+      refuse(socket, refused.status, refused.reason);
+      return;
+    }
+    const codec = codecFor(offeredSubprotocols(request))!;
+    this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => this.#opened(webSocket, codec));
+  }
+
+  #refusal(request: IncomingMessage): { status: string; reason: string } | null {
+    if (pathOf(request) !== '/v1')
+      return { status: '404 Not Found', reason: 'WebSocket connections are served on /v1' };
+    const allowed = isOriginAllowed({
+      origin: request.headers.origin,
+      host: request.headers.host,
+      servesLoopbackOnly: isLoopback(this.#options.host),
+    });
+    if (!allowed) return { status: '403 Forbidden', reason: 'pages of this origin may not connect' };
+    if (codecFor(offeredSubprotocols(request)) === undefined) {
+      return { status: '400 Bad Request', reason: 'subprotocols served: concert.v1.json, concert.v1.msgpack' };
+    }
+    if (this.#isStopping) return { status: '503 Service Unavailable', reason: 'the member is shutting down' };
+    if (this.#sockets.size >= this.#limits.connectionsMax) {
+      return { status: '503 Service Unavailable', reason: `all ${this.#limits.connectionsMax} connections are in use` };
+    }
+    return null;
+  }
+
+  #opened(webSocket: WebSocket, codec: FrameCodec): void {
+    this.#counters.connectionsOpened++;
+    const socket = new ClientSocket({
+      socket: webSocket,
+      codec,
+      limits: this.#limits,
+      counters: this.#counters,
+      events: { flushWanted: (wanting) => this.#flushLater(wanting), drained: () => this.#noticeChange() },
+    });
+    this.#sockets.add(socket);
+    // What breaks the framing (1002, 1007, 1009) is told to the client by the close code.
+    webSocket.on('error', () => {
+      this.#counters.framesMalformed++;
+    });
+    socket.send(this.#welcome());
+    socket.attach(this.#options.openConnection((message) => socket.send(message)));
+    webSocket.on('close', () => {
+      this.#sockets.delete(socket);
+      this.#noticeChange();
+    });
+  }
+
+  #welcome(): object {
+    const { replica, serverVersion, engineLimits } = this.#options;
+    const self = replica.members().find((row) => row.memberId === replica.memberId);
+    return {
+      event: 'welcome',
+      protocolVersion: PROTOCOL_VERSION,
+      serverVersion,
+      member: { memberId: replica.memberId, state: replica.state, role: self?.role ?? 'SECONDARY' },
+      group: { name: replica.groupName, viewId: self?.viewId ?? null },
+      limits: { ...engineLimits, frameBytesMax: this.#limits.frameBytesMax },
+    };
+  }
+
+  #flushLater(socket: ClientSocket): void {
+    if (this.#flushing.push(socket) > 1) return;
+    setImmediate(() => {
+      const sockets = this.#flushing;
+      this.#flushing = [];
+      for (let i = 0; i < sockets.length; i++) sockets[i]!.flush();
+    });
+  }
+
+  /** Waits until `isDone`, looked at after each answer and closed connection, but not longer than `msMax`. */
+  #until(isDone: () => boolean, msMax: number): Promise<void> {
+    if (isDone()) return Promise.resolve();
+    return new Promise((resolve) => {
+      const finish = () => {
+        clearTimeout(timer);
+        this.#noticeChange = () => {};
+        resolve();
+      };
+      const timer = setTimeout(finish, msMax);
+      this.#noticeChange = () => {
+        if (isDone()) finish();
+      };
+    });
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    response.setHeader('X-Content-Type-Options', 'nosniff');
+    response.setHeader('Cache-Control', 'no-store');
+    try {
+      const route = pathOf(request);
+      if (request.method !== 'GET' && request.method !== 'HEAD' && ROUTES.includes(route)) {
+        response.setHeader('Allow', 'GET, HEAD');
+        return answer(response, 405, 'only GET and HEAD are served here\n');
+      }
+      switch (route) {
+        case '/':
+          response.setHeader('Content-Security-Policy', this.#page.policy);
+          return answer(response, 200, this.#page.html, 'text/html; charset=utf-8');
+        case '/metrics':
+          return answer(response, 200, await this.#registry.metrics(), this.#registry.contentType);
+        case '/healthz':
+          return answer(response, 200, 'ok\n');
+        case '/readyz': {
+          const { state } = this.#options.replica;
+          return answer(response, state === 'ONLINE' ? 200 : 503, `${state}\n`);
+        }
+        case '/v1':
+          response.setHeader('Upgrade', 'websocket');
+          return answer(response, 426, 'this is a WebSocket address\n');
+        default:
+          return answer(response, 404, `not found; served are ${ROUTES.join(' ')}\n`);
+      }
+    } catch (error) {
+      if (!response.headersSent) answer(response, 500, `${(error as Error).message}\n`);
+      else response.destroy();
+    }
+  }
+}
+
+/** @throws ServerError if `host` is reached from other machines and nobody said that this is meant. */
+export function refuseInsecureAddress(host: string, insecure: boolean): void {
+  if (insecure || isLoopback(host)) return;
+  throw new ServerError({
+    code: 'INSECURE_ADDRESS',
+    message: `refusing to serve ${host}: other machines reach it, and nobody is asked who they are; use 127.0.0.1, or say --insecure if the network keeps strangers out`,
+  });
+}
+
+interface ConsolePage {
+  readonly html: string;
+  /** Content-Security-Policy: its own script and style, its own member, nothing else. */
+  readonly policy: string;
+}
+
+const ROUTES: readonly string[] = ['/', '/metrics', '/healthz', '/readyz', '/v1'];
+
+function readConsolePage(): ConsolePage {
+  const html = readFileSync(path.join(import.meta.dirname, 'console', 'index.html'), 'utf8');
+  const hashOf = (tag: string) => {
+    const content = new RegExp(`<${tag}>([\\s\\S]*?)</${tag}>`).exec(html)?.[1] ?? '';
+    return `'sha256-${createHash('sha256').update(content).digest('base64')}'`;
+  };
+  const policy = `default-src 'none'; script-src ${hashOf('script')}; style-src ${hashOf('style')}; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
+  return { html, policy };
+}
+
+function pathOf(request: IncomingMessage): string {
+  return (request.url ?? '').split('?', 1)[0]!;
+}
+
+function offeredSubprotocols(request: IncomingMessage): readonly string[] {
+  const header = request.headers['sec-websocket-protocol'];
+  return header === undefined ? [] : header.split(',').map((name) => name.trim());
+}
+
+function answer(response: ServerResponse, status: number, body: string, type = 'text/plain; charset=utf-8'): void {
+  response.writeHead(status, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(body) });
+  response.end(response.req.method === 'HEAD' ? undefined : body);
+}
+
+/** Answers a request that never became a WebSocket. */
+function refuse(socket: Duplex, status: string, reason: string): void {
+  socket.on('error', () => socket.destroy());
+  if (!socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const body = `${reason}\n`;
+  socket.once('finish', () => socket.destroy());
+  socket.end(
+    `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+}

@@ -1,0 +1,146 @@
+/**
+ * Prometheus metrics of one member, in a registry of its own. Nothing is observed while transactions run: everything
+ * is a plain number that is read when somebody scrapes.
+ */
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { MemberState, MemberStatsRow, Replica } from '../engine/replica.ts';
+import type { ServerCounters } from './client-socket.ts';
+
+/** One more number to show. */
+export interface MetricSource {
+  /** `concert_…`, a counter ends in `_total`. */
+  readonly name: string;
+  readonly help: string;
+  readonly kind: 'counter' | 'gauge';
+  /** A counter never goes back. */
+  read(): number;
+}
+
+const STATES: readonly MemberState[] = ['OFFLINE', 'RECOVERING', 'ONLINE', 'ERROR'];
+
+export function memberMetrics(of: {
+  readonly replica: Pick<Replica, 'memberId' | 'state' | 'memberStats'>;
+  readonly counters: ServerCounters;
+  readonly connections: () => number;
+  readonly more: readonly MetricSource[];
+}): Registry {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry, prefix: 'concert_' });
+  new Gauge({
+    name: 'concert_member_state',
+    help: '1 for the state that this member is in, 0 for the others',
+    labelNames: ['state'],
+    registers: [registry],
+    collect() {
+      for (const state of STATES) this.set({ state }, of.replica.state === state ? 1 : 0);
+    },
+  });
+  for (const source of [...statsSources(of.replica), ...clientSources(of.counters, of.connections), ...of.more]) {
+    register(registry, source);
+  }
+  return registry;
+}
+
+function register(registry: Registry, source: MetricSource): void {
+  const { name, help } = source;
+  if (source.kind === 'gauge') {
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(source.read());
+      },
+    });
+    return;
+  }
+  new Counter({
+    name,
+    help,
+    registers: [registry],
+    collect() {
+      this.reset();
+      this.inc(source.read());
+    },
+  });
+}
+
+function statsSources(replica: Pick<Replica, 'memberId' | 'memberStats'>): readonly MetricSource[] {
+  const source = (
+    kind: MetricSource['kind'],
+    name: string,
+    help: string,
+    column: { [K in keyof MemberStatsRow]: MemberStatsRow[K] extends number ? K : never }[keyof MemberStatsRow],
+  ): MetricSource => ({
+    kind,
+    name,
+    help,
+    read: () => replica.memberStats().find((row) => row.memberId === replica.memberId)?.[column] ?? 0,
+  });
+  return [
+    source('gauge', 'concert_applied_up_to', 'Highest sequence number visible here', 'appliedUpTo'),
+    source('gauge', 'concert_purge_floor', 'Snapshots below it are too old', 'purgeFloor'),
+    source(
+      'gauge',
+      'concert_transactions_in_queue',
+      'Transactions waiting for certification',
+      'countTransactionsInQueue',
+    ),
+    source('counter', 'concert_transactions_checked_total', 'Transactions certified here', 'countTransactionsChecked'),
+    source(
+      'counter',
+      'concert_conflicts_detected_total',
+      'Transactions refused in certification',
+      'countConflictsDetected',
+    ),
+    source(
+      'gauge',
+      'concert_rows_validating',
+      'Entries of the certification database',
+      'countTransactionsRowsValidating',
+    ),
+    source(
+      'gauge',
+      'concert_transactions_remote_in_applier_queue',
+      'Remote transactions waiting to be applied',
+      'countTransactionsRemoteInApplierQueue',
+    ),
+    source(
+      'counter',
+      'concert_transactions_remote_applied_total',
+      'Remote transactions applied here',
+      'countTransactionsRemoteApplied',
+    ),
+    source(
+      'counter',
+      'concert_transactions_local_proposed_total',
+      'Local transactions sent to the group',
+      'countTransactionsLocalProposed',
+    ),
+    source(
+      'counter',
+      'concert_transactions_local_rollback_total',
+      'Local transactions that the group refused',
+      'countTransactionsLocalRollback',
+    ),
+  ];
+}
+
+function clientSources(counters: ServerCounters, connections: () => number): readonly MetricSource[] {
+  const counter = (name: string, help: string, field: keyof ServerCounters): MetricSource => ({
+    kind: 'counter',
+    name,
+    help,
+    read: () => counters[field],
+  });
+  return [
+    { kind: 'gauge', name: 'concert_client_connections', help: 'Open client connections', read: connections },
+    counter('concert_client_connections_opened_total', 'Client connections opened', 'connectionsOpened'),
+    counter('concert_client_connections_refused_total', 'Client connections refused', 'connectionsRefused'),
+    counter('concert_client_messages_received_total', 'Requests received', 'messagesReceived'),
+    counter('concert_client_messages_sent_total', 'Answers and events sent', 'messagesSent'),
+    counter('concert_client_frames_malformed_total', 'Frames that could not be read', 'framesMalformed'),
+    counter('concert_slow_clients_cut_total', 'Connections cut: the client did not take its answers', 'slowClientsCut'),
+    counter('concert_silent_clients_cut_total', 'Connections cut: no answer to several pings', 'silentClientsCut'),
+  ];
+}
