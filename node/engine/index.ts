@@ -1,1 +1,10 @@
-export {};
+export * from './catalog.ts';
+export * from './errors.ts';
+export * from './image-codec.ts';
+export * from './key-codec.ts';
+export * from './limits.ts';
+export type * from './replica.ts';
+export { decodeDefinition, encodeDefinition } from './schema-codec.ts';
+export type * from './table-definition.ts';
+export * from './timestamp.ts';
+export * from './values.ts';

@@ -1,0 +1,223 @@
+/** Every error that a client can be answered with: one table of codes, and one builder for each that the engine raises. */
+import type { MemberState } from './replica.ts';
+
+/** What a client may do about it. `that-of-cause` is resolved before the answer. */
+export type Retry = 'no' | 'transaction' | 'elsewhere' | 'withKey';
+
+interface ErrorClass {
+  readonly sqlState: string;
+  readonly retry: Retry;
+}
+
+export const ERROR_CLASSES = {
+  CERTIFICATION_CONFLICT: { sqlState: '40001', retry: 'transaction' },
+  SNAPSHOT_TOO_OLD: { sqlState: '40001', retry: 'transaction' },
+  DEADLOCK: { sqlState: '40001', retry: 'transaction' },
+  SCHEMA_CHANGED: { sqlState: '40001', retry: 'transaction' },
+  /** Its `retry` is that of its cause. */
+  TRANSACTION_ABORTED: { sqlState: '40000', retry: 'no' },
+  LOCK_TIMEOUT: { sqlState: 'HY000', retry: 'transaction' },
+  TIMEOUT: { sqlState: 'HY000', retry: 'transaction' },
+  DUPLICATE_KEY: { sqlState: '23000', retry: 'no' },
+  FOREIGN_KEY_VIOLATION: { sqlState: '23000', retry: 'no' },
+  NULL_VIOLATION: { sqlState: '23000', retry: 'no' },
+  OUT_OF_BOUNDS: { sqlState: '23000', retry: 'no' },
+  EXPECTATION_FAILED: { sqlState: '02000', retry: 'no' },
+  NO_SUCH_TABLE: { sqlState: '42S02', retry: 'no' },
+  TABLE_EXISTS: { sqlState: '42S01', retry: 'no' },
+  NO_SUCH_COLUMN: { sqlState: '42S22', retry: 'no' },
+  NO_SUCH_INDEX: { sqlState: '42S12', retry: 'no' },
+  INDEX_EXISTS: { sqlState: '42S11', retry: 'no' },
+  NO_SUCH_ROW: { sqlState: '02000', retry: 'no' },
+  TYPE_MISMATCH: { sqlState: '22018', retry: 'no' },
+  INVALID_ARGUMENT: { sqlState: '22023', retry: 'no' },
+  NO_SUCH_TRANSACTION: { sqlState: '25000', retry: 'no' },
+  NO_SUCH_SUBSCRIPTION: { sqlState: '25000', retry: 'no' },
+  READ_ONLY_TRANSACTION: { sqlState: '25000', retry: 'no' },
+  NOT_PRIMARY: { sqlState: 'HY000', retry: 'elsewhere' },
+  NOT_ONLINE: { sqlState: '08000', retry: 'elsewhere' },
+  NO_QUORUM: { sqlState: '08000', retry: 'elsewhere' },
+  SHUTTING_DOWN: { sqlState: '08000', retry: 'elsewhere' },
+  DISK_FULL: { sqlState: '08000', retry: 'elsewhere' },
+  UNKNOWN_OUTCOME: { sqlState: '08007', retry: 'withKey' },
+  COMMITTED_NOT_EVERYWHERE: { sqlState: '01000', retry: 'no' },
+  KEY_REUSED: { sqlState: '22023', retry: 'no' },
+  HISTORY_PURGED: { sqlState: 'HY000', retry: 'no' },
+  TRANSACTION_TOO_LARGE: { sqlState: '54000', retry: 'no' },
+  ROW_TOO_LARGE: { sqlState: '54000', retry: 'no' },
+  RESULT_TOO_LARGE: { sqlState: '54000', retry: 'no' },
+  OVERLOADED: { sqlState: '53000', retry: 'transaction' },
+  UNAUTHENTICATED: { sqlState: '28000', retry: 'no' },
+  FORBIDDEN: { sqlState: '42501', retry: 'no' },
+  MALFORMED_MESSAGE: { sqlState: '08P01', retry: 'no' },
+  UNKNOWN_OPERATION: { sqlState: '0A000', retry: 'no' },
+  /** Only as the `cause` of TRANSACTION_ABORTED: the client gave the request up. */
+  CANCELLED: { sqlState: '57014', retry: 'no' },
+} as const satisfies Readonly<Record<string, ErrorClass>>;
+
+export type ErrorCode = keyof typeof ERROR_CLASSES;
+
+/** The `error` of an answer. */
+export interface ErrorAnswer {
+  readonly code: ErrorCode;
+  readonly sqlState: string;
+  readonly message: string;
+  readonly retry: Retry;
+  readonly [fact: string]: unknown;
+}
+
+/** A request that cannot be done. Thrown by statements, caught once, by the session. */
+export class RequestError extends Error {
+  override readonly name = 'RequestError';
+  readonly answer: ErrorAnswer;
+
+  constructor(code: ErrorCode, message: string, facts: Readonly<Record<string, unknown>>, retry?: Retry) {
+    super(message);
+    const { sqlState, retry: retryOfCode } = ERROR_CLASSES[code];
+    this.answer = { code, sqlState, message, retry: retry ?? retryOfCode, ...facts };
+  }
+}
+
+export function certificationConflict(facts: {
+  table: string;
+  item: 'row' | 'catalog';
+  key: unknown;
+  snapshotVersion: number;
+  winner: { gtid: string; member: string };
+  phase: 'local' | 'group';
+}): RequestError {
+  const message = `Row ${show(facts.key)} of ${facts.table} was written by ${facts.winner.gtid} (member ${facts.winner.member}) after this transaction's snapshot ${facts.snapshotVersion}.`;
+  return new RequestError('CERTIFICATION_CONFLICT', message, facts);
+}
+
+export function schemaChanged(facts: { table: string; snapshotVersion: number; winner?: unknown }): RequestError {
+  const message = `Table ${facts.table} was dropped or truncated after this transaction's snapshot ${facts.snapshotVersion}.`;
+  return new RequestError('SCHEMA_CHANGED', message, facts);
+}
+
+export function snapshotTooOld(facts: {
+  snapshotVersion?: number;
+  purgeFloor?: number;
+  cursor?: string;
+}): RequestError {
+  const what = facts.cursor === undefined ? 'this transaction' : `cursor ${show(facts.cursor)}`;
+  return new RequestError('SNAPSHOT_TOO_OLD', `The snapshot of ${what} is no longer kept.`, facts);
+}
+
+export function transactionAborted(tx: string | null, cause: ErrorAnswer): RequestError {
+  const what = tx === null ? 'The transaction' : `Transaction ${show(tx)}`;
+  const message = `${what} is aborted (${cause.code}: ${cause.message})`;
+  return new RequestError('TRANSACTION_ABORTED', message, { cause }, cause.retry);
+}
+
+export function cancelled(): RequestError {
+  return new RequestError('CANCELLED', 'The client gave the request up while it waited.', {});
+}
+
+export function timeout(waitedFor: 'atLeast' | 'row' | 'transaction' | 'retry', ms: number): RequestError {
+  const what = {
+    atLeast: 'what `atLeast` names was not visible here',
+    row: 'an earlier write of this connection to the same row was not finished',
+    transaction: 'the transaction was not committed',
+    retry: 'no attempt succeeded',
+  }[waitedFor];
+  return new RequestError('TIMEOUT', `After ${ms} ms ${what}.`, { waitedFor, ms });
+}
+
+export function duplicateKey(facts: { table: string; index: string; values: unknown }): RequestError {
+  const message = `${facts.table} already has a row with key ${show(facts.values)}.`;
+  return new RequestError('DUPLICATE_KEY', message, facts);
+}
+
+export function nullViolation(table: string, column: string): RequestError {
+  return new RequestError('NULL_VIOLATION', `Column ${show(column)} of ${table} must have a value.`, { table, column });
+}
+
+export function expectationFailed(facts: { step: number; expected: unknown; got: unknown }): RequestError {
+  const message = `Step ${facts.step} was expected to give ${show(facts.expected)} and gave ${show(facts.got)}; nothing was written.`;
+  return new RequestError('EXPECTATION_FAILED', message, facts);
+}
+
+export function noSuchTable(table: string): RequestError {
+  return new RequestError('NO_SUCH_TABLE', `There is no table ${show(table)}.`, { table });
+}
+
+export function tableExists(table: string): RequestError {
+  return new RequestError('TABLE_EXISTS', `Table ${show(table)} exists already.`, { table });
+}
+
+export function noSuchColumn(table: string, column: string): RequestError {
+  return new RequestError('NO_SUCH_COLUMN', `Table ${table} has no column ${show(column)}.`, { table, column });
+}
+
+export function noSuchIndex(table: string, index: string): RequestError {
+  return new RequestError('NO_SUCH_INDEX', `Table ${table} has no index ${show(index)}.`, { table, index });
+}
+
+export function typeMismatch(facts: { table: string; column: string; type: string; got: string }): RequestError {
+  const message = `Column ${show(facts.column)} of ${facts.table} takes ${facts.type}, not ${facts.got}.`;
+  return new RequestError('TYPE_MISMATCH', message, facts);
+}
+
+export function invalidArgument(argument: string, problem: string): RequestError {
+  return new RequestError('INVALID_ARGUMENT', `Argument ${show(argument)}: ${problem}.`, { argument, problem });
+}
+
+export function noSuchTransaction(tx: string): RequestError {
+  return new RequestError('NO_SUCH_TRANSACTION', `No transaction ${show(tx)} is open on this connection.`, { tx });
+}
+
+export function readOnlyTransaction(op: string): RequestError {
+  return new RequestError('READ_ONLY_TRANSACTION', `${show(op)} writes, and the transaction is read-only.`, { op });
+}
+
+export function notOnline(state: MemberState): RequestError {
+  return new RequestError('NOT_ONLINE', `This member is ${state}.`, { state });
+}
+
+export function noQuorum(state: MemberState): RequestError {
+  return new RequestError('NO_QUORUM', 'This member reaches no majority of the group.', { state });
+}
+
+export function shuttingDown(state: MemberState): RequestError {
+  return new RequestError('SHUTTING_DOWN', 'This member is shutting down.', { state });
+}
+
+export function diskFull(state: MemberState): RequestError {
+  return new RequestError('DISK_FULL', 'The disk of this member is full.', { state });
+}
+
+export function unknownOutcome(): RequestError {
+  const message =
+    'The group was asked to commit and the answer did not come in time: it may be committed, now or later.';
+  return new RequestError('UNKNOWN_OUTCOME', message, {});
+}
+
+export function tooLarge(
+  what: 'TRANSACTION_TOO_LARGE' | 'ROW_TOO_LARGE' | 'RESULT_TOO_LARGE',
+  facts: { bytes: number; bytesMax: number; table?: string },
+): RequestError {
+  const name = { TRANSACTION_TOO_LARGE: 'transaction', ROW_TOO_LARGE: 'row', RESULT_TOO_LARGE: 'result' }[what];
+  return new RequestError(what, `The ${name} has ${facts.bytes} bytes; at most ${facts.bytesMax} are allowed.`, facts);
+}
+
+export function overloaded(retryAfterMs: number, problem: string): RequestError {
+  return new RequestError('OVERLOADED', `${problem}; try again in ${retryAfterMs} ms.`, { retryAfterMs });
+}
+
+export function malformedMessage(problem: string): RequestError {
+  return new RequestError('MALFORMED_MESSAGE', `The message cannot be read: ${problem}.`, { problem });
+}
+
+export function unknownOperation(op: string): RequestError {
+  return new RequestError('UNKNOWN_OPERATION', `This version knows no operation ${show(op)}.`, { op });
+}
+
+/** A short form of a client's value for a message; facts carry it in full. */
+function show(value: unknown): string {
+  const text =
+    JSON.stringify(value, (_, part) =>
+      typeof part === 'bigint' ? String(part) : part instanceof Uint8Array ? `<${part.length} bytes>` : part,
+    ) ?? String(value);
+  return text.length <= 120 ? text : `${text.slice(0, 117).toWellFormed()}...`;
+}

@@ -1,0 +1,42 @@
+/** Bounds of what one client may ask for. Each is an option of the member; the simulator draws them tiny. */
+export interface Limits {
+  /** An encoded primary key: keys live in memory on every member, and the store bounds them too. */
+  readonly keyBytesMax: number;
+  /** One encoded row. */
+  readonly rowBytesMax: number;
+  /** Keys and rows that one transaction writes: it travels as one message. */
+  readonly transactionBytesMax: number;
+  /** Encoded rows of one answer. */
+  readonly resultBytesMax: number;
+  /** A connection's open transactions: each may hold a snapshot. */
+  readonly openTransactionsMax: number;
+  /** A connection's requests without an answer; more are refused as OVERLOADED. */
+  readonly pendingRequestsMax: number;
+  /** A connection's open cursors: the one unused longest gives way to a new one. */
+  readonly openCursorsMax: number;
+  /** Steps of one `transact`. */
+  readonly stepsMax: number;
+  /** What a client may ask for as `attempts`. */
+  readonly attemptsMax: number;
+  /** Age at which an open transaction or an unused cursor is ended: its snapshot holds versions back. */
+  readonly transactionMsMax: number;
+  /** How long a commit waits for the group where the client set no deadline. */
+  readonly commitWaitMsMax: number;
+  /** How long `atLeast` waits where the client did not say. */
+  readonly waitMsDefault: number;
+}
+
+export const DEFAULT_LIMITS: Limits = {
+  keyBytesMax: 1024,
+  rowBytesMax: 1024 * 1024,
+  transactionBytesMax: 8 * 1024 * 1024,
+  resultBytesMax: 16 * 1024 * 1024,
+  openTransactionsMax: 256,
+  pendingRequestsMax: 65_536,
+  openCursorsMax: 64,
+  stepsMax: 10_000,
+  attemptsMax: 1000,
+  transactionMsMax: 300_000,
+  commitWaitMsMax: 30_000,
+  waitMsDefault: 10_000,
+};

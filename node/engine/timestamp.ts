@@ -1,0 +1,63 @@
+/** Timestamps as text: ISO 8601 in UTC with milliseconds, years 0000 to 9999. Calendar arithmetic after Howard Hinnant. */
+const DAY_MS = 86_400_000;
+const FORM = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,3}))?Z$/;
+const DAYS_OF_MONTH = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+
+/** Milliseconds since 1970 UTC, or null if `text` is no time of that form. Fewer than three digits of a second are read as a fraction. */
+export function parseTimestamp(text: string): number | null {
+  const parts = FORM.exec(text);
+  if (parts === null) return null;
+  const year = Number(parts[1]);
+  const month = Number(parts[2]);
+  const day = Number(parts[3]);
+  const hour = Number(parts[4]);
+  const minute = Number(parts[5]);
+  const second = Number(parts[6]);
+  if (month < 1 || month > 12 || day < 1 || day > daysOf(year, month)) return null;
+  if (hour > 23 || minute > 59 || second > 59) return null;
+  const ms = Number((parts[7] ?? '').padEnd(3, '0'));
+  return daysSince1970(year, month, day) * DAY_MS + ((hour * 60 + minute) * 60 + second) * 1000 + ms;
+}
+
+/** The canonical form: `2026-11-20T09:00:00.000Z`. `ms`: whole, within years 0000 to 9999. */
+export function formatTimestamp(ms: number): string {
+  const days = Math.floor(ms / DAY_MS);
+  const rest = ms - days * DAY_MS;
+  const { year, month, day } = dateOf(days);
+  const hour = Math.floor(rest / 3_600_000);
+  const minute = Math.floor(rest / 60_000) % 60;
+  const second = Math.floor(rest / 1000) % 60;
+  return `${digits(year, 4)}-${digits(month, 2)}-${digits(day, 2)}T${digits(hour, 2)}:${digits(minute, 2)}:${digits(second, 2)}.${digits(rest % 1000, 3)}Z`;
+}
+
+function digits(value: number, count: number): string {
+  return String(value).padStart(count, '0');
+}
+
+function daysOf(year: number, month: number): number {
+  const leap = month === 2 && year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
+  return DAYS_OF_MONTH[month - 1]! + (leap ? 1 : 0);
+}
+
+function daysSince1970(year: number, month: number, day: number): number {
+  const shifted = month <= 2 ? year - 1 : year;
+  const era = Math.floor(shifted / 400);
+  const yearOfEra = shifted - era * 400;
+  const dayOfYear = Math.floor((153 * (month + (month > 2 ? -3 : 9)) + 2) / 5) + day - 1;
+  const dayOfEra = yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear;
+  return era * 146_097 + dayOfEra - 719_468;
+}
+
+function dateOf(days: number): { year: number; month: number; day: number } {
+  const shifted = days + 719_468;
+  const era = Math.floor(shifted / 146_097);
+  const dayOfEra = shifted - era * 146_097;
+  const yearOfEra = Math.floor(
+    (dayOfEra - Math.floor(dayOfEra / 1460) + Math.floor(dayOfEra / 36_524) - Math.floor(dayOfEra / 146_096)) / 365,
+  );
+  const dayOfYear = dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100));
+  const monthShifted = Math.floor((5 * dayOfYear + 2) / 153);
+  const month = monthShifted < 10 ? monthShifted + 3 : monthShifted - 9;
+  const year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0);
+  return { year, month, day: dayOfYear - Math.floor((153 * monthShifted + 2) / 5) + 1 };
+}
