@@ -1,0 +1,53 @@
+/** A seen conflict as clients are told of it: names instead of keys and ordinals. Done when somebody asks. */
+import { formatCommitTime } from '../../../certifier/index.ts';
+import type { MemberId, MemberOrdinal, SequenceNumber } from '../../../gcs/base/index.ts';
+import type { Catalog } from '../catalog.ts';
+import { decodeKey, keyTypesOf, shownKey, tableIdOf } from '../key-codec.ts';
+import type { ConflictRecord } from '../replica.ts';
+import type { SeenConflict } from './conflict-log.ts';
+
+export interface Names {
+  readonly catalog: Catalog;
+  memberIdOf(ordinal: MemberOrdinal): MemberId;
+  gtidOf(sequenceNumber: SequenceNumber): string;
+}
+
+export function describeConflict(seen: SeenConflict, names: Names): ConflictRecord {
+  const { key, reason, loser, loserTransactionId, winner } = seen;
+  const definition = names.catalog.tableById(tableIdOf(key));
+  const decoded = decodeKey(key, definition === undefined ? null : keyTypesOf(definition));
+  const about = aboutKey(decoded, definition?.name, names);
+  return {
+    time: isoOf(seen.stampMs),
+    ...about,
+    reason: reason === 'conflict' && about.item === 'catalog' ? 'schema-changed' : reason,
+    loser: { member: names.memberIdOf(loser), transactionId: loserTransactionId },
+    winner: winner && { member: names.memberIdOf(winner.origin), gtid: names.gtidOf(winner.sequenceNumber) },
+  };
+}
+
+function aboutKey(
+  decoded: ReturnType<typeof decodeKey>,
+  tableName: string | undefined,
+  { catalog }: Names,
+): Pick<ConflictRecord, 'table' | 'item' | 'key'> {
+  switch (decoded.kind) {
+    case 'row':
+      return { table: tableName ?? `(dropped table ${decoded.tableId})`, item: 'row', key: shownKey(decoded.values) };
+    case 'catalog-item':
+      return {
+        table: catalog.tableById(decoded.tableId)?.name ?? `(dropped table ${decoded.tableId})`,
+        item: 'catalog',
+        key: null,
+      };
+    case 'definition':
+      return { table: decoded.name, item: 'catalog', key: null };
+    case 'malformed':
+      return { table: '(unknown)', item: 'row', key: null };
+  }
+}
+
+/** ISO time, milliseconds. */
+function isoOf(stampMs: number): string {
+  return formatCommitTime({ physicalMs: stampMs, logical: 0 }).slice(0, -'.0'.length);
+}

@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { DigestWatch } from './digest-watch.ts';
+
+function watchAt(logIndex: number, digest: string, groupSize = 3): DigestWatch {
+  const watch = new DigestWatch(groupSize);
+  watch.toTell({ logIndex, digest });
+  return watch;
+}
+
+test('equal digests at one log index are no reason to stop', () => {
+  const watch = watchAt(10, 'a');
+  assert.equal(watch.told(1, [{ logIndex: 10, digest: 'a' }]), 'equal');
+  assert.equal(watch.told(2, [{ logIndex: 10, digest: 'a' }]), 'equal');
+});
+
+test('digests at different log indexes are not compared', () => {
+  const watch = watchAt(10, 'a');
+  assert.equal(watch.told(1, [{ logIndex: 11, digest: 'b' }]), 'equal');
+});
+
+test('a member that differs from a majority is in the minority', () => {
+  const watch = watchAt(10, 'a');
+  assert.equal(watch.told(1, [{ logIndex: 10, digest: 'b' }]), 'equal', 'one against one: the third may still tell');
+  assert.equal(watch.told(2, [{ logIndex: 10, digest: 'b' }]), 'minority');
+});
+
+test('a member that agrees with a majority goes on beside one that differs', () => {
+  const watch = watchAt(10, 'a');
+  assert.equal(watch.told(1, [{ logIndex: 10, digest: 'b' }]), 'equal');
+  assert.equal(watch.told(2, [{ logIndex: 10, digest: 'a' }]), 'equal');
+});
+
+test('where everybody differs, no majority agrees', () => {
+  const watch = watchAt(10, 'a');
+  watch.told(1, [{ logIndex: 10, digest: 'b' }]);
+  assert.equal(watch.told(2, [{ logIndex: 10, digest: 'c' }]), 'no-majority');
+});
+
+test('of two members that differ, neither goes on', () => {
+  assert.equal(watchAt(10, 'a', 2).told(1, [{ logIndex: 10, digest: 'b' }]), 'no-majority');
+});
+
+test('a divergence shows at a checkpoint behind the newest point', () => {
+  const watch = new DigestWatch(3);
+  watch.delivered(256, () => 'a');
+  watch.delivered(257, () => 'unused');
+  const told = watch.toTell({ logIndex: 300, digest: 'x' });
+  assert.deepEqual(told, [
+    { logIndex: 256, digest: 'a' },
+    { logIndex: 300, digest: 'x' },
+  ]);
+  watch.told(1, [{ logIndex: 256, digest: 'b' }]);
+  assert.equal(watch.told(2, [{ logIndex: 256, digest: 'b' }]), 'minority');
+});
+
+test('what peers tell is kept for a bounded number of log indexes', () => {
+  const watch = watchAt(1, 'a');
+  for (let logIndex = 2; logIndex < 1000; logIndex++) watch.told(1, [{ logIndex, digest: 'b' }]);
+  // Index 2 was told so long ago that it is forgotten: one more voice for it is not a majority.
+  watch.toTell({ logIndex: 2, digest: 'a' });
+  assert.equal(watch.told(2, [{ logIndex: 2, digest: 'b' }]), 'equal');
+});
