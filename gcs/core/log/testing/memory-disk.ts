@@ -1,0 +1,175 @@
+/** A disk in memory that can lose power: what is being written then is there in part, by sectors, as the test says. */
+import type { Disk, DiskFile } from '../../../base/index.ts';
+import { DiskError } from '../../../base/index.ts';
+
+const SECTOR_BYTES = 512;
+
+export interface PendingWrite {
+  readonly name: string;
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+}
+
+type Operation =
+  | { readonly kind: 'write'; readonly write: PendingWrite; readonly done: (error: DiskError | null) => void }
+  | { readonly kind: 'create'; readonly name: string; readonly sizeBytes: number; readonly done: CreateDone };
+
+type CreateDone = (error: DiskError | null, file: DiskFile | null) => void;
+
+export class MemoryDisk implements Disk {
+  /** What survives a loss of power for certain. */
+  readonly durable: Map<string, Uint8Array>;
+  /** What reads see: writes under way, too. */
+  readonly #visible: Map<string, Uint8Array>;
+  #operations: Operation[] = [];
+  #failing = false;
+
+  constructor(files: ReadonlyMap<string, Uint8Array> = new Map()) {
+    this.durable = new Map([...files].map(([name, bytes]) => [name, bytes.slice()]));
+    this.#visible = new Map([...files].map(([name, bytes]) => [name, bytes.slice()]));
+  }
+
+  /** The writes under way, oldest first. */
+  get pendingWrites(): readonly PendingWrite[] {
+    return this.#operations.flatMap((operation) => (operation.kind === 'write' ? [operation.write] : []));
+  }
+
+  get isIdle(): boolean {
+    return this.#operations.length === 0;
+  }
+
+  /** From now on every operation that is finished fails. */
+  failEverything(): void {
+    this.#failing = true;
+  }
+
+  /** Finishes the oldest operation under way, in a turn of its own as seen from the log. */
+  finishOne(): void {
+    const operation = this.#operations.shift();
+    if (operation === undefined) return;
+    const error = this.#failing ? new DiskError({ code: 'IO', file: 'any', message: 'input/output error' }) : null;
+    if (operation.kind === 'write') {
+      if (error === null) apply(this.durable, operation.write);
+      operation.done(error);
+    } else if (error !== null) {
+      operation.done(error, null);
+    } else {
+      this.durable.set(operation.name, new Uint8Array(operation.sizeBytes));
+      this.#visible.set(operation.name, new Uint8Array(operation.sizeBytes));
+      operation.done(null, this.open(operation.name));
+    }
+  }
+
+  finishAll(): void {
+    while (!this.isIdle) this.finishOne();
+  }
+
+  /**
+   * The disk after a loss of power. `survives` says of each sector of the writes under way whether it reached the disk,
+   * `created` of each file being made how many of its bytes are there (null: no file).
+   */
+  afterCrash(
+    survives: (write: PendingWrite, sector: number) => boolean,
+    created: (name: string, sizeBytes: number) => number | null = () => null,
+  ): MemoryDisk {
+    const crashed = new MemoryDisk(this.durable);
+    for (const operation of this.#operations) {
+      if (operation.kind === 'create') {
+        const sizeBytes = created(operation.name, operation.sizeBytes);
+        if (sizeBytes !== null) crashed.durable.set(operation.name, new Uint8Array(sizeBytes));
+        continue;
+      }
+      const { write } = operation;
+      for (let sector = 0; sector < sectorsOf(write); sector++) {
+        if (!survives(write, sector)) continue;
+        const from = sector * SECTOR_BYTES;
+        const bytes = write.bytes.slice(from, from + SECTOR_BYTES);
+        apply(crashed.durable, { name: write.name, offset: write.offset + from, bytes });
+      }
+    }
+    return new MemoryDisk(crashed.durable);
+  }
+
+  list(): readonly string[] {
+    return [...this.#visible.keys()].sort();
+  }
+
+  open(name: string): DiskFile {
+    const visible = this.#visible;
+    const read = (): Uint8Array => {
+      const bytes = visible.get(name);
+      if (bytes === undefined) throw new DiskError({ code: 'NOT_FOUND', file: name, message: 'no such file' });
+      return bytes;
+    };
+    read();
+    let isOpen = true;
+    let isWriting = false;
+    return {
+      name,
+      get sizeBytes() {
+        return read().length;
+      },
+      read: (offset, length) => {
+        if (!isOpen) throw new Error('the file is closed');
+        return read().slice(offset, offset + length);
+      },
+      write: (offset, chunks, done) => {
+        if (!isOpen || isWriting) throw new Error('the file is closed, or being written');
+        isWriting = true;
+        const write = { name, offset, bytes: joined(chunks) };
+        apply(visible, write);
+        const finished = (error: DiskError | null): void => {
+          isWriting = false;
+          done(error);
+        };
+        this.#operations.push({ kind: 'write', write, done: finished });
+      },
+      close: () => {
+        if (!isOpen || isWriting) throw new Error('the file is closed already, or being written');
+        isOpen = false;
+      },
+    };
+  }
+
+  create(name: string, sizeBytes: number, done: CreateDone): void {
+    this.#operations.push({ kind: 'create', name, sizeBytes, done });
+  }
+
+  replace(): void {
+    throw new Error('the log replaces no files');
+  }
+
+  readWhole(name: string): Uint8Array | null {
+    return this.#visible.get(name)?.slice() ?? null;
+  }
+
+  remove(name: string): void {
+    this.#visible.delete(name);
+  }
+}
+
+export function sectorsOf(write: PendingWrite): number {
+  return Math.ceil(write.bytes.length / SECTOR_BYTES);
+}
+
+function apply(files: Map<string, Uint8Array>, write: PendingWrite): void {
+  let bytes = files.get(write.name) ?? new Uint8Array(0);
+  const end = write.offset + write.bytes.length;
+  if (end > bytes.length) {
+    const grown = new Uint8Array(end);
+    grown.set(bytes);
+    bytes = grown;
+    files.set(write.name, bytes);
+  }
+  bytes.set(write.bytes, write.offset);
+}
+
+function joined(chunks: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return bytes;
+}
