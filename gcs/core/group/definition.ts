@@ -24,7 +24,7 @@ export function decodeDefinition(
   }
   if (typeof value !== 'object' || value === null) return { kind: 'malformed', reason: 'it is not an object' };
   const { checksum, ...body } = value as Record<string, unknown>;
-  if (body['format'] !== FORMAT) return { kind: 'malformed', reason: `format ${String(body['format'])} is unknown` };
+  if (body.format !== FORMAT) return { kind: 'malformed', reason: `format ${String(body.format)} is unknown` };
   if (checksum !== checksumOf(body)) return { kind: 'malformed', reason: 'its checksum does not match' };
   const { groupId, groupName, view, options } = body as unknown as GroupDefinition;
   if (typeof groupId !== 'string' || typeof groupName !== 'string' || !isOptions(options) || !isView(view)) {

@@ -77,7 +77,7 @@ export function decodeFrame(bytes: Uint8Array): Frame | MalformedFrame {
       const value = parse(rest);
       const introduction = readIntroduction(value);
       if (!introduction || !isObject(value)) return { kind: 'malformed', reason: 'answer' };
-      const refused = value['refused'];
+      const refused = value.refused;
       return { kind: 'answer', introduction, refused: typeof refused === 'string' ? refused : null };
     }
     case DEFINITION:

@@ -48,10 +48,10 @@ export function decodeStatusNotice(bytes: Uint8Array): StatusNotice | null {
 function isStats(value: unknown): value is StatusNotice['stats'] {
   if (typeof value !== 'object' || value === null) return false;
   const stats = value as Record<string, unknown>;
-  const last = stats['lastConflictFreeTransaction'];
+  const last = stats.lastConflictFreeTransaction;
   return (
     COUNTS.every((name) => Number.isSafeInteger(stats[name])) &&
-    typeof stats['digest'] === 'string' &&
+    typeof stats.digest === 'string' &&
     (last === null || typeof last === 'string')
   );
 }
