@@ -1,0 +1,110 @@
+/** How far one peer's copy of the log is known to go, as its leader sees it. Source: etcd raft, `tracker/progress.go`. */
+import type { LogIndex } from '../../base/index.ts';
+import { assert } from '../../base/index.ts';
+import type { ConsensusOptions } from './contract.ts';
+
+interface InFlight {
+  readonly upTo: LogIndex;
+  readonly bytes: number;
+}
+
+export class Progress {
+  /**
+   * `probe`: where the logs meet is being found out, one append at a time. `replicate`: appends follow one another
+   * without waiting, within the window.
+   */
+  #mode: 'probe' | 'replicate' = 'probe';
+  /** Durable at the peer and equal to ours. Invariant: 0 <= matchedUpTo < nextIndex. */
+  #matchedUpTo: LogIndex = 0;
+  #nextIndex: LogIndex;
+  #probeSent = false;
+  readonly #inFlight: InFlight[] = [];
+  #inFlightBytes = 0;
+  /** `chosenUpTo` of the last append sent. */
+  sentChosenUpTo: LogIndex = 0;
+  lastSentMs = Number.NEGATIVE_INFINITY;
+  /** When the peer last answered in this term. */
+  answeredMs = Number.NEGATIVE_INFINITY;
+
+  constructor(nextIndex: LogIndex) {
+    this.#nextIndex = nextIndex;
+    this.#check();
+  }
+
+  get mode(): 'probe' | 'replicate' {
+    return this.#mode;
+  }
+
+  get matchedUpTo(): LogIndex {
+    return this.#matchedUpTo;
+  }
+
+  get nextIndex(): LogIndex {
+    return this.#nextIndex;
+  }
+
+  get inFlightMessages(): number {
+    return this.#inFlight.length;
+  }
+
+  hasRoom(options: ConsensusOptions): boolean {
+    if (this.#mode === 'probe') return !this.#probeSent;
+    return this.#inFlight.length < options.windowMessagesMax && this.#inFlightBytes < options.windowBytesMax;
+  }
+
+  sentEntries(sent: { readonly count: number; readonly bytes: number }): void {
+    if (this.#mode === 'probe') {
+      this.#probeSent = true;
+      return;
+    }
+    this.#nextIndex += sent.count;
+    this.#inFlight.push({ upTo: this.#nextIndex - 1, bytes: sent.bytes });
+    this.#inFlightBytes += sent.bytes;
+    this.#check();
+  }
+
+  /** @returns whether this is news. */
+  matched(upTo: LogIndex): boolean {
+    const advanced = upTo > this.#matchedUpTo;
+    if (advanced) this.#matchedUpTo = upTo;
+    this.#probeSent = false;
+    let freed = 0;
+    while (freed < this.#inFlight.length && this.#inFlight[freed]!.upTo <= this.#matchedUpTo) {
+      this.#inFlightBytes -= this.#inFlight[freed]!.bytes;
+      freed += 1;
+    }
+    if (freed > 0) this.#inFlight.splice(0, freed);
+    if (this.#mode === 'probe' && this.#matchedUpTo >= this.#nextIndex - 1) this.#mode = 'replicate';
+    this.#nextIndex = Math.max(this.#nextIndex, this.#matchedUpTo + 1);
+    this.#check();
+    return advanced;
+  }
+
+  /** The append behind `previousIndex` did not fit; the logs agree at `agreeAt` at the highest. An old refusal changes nothing. */
+  rejected(refusal: { readonly previousIndex: LogIndex; readonly agreeAt: LogIndex }): void {
+    if (refusal.previousIndex <= this.#matchedUpTo) return;
+    if (this.#mode === 'replicate') {
+      this.backToProbe();
+      return;
+    }
+    if (refusal.previousIndex !== this.#nextIndex - 1) return;
+    this.#nextIndex = Math.max(this.#matchedUpTo + 1, Math.min(refusal.previousIndex, refusal.agreeAt + 1));
+    this.#probeSent = false;
+    this.#check();
+  }
+
+  /** What is under way may be lost. */
+  backToProbe(): void {
+    if (this.#mode === 'replicate') this.#nextIndex = this.#matchedUpTo + 1;
+    this.#mode = 'probe';
+    this.#probeSent = false;
+    this.#inFlight.length = 0;
+    this.#inFlightBytes = 0;
+    this.#check();
+  }
+
+  #check(): void {
+    assert(0 <= this.#matchedUpTo && this.#matchedUpTo < this.#nextIndex, '0 <= matchedUpTo < nextIndex');
+    assert(this.#inFlightBytes >= 0, 'bytes in flight are not negative');
+  }
+}
