@@ -15,6 +15,8 @@ export class SimulatedHost {
   processFailed: (error: unknown) => void = (error) => {
     throw error;
   };
+  /** Called after each turn of its process; for observers. */
+  turnEnded: () => void = () => {};
   readonly #world: SimulatedWorld;
   #process: SimulatedProcess | null = null;
   #runs = 0;

@@ -21,6 +21,9 @@ export interface NetworkConditions {
   /** A frame, and all behind it in its connection, come up to `delayMaxUs` late. */
   delaysPerMillion: number;
   delayMaxUs: number;
+  /** A frame comes so late that others, of other connections, overtake it. */
+  reordersPerMillion: number;
+  reorderMaxUs: number;
   /** Of connections that break, how many leave one end in the dark. */
   halfOpenPercent: number;
   /** Of hosts that lost power or are cut off, how long until a peer's connection times out. */
@@ -34,6 +37,8 @@ export const CALM: NetworkConditions = {
   resetsPerMillion: 0,
   delaysPerMillion: 0,
   delayMaxUs: 0,
+  reordersPerMillion: 0,
+  reorderMaxUs: 0,
   halfOpenPercent: 0,
   timeoutMinUs: 1_000_000,
   timeoutMaxUs: 15_000_000,
@@ -57,6 +62,8 @@ interface FrameInFlight {
 
 export class SimulatedNetwork {
   conditions: NetworkConditions = { ...CALM };
+  /** Listens in: called with each frame as it is sent. */
+  frameSent: (from: SimulatedHost, to: SimulatedHost, bytes: Uint8Array) => void = () => {};
   readonly #world: SimulatedWorld;
   readonly #random: SeededRandom;
   readonly #listeners = new Map<
@@ -138,9 +145,10 @@ export class SimulatedNetwork {
 
   sent(end: ConnectionEnd, bytes: Uint8Array): void {
     const { conditions } = this;
+    if (end.other !== null) this.frameSent(end.process.host, end.other.process.host, bytes);
     this.#put(end, { kind: 'data', bytes });
     if (conditions.resetsPerMillion > 0 && this.#random.below(1_000_000) < conditions.resetsPerMillion) {
-      this.#world.faultCounts.add('reset');
+      this.#world.faultCounts.add('connection reset');
       this.#reset(end, 'connection reset');
     }
   }
@@ -159,6 +167,9 @@ export class SimulatedNetwork {
     if (conditions.delaysPerMillion > 0 && this.#random.below(1_000_000) < conditions.delaysPerMillion) {
       travelUs += this.#random.below(conditions.delayMaxUs);
       this.#world.faultCounts.add('delay');
+    }
+    if (conditions.reordersPerMillion > 0 && this.#random.below(1_000_000) < conditions.reordersPerMillion) {
+      travelUs += this.#random.below(conditions.reorderMaxUs);
     }
     const before = end.inFlight[end.inFlight.length - 1];
     const arrivesAtUs = Math.max(now + travelUs, before === undefined ? end.lastArrivalUs : before.arrivesAtUs);
@@ -192,8 +203,8 @@ export class SimulatedNetwork {
     end.lastArrivalUs = first.arrivesAtUs;
     if (first.frame.kind === 'data') end.bytesInFlight -= first.frame.bytes.length;
     const newest = this.#newestReceived.get(target) ?? 0;
-    if (first.sentNumber < newest) this.#world.faultCounts.add('reorder');
-    else this.#newestReceived.set(target, first.sentNumber);
+    if (first.sentNumber > newest) this.#newestReceived.set(target, first.sentNumber);
+    else if (this.conditions.reordersPerMillion > 0) this.#world.faultCounts.add('reorder');
     this.#deliver(end, target, first.frame);
     const next = end.inFlight[0];
     if (next !== undefined) this.#scheduleArrival(end, Math.max(0, next.arrivesAtUs - this.#world.nowUs));

@@ -89,6 +89,7 @@ export class SimulatedProcess {
     turn.callback = null;
     try {
       callback();
+      this.host.turnEnded();
     } catch (error) {
       this.#failed(error);
     }
