@@ -1,0 +1,12 @@
+import type { Command } from './command.ts';
+
+/** The benchmark reads its own options. */
+export const benchCommand: Command = {
+  name: 'bench',
+  summary: 'measure a group: concert bench micro',
+  optionNames: ['members', 'connections', 'pipeline', 'seconds', 'rows', 'url', 'json', 'data'],
+  async run({ args }) {
+    const { main } = await import('../../bench/main.ts');
+    return main([...args]);
+  },
+};

@@ -1,0 +1,326 @@
+/** `concert cluster`: a local group, one process a member. It starts them, watches them, and stops them. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { MemberRow, MemberStatsRow } from '../engine/replica.ts';
+import { groupFile } from '../server/member-process.ts';
+import { ApiClient } from './api-client.ts';
+import { failed } from './cli-error.ts';
+import { type ClusterLayout, type LocalMember, localHost, openLayout } from './cluster-layout.ts';
+import { type CommandContext, command } from './command.ts';
+import { text, wholeNumber } from './options.ts';
+import { textTable } from './text-table.ts';
+
+/** Members and their two ports each: as many as one machine is likely to bear. */
+const membersMax = 9;
+/** A member stops by itself within its own limits; then it is ended. */
+const stopMsMax = 20_000;
+const readyPollMs = 100;
+const answerMsMax = 2_000;
+const logTailBytesMax = 64 * 1024;
+
+export const clusterCommand = command({
+  name: 'cluster',
+  summary: 'run a local group, one process a member, until Ctrl-C',
+  options: {
+    members: { kind: wholeNumber(1, membersMax), help: 'how many (3); fixed when the group is created' },
+    port: { kind: wholeNumber(1, 65_535), help: "the first member's port for clients (7001); the others count up" },
+    'group-port': {
+      kind: wholeNumber(1, 65_535),
+      help: "the first member's port for members (7101); the others count up",
+    },
+    data: {
+      kind: text('DIR'),
+      help: 'where the members keep their data (./concert-data); member-1, member-2, … in it',
+    },
+    lanes: { kind: wholeNumber(1, 16), help: 'applier lanes of each member (2); fixed when the group is created' },
+    'certification-capacity': {
+      kind: wholeNumber(1, 100_000_000),
+      help: 'rows that the certification database remembers (500000); fixed when the group is created',
+    },
+  },
+  async run(values, { output }) {
+    const layout = openLayout(path.resolve(values.data ?? 'concert-data'), {
+      ...(values.members !== undefined && { members: values.members }),
+      ...(values.port !== undefined && { port: values.port }),
+      ...(values['group-port'] !== undefined && { groupPort: values['group-port'] }),
+    });
+    for (const member of layout.members) {
+      await refusePortInUse(member.port);
+      await refusePortInUse(member.groupPort);
+    }
+    const cluster = new LocalCluster(layout, output);
+    cluster.start({ lanes: values.lanes, certificationCapacity: values['certification-capacity'] });
+    return cluster.run();
+  },
+});
+
+interface Process {
+  readonly member: LocalMember;
+  readonly child: ChildProcess;
+  readonly ended: Promise<void>;
+  hasEnded: boolean;
+}
+
+class LocalCluster {
+  readonly #layout: ClusterLayout;
+  readonly #output: CommandContext['output'];
+  readonly #processes: Process[] = [];
+  readonly #stopAsked = new AbortController();
+  #isReady = false;
+  #failure: string | null = null;
+  #isLiveLineShown = false;
+
+  constructor(layout: ClusterLayout, output: CommandContext['output']) {
+    this.#layout = layout;
+    this.#output = output;
+  }
+
+  start(options: { readonly lanes: number | undefined; readonly certificationCapacity: number | undefined }): void {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => this.#stopAsked.abort());
+    const [first, ...others] = this.#layout.members;
+    for (const member of this.#layout.members) {
+      const args = startArguments(member);
+      if (options.lanes !== undefined) args.push('--lanes', String(options.lanes));
+      if (!existsSync(groupFile(member.directory))) {
+        if (member === first) {
+          args.push('--bootstrap');
+          const { certificationCapacity } = options;
+          if (certificationCapacity !== undefined) args.push('--certification-capacity', String(certificationCapacity));
+        }
+        const seeds = member === first ? others : [first!];
+        if (seeds.length > 0) args.push('--seeds', seeds.map((seed) => `${localHost}:${seed.groupPort}`).join(','));
+      }
+      this.#spawn(member, args);
+    }
+  }
+
+  /** Exit code: 0 when it was stopped, 1 when it did not come up or nothing is left of it. */
+  async run(): Promise<number> {
+    try {
+      if (await this.#allOnline()) {
+        this.#isReady = true;
+        await this.#showMembers();
+        await this.#showLive();
+      }
+    } finally {
+      this.#endLiveLine();
+      await this.#stopAll();
+    }
+    if (this.#failure !== null) throw failed(this.#failure);
+    this.#output.write('all members stopped\n');
+    return 0;
+  }
+
+  get #running(): readonly Process[] {
+    return this.#processes.filter((process) => !process.hasEnded);
+  }
+
+  get #isStopAsked(): boolean {
+    return this.#stopAsked.signal.aborted;
+  }
+
+  #spawn(member: LocalMember, args: readonly string[]): void {
+    mkdirSync(member.directory, { recursive: true });
+    const log = openSync(logOf(member), 'a');
+    const main = path.join(import.meta.dirname, `main${path.extname(import.meta.filename)}`);
+    // In a process group of its own: Ctrl-C reaches this process, which stops the members in good order.
+    const child = spawn(process.execPath, [main, 'start', ...args], {
+      stdio: ['ignore', log, log],
+      detached: true,
+      env: withoutOptions(process.env),
+    });
+    closeSync(log);
+    const ended = new Promise<void>((resolve) => {
+      child.once('exit', resolve);
+      child.once('error', resolve);
+    });
+    const started: Process = { member, child, ended, hasEnded: false };
+    void ended.then(() => this.#memberEnded(started));
+    this.#processes.push(started);
+  }
+
+  #memberEnded(ended: Process): void {
+    ended.hasEnded = true;
+    if (this.#isStopAsked) return;
+    const { member, child } = ended;
+    const how = child.signalCode === null ? `ended with code ${child.exitCode}` : `was ended by ${child.signalCode}`;
+    const what = `${member.name} ${how}: ${lastLine(logOf(member)) ?? 'it logged nothing'}`;
+    if (!this.#isReady || this.#running.length === 0) {
+      this.#failure ??= this.#isReady ? `${what}; no member is left` : what;
+      this.#stopAsked.abort();
+      return;
+    }
+    this.#endLiveLine();
+    const restart = ['concert', 'start', ...startArguments(member)].join(' ');
+    this.#output.write(`${what}\nthe other members go on; restart it with: ${restart}\n`);
+  }
+
+  /** Waits until all members are ONLINE; false when asked to stop before. */
+  async #allOnline(): Promise<boolean> {
+    const waiting = new Set(this.#layout.members);
+    while (waiting.size > 0 && !this.#isStopAsked) {
+      for (const member of waiting) if (await isReady(member)) waiting.delete(member);
+      if (waiting.size > 0) await this.#pause(readyPollMs);
+    }
+    return !this.#isStopAsked;
+  }
+
+  async #showMembers(): Promise<void> {
+    const client = await this.#anyClient();
+    const rows = client === null ? [] : await client.request<readonly MemberRow[]>('members').catch(() => []);
+    client?.close();
+    const stateOf = new Map(rows.map((row) => [row.port, row.state]));
+    this.#output.write(
+      textTable(
+        ['member', 'state', 'clients', 'console', 'group', 'data'],
+        this.#layout.members.map((member) => [
+          member.name,
+          stateOf.get(member.port) ?? 'ONLINE',
+          `ws://${localHost}:${member.port}/v1`,
+          `http://${localHost}:${member.port}/`,
+          `${localHost}:${member.groupPort}`,
+          path.relative(process.cwd(), member.directory) || member.directory,
+        ]),
+      ),
+    );
+  }
+
+  /** Until asked to stop: commits and conflicts of the group, each second on a terminal, else each five. */
+  async #showLive(): Promise<void> {
+    const everyMs = this.#output.isTTY ? 1_000 : 5_000;
+    let client: ApiClient | null = null;
+    let before: { readonly atMs: number; readonly committed: number; readonly conflicts: number } | null = null;
+    while (!this.#isStopAsked) {
+      if (client === null || !client.isOpen) {
+        client = await this.#anyClient();
+        before = null;
+      }
+      const rows = await client?.request<readonly MemberStatsRow[]>('memberStats').catch(() => null);
+      const members = await client?.request<readonly MemberRow[]>('members').catch(() => null);
+      const most = rows?.reduce((a, b) => (b.appliedUpTo > a.appliedUpTo ? b : a));
+      if (most !== undefined && members) {
+        const now = { atMs: performance.now(), committed: most.appliedUpTo, conflicts: most.countConflictsDetected };
+        if (before !== null) this.#showRates(before, now, members);
+        before = now;
+      } else this.#showLine('no member answers');
+      await this.#pause(everyMs);
+    }
+    client?.close();
+  }
+
+  #showRates(
+    before: { readonly atMs: number; readonly committed: number; readonly conflicts: number },
+    now: { readonly atMs: number; readonly committed: number; readonly conflicts: number },
+    members: readonly MemberRow[],
+  ): void {
+    const seconds = (now.atMs - before.atMs) / 1000;
+    const commits = Math.max(0, Math.round((now.committed - before.committed) / seconds));
+    const conflicts = Math.max(0, Math.round((now.conflicts - before.conflicts) / seconds));
+    const online = members.filter((member) => member.state === 'ONLINE').length;
+    this.#showLine(
+      `${online} of ${members.length} members ONLINE, ${commits} commits/s, ${conflicts} conflicts/s, ${now.committed} committed`,
+    );
+  }
+
+  #showLine(line: string): void {
+    if (!this.#output.isTTY) {
+      this.#output.write(`${line}\n`);
+      return;
+    }
+    this.#output.write(`\r\x1b[2K${line}`);
+    this.#isLiveLineShown = true;
+  }
+
+  #endLiveLine(): void {
+    if (this.#isLiveLineShown) this.#output.write('\n');
+    this.#isLiveLineShown = false;
+  }
+
+  async #anyClient(): Promise<ApiClient | null> {
+    for (const { member } of this.#running) {
+      try {
+        return await ApiClient.open(`ws://${localHost}:${member.port}/v1`, answerMsMax);
+      } catch {
+        // The next one may answer.
+      }
+    }
+    return null;
+  }
+
+  async #stopAll(): Promise<void> {
+    this.#stopAsked.abort();
+    const running = this.#running;
+    for (const { child } of running) child.kill('SIGTERM');
+    const all = Promise.all(running.map(({ ended }) => ended));
+    const patience = new AbortController();
+    await Promise.race([all, delay(stopMsMax, undefined, { signal: patience.signal }).catch(() => {})]);
+    patience.abort();
+    for (const { child, member } of this.#running) {
+      this.#failure ??= `${member.name} did not stop within ${stopMsMax} ms and was ended; its log is ${logOf(member)}`;
+      child.kill('SIGKILL');
+    }
+    await all;
+  }
+
+  async #pause(ms: number): Promise<void> {
+    await delay(ms, undefined, { signal: this.#stopAsked.signal }).catch(() => {});
+  }
+}
+
+function startArguments(member: LocalMember): string[] {
+  const { directory, port, groupPort } = member;
+  return ['--data', directory, '--host', localHost, '--port', String(port), '--group-port', String(groupPort)];
+}
+
+function logOf(member: LocalMember): string {
+  return path.join(member.directory, 'log');
+}
+
+async function isReady(member: LocalMember): Promise<boolean> {
+  try {
+    const response = await fetch(`http://${localHost}:${member.port}/readyz`, {
+      signal: AbortSignal.timeout(answerMsMax),
+    });
+    await response.text();
+    return response.status === 200;
+  } catch {
+    return false;
+  }
+}
+
+/** @throws CliError */
+function refusePortInUse(port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const what = error.code === 'EADDRINUSE' ? 'is in use' : `cannot be opened (${error.code})`;
+      reject(
+        failed(
+          `${localHost}:${port} ${what}; stop the process that uses it (a group that runs already?), or choose other ports with --port and --group-port`,
+          error,
+        ),
+      );
+    });
+    server.listen({ port, host: localHost }, () => server.close(() => resolve()));
+  });
+}
+
+/** What a member said last: the line that says why it ended, if there is one. */
+function lastLine(file: string): string | null {
+  try {
+    const tail = readFileSync(file).subarray(-logTailBytesMax).toString('utf8').trimEnd();
+    const lines = tail.split('\n');
+    const reason = lines.slice(-20).findLast((line) => line.startsWith('concert: '));
+    return reason?.slice('concert: '.length) ?? (lines.at(-1) || null);
+  } catch {
+    return null;
+  }
+}
+
+/** Options of the cluster are no options of its members. */
+function withoutOptions(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('CONCERT_')));
+}

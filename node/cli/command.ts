@@ -1,0 +1,47 @@
+import { commonOptions, describeOptions, type Options, type OptionValues, readOptions } from './options.ts';
+
+/** What a command runs in. */
+export interface CommandContext {
+  readonly args: readonly string[];
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly output: NodeJS.WriteStream;
+  /** Names of all options of all commands. */
+  readonly optionNames: ReadonlySet<string>;
+}
+
+export interface Command {
+  readonly name: string;
+  readonly summary: string;
+  readonly optionNames: readonly string[];
+  /** Exit code. @throws CliError, ServerError */
+  run(context: CommandContext): Promise<number>;
+}
+
+/** A command with options of its own; `--help` and `--config` come with it. */
+export function command<O extends Options>(definition: {
+  readonly name: string;
+  readonly summary: string;
+  readonly options: O;
+  /** Behind the options in help. */
+  readonly notes?: string;
+  run(values: OptionValues<O>, context: CommandContext): Promise<number>;
+}): Command {
+  const options = { ...definition.options, ...commonOptions };
+  return {
+    name: definition.name,
+    summary: definition.summary,
+    optionNames: Object.keys(options),
+    async run(context) {
+      if (context.args.includes('--help') || context.args.includes('-h')) {
+        const notes = definition.notes === undefined ? '' : `\n${definition.notes}\n`;
+        context.output.write(
+          `concert ${definition.name}: ${definition.summary}\n\n${describeOptions(options)}\n${notes}\nEach option can also be said as CONCERT_OPTION_NAME in the environment, or in the config file.\n`,
+        );
+        return 0;
+      }
+      const { args, environment, optionNames } = context;
+      const values = readOptions(options, { args, environment, otherNames: optionNames });
+      return definition.run(values as OptionValues<O>, context);
+    },
+  };
+}

@@ -1,0 +1,79 @@
+import type { StartOptions } from '../server/member-process.ts';
+import { startMember } from '../server/member-process.ts';
+import { wrongOption } from './cli-error.ts';
+import { command } from './command.ts';
+import { addresses, choice, flag, text, wholeNumber } from './options.ts';
+
+export const startCommand = command({
+  name: 'start',
+  summary: 'run one member of a group, until SIGINT or SIGTERM',
+  options: {
+    data: { kind: text('DIR'), help: 'data directory of this member (required); made if there is none' },
+    host: { kind: text('HOST'), help: 'address to serve, for clients and members (127.0.0.1)' },
+    port: { kind: wholeNumber(0, 65_535), help: 'port for clients (7001); 0: any free one' },
+    'group-port': { kind: wholeNumber(0, 65_535), help: 'port for the other members (7101); 0: any free one' },
+    bootstrap: { kind: flag(), help: 'create a new group of this member and those in --seeds' },
+    seeds: {
+      kind: addresses(),
+      help: 'group addresses: with --bootstrap of all the other members, else of the one that bootstraps',
+    },
+    'group-name': { kind: text('NAME'), help: 'name of the new group, with --bootstrap (concert)' },
+    lanes: { kind: wholeNumber(1, 16), help: 'applier lanes (2); fixed when the data directory is made' },
+    'certification-capacity': {
+      kind: wholeNumber(1, 100_000_000),
+      help: 'rows that the certification database of the new group remembers, with --bootstrap (500000)',
+    },
+    insecure: {
+      kind: flag(),
+      help: 'serve an address that other machines reach, although nobody is asked who they are',
+    },
+    'log-level': { kind: choice('debug', 'info', 'warn', 'error', 'silent'), help: 'what is logged (info)' },
+  },
+  notes: `A group is created once: one member with --bootstrap and the group addresses of all the others in --seeds, each
+of the others with the group address of that one. After that the members are fixed, and a member that finds its group
+in its data directory needs neither.`,
+  async run(values) {
+    if (values.data === undefined) throw wrongOption('--data DIR is missing; it says where this member keeps its data');
+    for (const name of ['group-name', 'certification-capacity'] as const) {
+      if (values[name] !== undefined && !values.bootstrap) {
+        throw wrongOption(`--${name} is fixed when a group is created; say it with --bootstrap`);
+      }
+    }
+    const port = values.port ?? 7001;
+    const groupPort = values['group-port'] ?? 7101;
+    if (port === groupPort && port !== 0)
+      throw wrongOption(`--port and --group-port are both ${port}; they must differ`);
+    const options: StartOptions = {
+      dataDirectory: values.data,
+      host: values.host ?? '127.0.0.1',
+      port,
+      groupPort,
+      formation: formationOf(values),
+      lanes: values.lanes ?? null,
+      insecure: values.insecure ?? false,
+      logLevel: values['log-level'] ?? 'info',
+    };
+    const member = await startMember(options);
+    const stop = () => member.stop();
+    process.on('SIGINT', stop);
+    process.on('SIGTERM', stop);
+    return await member.ended;
+  },
+});
+
+function formationOf(values: {
+  readonly bootstrap: boolean | undefined;
+  readonly seeds: readonly string[] | undefined;
+  readonly 'group-name': string | undefined;
+  readonly 'certification-capacity': number | undefined;
+}): StartOptions['formation'] {
+  if (values.bootstrap) {
+    return {
+      kind: 'bootstrap',
+      seeds: values.seeds ?? [],
+      groupName: values['group-name'] ?? 'concert',
+      certificationCapacity: values['certification-capacity'] ?? 500_000,
+    };
+  }
+  return values.seeds === undefined ? null : { kind: 'seeds', seeds: values.seeds };
+}

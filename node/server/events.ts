@@ -1,0 +1,54 @@
+/** What a member tells its operator: one line of JSON an event, on standard output. All events are listed here. */
+import { type Logger, pino } from 'pino';
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
+
+/** Level of each event. */
+const EVENTS = {
+  /** Both ports are open. Facts: where. Once. */
+  ready: 'info',
+  /** The member state changed. */
+  state: 'info',
+  /** The member knows its group: now created, or found in its data directory. */
+  formed: 'info',
+  /** Rebuilt from its data directory. */
+  recovered: 'info',
+  /** Another member leads the group's log, or none does. */
+  leader: 'info',
+  /** A majority of the group is reached again, or no longer. */
+  quorum: 'warn',
+  /** A member is no longer reached from here, or is again. */
+  suspicion: 'warn',
+  /** A connection between members was refused, here or there. */
+  refusedPeer: 'warn',
+  /** A clean stop has begun. */
+  stopping: 'info',
+  /** Everything is closed. */
+  stopped: 'info',
+  /** The member cannot go on; the process ends. */
+  failed: 'error',
+} as const satisfies Readonly<Record<string, Exclude<LogLevel, 'silent'>>>;
+
+export type EventName = keyof typeof EVENTS;
+
+export interface EventLog {
+  event(name: EventName, facts: Readonly<Record<string, unknown>>): void;
+}
+
+export function eventLog(level: LogLevel): EventLog {
+  const logger: Logger = pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    // Events are rare, and the last one before an end must not be lost.
+    pino.destination({ dest: 1, sync: true }),
+  );
+  return {
+    event(name, facts) {
+      logger[EVENTS[name]]({ event: name, ...facts });
+    },
+  };
+}
