@@ -424,12 +424,15 @@ export class Consensus {
     const appended = this.#takeOver(entries);
     const upTo = previousIndex + entries.length;
     this.#matchedUpTo = Math.max(this.#matchedUpTo, upTo);
+    const chosenBefore = this.#chosenUpTo;
     this.#choose(Math.min(append.chosenUpTo, this.#matchedUpTo));
     this.#receivedByAll = Math.max(this.#receivedByAll, Math.min(append.receivedByAll, this.#chosenUpTo));
     if (append.established && this.#caughtUpAt === null) this.#caughtUpAt = append.chosenUpTo;
-    // What was appended is answered when it is durable; the leader hears of a slow disk's owner nevertheless.
+    // What was appended is answered when it is durable, and mere news of what is chosen not at all; but a leader hears
+    // from this member at least once a heartbeat, however slow its disk.
     const isSilent = this.#now.monotonicMs - this.#answeredMs >= this.#options.heartbeatMs;
-    if (!appended || isSilent) this.#answerDue = true;
+    const isNews = entries.length === 0 && this.#chosenUpTo > chosenBefore;
+    if (isSilent || !(appended || isNews)) this.#answerDue = true;
   }
 
   /** Adds what of `entries` is missing; what is there stays, and so does what is behind it (R11). */

@@ -17,7 +17,8 @@ export class Progress {
   /** Durable at the peer and equal to ours. Invariant: 0 <= matchedUpTo < nextIndex. */
   #matchedUpTo: LogIndex = 0;
   #nextIndex: LogIndex;
-  #probeSent = false;
+  /** The append that is out, while probing. */
+  #probe: InFlight | null = null;
   readonly #inFlight: InFlight[] = [];
   #inFlightBytes = 0;
   /** `chosenUpTo` of the last append sent. */
@@ -48,36 +49,34 @@ export class Progress {
   }
 
   hasRoom(options: ConsensusOptions): boolean {
-    if (this.#mode === 'probe') return !this.#probeSent;
+    if (this.#mode === 'probe') return this.#probe === null;
     return this.#inFlight.length < options.windowMessagesMax && this.#inFlightBytes < options.windowBytesMax;
   }
 
   sentEntries(sent: { readonly count: number; readonly bytes: number }): void {
-    if (this.#mode === 'probe') {
-      this.#probeSent = true;
-      return;
-    }
-    this.#nextIndex += sent.count;
-    this.#inFlight.push({ upTo: this.#nextIndex - 1, bytes: sent.bytes });
-    this.#inFlightBytes += sent.bytes;
+    const append = { upTo: this.#nextIndex - 1 + sent.count, bytes: sent.bytes };
+    if (this.#mode === 'probe') this.#probe = append;
+    else this.#takeForReceived(append);
     this.#check();
   }
 
-  /** @returns whether this is news. */
-  matched(upTo: LogIndex): boolean {
-    const advanced = upTo > this.#matchedUpTo;
-    if (advanced) this.#matchedUpTo = upTo;
-    this.#probeSent = false;
+  /** The peer accepted an append, and is durable up to `upTo`. */
+  matched(upTo: LogIndex): void {
+    this.#matchedUpTo = Math.max(this.#matchedUpTo, upTo);
+    if (this.#mode === 'probe' && this.#matchedUpTo >= this.#nextIndex - 1) {
+      // The probe most likely arrived and is on its way to the peer's disk. If not, the next append is refused.
+      this.#mode = 'replicate';
+      if (this.#probe !== null) this.#takeForReceived(this.#probe);
+    }
+    this.#probe = null;
     let freed = 0;
     while (freed < this.#inFlight.length && this.#inFlight[freed]!.upTo <= this.#matchedUpTo) {
       this.#inFlightBytes -= this.#inFlight[freed]!.bytes;
       freed += 1;
     }
     if (freed > 0) this.#inFlight.splice(0, freed);
-    if (this.#mode === 'probe' && this.#matchedUpTo >= this.#nextIndex - 1) this.#mode = 'replicate';
     this.#nextIndex = Math.max(this.#nextIndex, this.#matchedUpTo + 1);
     this.#check();
-    return advanced;
   }
 
   /** The append behind `previousIndex` did not fit; the logs agree at `agreeAt` at the highest. An old refusal changes nothing. */
@@ -89,7 +88,7 @@ export class Progress {
     }
     if (refusal.previousIndex !== this.#nextIndex - 1) return;
     this.#nextIndex = Math.max(this.#matchedUpTo + 1, Math.min(refusal.previousIndex, refusal.agreeAt + 1));
-    this.#probeSent = false;
+    this.#probe = null;
     this.#check();
   }
 
@@ -97,10 +96,16 @@ export class Progress {
   backToProbe(): void {
     if (this.#mode === 'replicate') this.#nextIndex = this.#matchedUpTo + 1;
     this.#mode = 'probe';
-    this.#probeSent = false;
+    this.#probe = null;
     this.#inFlight.length = 0;
     this.#inFlightBytes = 0;
     this.#check();
+  }
+
+  #takeForReceived(append: InFlight): void {
+    this.#nextIndex = append.upTo + 1;
+    this.#inFlight.push(append);
+    this.#inFlightBytes += append.bytes;
   }
 
   #check(): void {

@@ -1,0 +1,52 @@
+import type { LogIndex, MemberOrdinal, Term } from '../../../base/index.ts';
+import type { LogEntry } from '../../types.ts';
+import type { Append } from '../peer-message.ts';
+import { MemoryLog } from './cluster.ts';
+
+export function noop(index: LogIndex, term: Term, origin: MemberOrdinal = 0): LogEntry {
+  return {
+    index,
+    term,
+    kind: 'noop',
+    origin,
+    incarnation: 0,
+    messageNumber: 0,
+    stampMs: 1,
+    payload: new Uint8Array(0),
+  };
+}
+
+export function message(
+  place: { readonly index: LogIndex; readonly term: Term },
+  from: { readonly origin: MemberOrdinal; readonly messageNumber: number; readonly incarnation?: number },
+  text: string,
+): LogEntry {
+  return {
+    ...place,
+    kind: 'message',
+    origin: from.origin,
+    incarnation: from.incarnation ?? 1,
+    messageNumber: from.messageNumber,
+    stampMs: 1,
+    payload: new TextEncoder().encode(text),
+  };
+}
+
+export function diskWith(term: Term, votedFor: MemberOrdinal | null, ...entries: readonly LogEntry[]): MemoryLog {
+  const disk = new MemoryLog();
+  disk.apply({ number: 0, hardState: { term, votedFor }, entries });
+  return disk;
+}
+
+export function appendOf(fields: Partial<Append> & { readonly term: Term }): Append {
+  return {
+    kind: 'append',
+    previousIndex: 0,
+    previousTerm: 0,
+    chosenUpTo: 0,
+    receivedByAll: 0,
+    established: false,
+    entries: [],
+    ...fields,
+  };
+}
