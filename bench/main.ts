@@ -4,7 +4,7 @@ import { BenchError } from './bench-error.ts';
 import { LoadProcess } from './load-process.ts';
 import { MemberConnection, RequestError } from './member-connection.ts';
 import { type BenchOptions, help, parseOptions } from './options.ts';
-import { OwnGroup } from './own-group.ts';
+import { freePorts, OwnGroup } from './own-group.ts';
 import { cpuSecondsOf, rssMiBOf } from './process-usage.ts';
 import { benchReport, printedReport, type RunReport, runReport } from './report.ts';
 import type { GroupAccess, ScenarioOptions } from './scenario.ts';
@@ -12,46 +12,59 @@ import { scenarioNamed } from './scenarios.ts';
 
 /** Runs `concert bench` with the arguments after `bench`. Returns the exit code. */
 export async function main(args: readonly string[]): Promise<number> {
-  const stack = new AsyncDisposableStack();
+  // What was started is ended before the process is, by a signal too.
+  const started = new AsyncDisposableStack();
+  const signals = new SignalWatch();
   try {
-    const parsed = parseOptions(args);
+    const parsed = parseOptions(args, process.env);
     if (parsed.kind === 'help') {
       process.stdout.write(`${help}\n`);
       return 0;
     }
     if (parsed.options.json !== null) write(parsed.options.json, '');
-    return await interruptible(stack, () => bench(parsed.options, stack));
+    return await signals.orElse(bench(parsed.options, started));
   } catch (error) {
     if (!(error instanceof BenchError || error instanceof RequestError)) throw error;
     process.stderr.write(`concert bench: ${error.message}\n`);
     return error instanceof BenchError && error.code === 'OPTION' ? 2 : 1;
   } finally {
-    await stack.disposeAsync();
+    await started.disposeAsync();
+    signals.stop();
   }
 }
 
-/** What was started is ended before the process is, by a signal too. */
-async function interruptible(stack: AsyncDisposableStack, run: () => Promise<number>): Promise<number> {
-  const interrupted = (signal: NodeJS.Signals) => {
-    process.off('SIGINT', interrupted).off('SIGTERM', interrupted);
-    void stack.disposeAsync().finally(() => process.kill(process.pid, signal));
-  };
-  process.on('SIGINT', interrupted).on('SIGTERM', interrupted);
-  try {
-    return await run();
-  } finally {
-    process.off('SIGINT', interrupted).off('SIGTERM', interrupted);
+/** Turns SIGINT and SIGTERM into exit codes; a second signal changes nothing. */
+class SignalWatch {
+  #said: (exitCode: number) => void = () => {};
+  readonly #signal = new Promise<number>((resolve) => {
+    this.#said = resolve;
+  });
+  readonly #heard = (_signal: NodeJS.Signals, number: number) => this.#said(128 + number);
+
+  constructor() {
+    process.on('SIGINT', this.#heard).on('SIGTERM', this.#heard);
+  }
+
+  /** The exit code of `run`, or that of a signal that came before it. */
+  orElse(run: Promise<number>): Promise<number> {
+    // After a signal, it fails for want of what was taken from under it.
+    run.catch(() => {});
+    return Promise.race([run, this.#signal]);
+  }
+
+  stop(): void {
+    process.off('SIGINT', this.#heard).off('SIGTERM', this.#heard);
   }
 }
 
-async function bench(options: BenchOptions, stack: AsyncDisposableStack): Promise<number> {
+async function bench(options: BenchOptions, started: AsyncDisposableStack): Promise<number> {
   const scenario = scenarioNamed(options.scenario)!;
   const scenarioOptions: ScenarioOptions = { rows: options.rows, slots: options.connections * options.pipeline };
-  const { urls, processIds } = await groupOf(options, stack);
-  const group = await accessTo(urls, options, stack);
+  const { urls, processIds } = await groupOf(options, started);
+  const group = await accessTo(urls, options, started);
   await scenario.setUp(group, scenarioOptions);
   const load = new LoadProcess(options.scenario, scenarioOptions);
-  stack.defer(() => load.stop());
+  started.defer(() => load.stop());
   const runs: RunReport[] = [];
   for (let run = 1; run <= options.runs; run++) {
     if (options.runs > 1) progress(`run ${run} of ${options.runs}`);
@@ -76,17 +89,23 @@ async function bench(options: BenchOptions, stack: AsyncDisposableStack): Promis
 
 async function groupOf(
   options: BenchOptions,
-  stack: AsyncDisposableStack,
+  started: AsyncDisposableStack,
 ): Promise<{ readonly urls: readonly string[]; readonly processIds: readonly number[] | null }> {
   if (options.urls !== null) return { urls: options.urls, processIds: null };
   progress(`starting ${options.members} members`);
-  const group = await OwnGroup.start({
-    members: options.members,
-    dataDirectory: options.data,
-    keepsData: options.keep,
-    profileDirectory: options.profile,
-  });
-  stack.defer(() => group.stop());
+  const ports = await freePorts(2 * options.members);
+  if (started.disposed) throw new BenchError({ code: 'GROUP', message: 'ended before the group was started' });
+  const group = new OwnGroup(
+    {
+      members: options.members,
+      dataDirectory: options.data,
+      keepsData: options.keep,
+      profileDirectory: options.profile,
+    },
+    ports,
+  );
+  started.defer(() => group.stop());
+  await group.untilReady();
   if (options.keep) progress(`the data is kept in ${group.dataDirectory}`);
   return { urls: group.urls, processIds: group.processIds };
 }
@@ -94,12 +113,12 @@ async function groupOf(
 async function accessTo(
   urls: readonly string[],
   options: BenchOptions,
-  stack: AsyncDisposableStack,
+  started: AsyncDisposableStack,
 ): Promise<GroupAccess> {
   const members: MemberConnection[] = [];
   for (const url of urls) {
     const member = await MemberConnection.open(url, options.format);
-    stack.defer(() => member.close());
+    started.defer(() => member.close());
     members.push(member);
   }
   return { members, progress };

@@ -39,6 +39,16 @@ test('every option is in the help', () => {
   assert.equal(parseOptions(['--help']).kind, 'help');
 });
 
+test('an option of the environment counts where no flag says otherwise', () => {
+  const environment = { CONCERT_SECONDS: '5', CONCERT_ROWS: '10', CONCERT_DATA: 'somewhere', CONCERT_LANES: '4' };
+  const own = parseOptions(['micro', '--rows', '20'], environment);
+  assert.equal(own.kind, 'run');
+  assert.deepEqual([own.options.seconds, own.options.rows, own.options.data], [5, 20, 'somewhere']);
+  const running = parseOptions(['micro', '--url', 'ws://127.0.0.1:1'], environment);
+  assert.equal(running.kind, 'run');
+  assert.deepEqual([running.options.seconds, running.options.data], [5, null]);
+});
+
 const wrong: readonly (readonly [string, readonly string[], RegExp])[] = [
   ['no scenario', [], /name a scenario: micro/],
   ['an unknown scenario', ['macro'], /unknown scenario macro/],

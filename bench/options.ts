@@ -46,11 +46,47 @@ Options
   --json FILE          write the result there as well
   --help               this text
 
+An option that is not given may stand in the environment: CONCERT_SECONDS for --seconds.
+
 The exit code is 0 if the run was verified, 1 if not or if it could not be made, 2 for a wrong option.`;
 
-/** @throws BenchError that names the wrong option. */
-export function parseOptions(args: readonly string[]): ParsedOptions {
-  const { values, positionals } = parse(args);
+const ofOwnGroup = ['members', 'data', 'keep', 'profile'] as const;
+
+const kinds = {
+  members: { type: 'string' },
+  connections: { type: 'string' },
+  pipeline: { type: 'string' },
+  seconds: { type: 'string' },
+  warmup: { type: 'string' },
+  rows: { type: 'string' },
+  runs: { type: 'string' },
+  format: { type: 'string' },
+  url: { type: 'string' },
+  data: { type: 'string' },
+  keep: { type: 'boolean' },
+  profile: { type: 'string' },
+  json: { type: 'string' },
+  help: { type: 'boolean' },
+} as const;
+
+export const optionNames: readonly string[] = Object.keys(kinds);
+
+/** `CONCERT_SECONDS` stands for `--seconds`. */
+export function environmentNameOf(option: string): string {
+  return `CONCERT_${option.toUpperCase()}`;
+}
+
+/**
+ * `environment` counts for options that are not among `args`.
+ *
+ * @throws BenchError that names the wrong option.
+ */
+export function parseOptions(
+  args: readonly string[],
+  environment: Readonly<Record<string, string | undefined>> = {},
+): ParsedOptions {
+  const { values: flags, positionals } = parse(args);
+  const values = { ...fromEnvironment(environment, flags.url !== undefined), ...flags };
   if (values.help === true) return { kind: 'help' };
   const names = scenarios.map((scenario) => scenario.name).join(', ');
   const [scenario, ...rest] = positionals;
@@ -60,7 +96,7 @@ export function parseOptions(args: readonly string[]): ParsedOptions {
   if (rest.length > 0) throw wrong(`unexpected argument ${rest[0]}: one scenario is run at a time`);
   const urls = values.url === undefined ? null : values.url.split(',').map(addressOf);
   if (urls !== null) {
-    for (const name of ['members', 'data', 'keep', 'profile'] as const) {
+    for (const name of ofOwnGroup) {
       if (values[name] !== undefined)
         throw wrong(`--${name} is for a group that is started; --url names one that runs`);
     }
@@ -88,32 +124,24 @@ export function parseOptions(args: readonly string[]): ParsedOptions {
 
 function parse(args: readonly string[]) {
   try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        members: { type: 'string' },
-        connections: { type: 'string' },
-        pipeline: { type: 'string' },
-        seconds: { type: 'string' },
-        warmup: { type: 'string' },
-        rows: { type: 'string' },
-        runs: { type: 'string' },
-        format: { type: 'string' },
-        url: { type: 'string' },
-        data: { type: 'string' },
-        keep: { type: 'boolean' },
-        profile: { type: 'string' },
-        json: { type: 'string' },
-        help: { type: 'boolean' },
-      },
-    });
+    return parseArgs({ args: [...args], allowPositionals: true, options: kinds });
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     const name = /'(-[^' ]*)/.exec(message)?.[1] ?? message;
     if (code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION') throw wrong(`unknown option ${name} (see --help)`);
     throw wrong(`${name}: ${/does not take/.test(message) ? 'takes no value' : 'a value is missing'}`);
   }
+}
+
+function fromEnvironment(environment: Readonly<Record<string, string | undefined>>, isRunning: boolean) {
+  const args: string[] = [];
+  for (const name of optionNames) {
+    const text = environment[environmentNameOf(name)];
+    if (text === undefined || (isRunning && ofOwnGroup.some((one) => one === name))) continue;
+    if (name === 'keep' && text !== 'false') args.push('--keep');
+    else if (name !== 'keep' && name !== 'help') args.push(`--${name}=${text}`);
+  }
+  return parse(args).values;
 }
 
 function wholeNumber(name: string, text: string | undefined, otherwise: number, min: number, max: number): number {

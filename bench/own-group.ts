@@ -6,6 +6,7 @@ import { type AddressInfo, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { BenchError } from './bench-error.ts';
+import { environmentNameOf, optionNames } from './options.ts';
 
 export interface OwnGroupOptions {
   readonly members: number;
@@ -36,19 +37,8 @@ export class OwnGroup {
   readonly #options: OwnGroupOptions;
   readonly dataDirectory: string;
 
-  /** @throws BenchError if not all members get ready; nothing is left running then. */
-  static async start(options: OwnGroupOptions): Promise<OwnGroup> {
-    const group = new OwnGroup(options, await freePorts(2 * options.members));
-    try {
-      await Promise.all(group.#members.map((member) => untilReady(member)));
-    } catch (error) {
-      await group.stop();
-      throw error;
-    }
-    return group;
-  }
-
-  private constructor(options: OwnGroupOptions, ports: readonly number[]) {
+  /** Starts the processes; the group serves after `untilReady`. `ports`: two for each member, free ones. */
+  constructor(options: OwnGroupOptions, ports: readonly number[]) {
     this.#options = options;
     this.dataDirectory = prepareDirectory(options.dataDirectory);
     if (options.profileDirectory !== null) mkdirSync(options.profileDirectory, { recursive: true });
@@ -60,6 +50,11 @@ export class OwnGroup {
       if (at === 0 && others.length > 0) formation.push('--seeds', others.join(','));
       return spawnMember(this.dataDirectory, at + 1, ports[at]!, groupPorts[at]!, formation, options.profileDirectory);
     });
+  }
+
+  /** @throws BenchError if not all members get ready. */
+  async untilReady(): Promise<void> {
+    await Promise.all(this.#members.map((member) => untilReady(member)));
   }
 
   get urls(): readonly string[] {
@@ -124,7 +119,8 @@ function spawnMember(
       String(groupPort),
       ...formation,
     ],
-    { stdio: ['ignore', log, log] },
+    // In a process group of its own: Ctrl-C reaches the benchmark, which ends the members in good order.
+    { stdio: ['ignore', log, log], detached: true, env: withoutBenchOptions(process.env) },
   );
   closeSync(log);
   return {
@@ -135,6 +131,11 @@ function spawnMember(
     dataDirectory,
     logFile,
   };
+}
+
+function withoutBenchOptions(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const names = new Set(optionNames.map(environmentNameOf));
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !names.has(name)));
 }
 
 async function untilReady(member: OwnMember): Promise<void> {
@@ -182,7 +183,7 @@ async function end(child: ChildProcess): Promise<void> {
 }
 
 /** Different ones: all are held until the last is found. */
-async function freePorts(count: number): Promise<readonly number[]> {
+export async function freePorts(count: number): Promise<readonly number[]> {
   const servers: Server[] = [];
   for (let i = 0; i < count; i++) {
     const server = createServer().listen(0, host);
