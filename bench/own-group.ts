@@ -169,8 +169,10 @@ async function isReady(url: string): Promise<boolean> {
   }
 }
 
+/** Why it ended, if it said so, else what it said last. */
 function lastLineOf(file: string): string {
-  return readFileSync(file, 'utf8').trimEnd().split('\n').at(-1) || '(nothing logged)';
+  const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
+  return lines.findLast((line) => line.startsWith('concert: ')) || lines.at(-1) || '(nothing logged)';
 }
 
 async function end(child: ChildProcess): Promise<void> {
