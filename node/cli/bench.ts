@@ -6,7 +6,7 @@ export const benchCommand: Command = {
   summary: 'measure a group: concert bench micro',
   optionNames: ['members', 'connections', 'pipeline', 'seconds', 'rows', 'url', 'json', 'data'],
   async run({ args }) {
-    const { main } = await import('../../bench/main.ts');
+    const { main } = await import('../../bench/index.ts');
     return main([...args]);
   },
 };

@@ -1,6 +1,7 @@
 /** A local group on disk: `cluster.json` says what it was created with, each member lives in `member-N`. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { GROUP_FILE } from '../../gcs/core/index.ts';
 import { failed, wrongOption } from './cli-error.ts';
 
 export interface ClusterLayout {
@@ -56,6 +57,11 @@ export function openLayout(data: string, asked: Partial<ClusterShape>): ClusterL
     return { name, directory: path.join(data, name), port: shape.port + i, groupPort: shape.groupPort + i };
   });
   return { data, members };
+}
+
+/** Whether the member belongs to its group already, and needs not be told how to form it. */
+export function hasGroup(member: LocalMember): boolean {
+  return existsSync(path.join(member.directory, GROUP_FILE));
 }
 
 function readShape(file: string): ClusterShape | null {

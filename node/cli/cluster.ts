@@ -1,14 +1,13 @@
 /** `concert cluster`: a local group, one process a member. It starts them, watches them, and stops them. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { MemberRow, MemberStatsRow } from '../engine/replica.ts';
-import { groupFile } from '../server/member-process.ts';
 import { ApiClient } from './api-client.ts';
 import { failed } from './cli-error.ts';
-import { type ClusterLayout, type LocalMember, localHost, openLayout } from './cluster-layout.ts';
+import { type ClusterLayout, hasGroup, type LocalMember, localHost, openLayout } from './cluster-layout.ts';
 import { type CommandContext, command } from './command.ts';
 import { text, wholeNumber } from './options.ts';
 import { textTable } from './text-table.ts';
@@ -37,8 +36,8 @@ export const clusterCommand = command({
     },
     lanes: { kind: wholeNumber(1, 16), help: 'applier lanes of each member (2); fixed when the group is created' },
     'certification-capacity': {
-      kind: wholeNumber(1, 100_000_000),
-      help: 'rows that the certification database remembers (500000); fixed when the group is created',
+      kind: wholeNumber(1, 16_000_000),
+      help: 'rows that the certification database remembers (1000000); fixed when the group is created',
     },
   },
   async run(values, { output }) {
@@ -84,7 +83,7 @@ class LocalCluster {
     for (const member of this.#layout.members) {
       const args = startArguments(member);
       if (options.lanes !== undefined) args.push('--lanes', String(options.lanes));
-      if (!existsSync(groupFile(member.directory))) {
+      if (!hasGroup(member)) {
         if (member === first) {
           args.push('--bootstrap');
           const { certificationCapacity } = options;

@@ -50,8 +50,12 @@ describe('concert', { concurrency: 2 }, () => {
   test('help lists the commands, and each command its options', async () => {
     const overview = await concert(['--help']);
     assert.equal(overview.code, 0);
-    for (const name of ['start', 'cluster', 'status', 'bench']) assert.match(overview.output, new RegExp(`^  ${name} `, 'm'));
-    for (const args of [['start', '--help'], ['help', 'start']]) {
+    for (const name of ['start', 'cluster', 'status', 'bench'])
+      assert.match(overview.output, new RegExp(`^  ${name} `, 'm'));
+    for (const args of [
+      ['start', '--help'],
+      ['help', 'start'],
+    ]) {
       const help = await concert(args);
       assert.equal(help.code, 0);
       assert.match(help.output, /--bootstrap/);
@@ -92,7 +96,13 @@ describe('concert', { concurrency: 2 }, () => {
     const data = path.join(folder, 'b');
     const port = String(await usedPort());
     await concert(['cluster', '--data', data, '--members', '2', '--port', port]);
-    await fails(1, /was created with --members 2, not 3; leave --members away/, ['cluster', '--data', data, '--members', '3']);
+    await fails(1, /was created with --members 2, not 3; leave --members away/, [
+      'cluster',
+      '--data',
+      data,
+      '--members',
+      '3',
+    ]);
     writeFileSync(path.join(data, 'cluster.json'), '{');
     await fails(1, /cluster\.json is damaged; write/, ['cluster', '--data', data]);
   });

@@ -1,5 +1,4 @@
 import type { StartOptions } from '../server/member-process.ts';
-import { startMember } from '../server/member-process.ts';
 import { wrongOption } from './cli-error.ts';
 import { command } from './command.ts';
 import { addresses, choice, flag, text, wholeNumber } from './options.ts';
@@ -20,8 +19,8 @@ export const startCommand = command({
     'group-name': { kind: text('NAME'), help: 'name of the new group, with --bootstrap (concert)' },
     lanes: { kind: wholeNumber(1, 16), help: 'applier lanes (2); fixed when the data directory is made' },
     'certification-capacity': {
-      kind: wholeNumber(1, 100_000_000),
-      help: 'rows that the certification database of the new group remembers, with --bootstrap (500000)',
+      kind: wholeNumber(1, 16_000_000),
+      help: 'rows that the certification database of the new group remembers, with --bootstrap (1000000)',
     },
     insecure: {
       kind: flag(),
@@ -53,6 +52,8 @@ in its data directory needs neither.`,
       insecure: values.insecure ?? false,
       logLevel: values['log-level'] ?? 'info',
     };
+    // Storage and engine are loaded only where a member runs.
+    const { startMember } = await import('../server/member-process.ts');
     const member = await startMember(options);
     const stop = () => member.stop();
     process.on('SIGINT', stop);
@@ -72,7 +73,7 @@ function formationOf(values: {
       kind: 'bootstrap',
       seeds: values.seeds ?? [],
       groupName: values['group-name'] ?? 'concert',
-      certificationCapacity: values['certification-capacity'] ?? 500_000,
+      certificationCapacity: values['certification-capacity'] ?? 1_000_000,
     };
   }
   return values.seeds === undefined ? null : { kind: 'seeds', seeds: values.seeds };

@@ -5,7 +5,7 @@ import { after, describe, test } from 'node:test';
 import WebSocket from 'ws';
 import type { MemberState } from '../engine/replica.ts';
 import { isLoopback, isOriginAllowed } from './addresses.ts';
-import { ClientServer, type ClientServerOptions } from './client-server.ts';
+import { ClientServer, type ClientServerOptions, type Served } from './client-server.ts';
 import { msgpackCodec } from './frame-codec.ts';
 
 /** A replica of one member and a connection that answers what the test tells it to. */
@@ -20,7 +20,7 @@ class FakeMember {
     this.send({ id: (message as { id?: unknown })?.id ?? null, ok: true, result: {} });
   readonly #happened = new EventEmitter();
 
-  options(more: Partial<ClientServerOptions> = {}): ClientServerOptions {
+  options(more: Partial<ClientServerOptions & Served> = {}): ClientServerOptions & Served {
     const member = this;
     return {
       host: '127.0.0.1',
@@ -129,10 +129,16 @@ class Client {
   }
 }
 
+async function startServer(options: ClientServerOptions & Served): Promise<ClientServer> {
+  const server = await ClientServer.bind(options);
+  server.serve(options);
+  return server;
+}
+
 describe('client server', () => {
   const running: ClientServer[] = [];
-  const start = async (member: FakeMember, more: Partial<ClientServerOptions> = {}) => {
-    const server = await ClientServer.start(member.options(more));
+  const start = async (member: FakeMember, more: Partial<ClientServerOptions & Served> = {}) => {
+    const server = await startServer(member.options(more));
     running.push(server);
     return server;
   };
@@ -290,7 +296,7 @@ describe('client server', () => {
   test('a stopping server lets requests finish, then closes with 1001', async () => {
     const member = new FakeMember();
     member.answer = () => {};
-    const server = await ClientServer.start(member.options());
+    const server = await startServer(member.options());
     const client = new Client(server);
     await client.until(1);
     client.socket.send('{"id": 1}');
@@ -307,7 +313,7 @@ describe('client server', () => {
   test('a stopping server does not wait for ever', async () => {
     const member = new FakeMember();
     member.answer = () => {};
-    const server = await ClientServer.start(member.options({ limits: { drainMsMax: 20 } }));
+    const server = await startServer(member.options({ limits: { drainMsMax: 20 } }));
     const client = new Client(server);
     await client.until(1);
     client.socket.send('{"id": 1}');
@@ -318,14 +324,14 @@ describe('client server', () => {
 
   test('an address off loopback is refused unless insecure is said', async () => {
     const options = new FakeMember().options({ host: '0.0.0.0' });
-    await assert.rejects(ClientServer.start(options), { code: 'INSECURE_ADDRESS', message: /0\.0\.0\.0.*--insecure/ });
-    const server = await ClientServer.start({ ...options, insecure: true });
+    await assert.rejects(startServer(options), { code: 'INSECURE_ADDRESS', message: /0\.0\.0\.0.*--insecure/ });
+    const server = await startServer({ ...options, insecure: true });
     await server.stop();
   });
 
   test('a port in use is an error that says so', async () => {
     const server = await start(new FakeMember());
-    await assert.rejects(ClientServer.start(new FakeMember().options({ port: server.port })), {
+    await assert.rejects(startServer(new FakeMember().options({ port: server.port })), {
       code: 'PORT_IN_USE',
       message: new RegExp(`127.0.0.1:${server.port} is in use .*--port`),
     });
@@ -364,6 +370,17 @@ describe('client server', () => {
     assert.equal((await get('/healthz', 'POST')).status, 405);
     assert.equal((await get('/v1')).status, 426);
     assert.equal(await (await get('/', 'HEAD')).text(), '');
+  });
+
+  test('before there is a member to serve, the port answers 503', async () => {
+    const server = await ClientServer.bind({ host: '127.0.0.1', port: 0, insecure: false });
+    running.push(server);
+    assert.equal(await new Client(server).refusal(), 503);
+    const statusOf = async (path: string) => (await fetch(`http://127.0.0.1:${server.port}${path}`)).status;
+    assert.deepEqual(
+      [await statusOf('/healthz'), await statusOf('/readyz'), await statusOf('/metrics')],
+      [200, 503, 503],
+    );
   });
 
   test('what is not HTTP is refused and harms nobody', async () => {

@@ -23,10 +23,14 @@ export interface ClientServerOptions {
   readonly port: number;
   /** Serve an address that other machines reach, although nobody is asked who they are. */
   readonly insecure: boolean;
+  readonly limits?: Partial<ServerLimits>;
+}
+
+/** What is served: a member. */
+export interface Served {
   readonly serverVersion: string;
   readonly replica: Pick<Replica, 'groupName' | 'memberId' | 'state' | 'members' | 'memberStats'>;
   readonly openConnection: (send: (message: object) => void) => ClientConnection;
-  readonly limits?: Partial<ServerLimits>;
   /** Told to clients in `welcome` beside `frameBytesMax`. */
   readonly engineLimits?: Readonly<Record<string, number>>;
   readonly moreMetrics?: readonly MetricSource[];
@@ -42,7 +46,6 @@ export class ClientServer {
   readonly #limits: ServerLimits;
   readonly #http: Server;
   readonly #webSockets: WebSocketServer;
-  readonly #registry: Registry;
   readonly #page: ConsolePage;
   readonly #sockets = new Set<ClientSocket>();
   readonly #counters: ServerCounters = {
@@ -54,13 +57,14 @@ export class ClientServer {
     slowClientsCut: 0,
     silentClientsCut: 0,
   };
+  #served: (Served & { readonly registry: Registry }) | null = null;
   #flushing: ClientSocket[] = [];
   #pings: NodeJS.Timeout | null = null;
   #isStopping = false;
   #noticeChange: () => void = () => {};
 
-  /** @throws ServerError */
-  static async start(options: ClientServerOptions): Promise<ClientServer> {
+  /** Opens the port. Everything but `/healthz` and the console page is answered 503 until `serve`. @throws ServerError */
+  static async bind(options: ClientServerOptions): Promise<ClientServer> {
     refuseInsecureAddress(options.host, options.insecure);
     const server = new ClientServer(options);
     await server.#listen();
@@ -71,12 +75,6 @@ export class ClientServer {
     this.#options = options;
     this.#limits = { ...defaultServerLimits, ...options.limits };
     this.#page = readConsolePage();
-    this.#registry = memberMetrics({
-      replica: options.replica,
-      counters: this.#counters,
-      connections: () => this.#sockets.size,
-      more: options.moreMetrics ?? [],
-    });
     this.#http = createServer(
       { headersTimeout: 10_000, requestTimeout: 15_000, connectionsCheckingInterval: 5_000, maxHeaderSize: 8 * 1024 },
       (request, response) => void this.#serve(request, response),
@@ -97,6 +95,16 @@ export class ClientServer {
       handleProtocols: (offered) => codecFor([...offered])?.subprotocol ?? false,
     };
     this.#webSockets = new WebSocketServer(webSocketOptions);
+  }
+
+  serve(served: Served): void {
+    const registry = memberMetrics({
+      replica: served.replica,
+      counters: this.#counters,
+      connections: () => this.#sockets.size,
+      more: served.moreMetrics ?? [],
+    });
+    this.#served = { ...served, registry };
   }
 
   /** Where it listens: the port that was asked for, or the free one that was found. */
@@ -121,7 +129,7 @@ export class ClientServer {
     for (const socket of this.#sockets) socket.terminate();
     this.#http.closeAllConnections();
     await closed;
-    this.#registry.clear();
+    this.#served?.registry.clear();
   }
 
   #listen(): Promise<void> {
@@ -147,7 +155,8 @@ export class ClientServer {
       return;
     }
     const codec = codecFor(offeredSubprotocols(request))!;
-    this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => this.#opened(webSocket, codec));
+    const served = this.#served!;
+    this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => this.#opened(webSocket, codec, served));
   }
 
   #refusal(request: IncomingMessage): { status: string; reason: string } | null {
@@ -162,6 +171,7 @@ export class ClientServer {
     if (codecFor(offeredSubprotocols(request)) === undefined) {
       return { status: '400 Bad Request', reason: 'subprotocols served: concert.v1.json, concert.v1.msgpack' };
     }
+    if (this.#served === null) return { status: '503 Service Unavailable', reason: 'the member is starting' };
     if (this.#isStopping) return { status: '503 Service Unavailable', reason: 'the member is shutting down' };
     if (this.#sockets.size >= this.#limits.connectionsMax) {
       return { status: '503 Service Unavailable', reason: `all ${this.#limits.connectionsMax} connections are in use` };
@@ -169,7 +179,7 @@ export class ClientServer {
     return null;
   }
 
-  #opened(webSocket: WebSocket, codec: FrameCodec): void {
+  #opened(webSocket: WebSocket, codec: FrameCodec, served: Served): void {
     this.#counters.connectionsOpened++;
     const socket = new ClientSocket({
       socket: webSocket,
@@ -183,16 +193,15 @@ export class ClientServer {
     webSocket.on('error', () => {
       this.#counters.framesMalformed++;
     });
-    socket.send(this.#welcome());
-    socket.attach(this.#options.openConnection((message) => socket.send(message)));
+    socket.send(this.#welcome(served));
+    socket.attach(served.openConnection((message) => socket.send(message)));
     webSocket.on('close', () => {
       this.#sockets.delete(socket);
       this.#noticeChange();
     });
   }
 
-  #welcome(): object {
-    const { replica, serverVersion, engineLimits } = this.#options;
+  #welcome({ replica, serverVersion, engineLimits }: Served): object {
     const self = replica.members().find((row) => row.memberId === replica.memberId);
     return {
       event: 'welcome',
@@ -243,11 +252,12 @@ export class ClientServer {
           response.setHeader('Content-Security-Policy', this.#page.policy);
           return answer(response, 200, this.#page.html, 'text/html; charset=utf-8');
         case '/metrics':
-          return answer(response, 200, await this.#registry.metrics(), this.#registry.contentType);
+          if (this.#served === null) return answer(response, 503, 'starting\n');
+          return answer(response, 200, await this.#served.registry.metrics(), this.#served.registry.contentType);
         case '/healthz':
           return answer(response, 200, 'ok\n');
         case '/readyz': {
-          const { state } = this.#options.replica;
+          const state = this.#served?.replica.state ?? 'OFFLINE';
           return answer(response, state === 'ONLINE' ? 200 : 503, `${state}\n`);
         }
         case '/v1':

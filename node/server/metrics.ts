@@ -3,6 +3,7 @@
  * is a plain number that is read when somebody scrapes.
  */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { MemberCounters } from '../engine/index.ts';
 import type { MemberState, MemberStatsRow, Replica } from '../engine/replica.ts';
 import type { ServerCounters } from './client-socket.ts';
 
@@ -63,6 +64,28 @@ function register(registry: Registry, source: MetricSource): void {
       this.inc(source.read());
     },
   });
+}
+
+/** Counters of the member itself. */
+export function memberCounterSources(counters: MemberCounters): readonly MetricSource[] {
+  const source = (name: string, help: string, field: keyof MemberCounters): MetricSource => ({
+    kind: 'counter',
+    name,
+    help,
+    read: () => counters[field],
+  });
+  return [
+    source('concert_transactions_committed_total', 'Transactions of the group applied here', 'transactionsCommitted'),
+    source('concert_snapshots_too_old_total', 'Transactions refused for a snapshot below the floor', 'snapshotsTooOld'),
+    source(
+      'concert_pre_certification_conflicts_total',
+      'Local transactions refused without the group',
+      'preCertificationConflicts',
+    ),
+    source('concert_schema_changes_total', 'Schema changes applied', 'schemaChanges'),
+    source('concert_batches_delivered_total', 'Messages of the total order', 'batchesDelivered'),
+    source('concert_bytes_delivered_total', 'Bytes of the total order', 'bytesDelivered'),
+  ];
 }
 
 function statsSources(replica: Pick<Replica, 'memberId' | 'memberStats'>): readonly MetricSource[] {
