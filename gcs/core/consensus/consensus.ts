@@ -70,6 +70,7 @@ export class Consensus {
   #leader: MemberOrdinal | null = null;
   /** While this member stands for leader. */
   #ballot: Ballot | null = null;
+  #ballotStartedMs = Number.NEGATIVE_INFINITY;
   /** While this member leads. */
   #leadership: Leadership | null = null;
 
@@ -253,6 +254,7 @@ export class Consensus {
 
   #startBallot(): void {
     this.#ballot = new Ballot(this.#quorum);
+    this.#ballotStartedMs = this.#now.monotonicMs;
     this.#timer.retry(this.#now.monotonicMs);
   }
 
@@ -273,11 +275,14 @@ export class Consensus {
 
   #receivedVoteRequest(from: MemberOrdinal, request: VoteRequest): void {
     const { term, preVote } = request;
-    const isUpToDate =
+    const isFurther =
       request.lastTerm > this.#log.lastTerm ||
-      (request.lastTerm === this.#log.lastTerm && request.lastIndex >= this.#log.lastIndex);
+      (request.lastTerm === this.#log.lastTerm && request.lastIndex > this.#log.lastIndex);
+    const isEqual = request.lastTerm === this.#log.lastTerm && request.lastIndex === this.#log.lastIndex;
+    const isUpToDate = isFurther || isEqual;
     if (preVote) {
-      this.#answerVote(from, request, term > this.#term && isUpToDate && !this.#isContent());
+      const isRival = isEqual && this.#self < from && this.#askedJustNow();
+      this.#answerVote(from, request, term > this.#term && isUpToDate && !isRival && !this.#isContent());
       return;
     }
     if (term > this.#term) {
@@ -293,6 +298,11 @@ export class Consensus {
       this.#timer.restart(this.#now.monotonicMs);
     }
     this.#answerVote(from, request, granted);
+  }
+
+  /** Of two members that ask at the same moment the lower goes on, else both would stand and split the votes. */
+  #askedJustNow(): boolean {
+    return this.#role === 'pre-candidate' && this.#now.monotonicMs - this.#ballotStartedMs < this.#options.heartbeatMs;
   }
 
   #answerVote(to: MemberOrdinal, request: VoteRequest, granted: boolean): void {

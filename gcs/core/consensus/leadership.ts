@@ -167,11 +167,12 @@ export class Leadership {
       for (const entry of entries) bytes += bytesOf(entry);
       progress.sentEntries({ count: entries.length, bytes });
     } else {
-      const news = progress.mode === 'replicate' && chosen.chosenUpTo > progress.sentChosenUpTo;
+      const news =
+        progress.mode === 'replicate' && Math.min(chosen.chosenUpTo, previousIndex) > progress.sentChosenUpTo;
       if (!news && nowMs - progress.lastSentMs < options.heartbeatMs) return null;
     }
     progress.lastSentMs = nowMs;
-    progress.sentChosenUpTo = chosen.chosenUpTo;
+    progress.sentChosenUpTo = Math.min(chosen.chosenUpTo, previousIndex + entries.length);
     return {
       kind: 'append',
       term,

@@ -21,7 +21,7 @@ export class Progress {
   #probe: InFlight | null = null;
   readonly #inFlight: InFlight[] = [];
   #inFlightBytes = 0;
-  /** `chosenUpTo` of the last append sent. */
+  /** The peer knows that this much is chosen, if what was sent arrives. */
   sentChosenUpTo: LogIndex = 0;
   lastSentMs = Number.NEGATIVE_INFINITY;
   /** When the peer last answered in this term. */
@@ -88,6 +88,7 @@ export class Progress {
     }
     if (refusal.previousIndex !== this.#nextIndex - 1) return;
     this.#nextIndex = Math.max(this.#matchedUpTo + 1, Math.min(refusal.previousIndex, refusal.agreeAt + 1));
+    this.sentChosenUpTo = Math.min(this.sentChosenUpTo, this.#matchedUpTo);
     this.#probe = null;
     this.#check();
   }
@@ -96,6 +97,7 @@ export class Progress {
   backToProbe(): void {
     if (this.#mode === 'replicate') this.#nextIndex = this.#matchedUpTo + 1;
     this.#mode = 'probe';
+    this.sentChosenUpTo = Math.min(this.sentChosenUpTo, this.#matchedUpTo);
     this.#probe = null;
     this.#inFlight.length = 0;
     this.#inFlightBytes = 0;

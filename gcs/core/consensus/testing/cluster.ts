@@ -251,7 +251,7 @@ export class TestCluster {
     assert(at >= 0, 'such a packet is under way');
     const packet = this.packets[at]!;
     if (!duplicate) this.packets.splice(at, 1);
-    const { from, to, message } = packet;
+    const { from, to } = packet;
     if (this.member(to).core === null || this.isCut(from, to)) return;
     this.feed(packet);
   }
@@ -268,12 +268,15 @@ export class TestCluster {
     while (this.packets.some(which)) this.arrive(which);
   }
 
-  /** Disks and messages, until nothing is under way any more. */
+  /** Disks, messages and deliveries, until nothing is under way any more. */
   settle(): void {
     for (let round = 0; ; round++) {
       assert(round < 10_000, 'the group comes to rest');
       if (this.packets.length > 0) this.arrive(() => true);
       else {
+        for (const member of this.members) {
+          while (member.core !== null && member.moreToDeliver) this.step(member.ordinal, { kind: 'continue' });
+        }
         const busy = this.members.find((member) => member.core !== null && member.pending.length > 0);
         if (busy === undefined) return;
         this.sync(busy.ordinal);

@@ -7,7 +7,7 @@ import type { TestCluster } from './cluster.ts';
 export function expectTranscript(name: string, cluster: TestCluster): void {
   const file = path.join(import.meta.dirname, 'transcripts', `${name}.txt`);
   const happened = `${cluster.transcript.join('\n')}\n`;
-  if (process.env['UPDATE_TRANSCRIPTS'] === '1') writeFileSync(file, happened);
+  if (process.env.UPDATE_TRANSCRIPTS === '1') writeFileSync(file, happened);
   assert.ok(existsSync(file), `${file} is missing: run with UPDATE_TRANSCRIPTS=1, read it, and keep it`);
   assert.equal(happened, readFileSync(file, 'utf8'));
 }
