@@ -1,0 +1,167 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, describe, test } from 'node:test';
+import { ApiClient } from './api-client.ts';
+
+const main = path.join(import.meta.dirname, 'main.ts');
+
+/** A running command, its output as it comes. */
+class Running {
+  readonly child: ChildProcess;
+  output = '';
+  errors = '';
+  readonly ended: Promise<number | null>;
+
+  constructor(args: readonly string[]) {
+    this.child = spawn(process.execPath, [main, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.child.stdout!.on('data', (data) => {
+      this.output += data;
+    });
+    this.child.stderr!.on('data', (data) => {
+      this.errors += data;
+    });
+    this.ended = once(this.child, 'close').then(([code]) => code);
+  }
+
+  /** Waits for output that matches; fails if the command ends before. */
+  async until(expected: RegExp): Promise<RegExpExecArray> {
+    for (;;) {
+      const found = expected.exec(this.output);
+      if (found !== null) return found;
+      const more = await Promise.race([
+        once(this.child.stdout!, 'data').then(() => true),
+        this.ended.then(() => false),
+      ]);
+      if (!more && !expected.test(this.output)) {
+        assert.fail(`ended without ${expected}: ${this.output}${this.errors}`);
+      }
+    }
+  }
+
+  async stop(): Promise<number | null> {
+    this.child.kill('SIGTERM');
+    return this.ended;
+  }
+}
+
+async function freePorts(count: number): Promise<number> {
+  for (;;) {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    await new Promise((resolve) => server.close(resolve));
+    if (port + count < 65_535) return port;
+  }
+}
+
+describe('running members', () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'members-'));
+  const running: Running[] = [];
+  const concert = (...args: string[]) => {
+    const started = new Running(args);
+    running.push(started);
+    return started;
+  };
+  after(async () => {
+    for (const { child } of running) child.kill('SIGKILL');
+    await Promise.all(running.map(({ ended }) => ended));
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const start = (data: string, ...more: string[]) =>
+    concert('start', '--data', data, '--port', '0', '--group-port', '0', ...more);
+  const readyOf = async (member: Running) => {
+    const [line] = await member.until(/^.*"event":"ready".*$/m);
+    await member.until(/"event":"state","state":"ONLINE"/);
+    return JSON.parse(line) as { url: string; port: number; groupPort: number; pid: number };
+  };
+
+  test('a group of one commits, stops cleanly, and finds everything at its next start', async () => {
+    const data = path.join(folder, 'one');
+    const first = start(data, '--bootstrap', '--lanes', '1');
+    const ready = await readyOf(first);
+    assert.equal(Number(readFileSync(path.join(data, 'pid'), 'utf8')), ready.pid);
+    const client = await ApiClient.open(ready.url, 5_000);
+    await client.request('createTable', { table: 'test.t', primaryKey: ['id'] });
+    await client.request('insert', { table: 'test.t', row: { id: 1, name: 'first' } });
+    client.close();
+
+    const second = start(data);
+    assert.equal(await second.ended, 1);
+    assert.match(second.errors, /^concert: .* is in use by process \d+.*\n$/);
+    const status = concert('status', '--url', ready.url, '--json');
+    assert.equal(await status.ended, 0);
+    assert.equal(JSON.parse(status.output).members[0].state, 'ONLINE');
+    assert.equal(await first.stop(), 0);
+    assert.match(first.output, /"event":"stopped"/);
+
+    const again = concert('start', '--data', data, '--port', '0', '--group-port', String(ready.groupPort));
+    const after = await ApiClient.open((await readyOf(again)).url, 5_000);
+    assert.deepEqual(await after.request('get', { table: 'test.t', key: 1 }), { id: 1, name: 'first' });
+    after.close();
+    assert.equal(await again.stop(), 0);
+    const wrongLanes = start(data, '--lanes', '3');
+    assert.equal(await wrongLanes.ended, 1);
+    assert.match(wrongLanes.errors, /^concert: .* was made with --lanes 1, not 3; .*\n$/);
+  });
+
+  test('a directory without a group, a foreign one and a damaged one are refused in one line', async () => {
+    const fresh = start(path.join(folder, 'fresh'));
+    assert.equal(await fresh.ended, 1);
+    assert.match(fresh.errors, /^concert: .*--bootstrap.*\n$/);
+    const foreign = path.join(folder, 'foreign');
+    mkdirSync(foreign);
+    writeFileSync(path.join(foreign, 'thesis.txt'), 'mine');
+    const refused = start(foreign, '--bootstrap');
+    assert.equal(await refused.ended, 1);
+    assert.match(refused.errors, /^concert: .*thesis\.txt.*\n$/);
+    const damaged = path.join(folder, 'damaged');
+    const member = start(damaged, '--bootstrap');
+    await readyOf(member);
+    await member.stop();
+    writeFileSync(path.join(damaged, 'group.json'), '{');
+    const broken = start(damaged);
+    assert.equal(await broken.ended, 1);
+    assert.match(broken.errors, /^concert: .*group\.json is damaged.*\n$/);
+  });
+
+  test('a cluster shows its members and its rates, tells of one that ended, stops, and comes back', async () => {
+    const port = await freePorts(10);
+    const data = path.join(folder, 'cluster');
+    const ports = ['--port', String(port), '--group-port', String(port + 5)];
+    const cluster = concert('cluster', '--members', '3', '--data', data, ...ports);
+    await cluster.until(/member-3 +ONLINE +ws:\/\/127\.0\.0\.1/);
+    const url = (member: number) => `ws://127.0.0.1:${port + member - 1}/v1`;
+    const client = await ApiClient.open(url(1), 5_000);
+    await client.request('createTable', { table: 'test.t', primaryKey: ['id'] });
+    const { sequenceNumber } = await client.request<{ sequenceNumber: number }>('insert', {
+      table: 'test.t',
+      row: { id: 1 },
+    });
+    client.close();
+    const other = await ApiClient.open(url(3), 5_000);
+    assert.deepEqual(await other.request('get', { table: 'test.t', key: 1, atLeast: sequenceNumber }), { id: 1 });
+    other.close();
+    const rival = concert('cluster', '--data', data);
+    assert.equal(await rival.ended, 1);
+    assert.match(rival.errors, /^concert: .* is in use; .*\n$/);
+    await cluster.until(/commits\/s/);
+
+    process.kill(Number(readFileSync(path.join(data, 'member-2', 'pid'), 'utf8')), 'SIGKILL');
+    await cluster.until(/member-2 was ended by SIGKILL: [\s\S]*restart it with: concert start --data/);
+    assert.equal(await cluster.stop(), 0);
+    assert.match(cluster.output, /all members stopped/);
+    assert.equal(existsSync(path.join(data, 'member-1', 'pid')), false);
+
+    const again = concert('cluster', '--data', data);
+    await again.until(/member-2 +ONLINE/);
+    const reader = await ApiClient.open(url(2), 5_000);
+    assert.deepEqual(await reader.request('get', { table: 'test.t', key: 1 }), { id: 1 });
+    reader.close();
+    assert.equal(await again.stop(), 0);
+  });
+});
