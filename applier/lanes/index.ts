@@ -1,1 +1,2 @@
-export {};
+export { LaneError, type LmdbLane } from './lmdb-lane.ts';
+export * from './open-lanes.ts';

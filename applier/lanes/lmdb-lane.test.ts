@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict';
+import { cpSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { describeLaneStore } from '../testing/lane-store-conformance.ts';
+import { ManualClock } from '../testing/manual-clock.ts';
+import { checkVersionStore } from '../testing/version-store-conformance.ts';
+import type { LaneStore } from '../types.ts';
+import type { LmdbLane } from './lmdb-lane.ts';
+import { type OpenLanesOptions, openLanes } from './open-lanes.ts';
+
+const MEMBER_ID = '7d6b5a4e-0000-4000-8000-000000000001';
+
+describeLaneStore('LMDB lane', async () => {
+  const directory = makeDirectory();
+  return {
+    open: async () => (await open(directory))[0]!,
+    until,
+    remove: async () => rmSync(directory, { recursive: true }),
+  };
+});
+
+for (const laneCount of [1, 2, 4]) {
+  test(`over ${laneCount} LMDB lanes, every read is what the list of publications says`, async () => {
+    await checkVersionStore(async () => {
+      const clock = new ManualClock();
+      const directory = makeDirectory();
+      let lanes: readonly LmdbLane[] = [];
+      return {
+        clock,
+        open: async () => {
+          lanes = await open(directory, { lanes: laneCount });
+          return lanes;
+        },
+        // Within one process a lane cannot die in the middle of a transaction: what it was asked for gets through.
+        crash: async () => {
+          clock.drop();
+          await closeAll(lanes);
+          lanes = [];
+        },
+        turn: () => new Promise((resolve) => setImmediate(resolve)),
+        remove: async () => rmSync(directory, { recursive: true }),
+      };
+    }, 6);
+  });
+}
+
+test('a lane whose writer dies fails the flush that waits and every later one', async () => {
+  const directory = makeDirectory();
+  const [lane] = await open(directory);
+  const errors: (Error | null)[] = [];
+  // More than one image can be: the transaction fails in the worker.
+  const key = `\0\0\0\x01${'k'.repeat(3000)}`;
+  lane!.flush({ upTo: 1, clear: [], rows: [{ key, sequenceNumber: 1, image: new Uint8Array(1) }] }, (error) => {
+    errors.push(error);
+  });
+  await until(() => errors.length === 1);
+  assert.match(errors[0]!.message, /the lane in .* failed: .*key/i);
+  lane!.flush({ upTo: 2, clear: [], rows: [] }, (error) => errors.push(error));
+  await until(() => errors.length === 2);
+  assert.equal(errors[1], errors[0]);
+  assert.equal(lane!.flushedUpTo, 0);
+  await closeAll([lane!]);
+  rmSync(directory, { recursive: true });
+});
+
+test('a data directory that does not fit is refused with what is wrong and what to do', async () => {
+  const directory = makeDirectory();
+  const lanes = await open(directory, { lanes: 2 });
+  for (const lane of lanes) await flushOne(lane, 300_000);
+  await closeAll(lanes);
+  const data = join(directory, 'lane-1', 'data.mdb');
+  const copy = `${directory}-copy`;
+  cpSync(directory, copy, { recursive: true });
+
+  await refused(directory, { lanes: 4, memberId: MEMBER_ID }, /lane-0 is one of 2 lanes, not 4: .* set it to 2$/);
+  await refused(directory, { lanes: 1, memberId: MEMBER_ID }, /lane-0 is one of 2 lanes, not 1: .* set it to 2$/);
+  await refused(directory, { lanes: 2, memberId: 'other' }, /lane-0 belongs to member .*, not other: start the member/);
+
+  rmSync(data);
+  await refused(directory, { lanes: 2, memberId: MEMBER_ID }, /lane-1 is empty, and other lanes are not: restore/);
+  writeFileSync(data, 'x'.repeat(20_000));
+  await refused(directory, { lanes: 2, memberId: MEMBER_ID }, /lane-1 is not an LMDB environment: restore/);
+  cpSync(join(directory, 'lane-0', 'data.mdb'), data);
+  await refused(directory, { lanes: 2, memberId: MEMBER_ID }, /lane-1 holds lane 0, not 1: restore/);
+  cpSync(join(copy, 'lane-1', 'data.mdb'), data);
+  truncateSync(data, 9000);
+  await refused(directory, { lanes: 2, memberId: MEMBER_ID }, /lane-1 is cut short: restore/);
+
+  await closeAll(await open(copy, { lanes: 2 }));
+  rmSync(directory, { recursive: true });
+  rmSync(copy, { recursive: true });
+});
+
+test('a directory whose making was interrupted is made anew', async () => {
+  const directory = makeDirectory();
+  await closeAll(await open(directory, { lanes: 2 }));
+  rmSync(join(directory, 'lane-1'), { recursive: true });
+  const lanes = await open(directory, { lanes: 2 });
+  for (const lane of lanes) await flushOne(lane, 10);
+  await closeAll(lanes);
+  rmSync(directory, { recursive: true });
+});
+
+test('bounds longer than any key include what they should', async () => {
+  const directory = makeDirectory();
+  const [lane] = await open(directory);
+  const longest = `\0\0\0\x01${'a'.repeat(1974)}`;
+  let isDone = false;
+  const row = { key: longest, sequenceNumber: 1, image: new Uint8Array(1) };
+  lane!.flush({ upTo: 1, clear: [], rows: [row] }, () => {
+    isDone = true;
+  });
+  await until(() => isDone);
+  lane!.renewReadView();
+  for (const reverse of [false, true]) {
+    const keys = (from: string, to: string) => [...lane!.scan({ from, to }, reverse)].map(([key]) => key);
+    assert.deepEqual(keys(longest, `${longest}\0`), [longest]);
+    assert.deepEqual(keys('\0\0\0\x01', longest), []);
+    assert.deepEqual(keys(`${longest}\0`, '\xff'), []);
+    assert.deepEqual(keys('\0\0\0\x01', `${longest}\0\0`), [longest]);
+  }
+  assert.equal(lane!.get(`${longest}\0`), undefined);
+  await closeAll([lane!]);
+  rmSync(directory, { recursive: true });
+});
+
+function makeDirectory(): string {
+  return mkdtempSync(join(tmpdir(), 'concert-lanes-'));
+}
+
+async function open(directory: string, options: Partial<OpenLanesOptions> = {}): Promise<readonly LmdbLane[]> {
+  const outcome = await openLanes(directory, { lanes: 1, memberId: MEMBER_ID, ...options });
+  assert.equal(outcome.kind, 'opened', outcome.kind === 'refused' ? outcome.reason : '');
+  return outcome.kind === 'opened' ? outcome.lanes : [];
+}
+
+async function refused(directory: string, options: OpenLanesOptions, reason: RegExp): Promise<void> {
+  const outcome = await openLanes(directory, options);
+  assert.equal(outcome.kind, 'refused');
+  if (outcome.kind === 'refused') assert.match(outcome.reason, reason);
+}
+
+async function flushOne(lane: LaneStore, imageBytes: number): Promise<void> {
+  let isDone = false;
+  const row = { key: '\0\0\0\x01k', sequenceNumber: 1, image: new Uint8Array(imageBytes) };
+  lane.flush({ upTo: lane.flushedUpTo + 1, clear: [], rows: [row] }, (error) => {
+    assert.equal(error, null);
+    isDone = true;
+  });
+  await until(() => isDone);
+}
+
+async function closeAll(lanes: readonly LaneStore[]): Promise<void> {
+  await Promise.all(lanes.map((lane) => new Promise<void>((resolve) => lane.close(resolve))));
+}
+
+/** Waits for the threads, for as long as the test runner has patience. */
+async function until(isDone: () => boolean): Promise<void> {
+  while (!isDone()) await new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,192 @@
+/**
+ * A lane over LMDB. A worker thread writes; the main thread reads through a transaction of its own, which is the read
+ * view: it sees one state until `renewReadView` replaces it. Both share one environment (and one map of the file).
+ */
+import { Worker } from 'node:worker_threads';
+import type { RangeOptions, RootDatabase, Transaction } from 'lmdb';
+import type { RowKey } from '../../certifier/types.ts';
+import { assert, ByteReader, type SequenceNumber } from '../../gcs/base/index.ts';
+import type { BaseRow, FlushBatch, KeyRange, LaneStore } from '../types.ts';
+import { encodeBatch, firstRowKeyFrom, KEY_BYTES_MAX, type LaneIdentity, VALUE_HEADER_BYTES } from './lane-format.ts';
+import type { FromWorker, LaneWorkerData, ToWorker } from './messages.ts';
+import { openEnvironment } from './open-environment.ts';
+
+/** An operating error of a lane: its worker died, or its disk refused. */
+export class LaneError extends Error {
+  override readonly name = 'LaneError';
+  readonly code = 'LANE_FAILED';
+  readonly path: string;
+
+  constructor(facts: { path: string; message: string }) {
+    super(facts.message);
+    this.path = facts.path;
+  }
+}
+
+/** A worker that has opened its lane's environment, and what it found there; `identity: null`: nothing, it is new. */
+export interface StartedWorker {
+  readonly worker: Worker;
+  readonly path: string;
+  readonly identity: LaneIdentity | null;
+}
+
+/** Starts the writer of the lane in the directory `path`, which exists. A string: why it cannot be opened. */
+export function startWorker(path: string): Promise<StartedWorker | string> {
+  const workerData: LaneWorkerData = { path };
+  const name = import.meta.url.endsWith('.ts') ? './lane-worker.ts' : './lane-worker.js';
+  const worker = new Worker(new URL(name, import.meta.url), { workerData });
+  return new Promise((resolve) => {
+    worker.once('message', (message: FromWorker) => {
+      if (message.kind === 'opened') resolve({ worker, path, identity: message.identity });
+      else resolve(message.kind === 'refused' ? message.reason : `not readable: ${message.kind}`);
+    });
+    worker.once('error', (error) => resolve(`not readable: ${error.message}`));
+    worker.once('exit', () => resolve('not readable: its writer ended'));
+  });
+}
+
+/** Makes the lane of a started worker durable under an identity. */
+export function createLane({ worker, path }: StartedWorker, identity: LaneIdentity): Promise<void> {
+  return new Promise((resolve, reject) => {
+    worker.once('message', (message: FromWorker) => {
+      if (message.kind === 'created') return resolve();
+      reject(new LaneError({ path, message: message.kind === 'failed' ? message.reason : message.kind }));
+    });
+    worker.postMessage({ kind: 'create', identity } satisfies ToWorker);
+  });
+}
+
+/** Lets a started worker end without a lane. */
+export function stopWorker({ worker }: StartedWorker): Promise<void> {
+  return new Promise((resolve) => {
+    worker.once('exit', () => resolve());
+    worker.postMessage({ kind: 'close' } satisfies ToWorker);
+  });
+}
+
+export class LmdbLane implements LaneStore {
+  readonly #path: string;
+  readonly #worker: Worker;
+  readonly #store: RootDatabase<Uint8Array, RowKey>;
+  #view: Transaction;
+  #flushedUpTo: SequenceNumber;
+  #flushing: ((error: Error | null) => void) | null = null;
+  #failure: LaneError | null = null;
+  #closed: (() => void) | null = null;
+  #isEnding = false;
+  #hasWorkerEnded = false;
+
+  /** @param started Its lane has been created, at the flush point `flushedUpTo`. */
+  constructor(started: StartedWorker, flushedUpTo: SequenceNumber) {
+    this.#path = started.path;
+    this.#flushedUpTo = flushedUpTo;
+    this.#worker = started.worker;
+    for (const event of ['message', 'error', 'exit']) this.#worker.removeAllListeners(event);
+    this.#worker.on('message', (message: FromWorker) => this.#receive(message));
+    this.#worker.on('error', (error) => this.#fail(error.message));
+    this.#worker.on('exit', () => this.#workerEnded());
+    // After the worker: the first to open an environment decides whether the process may write to it.
+    this.#store = openEnvironment(started.path, { mayWrite: false });
+    this.#view = this.#store.useReadTransaction();
+  }
+
+  get flushedUpTo(): SequenceNumber {
+    return this.#flushedUpTo;
+  }
+
+  flush(batch: FlushBatch, done: (error: Error | null) => void): void {
+    assert(this.#flushing === null, 'one flush at a time');
+    assert(this.#closed === null, 'an open lane is flushed');
+    assert(batch.upTo > this.#flushedUpTo, 'the flush point grows');
+    this.#flushing = done;
+    if (this.#failure !== null) {
+      setImmediate(() => this.#answer(this.#failure));
+      return;
+    }
+    const { buffer, length } = encodeBatch(batch);
+    this.#worker.postMessage({ kind: 'flush', batch: buffer, length } satisfies ToWorker, [buffer]);
+  }
+
+  renewReadView(): void {
+    // LMDB's wrapper shares one transaction among all reads of a while; without the reset it could hand out an old one.
+    this.#store.resetReadTxn();
+    const before = this.#view;
+    this.#view = this.#store.useReadTransaction();
+    before.done();
+  }
+
+  get(key: RowKey): BaseRow | undefined {
+    if (key.length > KEY_BYTES_MAX) return undefined;
+    const value = this.#store.get(key, { transaction: this.#view });
+    return value === undefined ? undefined : rowOf(value);
+  }
+
+  *scan(range: KeyRange, reverse: boolean): Iterable<readonly [RowKey, BaseRow]> {
+    const from = firstRowKeyFrom(range.from);
+    if (from >= range.to) return;
+    // A bound longer than any key: what it begins with is below it, and everything behind that is above it.
+    const low = { bound: from.slice(0, KEY_BYTES_MAX), isIn: from.length <= KEY_BYTES_MAX };
+    const high = { bound: range.to.slice(0, KEY_BYTES_MAX), isIn: range.to.length > KEY_BYTES_MAX };
+    const [start, end] = reverse ? [high, low] : [low, high];
+    const options: RangeOptions = {
+      start: start.bound,
+      end: end.bound,
+      reverse,
+      exclusiveStart: !start.isIn,
+      inclusiveEnd: end.isIn,
+      transaction: this.#view,
+    };
+    for (const { key, value } of this.#store.getRange(options)) yield [key, rowOf(value)];
+  }
+
+  close(done: () => void): void {
+    this.#closed = done;
+    if (this.#flushing === null) this.#endWorker();
+  }
+
+  #receive(message: FromWorker): void {
+    if (message.kind === 'flushed') {
+      this.#flushedUpTo = message.upTo;
+      this.#answer(null);
+    } else {
+      this.#fail(message.kind === 'failed' ? message.reason : `unexpected answer: ${message.kind}`);
+    }
+  }
+
+  #fail(reason: string): void {
+    this.#failure ??= new LaneError({ path: this.#path, message: `the lane in ${this.#path} failed: ${reason}` });
+    this.#answer(this.#failure);
+  }
+
+  #answer(error: Error | null): void {
+    const done = this.#flushing;
+    this.#flushing = null;
+    if (done === null) return;
+    done(error);
+    if (this.#closed !== null) this.#endWorker();
+  }
+
+  #endWorker(): void {
+    if (this.#isEnding) return;
+    this.#isEnding = true;
+    this.#view.done();
+    if (this.#hasWorkerEnded) this.#letGo();
+    else this.#worker.postMessage({ kind: 'close' } satisfies ToWorker);
+  }
+
+  #workerEnded(): void {
+    this.#hasWorkerEnded = true;
+    if (this.#closed !== null && this.#flushing === null) this.#letGo();
+    else this.#fail('its writer ended');
+  }
+
+  #letGo(): void {
+    void this.#store.close().then(() => this.#closed!());
+  }
+}
+
+function rowOf(value: Uint8Array): BaseRow {
+  const sequenceNumber = new ByteReader(value).u48();
+  const at = value.byteOffset + VALUE_HEADER_BYTES;
+  return { sequenceNumber, image: new Uint8Array(value.buffer, at, value.length - VALUE_HEADER_BYTES) };
+}
