@@ -155,7 +155,12 @@ function start(context: TestContext, directory: string): ChildProcess {
   const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
-  context.after(() => child.kill('SIGKILL'));
+  // Waited for, since the next directory may get the same inode.
+  context.after(async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  });
   return child;
 }
 
