@@ -264,6 +264,8 @@ describe('the log', () => {
       disks: [diskWith(1, null, noop(1, 1), x), diskWith(1, null, noop(1, 1)), diskWith(1, null)],
     });
     cluster.elect(0);
+    const established = () => sent(cluster.packets, 'append').map((packet) => (packet.message as Append).established);
+    assert.deepEqual(established(), [false, false], 'it does not know yet what was chosen before it');
     cluster.settle();
     assert.deepEqual(cluster.chosen.map(textOf), ['noop', 'x', 'noop']);
     for (const { ordinal } of cluster.members) assert.deepEqual(texts(cluster, ordinal), ['x']);
