@@ -2,8 +2,9 @@
 import { formatCommitTime } from '../../../certifier/index.ts';
 import type { MemberId, MemberOrdinal, SequenceNumber } from '../../../gcs/base/index.ts';
 import type { Catalog } from '../catalog.ts';
-import { decodeKey, keyTypesOf, shownKey, tableIdOf } from '../key-codec.ts';
+import { decodeKey, shownKey, tableIdOf } from '../key-codec.ts';
 import type { ConflictRecord } from '../replica.ts';
+import { Table } from '../table.ts';
 import type { SeenConflict } from './conflict-log.ts';
 
 export interface Names {
@@ -15,7 +16,7 @@ export interface Names {
 export function describeConflict(seen: SeenConflict, names: Names): ConflictRecord {
   const { key, reason, loser, loserTransactionId, winner } = seen;
   const definition = names.catalog.tableById(tableIdOf(key));
-  const decoded = decodeKey(key, definition === undefined ? null : keyTypesOf(definition));
+  const decoded = decodeKey(key, definition === undefined ? null : new Table(definition).keyTypes);
   const about = aboutKey(decoded, definition?.name, names);
   return {
     time: isoOf(seen.stampMs),

@@ -68,6 +68,7 @@ import { AppliedWaiters } from './applied-waiters.ts';
 import { ConflictLog, type SeenConflict } from './conflict-log.ts';
 import { describeConflict } from './describe-conflict.ts';
 import { DigestWatch } from './digest-watch.ts';
+import { CERTIFICATION_CAPACITY } from './options.ts';
 import { Outbox, type OutboxOptions } from './outbox.ts';
 import { publicationOf, writesOf } from './publication.ts';
 import { replayUpToKeptVerdicts } from './replay.ts';
@@ -120,9 +121,6 @@ export interface MemberSetup {
   readonly options: MemberOptions;
   readonly events: MemberEvents;
 }
-
-/** Group-wide option: items of the certification database. */
-export const CERTIFICATION_CAPACITY = 'certification_capacity';
 
 /** Refusals in the verdict file; never renumbered. */
 const REASON_CONFLICT = 1;

@@ -1,0 +1,129 @@
+/** What is kept of the verdicts about one entry of the group's log, and its bytes in the verdict file. */
+import type { CommitTime } from '../certifier/types.ts';
+import { assert, type ByteReader, type ByteWriter, type LogIndex, type SequenceNumber } from '../gcs/base/index.ts';
+
+export interface VerdictRecord {
+  readonly logIndex: LogIndex;
+  /** One for each message of the entry, in its order. */
+  readonly verdicts: readonly KeptVerdict[];
+  /** After the entry. */
+  readonly purgeFloor: SequenceNumber;
+  /** After the entry; 16 hexadecimal digits. */
+  readonly digest: string;
+}
+
+export type KeptVerdict =
+  | {
+      readonly kind: 'positive';
+      readonly sequenceNumber: SequenceNumber;
+      readonly commitTime: CommitTime;
+      /** What was resolved at its place in the order and cannot be had from the message alone; opaque here. */
+      readonly resolved: Uint8Array | null;
+    }
+  /** `reason`: a code of the caller's, 1 to 127. */
+  | { readonly kind: 'negative'; readonly reason: number };
+
+/** What is known behind a record. */
+export interface KeptState {
+  readonly logIndex: LogIndex;
+  readonly sequenceNumber: SequenceNumber;
+  readonly purgeFloor: SequenceNumber;
+  readonly commitTime: CommitTime;
+  readonly digest: string;
+}
+
+export const NOTHING_KEPT: KeptState = {
+  logIndex: 0,
+  sequenceNumber: 0,
+  purgeFloor: 0,
+  commitTime: { physicalMs: 0, logical: 0 },
+  digest: '0000000000000000',
+};
+
+const POSITIVE = 0;
+const POSITIVE_RESOLVED = 128;
+
+/** `before`: the state behind the record before this one; sequence numbers follow from it. */
+export function writeRecord(writer: ByteWriter, record: VerdictRecord, before: KeptState): KeptState {
+  assert(record.logIndex > before.logIndex, 'records come in the order of the log');
+  assert(record.purgeFloor >= before.purgeFloor, 'the purge floor never falls');
+  writer.varint(record.logIndex - before.logIndex);
+  writer.varint(record.verdicts.length);
+  let { sequenceNumber, commitTime } = before;
+  for (const verdict of record.verdicts) {
+    if (verdict.kind === 'negative') {
+      assert(verdict.reason >= 1 && verdict.reason <= 127, 'a reason is a small code');
+      writer.u8(verdict.reason);
+      continue;
+    }
+    assert(verdict.sequenceNumber === sequenceNumber + 1, 'sequence numbers are dense');
+    writer.u8(verdict.resolved === null ? POSITIVE : POSITIVE_RESOLVED);
+    writer.varint(verdict.commitTime.physicalMs - commitTime.physicalMs);
+    writer.varint(verdict.commitTime.logical);
+    if (verdict.resolved !== null) writer.blob(verdict.resolved);
+    sequenceNumber = verdict.sequenceNumber;
+    commitTime = verdict.commitTime;
+  }
+  writer.varint(record.purgeFloor - before.purgeFloor);
+  writer.u32(Number.parseInt(record.digest.slice(0, 8), 16));
+  writer.u32(Number.parseInt(record.digest.slice(8), 16));
+  return {
+    logIndex: record.logIndex,
+    sequenceNumber,
+    purgeFloor: record.purgeFloor,
+    commitTime,
+    digest: record.digest,
+  };
+}
+
+/** Null: the bytes are no record. */
+export function readRecord(reader: ByteReader, before: KeptState): { record: VerdictRecord; after: KeptState } | null {
+  const logIndex = before.logIndex + reader.varint();
+  const count = reader.varint();
+  if (count > reader.left) return null;
+  const verdicts: KeptVerdict[] = [];
+  let { sequenceNumber, commitTime } = before;
+  for (let i = 0; i < count; i++) {
+    const code = reader.u8();
+    if (code !== POSITIVE && code !== POSITIVE_RESOLVED) {
+      verdicts.push({ kind: 'negative', reason: code });
+      continue;
+    }
+    sequenceNumber++;
+    commitTime = { physicalMs: commitTime.physicalMs + reader.varint(), logical: reader.varint() };
+    const resolved = code === POSITIVE_RESOLVED ? reader.blob() : null;
+    verdicts.push({ kind: 'positive', sequenceNumber, commitTime, resolved });
+  }
+  const purgeFloor = before.purgeFloor + reader.varint();
+  const digest = hexOf(reader.u32()) + hexOf(reader.u32());
+  if (reader.malformed || logIndex <= before.logIndex) return null;
+  return {
+    record: { logIndex, verdicts, purgeFloor, digest },
+    after: { logIndex, sequenceNumber, purgeFloor, commitTime, digest },
+  };
+}
+
+/** The state as bytes: it begins every block, so that a block can be read without those before it. */
+export function writeState(writer: ByteWriter, state: KeptState): void {
+  writer.u48(state.logIndex);
+  writer.u48(state.sequenceNumber);
+  writer.u48(state.purgeFloor);
+  writer.u48(state.commitTime.physicalMs);
+  writer.u32(state.commitTime.logical);
+  writer.u32(Number.parseInt(state.digest.slice(0, 8), 16));
+  writer.u32(Number.parseInt(state.digest.slice(8), 16));
+}
+
+export function readState(reader: ByteReader): KeptState {
+  return {
+    logIndex: reader.u48(),
+    sequenceNumber: reader.u48(),
+    purgeFloor: reader.u48(),
+    commitTime: { physicalMs: reader.u48(), logical: reader.u32() },
+    digest: hexOf(reader.u32()) + hexOf(reader.u32()),
+  };
+}
+
+function hexOf(word: number): string {
+  return word.toString(16).padStart(8, '0');
+}

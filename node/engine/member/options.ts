@@ -1,0 +1,24 @@
+import { GROUP_DEFAULTS } from '../../../gcs/core/index.ts';
+import type { MemberOptions } from './member.ts';
+
+/** Group-wide option: items of the certification database. */
+export const CERTIFICATION_CAPACITY = 'certification_capacity';
+
+/** Enough for some minutes of writes at full speed; about 150 MB a member when it is full. */
+export const CERTIFICATION_CAPACITY_DEFAULT = 1_000_000;
+
+export const MEMBER_DEFAULTS: MemberOptions = {
+  group: GROUP_DEFAULTS,
+  outbox: {
+    inFlightMax: 2,
+    batchBytesMax: 1024 * 1024,
+    queuedBytesMax: 64 * 1024 * 1024,
+    noQuorumWaitMs: 3000,
+  },
+  versions: { flushIntervalMs: 1000, flushBytes: 16 * 1024 * 1024, overlayBytesMax: 256 * 1024 * 1024 },
+  verdicts: { chunkBytes: 4 * 1024 * 1024 },
+  noticeEveryMs: 500,
+  sweepEveryMs: 50,
+  conflictsKeptMax: 1000,
+  stopWaitMs: 5000,
+};
