@@ -1,7 +1,7 @@
 /** Every error that a client can be answered with: one table of codes, and one builder for each that the engine raises. */
 import type { MemberState } from './replica.ts';
 
-/** What a client may do about it. `that-of-cause` is resolved before the answer. */
+/** What a client may do about it. */
 export type Retry = 'no' | 'transaction' | 'elsewhere' | 'withKey';
 
 interface ErrorClass {
@@ -75,6 +75,12 @@ export class RequestError extends Error {
     super(message);
     const { sqlState, retry: retryOfCode } = ERROR_CLASSES[code];
     this.answer = { code, sqlState, message, retry: retry ?? retryOfCode, ...facts };
+  }
+
+  /** The same error of one step of a `transact`. */
+  atStep(step: number): RequestError {
+    const { code, sqlState: _sqlState, message, retry, ...facts } = this.answer;
+    return new RequestError(code, message, { ...facts, step }, retry);
   }
 }
 

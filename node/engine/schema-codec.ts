@@ -1,4 +1,5 @@
 /** Schema changes and table definitions as bytes. Names are values here, never keys: no decoder touches them. */
+import { assert } from '../../gcs/base/index.ts';
 import type { ImageCodec } from './image-codec.ts';
 import type { SchemaChange } from './replica.ts';
 import type { ColumnDefinition, ColumnType, TableDefinition } from './table-definition.ts';

@@ -1,0 +1,137 @@
+/** The arguments of `begin`, which `transact` and statements without `tx` take too. */
+import type { SequenceNumber } from '../../../gcs/base/index.ts';
+import { invalidArgument } from '../errors.ts';
+import type { Limits } from '../limits.ts';
+import { booleanOf, wholeNumberOf } from '../statements/arguments.ts';
+import type { Message } from '../statements/statement.ts';
+
+export interface BeginOptions {
+  readonly isReadOnly: boolean;
+  /** To be visible here before the snapshot is taken. */
+  readonly atLeast: SequenceNumber | null;
+  readonly waitTimeoutMs: number;
+  /** From its arrival; null: the limits' defaults. */
+  readonly timeoutMs: number | null;
+  /** Executions at most, where the member may re-execute. */
+  readonly attempts: number;
+  readonly continuesOnError: boolean;
+}
+
+export const ATTEMPTS_DEFAULT = 3;
+
+export const BEGIN_ARGUMENTS = [
+  'isolation',
+  'consistency',
+  'readOnly',
+  'atLeast',
+  'timeoutMs',
+  'waitTimeoutMs',
+  'onError',
+];
+
+export const BEGIN_UNSUPPORTED: Readonly<Record<string, string>> = {
+  asOf: 'reads of the past',
+  idempotencyKey: 'idempotency keys',
+};
+
+const ISOLATION_LEVELS: readonly unknown[] = ['READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE'];
+const CONSISTENCY_LEVELS: readonly unknown[] = [
+  'EVENTUAL',
+  'BEFORE_ON_PRIMARY_FAILOVER',
+  'BEFORE',
+  'AFTER',
+  'BEFORE_AND_AFTER',
+];
+
+/** @throws RequestError INVALID_ARGUMENT */
+export function beginOptionsOf(message: Message, setup: { groupId: string; limits: Limits }): BeginOptions {
+  const { limits, groupId } = setup;
+  requireLevel(message, 'isolation', ISOLATION_LEVELS, 'REPEATABLE READ');
+  requireLevel(message, 'consistency', CONSISTENCY_LEVELS, 'EVENTUAL');
+  const waitBounds = { min: 0, max: limits.transactionMsMax };
+  return {
+    isReadOnly: booleanOf(message, 'readOnly'),
+    atLeast: atLeastOf(message.atLeast, groupId),
+    waitTimeoutMs: wholeNumberOf(message, 'waitTimeoutMs', waitBounds) ?? limits.waitMsDefault,
+    timeoutMs: wholeNumberOf(message, 'timeoutMs', { min: 1, max: limits.transactionMsMax }),
+    attempts: wholeNumberOf(message, 'attempts', { min: 1, max: limits.attemptsMax }) ?? ATTEMPTS_DEFAULT,
+    continuesOnError: onErrorOf(message.onError),
+  };
+}
+
+export function defaultBeginOptions(limits: Limits): BeginOptions {
+  return {
+    isReadOnly: false,
+    atLeast: null,
+    waitTimeoutMs: limits.waitMsDefault,
+    timeoutMs: null,
+    attempts: ATTEMPTS_DEFAULT,
+    continuesOnError: false,
+  };
+}
+
+/** The arguments that a request of one form may have. */
+export class ArgumentNames {
+  readonly #op: string;
+  readonly #known: ReadonlySet<string>;
+  readonly #unsupported: Readonly<Record<string, string>>;
+  /** Those that make a difference to how the request is begun. */
+  readonly #ofBegin: ReadonlySet<string>;
+
+  constructor(setup: {
+    op: string;
+    known: readonly string[];
+    unsupported?: Readonly<Record<string, string>>;
+    ofBegin?: readonly string[];
+  }) {
+    this.#op = setup.op;
+    this.#ofBegin = new Set(setup.ofBegin ?? []);
+    this.#known = new Set([...setup.known, ...this.#ofBegin]);
+    this.#unsupported = setup.unsupported ?? {};
+  }
+
+  /** @returns Whether arguments of `begin` are among them. @throws RequestError INVALID_ARGUMENT */
+  check(message: Message): boolean {
+    let hasBeginArguments = false;
+    for (const name in message) {
+      if (!this.#known.has(name)) this.#refuse(name, message[name]);
+      else if (this.#ofBegin.has(name)) hasBeginArguments = true;
+    }
+    return hasBeginArguments;
+  }
+
+  #refuse(name: string, value: unknown): void {
+    if (!Object.hasOwn(this.#unsupported, name)) throw invalidArgument(name, `unknown argument of '${this.#op}'`);
+    if (value !== undefined && value !== null && value !== false) {
+      throw invalidArgument(name, `not supported by this version: ${this.#unsupported[name]}`);
+    }
+  }
+}
+
+function requireLevel(message: Message, argument: string, known: readonly unknown[], supported: string): void {
+  const value = message[argument];
+  if (value === undefined || value === null || value === supported) return;
+  if (!known.includes(value)) throw invalidArgument(argument, `expected one of ${known.join(', ')}`);
+  throw invalidArgument(argument, `not supported by this version: ${value}; use ${supported}`);
+}
+
+function atLeastOf(value: unknown, groupId: string): SequenceNumber | null {
+  if (value === undefined || value === null) return null;
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
+  if (typeof value === 'string') {
+    const colon = value.lastIndexOf(':');
+    const digits = value.slice(colon + 1);
+    const sequenceNumber = /^\d{1,16}$/.test(digits) ? Number(digits) : Number.NaN;
+    if (colon > 0 && Number.isSafeInteger(sequenceNumber)) {
+      if (value.slice(0, colon) === groupId) return sequenceNumber;
+      throw invalidArgument('atLeast', `the GTID is of another group; this one is ${groupId}`);
+    }
+  }
+  throw invalidArgument('atLeast', 'expected a GTID or a sequence number');
+}
+
+function onErrorOf(value: unknown): boolean {
+  if (value === undefined || value === null || value === 'abort') return false;
+  if (value === 'continue') return true;
+  throw invalidArgument('onError', 'expected "abort" or "continue"');
+}

@@ -1,0 +1,424 @@
+/**
+ * One client's connection: reads requests, starts them in the order sent, and answers each exactly once.
+ *
+ * A request that names a transaction and fails, for whatever reason, dooms it (unless begun with `onError: "continue"`):
+ * otherwise a pipelined `commit` behind it would commit half of what was meant. A `cancel` answers `{cancelled}`, true
+ * where the target was still waiting: that one is answered TRANSACTION_ABORTED, with the cause CANCELLED. What was
+ * handed to the group is not given up: it may be committed already.
+ */
+import {
+  cancelled,
+  invalidArgument,
+  malformedMessage,
+  noSuchTable,
+  noSuchTransaction,
+  notOnline,
+  overloaded,
+  RequestError,
+  shuttingDown,
+  tableExists,
+  timeout,
+  transactionAborted,
+  unknownOperation,
+} from '../errors.ts';
+import { wholeNumberOf } from '../statements/arguments.ts';
+import { schemaChangeOf } from '../statements/schema-change.ts';
+import type { Message, Statement, StatementContext } from '../statements/statement.ts';
+import { formatTimestamp } from '../timestamp.ts';
+import { Transaction } from '../transaction.ts';
+import { isPlainObject } from '../values.ts';
+import { type BeginOptions, beginOptionsOf, defaultBeginOptions } from './begin-arguments.ts';
+import { Cursors } from './cursors.ts';
+import { Execution } from './execution.ts';
+import { OpenTransaction } from './open-transaction.ts';
+import { OPERATIONS, type Operation } from './operations.ts';
+import { commitError, committed, nothingWritten, refusalError } from './outcomes.ts';
+import { RowsInFlight } from './rows-in-flight.ts';
+import { runStatement } from './run-statement.ts';
+import type { EngineContext, RequestId, Session, WaitingRequest } from './session.ts';
+import { transactWork } from './transact.ts';
+
+/** How long a client that has too much outstanding is asked to wait. */
+const OVERLOADED_RETRY_MS = 100;
+const CONFLICTS_DEFAULT = 100;
+const CONFLICTS_MAX = 10_000;
+const TRANSACTION_NAME_CHARACTERS_MAX = 256;
+
+export class Connection implements Session {
+  readonly engine: EngineContext;
+  readonly rows = new RowsInFlight();
+  readonly waiting = new Set<WaitingRequest>();
+  readonly #send: (answer: object) => void;
+  readonly #ended: (connection: Connection) => void;
+  readonly #defaults: BeginOptions;
+  readonly #transactions = new Map<string, OpenTransaction>();
+  readonly #cursors: Cursors;
+  readonly #alone: StatementContext;
+  readonly #inside: StatementContext;
+  readonly #asStep: StatementContext;
+  /** Invariant: requests received minus answers sent. */
+  #unanswered = 0;
+  #isClosed = false;
+  #isShuttingDown = false;
+
+  /** `ended`: called once, when the connection was closed. */
+  constructor(engine: EngineContext, send: (answer: object) => void, ended: (connection: Connection) => void) {
+    this.engine = engine;
+    this.#send = send;
+    this.#ended = ended;
+    const { clock, random, limits, deadlines } = engine;
+    this.#defaults = defaultBeginOptions(limits);
+    this.#cursors = new Cursors({
+      deadlines,
+      openMax: limits.openCursorsMax,
+      unusedMsMax: limits.transactionMsMax,
+      nowMs: () => clock.monotonicMs(),
+    });
+    this.#alone = { clock, random, cursors: this.#cursors, isAlone: true };
+    this.#inside = { clock, random, cursors: this.#cursors, isAlone: false };
+    this.#asStep = { clock, random, cursors: null, isAlone: false };
+  }
+
+  get isEnding(): boolean {
+    return this.#isClosed || this.#isShuttingDown;
+  }
+
+  /** Open transactions, doomed ones included. */
+  get openTransactions(): number {
+    return this.#transactions.size;
+  }
+
+  /** Starts a request. `message`: decoded from the client's frame, of any content. Never throws at it. */
+  receive(message: unknown): void {
+    if (this.#isClosed) return;
+    this.#unanswered++;
+    if (!isPlainObject(message)) return this.#answerMalformed(null, 'expected an object');
+    const { id } = message;
+    if (typeof id !== 'string' && !(typeof id === 'number' && Number.isFinite(id))) {
+      return this.#answerMalformed(null, "'id' must be a string or a number");
+    }
+    try {
+      this.#start(id, message);
+    } catch (error) {
+      if (!(error instanceof RequestError)) throw error;
+      this.#doomNamed(message, error);
+      this.refuse(id, error);
+    }
+  }
+
+  /** The client is gone: what is open is rolled back, and nothing is sent any more. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#endEverything();
+    this.#ended(this);
+  }
+
+  /** What is committing goes on; everything else, now and later, is answered SHUTTING_DOWN. */
+  shutDown(): void {
+    if (this.isEnding) return;
+    this.#isShuttingDown = true;
+    this.#endEverything();
+  }
+
+  succeed(id: RequestId, result: unknown): void {
+    this.#unanswered--;
+    if (!this.#isClosed) this.#send({ id, ok: true, result });
+  }
+
+  refuse(id: RequestId, error: RequestError): void {
+    this.#unanswered--;
+    if (!this.#isClosed) this.#send({ id, ok: false, error: error.answer });
+  }
+
+  #start(id: RequestId, message: Message): void {
+    const { op } = message;
+    if (typeof op !== 'string') throw malformedMessage("'op' must be a string");
+    if (this.#isShuttingDown) throw shuttingDown(this.engine.replica.state);
+    if (this.#unanswered > this.engine.limits.pendingRequestsMax) {
+      throw overloaded(OVERLOADED_RETRY_MS, 'This connection has too many requests outstanding');
+    }
+    const operation = OPERATIONS.get(op);
+    if (operation === undefined) throw unknownOperation(op);
+    if (operation.kind === 'statement' && message.tx === undefined) {
+      return this.#startAlone(id, op, operation, message);
+    }
+    if (operation.kind === 'statement' || operation.kind === 'commit' || operation.kind === 'rollback') {
+      const open = this.#transactionOf(message);
+      if (open.queue !== null) open.queue.push({ id, op, message });
+      else this.#executeInside(open, id, op, message);
+      return;
+    }
+    this.#startOther(id, op, operation, message);
+  }
+
+  #startOther(id: RequestId, op: string, operation: Exclude<Operation, { kind: 'statement' }>, message: Message): void {
+    const { replica, clock } = this.engine;
+    operation.argumentNames.check(message);
+    switch (operation.kind) {
+      case 'begin':
+        return this.#begin(id, message);
+      case 'transact': {
+        const options = beginOptionsOf(message, { groupId: replica.groupId, limits: this.engine.limits });
+        const { limits } = this.engine;
+        const { continuesOnError } = options;
+        const work = transactWork(message, this.#asStep, { limits, continuesOnError });
+        return new Execution(this, id, work, options).start();
+      }
+      case 'schema':
+        return this.#changeSchema(id, op, message);
+      case 'cancel':
+        return this.#cancel(id, message.target);
+      case 'ping':
+        return this.succeed(id, { time: formatTimestamp(clock.wallMs()) });
+      case 'members':
+        return this.succeed(id, replica.members());
+      case 'memberStats':
+        return this.succeed(id, replica.memberStats());
+      case 'conflicts': {
+        const { table } = message;
+        if (table !== undefined && table !== null && typeof table !== 'string') {
+          throw invalidArgument('table', 'expected the name of a table, "schema.table"');
+        }
+        const limit = wholeNumberOf(message, 'limit', { min: 1, max: CONFLICTS_MAX }) ?? CONFLICTS_DEFAULT;
+        return this.succeed(id, replica.conflicts(limit, table ?? null));
+      }
+      default:
+        throw unknownOperation(op);
+    }
+  }
+
+  #answerMalformed(id: null, problem: string): void {
+    this.#unanswered--;
+    this.#send({ id, ok: false, error: malformedMessage(problem).answer });
+  }
+
+  // Statements without `tx`
+
+  #startAlone(id: RequestId, op: string, operation: Extract<Operation, { kind: 'statement' }>, message: Message): void {
+    const { statement, alone } = operation;
+    const options = alone.check(message)
+      ? beginOptionsOf(message, { groupId: this.engine.replica.groupId, limits: this.engine.limits })
+      : this.#defaults;
+    if (!statement.isWrite && options.atLeast === null) return this.#readAlone(id, statement, message);
+    const context = this.#alone;
+    const execution = new Execution(
+      this,
+      id,
+      {
+        run: (transaction) => runStatement({ op, statement, message }, transaction, context),
+        answer: (result, commit) => (statement.isWrite ? { ...(result as object), ...commit } : result),
+      },
+      options,
+    );
+    execution.start();
+  }
+
+  #readAlone(id: RequestId, statement: Statement, message: Message): void {
+    const transaction = new Transaction(this.engine.transactions, true);
+    let result: unknown;
+    try {
+      result = statement.run(transaction, message, this.#alone);
+    } finally {
+      if (!transaction.isKept) transaction.release();
+    }
+    this.succeed(id, result);
+  }
+
+  // Transactions that the client named
+
+  #begin(id: RequestId, message: Message): void {
+    const { replica, limits } = this.engine;
+    const { tx } = message;
+    if (typeof tx !== 'string' || tx.length === 0 || tx.length > TRANSACTION_NAME_CHARACTERS_MAX) {
+      throw invalidArgument('tx', `expected a name of 1 to ${TRANSACTION_NAME_CHARACTERS_MAX} characters`);
+    }
+    const options = beginOptionsOf(message, { groupId: replica.groupId, limits });
+    const known = this.#transactions.get(tx);
+    if (known !== undefined && !known.isSettled)
+      throw invalidArgument('tx', `transaction ${JSON.stringify(tx)} is open`);
+    if (replica.state !== 'ONLINE') throw notOnline(replica.state);
+    if (known === undefined) this.#makeRoom(limits.openTransactionsMax);
+    this.#transactions.delete(tx);
+    const open = new OpenTransaction(this.engine, tx, options);
+    this.#transactions.set(tx, open);
+    if (options.atLeast === null) this.succeed(id, { tx });
+    else this.#beginWhenApplied(id, open, options.atLeast);
+  }
+
+  /** Forgets a transaction that is kept only for its `rollback`, where too many are open. */
+  #makeRoom(openMax: number): void {
+    if (this.#transactions.size < openMax) return;
+    for (const [name, open] of this.#transactions) {
+      if (!open.isSettled) continue;
+      this.#transactions.delete(name);
+      return;
+    }
+    throw overloaded(OVERLOADED_RETRY_MS, `This connection has ${openMax} transactions open, and may have no more`);
+  }
+
+  #beginWhenApplied(id: RequestId, open: OpenTransaction, atLeast: number): void {
+    const { replica, deadlines, clock } = this.engine;
+    const { waitTimeoutMs } = open.options;
+    let isApplied = false;
+    const waiter = replica.whenApplied(atLeast, () => {
+      isApplied = true;
+      if (open.queue === null) return;
+      endWait();
+      this.succeed(id, { tx: open.name });
+      this.#executeQueued(open);
+    });
+    if (isApplied) return this.succeed(id, { tx: open.name });
+    open.queue = [];
+    const request: WaitingRequest = {
+      id,
+      giveUp: (error) => {
+        waiter.cancel();
+        endWait();
+        this.refuse(id, error);
+        // The transaction was never begun; what was pipelined behind learns why, and then its name is free.
+        open.doom(error);
+        this.#executeQueued(open);
+        this.#forget(open);
+      },
+    };
+    const waitMs = Math.min(waitTimeoutMs, open.options.timeoutMs ?? waitTimeoutMs);
+    const deadline = deadlines.add(clock.monotonicMs() + waitMs, () => request.giveUp(timeout('atLeast', waitMs)));
+    const endWait = () => {
+      this.waiting.delete(request);
+      deadlines.remove(deadline);
+    };
+    this.waiting.add(request);
+  }
+
+  #executeQueued(open: OpenTransaction): void {
+    const queue = open.queue ?? [];
+    open.queue = null;
+    for (const { id, op, message } of queue) {
+      try {
+        if (this.#isShuttingDown) throw shuttingDown(this.engine.replica.state);
+        if (open.isClosed) throw noSuchTransaction(open.name);
+        this.#executeInside(open, id, op, message);
+      } catch (error) {
+        if (!(error instanceof RequestError)) throw error;
+        if (!open.options.continuesOnError) open.doom(error);
+        this.refuse(id, error);
+      }
+    }
+  }
+
+  /** @throws RequestError, which then dooms the transaction. */
+  #executeInside(open: OpenTransaction, id: RequestId, op: string, message: Message): void {
+    const operation = OPERATIONS.get(op)!;
+    if (operation.kind === 'rollback') {
+      operation.argumentNames.check(message);
+      this.#forget(open);
+      return this.succeed(id, {});
+    }
+    if (open.doomedBy !== null) {
+      if (operation.kind === 'commit') open.isSettled = true;
+      throw open.doomedBy;
+    }
+    if (operation.kind === 'commit') {
+      operation.argumentNames.check(message);
+      return this.#commit(open, id);
+    }
+    if (operation.kind !== 'statement') throw unknownOperation(op);
+    operation.inside.check(message);
+    const { statement } = operation;
+    this.succeed(id, runStatement({ op, statement, message }, open.transaction, this.#inside));
+  }
+
+  #commit(open: OpenTransaction, id: RequestId): void {
+    const { replica, clock, limits } = this.engine;
+    const { transaction } = open;
+    const writeSet = transaction.writeSet();
+    open.close();
+    this.#transactions.delete(open.name);
+    if (writeSet === null) {
+      const answer = nothingWritten(transaction);
+      transaction.release();
+      return this.succeed(id, answer);
+    }
+    const deadlineMs = Math.min(open.deadlineMs, clock.monotonicMs() + limits.commitWaitMsMax);
+    replica.commit({ snapshotVersion: transaction.snapshotVersion!, writeSet }, deadlineMs, (outcome) => {
+      if (outcome.kind === 'committed') this.succeed(id, committed(outcome, transaction, replica));
+      else this.refuse(id, commitError(outcome, transaction, replica));
+      transaction.release();
+    });
+  }
+
+  #transactionOf(message: Message): OpenTransaction {
+    const { tx } = message;
+    if (typeof tx !== 'string') throw invalidArgument('tx', 'expected the name of an open transaction');
+    const open = this.#transactions.get(tx);
+    if (open === undefined) throw noSuchTransaction(tx);
+    return open;
+  }
+
+  #forget(open: OpenTransaction): void {
+    open.close();
+    open.transaction.release();
+    if (this.#transactions.get(open.name) === open) this.#transactions.delete(open.name);
+  }
+
+  /** A request that failed dooms the transaction that it names. */
+  #doomNamed(message: Message, error: RequestError): void {
+    const { tx, op } = message;
+    if (typeof tx !== 'string' || op === 'begin') return;
+    const open = this.#transactions.get(tx);
+    if (open !== undefined && !open.options.continuesOnError) open.doom(error);
+  }
+
+  // Schema changes, cancelling, the end
+
+  #changeSchema(id: RequestId, op: string, message: Message): void {
+    const { replica, clock, limits } = this.engine;
+    const change = schemaChangeOf(op, message);
+    const name = change.kind === 'create-table' ? change.table.name : change.name;
+    replica.changeSchema(change, clock.monotonicMs() + limits.commitWaitMsMax, (outcome) => {
+      switch (outcome.kind) {
+        case 'done':
+          return this.succeed(id, { sequenceNumber: outcome.sequenceNumber });
+        case 'table-exists':
+          return this.refuse(id, tableExists(name));
+        case 'no-such-table':
+          return this.refuse(id, noSuchTable(name));
+        default:
+          return this.refuse(id, refusalError(outcome, replica));
+      }
+    });
+  }
+
+  #cancel(id: RequestId, target: unknown): void {
+    if (typeof target !== 'string' && typeof target !== 'number') {
+      throw invalidArgument('target', 'expected the id of a request');
+    }
+    this.succeed(id, { cancelled: this.#giveUp(target) });
+  }
+
+  #giveUp(target: RequestId): boolean {
+    const cause = cancelled();
+    for (const request of this.waiting) {
+      if (request.id !== target) continue;
+      request.giveUp(transactionAborted(null, cause.answer));
+      return true;
+    }
+    for (const open of this.#transactions.values()) {
+      const at = open.queue?.findIndex((queued) => queued.id === target) ?? -1;
+      if (at < 0) continue;
+      open.queue!.splice(at, 1);
+      if (!open.options.continuesOnError) open.doom(cause);
+      this.refuse(target, transactionAborted(open.name, cause.answer));
+      return true;
+    }
+    return false;
+  }
+
+  #endEverything(): void {
+    const error = shuttingDown(this.engine.replica.state);
+    for (const request of [...this.waiting]) request.giveUp(error);
+    this.#cursors.dropAll();
+    for (const open of [...this.#transactions.values()]) this.#forget(open);
+  }
+}

@@ -1,0 +1,204 @@
+/**
+ * A transaction that the member executes as a whole: one statement without `tx` that writes, or a `transact`. It is
+ * executed, held back while an earlier write of the connection to one of its rows is on the way, and committed; on a
+ * conflict it is executed again on a fresh snapshot that includes the winner. Each execution stands alone: what a
+ * refused one read or wrote leaves no trace.
+ */
+import type { RowKey } from '../../../certifier/types.ts';
+import { assert } from '../../../gcs/base/index.ts';
+import { RequestError, timeout } from '../errors.ts';
+import type { CommitOutcome } from '../replica.ts';
+import { Transaction } from '../transaction.ts';
+import type { BeginOptions } from './begin-arguments.ts';
+import type { Deadline } from './deadlines.ts';
+import { type CommitAnswer, commitError, committed, nothingWritten } from './outcomes.ts';
+import type { RowUser } from './rows-in-flight.ts';
+import type { RequestId, Session, WaitingRequest } from './session.ts';
+
+/** The first retry is immediate; later ones wait up to this, doubled each time. */
+const BACKOFF_MS = 2;
+const BACKOFF_MS_MAX = 128;
+
+export interface Work {
+  /** Executes in `transaction`. @throws RequestError */
+  run(transaction: Transaction): unknown;
+  /** The answer, from what `run` gave. `attempts`: executions that went as far as they could. */
+  answer(result: unknown, commit: CommitAnswer, attempts: number): unknown;
+}
+
+type WaitedFor = 'atLeast' | 'row' | 'retry';
+
+export class Execution implements RowUser, WaitingRequest {
+  readonly id: RequestId;
+  readonly #session: Session;
+  readonly #work: Work;
+  readonly #options: BeginOptions;
+  readonly #startedMs: number;
+  #attempts = 0;
+  #transaction: Transaction | null = null;
+  #result: unknown;
+  #held: readonly RowKey[] = NO_ROWS;
+  #waitedFor: WaitedFor | null = null;
+  #waitDeadline: Deadline | null = null;
+  #stopWaiting: (() => void) | null = null;
+
+  constructor(session: Session, id: RequestId, work: Work, options: BeginOptions) {
+    this.#session = session;
+    this.id = id;
+    this.#work = work;
+    this.#options = options;
+    this.#startedMs = session.engine.clock.monotonicMs();
+  }
+
+  start(): void {
+    const { atLeast, waitTimeoutMs } = this.#options;
+    if (atLeast === null) this.#execute();
+    else this.#whenApplied(atLeast, 'atLeast', waitTimeoutMs, () => this.#execute());
+  }
+
+  rowFreed(): void {
+    // Whoever ends the session answers all that wait.
+    if (this.#session.isEnding) return;
+    this.#endWait();
+    this.#execute();
+  }
+
+  giveUp(error: RequestError): void {
+    const stop = this.#stopWaiting;
+    this.#endWait();
+    stop?.();
+    this.#refuse(error);
+  }
+
+  #execute(): void {
+    const { engine, rows } = this.#session;
+    const transaction = new Transaction(engine.transactions, this.#options.isReadOnly);
+    this.#transaction = transaction;
+    let error: RequestError | null = null;
+    try {
+      this.#result = this.#work.run(transaction);
+    } catch (thrown) {
+      if (!(thrown instanceof RequestError)) throw thrown;
+      error = thrown;
+    }
+    const keys = [...transaction.rowKeys];
+    if (keys.length > 0) {
+      if (!rows.hold(keys, this)) {
+        // What the earlier write does may change this one's answer: it is executed again behind it.
+        transaction.release();
+        this.#wait('row', null, () => rows.stopWaiting(this));
+        this.#freeRows();
+        return;
+      }
+      this.#hold(keys);
+    }
+    this.#attempts++;
+    if (error !== null) return this.#refuse(error);
+    const writeSet = transaction.writeSet();
+    if (writeSet === null) return this.#succeed(nothingWritten(transaction));
+    const nowMs = engine.clock.monotonicMs();
+    const deadlineMs = this.#deadlineMs() ?? nowMs + engine.limits.commitWaitMsMax;
+    if (deadlineMs <= nowMs) return this.#refuse(this.#timeout('transaction'));
+    engine.replica.commit({ snapshotVersion: transaction.snapshotVersion!, writeSet }, deadlineMs, this.#decided);
+  }
+
+  readonly #decided = (outcome: CommitOutcome): void => {
+    const transaction = this.#transaction!;
+    const { engine } = this.#session;
+    if (outcome.kind === 'committed') return this.#succeed(committed(outcome, transaction, engine.replica));
+    const error = commitError(outcome, transaction, engine.replica);
+    const isConflict = outcome.kind === 'conflict' || outcome.kind === 'snapshot-too-old';
+    if (!isConflict || this.#attempts >= this.#options.attempts || this.#session.isEnding) return this.#refuse(error);
+    transaction.release();
+    if (outcome.kind === 'conflict') {
+      this.#whenApplied(outcome.winner.sequenceNumber, 'retry', null, () => this.#retry());
+    } else this.#retry();
+  };
+
+  #retry(): void {
+    const { clock, random } = this.#session.engine;
+    if (this.#attempts < 2) return this.#execute();
+    const boundMs = Math.min(BACKOFF_MS * 2 ** (this.#attempts - 2), BACKOFF_MS_MAX);
+    const call = clock.schedule(1 + random.below(boundMs), () => {
+      this.#endWait();
+      this.#execute();
+    });
+    this.#wait('retry', null, () => call.cancel());
+  }
+
+  /** Goes on with `next` once `sequenceNumber` is visible, perhaps in this turn. */
+  #whenApplied(sequenceNumber: number, waitedFor: WaitedFor, waitMs: number | null, next: () => void): void {
+    let isApplied = false;
+    let isWaiting = false;
+    const waiter = this.#session.engine.replica.whenApplied(sequenceNumber, () => {
+      isApplied = true;
+      if (!isWaiting) return;
+      this.#endWait();
+      next();
+    });
+    if (isApplied) return next();
+    isWaiting = true;
+    this.#wait(waitedFor, waitMs, () => waiter.cancel());
+  }
+
+  #wait(waitedFor: WaitedFor, waitMs: number | null, stop: () => void): void {
+    assert(this.#waitedFor === null, 'an execution waits for one thing at a time');
+    const { engine, waiting } = this.#session;
+    this.#waitedFor = waitedFor;
+    this.#stopWaiting = stop;
+    waiting.add(this);
+    const ofTransaction = this.#deadlineMs();
+    const ofWait = waitMs === null ? null : this.#startedMs + waitMs;
+    const atMs = ofWait === null ? ofTransaction : Math.min(ofWait, ofTransaction ?? ofWait);
+    if (atMs !== null) this.#waitDeadline = engine.deadlines.add(atMs, () => this.giveUp(this.#timeout(waitedFor)));
+  }
+
+  #endWait(): void {
+    if (this.#waitedFor === null) return;
+    this.#waitedFor = null;
+    this.#session.waiting.delete(this);
+    if (this.#waitDeadline !== null) this.#session.engine.deadlines.remove(this.#waitDeadline);
+    this.#waitDeadline = null;
+    this.#stopWaiting = null;
+  }
+
+  #timeout(waitedFor: WaitedFor | 'transaction'): RequestError {
+    const { waitTimeoutMs, timeoutMs } = this.#options;
+    const isOfWait = waitedFor === 'atLeast' && (timeoutMs === null || waitTimeoutMs <= timeoutMs);
+    return timeout(waitedFor, isOfWait ? waitTimeoutMs : timeoutMs!);
+  }
+
+  #deadlineMs(): number | null {
+    const { timeoutMs } = this.#options;
+    return timeoutMs === null ? null : this.#startedMs + timeoutMs;
+  }
+
+  #succeed(commit: CommitAnswer): void {
+    this.#session.succeed(this.id, this.#work.answer(this.#result, commit, this.#attempts));
+    this.#end();
+  }
+
+  #refuse(error: RequestError): void {
+    this.#session.refuse(this.id, error);
+    this.#end();
+  }
+
+  #end(): void {
+    if (this.#transaction !== null && !this.#transaction.isKept) this.#transaction.release();
+    this.#freeRows();
+  }
+
+  #hold(keys: readonly RowKey[]): void {
+    if (this.#held.length === 0) this.#held = keys;
+    else this.#held = [...new Set([...this.#held, ...keys])];
+  }
+
+  #freeRows(): void {
+    const held = this.#held;
+    if (held.length === 0) return;
+    this.#held = NO_ROWS;
+    this.#session.rows.free(held, this);
+  }
+}
+
+const NO_ROWS: readonly RowKey[] = [];

@@ -1,0 +1,70 @@
+/** A transaction that its client began and named. Its requests are executed in the order in which they came. */
+import { type ErrorAnswer, type RequestError, snapshotTooOld, timeout, transactionAborted } from '../errors.ts';
+import type { Message } from '../statements/statement.ts';
+import { Transaction } from '../transaction.ts';
+import type { BeginOptions } from './begin-arguments.ts';
+import type { Deadline } from './deadlines.ts';
+import type { EngineContext, RequestId } from './session.ts';
+
+/** A request of a transaction whose `begin` still waits. */
+export interface QueuedRequest {
+  readonly id: RequestId;
+  readonly op: string;
+  readonly message: Message;
+}
+
+export class OpenTransaction {
+  readonly name: string;
+  readonly transaction: Transaction;
+  readonly options: BeginOptions;
+  /** Monotonic; what the client asked for, or the age at which any transaction is ended. */
+  readonly deadlineMs: number;
+  /** What is to be executed once `begin` has got what it waits for; null when it has. */
+  queue: QueuedRequest[] | null = null;
+  /** Its `commit` was refused because it is doomed: it is kept only so that `rollback` succeeds. */
+  isSettled = false;
+  readonly #engine: EngineContext;
+  readonly #deadline: Deadline;
+  #doom: RequestError | null = null;
+  #isClosed = false;
+
+  constructor(engine: EngineContext, name: string, options: BeginOptions) {
+    this.#engine = engine;
+    this.name = name;
+    this.options = options;
+    this.transaction = new Transaction(engine.transactions, options.isReadOnly);
+    this.transaction.snapshotEnded = () => this.#snapshotEnded();
+    const ageMax = options.timeoutMs ?? engine.limits.transactionMsMax;
+    this.deadlineMs = engine.clock.monotonicMs() + ageMax;
+    this.#deadline = engine.deadlines.add(this.deadlineMs, () => this.doom(timeout('transaction', ageMax)));
+  }
+
+  /** What every request but `rollback` is answered, or null while the transaction is in order. */
+  get doomedBy(): RequestError | null {
+    return this.#doom;
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** Nothing but `rollback` succeeds any more. The first cause stays; snapshot and buffered writes go at once. */
+  doom(cause: RequestError): void {
+    if (this.#doom !== null || this.#isClosed) return;
+    const { answer } = cause;
+    const first = answer.code === 'TRANSACTION_ABORTED' ? (answer.cause as ErrorAnswer) : answer;
+    this.#doom = transactionAborted(this.name, first);
+    this.#engine.deadlines.remove(this.#deadline);
+    this.transaction.release();
+  }
+
+  /** No request is of this transaction any more; its snapshot stays until `transaction` is released. */
+  close(): void {
+    this.#isClosed = true;
+    this.#engine.deadlines.remove(this.#deadline);
+  }
+
+  #snapshotEnded(): void {
+    this.doom(snapshotTooOld({ snapshotVersion: this.transaction.snapshotVersion ?? 0 }));
+  }
+}

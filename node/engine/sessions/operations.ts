@@ -1,0 +1,76 @@
+/** Every operation that this version knows, and the arguments that it takes. */
+
+import { STATEMENTS } from '../statements/index.ts';
+import { SCHEMA_ARGUMENTS, SCHEMA_UNSUPPORTED } from '../statements/schema-change.ts';
+import type { Statement } from '../statements/statement.ts';
+import { ArgumentNames, BEGIN_ARGUMENTS, BEGIN_UNSUPPORTED } from './begin-arguments.ts';
+
+export type Operation =
+  | {
+      readonly kind: 'statement';
+      readonly statement: Statement;
+      /** In a transaction. */
+      readonly inside: ArgumentNames;
+      /** As a transaction of its own. */
+      readonly alone: ArgumentNames;
+    }
+  | { readonly kind: 'schema'; readonly argumentNames: ArgumentNames }
+  | {
+      readonly kind:
+        | 'begin'
+        | 'commit'
+        | 'rollback'
+        | 'transact'
+        | 'cancel'
+        | 'ping'
+        | 'members'
+        | 'memberStats'
+        | 'conflicts';
+      readonly argumentNames: ArgumentNames;
+    };
+
+const ENVELOPE = ['id', 'op'];
+const PROFILE = { profile: 'profiles by layer' };
+
+export const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
+  ...[...STATEMENTS].map(([op, statement]) => [op, statementOperation(op, statement)] as const),
+  ...Object.entries(SCHEMA_ARGUMENTS).map(([op, known]) => [op, schemaOperation(op, known)] as const),
+  simple('begin', ['tx', ...BEGIN_ARGUMENTS], BEGIN_UNSUPPORTED),
+  simple('commit', ['tx'], PROFILE),
+  simple('rollback', ['tx']),
+  simple('transact', ['steps', 'attempts', ...BEGIN_ARGUMENTS], { ...BEGIN_UNSUPPORTED, ...PROFILE }),
+  simple('cancel', ['target']),
+  simple('ping', []),
+  simple('members', []),
+  simple('memberStats', []),
+  simple('conflicts', ['limit', 'table']),
+]);
+
+function simple(
+  op: Exclude<Operation['kind'], 'statement' | 'schema'>,
+  known: readonly string[],
+  unsupported: Readonly<Record<string, string>> = {},
+): readonly [string, Operation] {
+  return [op, { kind: op, argumentNames: new ArgumentNames({ op, known: [...ENVELOPE, ...known], unsupported }) }];
+}
+
+function statementOperation(op: string, statement: Statement): Operation {
+  const unsupported = statement.unsupported ?? {};
+  const known = [...ENVELOPE, ...statement.argumentNames];
+  return {
+    kind: 'statement',
+    statement,
+    inside: new ArgumentNames({ op, known: [...known, 'tx'], unsupported }),
+    alone: new ArgumentNames({
+      op,
+      known,
+      unsupported: { ...unsupported, ...BEGIN_UNSUPPORTED, ...PROFILE },
+      ofBegin: [...BEGIN_ARGUMENTS, 'attempts'],
+    }),
+  };
+}
+
+function schemaOperation(op: string, known: readonly string[]): Operation {
+  const unsupported = op === 'createTable' ? SCHEMA_UNSUPPORTED : {};
+  return { kind: 'schema', argumentNames: new ArgumentNames({ op, known: [...ENVELOPE, ...known], unsupported }) };
+}

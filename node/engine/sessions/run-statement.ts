@@ -1,0 +1,13 @@
+import { readOnlyTransaction } from '../errors.ts';
+import type { Message, Statement, StatementContext } from '../statements/statement.ts';
+import type { Transaction } from '../transaction.ts';
+
+/** @throws RequestError */
+export function runStatement(
+  { op, statement, message }: { readonly op: string; readonly statement: Statement; readonly message: Message },
+  transaction: Transaction,
+  context: StatementContext,
+): unknown {
+  if (statement.isWrite && transaction.isReadOnly) throw readOnlyTransaction(op);
+  return statement.run(transaction, message, context);
+}

@@ -1,0 +1,18 @@
+import { duplicateKey } from '../errors.ts';
+import { tableOf } from './arguments.ts';
+import { newRowOf } from './row-arguments.ts';
+import type { Statement } from './statement.ts';
+
+export const insert: Statement = {
+  argumentNames: ['table', 'row'],
+  isWrite: true,
+  run(transaction, message, context) {
+    const table = tableOf(transaction, message);
+    const { key, keyValues, image, generated } = newRowOf(transaction, table, message, context);
+    const isThere = transaction.get(key) !== undefined;
+    transaction.observe(key);
+    if (isThere) throw duplicateKey({ table: table.name, index: 'primary', values: keyValues });
+    transaction.write([{ key, image }]);
+    return generated === null ? {} : { generated };
+  },
+};

@@ -1,0 +1,87 @@
+/**
+ * `scan`. With `limit`, an answer that leaves rows out carries a cursor; `scan` with that cursor gives the next ones, at
+ * the same snapshot, with the same conditions. A cursor of a transaction lives no longer than the transaction.
+ */
+import type { RowKey } from '../../../certifier/types.ts';
+import { invalidArgument, tooLarge } from '../errors.ts';
+import type { Row } from '../image-codec.ts';
+import type { Transaction } from '../transaction.ts';
+import { booleanOf, columnsOf, tableNameOf, tableOf, wholeNumberOf, withColumns } from './arguments.ts';
+import type { ScanState } from './cursor.ts';
+import { matches } from './predicate.ts';
+import { SELECTION_ARGUMENTS, selectionOf } from './selection.ts';
+import type { Message, Statement, StatementContext } from './statement.ts';
+
+const FIXED_BY_CURSOR = [...SELECTION_ARGUMENTS, 'columns', 'reverse'];
+
+export const scan: Statement = {
+  argumentNames: ['table', ...SELECTION_ARGUMENTS, 'columns', 'limit', 'reverse', 'cursor'],
+  unsupported: { forUpdate: 'row locks' },
+  isWrite: false,
+  run(transaction, message, context) {
+    if (message.cursor !== undefined) return continueScan(transaction, message, context);
+    const table = tableOf(transaction, message);
+    const columns = columnsOf(table, message);
+    const { range, predicate } = selectionOf(transaction, table, message);
+    const reverse = booleanOf(message, 'reverse');
+    const state: ScanState = { table, range, predicate, columns, reverse, limit: limitOf(message) };
+    const { rows, lastKey } = rowsOf(transaction, state);
+    if (lastKey === null || context.cursors === null) return { rows };
+    const { isAlone } = context;
+    return { rows, cursor: context.cursors.open({ transaction, isAlone, scan: behind(state, lastKey) }) };
+  },
+};
+
+function continueScan(transaction: Transaction, message: Message, context: StatementContext): object {
+  const name = message.cursor;
+  if (typeof name !== 'string') throw invalidArgument('cursor', 'expected what an earlier scan answered');
+  if (context.cursors === null) throw invalidArgument('cursor', 'not in a step: it does not outlive its transaction');
+  for (const argument of FIXED_BY_CURSOR) {
+    if (message[argument] !== undefined) throw invalidArgument(argument, 'fixed by the scan that opened the cursor');
+  }
+  const cursor = context.cursors.find(name);
+  const table = tableNameOf(message);
+  if (cursor.scan.table.name !== table) throw invalidArgument('cursor', `opened for ${cursor.scan.table.name}`);
+  if (cursor.transaction !== transaction && !(cursor.isAlone && context.isAlone)) {
+    throw invalidArgument('cursor', 'opened in another transaction');
+  }
+  const limit = limitOf(message);
+  const state = limit === null ? cursor.scan : { ...cursor.scan, limit };
+  const { rows, lastKey } = rowsOf(cursor.transaction, state);
+  if (lastKey === null) {
+    context.cursors.drop(name);
+    return { rows };
+  }
+  context.cursors.advance(name, behind(state, lastKey));
+  return { rows, cursor: name };
+}
+
+function limitOf(message: Message): number | null {
+  return wholeNumberOf(message, 'limit', { min: 1, max: Number.MAX_SAFE_INTEGER });
+}
+
+/** `lastKey`: the last one returned, where more rows would follow; else null. */
+function rowsOf(transaction: Transaction, state: ScanState): { rows: Row[]; lastKey: RowKey | null } {
+  const { table, range, predicate, columns, reverse, limit } = state;
+  const { imageCodec, limits } = transaction;
+  const bytesMax = limits.resultBytesMax;
+  const rows: Row[] = [];
+  let bytes = 0;
+  let lastKey: RowKey | null = null;
+  for (const [key, image] of transaction.scan(range.from, range.to, reverse)) {
+    const row = table.decode(image, imageCodec);
+    if (!matches(row, predicate)) continue;
+    if (rows.length === limit) return { rows, lastKey };
+    bytes += image.length;
+    if (bytes > bytesMax) throw tooLarge('RESULT_TOO_LARGE', { bytes, bytesMax, table: table.name });
+    rows.push(withColumns(row, columns));
+    lastKey = key;
+  }
+  return { rows, lastKey: null };
+}
+
+/** What is left behind `lastKey`. No key begins with another one: a key and one more byte lies between it and the next. */
+function behind(state: ScanState, lastKey: RowKey): ScanState {
+  const { from, to } = state.range;
+  return { ...state, range: state.reverse ? { from, to: lastKey } : { from: `${lastKey}\x00`, to } };
+}
