@@ -13,8 +13,8 @@ import type { Formation } from '../../gcs/core/index.ts';
 import { FileDisk, openDataDirectory, SystemClock, SystemRandom, WebSocketNetwork } from '../../gcs/driver/index.ts';
 import {
   CERTIFICATION_CAPACITY,
-  Connection,
   DEFAULT_LIMITS,
+  Engine,
   MEMBER_DEFAULTS,
   Member,
   type MemberEvents,
@@ -79,14 +79,12 @@ export async function startMember(options: StartOptions): Promise<RunningMember>
     const groupAddress = addressOf(host, network.port);
     const lanes = await openStores(options, directory, opened);
 
+    const clock = new SystemClock();
+    const random = new SystemRandom();
+    const limits = { ...DEFAULT_LIMITS, frameBytesMax: defaultServerLimits.frameBytesMax };
     const end = new End();
     const prepared = Member.prepare({
-      environment: {
-        clock: new SystemClock(),
-        random: new SystemRandom(),
-        network,
-        disk: new FileDisk(options.dataDirectory),
-      },
+      environment: { clock, random, network, disk: new FileDisk(options.dataDirectory) },
       memberId: directory.memberId,
       incarnation: directory.incarnation,
       groupAddress,
@@ -103,15 +101,21 @@ export async function startMember(options: StartOptions): Promise<RunningMember>
     if (prepared.kind === 'refused') throw new ServerError({ code: 'GROUP', message: prepared.reason });
     const { member } = prepared;
 
-    const clock = new SystemClock();
-    const random = new SystemRandom();
-    const limits = { ...DEFAULT_LIMITS, frameBytesMax: defaultServerLimits.frameBytesMax };
+    const engine = new Engine({ replica: member, clock, random, limits, imageCodec });
     server.serve({
       replica: member,
       serverVersion: packageVersion(),
       engineLimits: { ...limits },
-      openConnection: (send) => new Connection({ replica: member, clock, random, limits, imageCodec, send }),
-      moreMetrics: memberCounterSources(member.counters),
+      openConnection: (send) => engine.openConnection(send),
+      moreMetrics: [
+        ...memberCounterSources(member.counters),
+        {
+          name: 'concert_open_transactions',
+          help: 'Transactions that clients have open here',
+          kind: 'gauge',
+          read: () => engine.openTransactions,
+        },
+      ],
     });
     member.open();
     log.event('ready', {
@@ -129,6 +133,7 @@ export async function startMember(options: StartOptions): Promise<RunningMember>
     const stop = async (): Promise<void> => {
       log.event('stopping', {});
       await server.stop();
+      engine.stop();
       await new Promise<void>((resolve) => member.stop(resolve));
       await network.stop();
       directory.release();
