@@ -30,7 +30,7 @@ for (const laneCount of [1, 2, 4]) {
         turn: async () => {},
         remove: async () => {},
       };
-    }, 150);
+    }, { runs: 150, shrink: true });
   });
 }
 

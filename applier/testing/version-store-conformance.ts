@@ -68,7 +68,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 );
 
 /** Checks that a store over the fixture's lanes reads as the list of publications says. */
-export async function checkVersionStore(makeFixture: () => Promise<LanesFixture>, runs: number): Promise<void> {
+export async function checkVersionStore(
+  makeFixture: () => Promise<LanesFixture>,
+  { runs, shrink }: { readonly runs: number; readonly shrink: boolean },
+): Promise<void> {
   const seed = Number(process.env.CONCERT_TEST_SEED ?? Math.floor(Math.random() * 2 ** 31));
   await fc.assert(
     fc.asyncProperty(
@@ -88,7 +91,7 @@ export async function checkVersionStore(makeFixture: () => Promise<LanesFixture>
         }
       },
     ),
-    { numRuns: runs, seed },
+    { numRuns: runs, seed, endOnFailure: !shrink },
   );
 }
 
