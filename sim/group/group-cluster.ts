@@ -1,6 +1,6 @@
 /** Group layers alone, without a database above them: each remembers what was delivered, or delivers it again after a restart. */
 import type { SeededRandom } from '../../gcs/base/index.ts';
-import { type ConsensusStatus, Group, type GroupOptions } from '../../gcs/core/index.ts';
+import { type GroupHeadline, Group, type GroupOptions } from '../../gcs/core/index.ts';
 import type { FaultTargets } from '../faults.ts';
 import type { Elections } from '../observers/elections.ts';
 import type { Judge } from '../observers/judge.ts';
@@ -11,7 +11,7 @@ export interface RunningGroup {
   readonly group: Group;
   /** Messages of the order that this run has delivered, or started behind. */
   place: number;
-  status: ConsensusStatus | null;
+  status: GroupHeadline | null;
 }
 
 export interface GroupClusterSetup {
@@ -63,6 +63,11 @@ export class GroupCluster implements FaultTargets {
     return leader;
   }
 
+  onNextVote(member: SimulatedHost, given: () => void): void {
+    this.#setup.elections.onNextVote(member, given);
+  }
+
+  /** There are no lanes here. */
   onNextLaneFlush(): void {}
 
   restart(member: SimulatedHost): void {

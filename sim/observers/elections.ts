@@ -5,7 +5,7 @@
 import type { Term } from '../../gcs/base/index.ts';
 import { decodePeerMessage } from '../../gcs/core/consensus/peer-message.ts';
 import { decodeFrame } from '../../gcs/core/group/handshake.ts';
-import type { ConsensusStatus } from '../../gcs/core/index.ts';
+import type { GroupHeadline } from '../../gcs/core/index.ts';
 import type { SimulatedHost } from '../world/index.ts';
 import type { Judge } from './judge.ts';
 
@@ -15,6 +15,7 @@ export class Elections {
   readonly #terms = new Map<string, Term>();
   /** By voter and term: whom it voted for. */
   readonly #votes = new Map<string, string>();
+  readonly #awaited = new Map<SimulatedHost, () => void>();
 
   constructor(judge: Judge) {
     this.#judge = judge;
@@ -24,8 +25,13 @@ export class Elections {
     return this.#leaders.size;
   }
 
+  /** Calls back once, when `voter` has promised its vote to another, or asks for votes itself. */
+  onNextVote(voter: SimulatedHost, given: () => void): void {
+    this.#awaited.set(voter, given);
+  }
+
   /** `run`: of the member's process. */
-  status(member: SimulatedHost, run: number, status: ConsensusStatus): void {
+  status(member: SimulatedHost, run: number, status: GroupHeadline): void {
     if (status.role !== 'leader') return;
     const { term } = status;
     const leader = `${member.name} in run ${run}`;
@@ -61,8 +67,11 @@ export class Elections {
   #voted(voter: SimulatedHost, term: Term, candidate: SimulatedHost): void {
     const vote = `${voter.name} in term ${term}`;
     const known = this.#votes.get(vote);
-    if (known === undefined) this.#votes.set(vote, candidate.name);
-    else this.#judge.check(known === candidate.name, `${vote} votes for ${candidate.name} after ${known}`);
+    if (known === undefined) {
+      this.#votes.set(vote, candidate.name);
+      const given = this.#awaited.get(voter);
+      this.#awaited.delete(voter);
+      given?.();
+    } else this.#judge.check(known === candidate.name, `${vote} votes for ${candidate.name} after ${known}`);
   }
 }
-

@@ -159,6 +159,29 @@ export class Consensus {
     return this.#proposals.size < this.#options.pendingMessagesMax;
   }
 
+  get role(): Role {
+    return this.#role;
+  }
+
+  get term(): Term {
+    return this.#term;
+  }
+
+  get leader(): MemberOrdinal | null {
+    return this.#leader;
+  }
+
+  /** See `ConsensusStatus`. */
+  get caughtUp(): boolean {
+    return this.#caughtUpAt !== null && this.#deliveredUpTo >= this.#caughtUpAt;
+  }
+
+  /** As of the last step; see `ConsensusStatus`. */
+  get hasQuorum(): boolean {
+    return this.#hasQuorum();
+  }
+
+  /** Everything at once. Allocates: for people and metrics, not for every step. */
   status(): ConsensusStatus {
     return {
       role: this.#role,
@@ -170,7 +193,7 @@ export class Consensus {
       lastIndex: this.#log.lastIndex,
       receivedByAll: this.#receivedByAll,
       pendingMessages: this.#proposals.size,
-      caughtUp: this.#caughtUpAt !== null && this.#deliveredUpTo >= this.#caughtUpAt,
+      caughtUp: this.caughtUp,
       hasQuorum: this.#hasQuorum(),
       peers: this.#peers.map(
         ({ ordinal, connected, lastHeardMs }): PeerStatus => ({

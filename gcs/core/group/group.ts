@@ -58,8 +58,7 @@ export interface GroupEvents {
   formed(definition: GroupDefinition, self: GroupMember): void;
   /** The next message of the total order; never called inside `broadcast`. */
   delivered(delivery: Delivery): void;
-  /** A change of anything in `status` that is not a mere number: leader, role, quorum, caught up. */
-  statusChanged(status: ConsensusStatus): void;
+  statusChanged(headline: GroupHeadline): void;
   reachabilityChanged(peer: GroupMember, reachable: boolean): void;
   /** Best-effort news from a peer. */
   noticed(from: MemberOrdinal, bytes: Uint8Array): void;
@@ -70,6 +69,9 @@ export interface GroupEvents {
   /** The disk failed, final: nothing more is promised. */
   failed(error: Error): void;
 }
+
+/** What of the status is news when it changes. */
+export type GroupHeadline = Pick<ConsensusStatus, 'role' | 'term' | 'leader' | 'caughtUp' | 'hasQuorum'>;
 
 export interface GroupSetup {
   readonly environment: Environment;
@@ -93,7 +95,7 @@ export class Group {
   #definition: GroupDefinition | null = null;
   #self: GroupMember | null = null;
   #consensus: Consensus | null = null;
-  #shown = '';
+  #shown: GroupHeadline = { role: 'follower', term: 0, leader: null, caughtUp: false, hasQuorum: false };
   readonly #inputs: ConsensusInput[] = [];
   #isStepping = false;
   #isStopped = false;
@@ -526,14 +528,23 @@ export class Group {
       }
     }
     this.#isStepping = false;
-    this.#showStatus(consensus.status());
+    this.#showStatus(consensus);
   }
 
-  #showStatus(status: ConsensusStatus): void {
-    const shown = `${status.role} ${status.term} ${status.leader} ${status.caughtUp} ${status.hasQuorum}`;
-    if (shown === this.#shown || this.#isStopped) return;
-    this.#shown = shown;
-    this.#events.statusChanged(status);
+  #showStatus({ role, term, leader, caughtUp, hasQuorum }: GroupHeadline): void {
+    const shown = this.#shown;
+    if (
+      (role === shown.role &&
+        term === shown.term &&
+        leader === shown.leader &&
+        caughtUp === shown.caughtUp &&
+        hasQuorum === shown.hasQuorum) ||
+      this.#isStopped
+    ) {
+      return;
+    }
+    this.#shown = { role, term, leader, caughtUp, hasQuorum };
+    this.#events.statusChanged(this.#shown);
   }
 
   #send(link: DialledLink, bytes: Uint8Array): void {

@@ -40,11 +40,11 @@ import {
   type SequenceNumber,
 } from '../../../gcs/base/index.ts';
 import {
-  type ConsensusStatus,
   type Delivery,
   type Formation,
   Group,
   type GroupDefinition,
+  type GroupHeadline,
   type GroupMember,
   type GroupOptions,
 } from '../../../gcs/core/index.ts';
@@ -635,7 +635,7 @@ export class Member implements Replica {
     this.#group.start(kept.logIndex);
   }
 
-  #statusChanged(status: ConsensusStatus): void {
+  #statusChanged(status: GroupHeadline): void {
     if (status.leader !== this.#leader) {
       this.#leader = status.leader;
       this.#events.leaderChanged(status.leader === null ? null : this.memberIdOf(status.leader), status.term);
