@@ -12,6 +12,7 @@
  * A block header's CRC is seeded with the member's id and the segment's number and covers the block's own offset: the
  * copy of a block in a payload, or in a file from elsewhere, is no block. The records CRC runs over all records without
  * their payloads, which their payload CRCs stand for: sectors of two attempts to write one block never make a third.
+ * It leaves out the records' own CRCs: a CRC over data and its CRC is the same for all data.
  */
 import { crc32c } from '../../base/index.ts';
 import type { HardState, LogEntry, PersistRequest } from '../types.ts';
@@ -195,8 +196,9 @@ export class BlockEncoder {
 
   #seal(recordBytes: number): void {
     const end = this.#at + recordBytes;
-    this.#view.setUint32(end - 4, crc32c(this.#buffer.subarray(this.#at, end - 4)), true);
-    this.#recordsCrc = crc32c(this.#buffer.subarray(this.#at, end), this.#recordsCrc);
+    const record = this.#buffer.subarray(this.#at, end - 4);
+    this.#view.setUint32(end - 4, crc32c(record), true);
+    this.#recordsCrc = crc32c(record, this.#recordsCrc);
     this.#at = end;
   }
 
@@ -249,7 +251,7 @@ export function decodeBlock(segment: Uint8Array, offset: number, seed: number): 
   for (let i = 0; i < header.recordCount; i++) {
     const size = segment[at] === KIND_HARD_STATE ? HARD_STATE_BYTES : ENTRY_IDENTITY_BYTES;
     if (at + size > end) return unreadable(at, 'a record reaches behind its block');
-    recordsCrc = crc32c(segment.subarray(at, at + size), recordsCrc);
+    recordsCrc = crc32c(segment.subarray(at, at + size - 4), recordsCrc);
     if (segment[at] === KIND_HARD_STATE) {
       const hardState = decodeHardState(segment, view, at);
       if (hardState === null) return unreadable(at, 'the checksum of a hard state record is wrong');

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { crc32c } from '../../base/index.ts';
 import type { HardState, LogEntry, PersistRequest } from '../types.ts';
+import { decodeBlock, SEGMENT_HEADER_BYTES, segmentName, segmentSeed } from './format.ts';
 import type { SegmentLogOptions } from './segment-log.ts';
 import { DamagedRecord, SEGMENT_LOG_DEFAULTS, SegmentLog } from './segment-log.ts';
 import { MemoryDisk, sectorsOf } from './testing/memory-disk.ts';
@@ -98,6 +99,12 @@ test('the next segment is prepared before it is needed, and begins with the hard
   }
   assert.ok(log.status.segments >= 5);
   assert.ok(disk.durable.size - log.status.segments <= 1);
+  for (let number = 2; number <= log.status.segments; number++) {
+    const segment = disk.durable.get(segmentName(number))!;
+    const block = decodeBlock(segment, SEGMENT_HEADER_BYTES, segmentSeed(MEMBER.memberId, number));
+    assert.ok(block.kind === 'block');
+    assert.deepEqual(block.records[0], { kind: 'hard-state', hardState: { term: 3, votedFor: 1 } });
+  }
   assertHolds(opened(new MemoryDisk(disk.durable)), expected, { term: 3, votedFor: 1 });
 });
 
@@ -248,7 +255,7 @@ test('each torn subset of the sectors of the last write leaves all that was dura
   let images = 0;
   let survivals = 0;
   for (const before of [0, 1, 2, 6]) {
-    for (const size of [0, 30, 500, 1800, 2600]) {
+    for (const size of [0, 30, 403, 418, 500, 1800, 2600]) {
       const disk = new MemoryDisk();
       const log = opened(disk);
       disk.finishAll();
@@ -298,9 +305,10 @@ test('each torn subset of the sectors of the last write leaves all that was dura
 test('a smaller block over a torn larger one leaves nothing of it behind', () => {
   const disk = threeBlocks();
   const log = opened(disk);
-  log.persist({ number: 1, hardState: null, entries: [entryOf(4, 1, 1500)] });
+  log.persist({ number: 1, hardState: null, entries: [entryOf(4, 1, 1000)] });
   const crashed = disk.afterCrash((_, sector) => sector !== 1);
   const again = opened(crashed);
+  assert.equal(again.lastIndex, 3);
   again.persist({ number: 1, hardState: null, entries: [entryOf(4, 1, 3)] });
   crashed.finishAll();
   const end = again.status.bytes;
