@@ -1,0 +1,334 @@
+/**
+ * A group of one member, in memory and by definition: all versions of all rows are kept, certification scans them. Time
+ * stands still until `advance`; commits and schema changes are decided when `settle` is called, in the order handed in.
+ */
+import type { KeyRange } from '../../../applier/types.ts';
+import type { RowKey, Transaction } from '../../../certifier/types.ts';
+import { type Clock, SeededRandom, type SequenceNumber } from '../../../gcs/base/index.ts';
+import { Catalog } from '../catalog.ts';
+import { catalogItemKey, tableRange } from '../key-codec.ts';
+import { DEFAULT_LIMITS, type Limits } from '../limits.ts';
+import type {
+  CommitOutcome,
+  ConflictRecord,
+  MemberState,
+  Refusal,
+  Replica,
+  SchemaChange,
+  SchemaOutcome,
+  SnapshotHandle,
+} from '../replica.ts';
+import type { Connection } from '../sessions/connection.ts';
+import { Engine } from '../sessions/engine.ts';
+import { testImageCodec } from './image-codec.ts';
+
+export const GROUP_ID = '6f1c1e0a-0000-4000-8000-000000000001';
+export const MEMBER_ID = '6f1c1e0a-0000-4000-8000-0000000000aa';
+
+export class ManualClock implements Clock {
+  #nowMs = 0;
+  #calls: { atMs: number; callback: () => void }[] = [];
+
+  monotonicMs(): number {
+    return this.#nowMs;
+  }
+
+  wallMs(): number {
+    return 1_795_165_200_000 + this.#nowMs;
+  }
+
+  schedule(delayMs: number, callback: () => void): { cancel(): void } {
+    const call = { atMs: this.#nowMs + delayMs, callback };
+    this.#calls.push(call);
+    return {
+      cancel: () => {
+        this.#calls = this.#calls.filter((other) => other !== call);
+      },
+    };
+  }
+
+  get scheduled(): number {
+    return this.#calls.length;
+  }
+
+  advance(ms: number): void {
+    const untilMs = this.#nowMs + ms;
+    for (;;) {
+      const next = this.#calls.filter((call) => call.atMs <= untilMs).sort((a, b) => a.atMs - b.atMs)[0];
+      if (next === undefined) break;
+      this.#calls.splice(this.#calls.indexOf(next), 1);
+      this.#nowMs = Math.max(this.#nowMs, next.atMs);
+      next.callback();
+    }
+    this.#nowMs = untilMs;
+  }
+}
+
+interface Version {
+  readonly sequenceNumber: SequenceNumber;
+  readonly image: Uint8Array | null;
+}
+
+export class SoloReplica implements Replica {
+  readonly groupName = 'test';
+  readonly groupId = GROUP_ID;
+  readonly memberId = MEMBER_ID;
+  state: MemberState = 'ONLINE';
+  appliedUpTo: SequenceNumber = 0;
+  /** What every commit is refused with, while it is set. */
+  refusal: Refusal | { readonly kind: 'unknown' } | { readonly kind: 'snapshot-too-old'; purgeFloor: number } | null =
+    null;
+  /** Transactions handed to the group. */
+  readonly committed: Transaction[] = [];
+  readonly #clock: Clock;
+  readonly #rows = new Map<RowKey, Version[]>();
+  readonly #writers = new Map<RowKey, SequenceNumber>();
+  readonly #catalog = new Catalog();
+  readonly #snapshots = new Set<{ ended: () => void }>();
+  #undecided: (() => void)[] = [];
+  #waiters: { sequenceNumber: SequenceNumber; done: () => void }[] = [];
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  get openSnapshots(): number {
+    return this.#snapshots.size;
+  }
+
+  get undecided(): number {
+    return this.#undecided.length;
+  }
+
+  memberIdOf(): string {
+    return MEMBER_ID;
+  }
+
+  acquireSnapshot(ended: () => void): SnapshotHandle {
+    const snapshot = { ended };
+    this.#snapshots.add(snapshot);
+    return { sequenceNumber: this.appliedUpTo, release: () => this.#snapshots.delete(snapshot) };
+  }
+
+  /** As a member short of memory does. */
+  endSnapshots(): void {
+    for (const snapshot of [...this.#snapshots]) {
+      this.#snapshots.delete(snapshot);
+      snapshot.ended();
+    }
+  }
+
+  get(key: RowKey, snapshot: SequenceNumber): Uint8Array | undefined {
+    const versions = this.#rows.get(key) ?? [];
+    return versions.findLast((version) => version.sequenceNumber <= snapshot)?.image ?? undefined;
+  }
+
+  scan(range: KeyRange, snapshot: SequenceNumber, reverse: boolean): Iterable<readonly [RowKey, Uint8Array]> {
+    const rows: [RowKey, Uint8Array][] = [];
+    for (const key of [...this.#rows.keys()].sort()) {
+      const image = key >= range.from && key < range.to ? this.get(key, snapshot) : undefined;
+      if (image !== undefined) rows.push([key, image]);
+    }
+    return reverse ? rows.reverse() : rows;
+  }
+
+  table(name: string, snapshot: SequenceNumber) {
+    return this.#catalog.tableAt(name, snapshot);
+  }
+
+  tables(snapshot: SequenceNumber) {
+    return this.#catalog.tablesAt(snapshot);
+  }
+
+  commit(transaction: Transaction, _deadlineMs: number, done: (outcome: CommitOutcome) => void): void {
+    this.committed.push(transaction);
+    this.#undecided.push(() => done(this.refusal ?? this.#certify(transaction)));
+  }
+
+  changeSchema(change: SchemaChange, _deadlineMs: number, done: (outcome: SchemaOutcome) => void): void {
+    this.#undecided.push(() => {
+      if (this.refusal !== null && this.refusal.kind !== 'snapshot-too-old') return done(this.refusal);
+      const judged = this.#catalog.judge(change);
+      if (judged.kind === 'nothing') return done({ kind: 'done', sequenceNumber: this.appliedUpTo, changed: false });
+      if (judged.kind !== 'done') return done({ kind: judged.kind });
+      const sequenceNumber = this.appliedUpTo + 1;
+      const { key, image, clearedTableId } = this.#catalog.apply(sequenceNumber, judged, testImageCodec);
+      this.#write(key, sequenceNumber, image);
+      if (clearedTableId !== null) {
+        this.#writers.set(catalogItemKey(clearedTableId), sequenceNumber);
+        const { from, to } = tableRange(clearedTableId);
+        for (const row of this.#rows.keys()) if (row >= from && row < to) this.#write(row, sequenceNumber, null);
+      }
+      this.#applied(sequenceNumber);
+      done({ kind: 'done', sequenceNumber, changed: true });
+    });
+  }
+
+  /** Decides everything handed in, and what follows from it, until nothing is undecided. */
+  settle(): void {
+    while (this.#undecided.length > 0) this.decideNext();
+  }
+
+  decideNext(): void {
+    this.#undecided.shift()?.();
+  }
+
+  whenApplied(sequenceNumber: SequenceNumber, done: () => void): { cancel(): void } {
+    if (sequenceNumber <= this.appliedUpTo) {
+      done();
+      return { cancel: () => {} };
+    }
+    const waiter = { sequenceNumber, done };
+    this.#waiters.push(waiter);
+    return {
+      cancel: () => {
+        this.#waiters = this.#waiters.filter((other) => other !== waiter);
+      },
+    };
+  }
+
+  members() {
+    return [
+      {
+        memberId: MEMBER_ID,
+        host: '127.0.0.1',
+        port: 7001,
+        state: this.state,
+        role: 'PRIMARY',
+        version: '0',
+        viewId: '1:1',
+        weight: 50,
+        reachable: true,
+      } as const,
+    ];
+  }
+
+  memberStats() {
+    return [];
+  }
+
+  conflicts(limit: number, table: string | null): readonly ConflictRecord[] {
+    const winner = { member: MEMBER_ID, gtid: `${GROUP_ID}:1` };
+    const loser = { member: MEMBER_ID, transactionId: '1' };
+    const record: ConflictRecord = {
+      time: 'now',
+      table: 'a.b',
+      item: 'row',
+      key: 1,
+      reason: 'conflict',
+      loser,
+      winner,
+    };
+    return table === null || table === 'a.b' ? [record].slice(0, limit) : [];
+  }
+
+  #certify({ snapshotVersion, writeSet }: Transaction): CommitOutcome {
+    for (const { key } of writeSet) {
+      const sequenceNumber = this.#writers.get(key) ?? 0;
+      if (sequenceNumber > snapshotVersion) {
+        return { kind: 'conflict', key, winner: { sequenceNumber, origin: 0 }, phase: 'group' };
+      }
+    }
+    const sequenceNumber = this.appliedUpTo + 1;
+    for (const { key, kind, image } of writeSet) if (kind !== 'check') this.#write(key, sequenceNumber, image);
+    this.#applied(sequenceNumber);
+    return { kind: 'committed', sequenceNumber, commitTime: { physicalMs: this.#clock.wallMs(), logical: 0 } };
+  }
+
+  #write(key: RowKey, sequenceNumber: SequenceNumber, image: Uint8Array | null): void {
+    const versions = this.#rows.get(key) ?? [];
+    versions.push({ sequenceNumber, image });
+    this.#rows.set(key, versions);
+    this.#writers.set(key, sequenceNumber);
+  }
+
+  #applied(sequenceNumber: SequenceNumber): void {
+    this.appliedUpTo = sequenceNumber;
+    const due = this.#waiters.filter((waiter) => waiter.sequenceNumber <= sequenceNumber);
+    this.#waiters = this.#waiters.filter((waiter) => waiter.sequenceNumber > sequenceNumber);
+    for (const { done } of due) done();
+  }
+}
+
+export interface TestAnswer {
+  readonly id: string | number | null;
+  readonly ok: boolean;
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of any shape
+  readonly result?: any;
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of any shape
+  readonly error?: any;
+}
+
+/** A client whose answers are kept. */
+export class TestClient {
+  readonly answers: TestAnswer[] = [];
+  readonly connection: Connection;
+  readonly #replica: SoloReplica;
+  #lastId = 0;
+
+  constructor(engine: Engine, replica: SoloReplica) {
+    this.#replica = replica;
+    this.connection = engine.openConnection((answer) => this.answers.push(answer as TestAnswer));
+  }
+
+  /** Sends without waiting; returns the request's id. */
+  send(op: string, message: object = {}): number {
+    const id = ++this.#lastId;
+    this.connection.receive({ id, op, ...message });
+    return id;
+  }
+
+  /** The only answer to a request. */
+  answerTo(id: number): TestAnswer {
+    const answers = this.answers.filter((answer) => answer.id === id);
+    if (answers.length !== 1) throw new Error(`request ${id} has ${answers.length} answers`);
+    return answers[0]!;
+  }
+
+  hasAnswer(id: number): boolean {
+    return this.answers.some((answer) => answer.id === id);
+  }
+
+  /** Sends, lets the group decide, and gives the answer. */
+  ask(op: string, message: object = {}): TestAnswer {
+    const id = this.send(op, message);
+    this.#replica.settle();
+    return this.answerTo(id);
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of any shape
+  do(op: string, message: object = {}): any {
+    const answer = this.ask(op, message);
+    if (!answer.ok) throw new Error(`${op}: ${answer.error.code}: ${answer.error.message}`);
+    return answer.result;
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of any shape
+  fail(op: string, message: object = {}): any {
+    const answer = this.ask(op, message);
+    if (answer.ok) throw new Error(`${op} succeeded: ${JSON.stringify(answer.result)}`);
+    return answer.error;
+  }
+}
+
+export interface TestWorld {
+  readonly clock: ManualClock;
+  readonly replica: SoloReplica;
+  readonly engine: Engine;
+  readonly client: TestClient;
+  connect(): TestClient;
+}
+
+export function testWorld(limits: Partial<Limits> = {}): TestWorld {
+  const clock = new ManualClock();
+  const replica = new SoloReplica(clock);
+  const engine = new Engine({
+    replica,
+    clock,
+    random: new SeededRandom(1),
+    limits: { ...DEFAULT_LIMITS, ...limits },
+    imageCodec: testImageCodec,
+  });
+  const connect = () => new TestClient(engine, replica);
+  return { clock, replica, engine, client: connect(), connect };
+}
