@@ -12,25 +12,28 @@ const KEY = '\0\0\0\x01k';
 for (const laneCount of [1, 2, 4]) {
   test(`over ${laneCount} lanes in memory, every read is what the list of publications says`, async () => {
     let worlds = 0;
-    await checkVersionStore(async () => {
-      const clock = new ManualClock();
-      const disks = Array.from({ length: laneCount }, () => new MemoryLaneDisk());
-      const random = new SeededRandom(++worlds);
-      let lanes: MemoryLaneStore[] = [];
-      return {
-        clock,
-        open: async () => {
-          lanes = disks.map((disk) => new MemoryLaneStore({ disk, clock, flushDelayMs: () => random.below(30) }));
-          return lanes;
-        },
-        crash: async () => {
-          for (const lane of lanes) lane.crash();
-          clock.drop();
-        },
-        turn: async () => {},
-        remove: async () => {},
-      };
-    }, { runs: 150, shrink: true });
+    await checkVersionStore(
+      async () => {
+        const clock = new ManualClock();
+        const disks = Array.from({ length: laneCount }, () => new MemoryLaneDisk());
+        const random = new SeededRandom(++worlds);
+        let lanes: MemoryLaneStore[] = [];
+        return {
+          clock,
+          open: async () => {
+            lanes = disks.map((disk) => new MemoryLaneStore({ disk, clock, flushDelayMs: () => random.below(30) }));
+            return lanes;
+          },
+          crash: async () => {
+            for (const lane of lanes) lane.crash();
+            clock.drop();
+          },
+          turn: async () => {},
+          remove: async () => {},
+        };
+      },
+      { runs: 150, shrink: true },
+    );
   });
 }
 

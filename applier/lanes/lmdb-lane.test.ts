@@ -23,26 +23,29 @@ describeLaneStore('LMDB lane', async () => {
 
 for (const laneCount of [1, 2, 4]) {
   test(`over ${laneCount} LMDB lanes, every read is what the list of publications says`, async () => {
-    await checkVersionStore(async () => {
-      const clock = new ManualClock();
-      const directory = makeDirectory();
-      let lanes: readonly LmdbLane[] = [];
-      return {
-        clock,
-        open: async () => {
-          lanes = await open(directory, { lanes: laneCount });
-          return lanes;
-        },
-        // Within one process a lane cannot die in the middle of a transaction: what it was asked for gets through.
-        crash: async () => {
-          await closeAll(lanes);
-          clock.drop();
-          lanes = [];
-        },
-        turn: () => new Promise((resolve) => setImmediate(resolve)),
-        remove: async () => rmSync(directory, { recursive: true }),
-      };
-    }, { runs: 6, shrink: false });
+    await checkVersionStore(
+      async () => {
+        const clock = new ManualClock();
+        const directory = makeDirectory();
+        let lanes: readonly LmdbLane[] = [];
+        return {
+          clock,
+          open: async () => {
+            lanes = await open(directory, { lanes: laneCount });
+            return lanes;
+          },
+          // Within one process a lane cannot die in the middle of a transaction: what it was asked for gets through.
+          crash: async () => {
+            await closeAll(lanes);
+            clock.drop();
+            lanes = [];
+          },
+          turn: () => new Promise((resolve) => setImmediate(resolve)),
+          remove: async () => rmSync(directory, { recursive: true }),
+        };
+      },
+      { runs: 6, shrink: false },
+    );
   });
 }
 
