@@ -161,23 +161,20 @@ class LocalCluster {
   async #allOnline(): Promise<boolean> {
     const waiting = new Set(this.#layout.members);
     while (waiting.size > 0 && !this.#isStopAsked) {
-      for (const member of waiting) if (await isReady(member)) waiting.delete(member);
+      for (const member of waiting) if ((await stateOf(member)) === 'ONLINE') waiting.delete(member);
       if (waiting.size > 0) await this.#pause(readyPollMs);
     }
     return !this.#isStopAsked;
   }
 
   async #showMembers(): Promise<void> {
-    const client = await this.#anyClient();
-    const rows = client === null ? [] : await client.request<readonly MemberRow[]>('members').catch(() => []);
-    client?.close();
-    const stateOf = new Map(rows.map((row) => [row.port, row.state]));
+    const states = await Promise.all(this.#layout.members.map(stateOf));
     this.#output.write(
       textTable(
         ['member', 'state', 'clients', 'console', 'group', 'data'],
-        this.#layout.members.map((member) => [
+        this.#layout.members.map((member, i) => [
           member.name,
-          stateOf.get(member.port) ?? 'ONLINE',
+          states[i] ?? 'OFFLINE',
           `ws://${localHost}:${member.port}/v1`,
           `http://${localHost}:${member.port}/`,
           `${localHost}:${member.groupPort}`,
@@ -278,15 +275,15 @@ function logOf(member: LocalMember): string {
   return path.join(member.directory, 'log');
 }
 
-async function isReady(member: LocalMember): Promise<boolean> {
+/** As the member itself says; null if it does not answer. */
+async function stateOf(member: LocalMember): Promise<string | null> {
   try {
     const response = await fetch(`http://${localHost}:${member.port}/readyz`, {
       signal: AbortSignal.timeout(answerMsMax),
     });
-    await response.text();
-    return response.status === 200;
+    return (await response.text()).trim();
   } catch {
-    return false;
+    return null;
   }
 }
 
