@@ -3,12 +3,12 @@ import type { SeededRandom } from '../gcs/base/index.ts';
 import type { GroupOptions } from '../gcs/core/index.ts';
 
 export function drawGroupOptions(random: SeededRandom): GroupOptions {
-  const electionTimeoutMs = random.pick([200, 400, 600]);
+  const electionTimeoutMs = random.pick([60, 200, 400, 600, 600]);
   const heartbeatMs = random.pick([electionTimeoutMs / 4, electionTimeoutMs / 8]);
   return {
     tickMs: Math.floor(heartbeatMs / 3),
     unreachableAfterMs: electionTimeoutMs * 2,
-    redialMinMs: 20,
+    redialMinMs: random.pick([2, 20]),
     redialMaxMs: random.pick([100, 500]),
     peerBufferBytesMax: random.pick([1_000_000, 64 * 1024 * 1024]),
     consensus: {

@@ -17,6 +17,7 @@ export const TIMED_FAULTS = [
   'power loss',
   'crash in a disk write',
   'crash in a lane flush',
+  'crash at a vote',
   'crash of the leader',
   'crash of all',
   'restart loop',
@@ -53,6 +54,8 @@ export interface FaultTargets {
   leader(): SimulatedHost | null;
   /** Starts the member's process; it is down. */
   restart(member: SimulatedHost): void;
+  /** Calls back once, when the member next gives its vote. */
+  onNextVote(member: SimulatedHost, given: () => void): void;
   /** Calls back once, when the member next begins to flush a lane, with the time that it will take. */
   onNextLaneFlush(member: SimulatedHost, begun: (durationUs: number) => void): void;
 }
@@ -181,6 +184,10 @@ export class FaultInjector {
         return;
       case 'crash in a lane flush':
         return this.#targets.onNextLaneFlush(member, (durationUs) => this.#crashWithin(kind, member, durationUs));
+      case 'crash at a vote':
+        // Whoever votes first, and perhaps the others, too.
+        for (const each of this.#targets.members) this.#targets.onNextVote(each, () => this.#crashAtVote(each));
+        return;
       case 'restart loop':
         return this.#restartLoop(member);
       case 'pause':
@@ -270,7 +277,20 @@ export class FaultInjector {
   #crashWithin(kind: FaultKind, member: SimulatedHost, durationUs: number): void {
     const { process } = member;
     this.#world.schedule(this.#random.below(durationUs + 1), () => {
-      if (!this.#isOver && member.process === process) this.#crash(kind, member, this.#random.pick(['killed', 'power-lost']));
+      if (!this.#isOver && member.process === process)
+        this.#crash(kind, member, this.#random.pick(['killed', 'power-lost']));
+    });
+  }
+
+  /** Up again at once, while the others still count. */
+  #crashAtVote(member: SimulatedHost): void {
+    const { process } = member;
+    this.#world.schedule(this.#random.below(400), () => {
+      if (this.#isOver || process === null || member.process !== process) return;
+      this.#world.tell(`${member.name} crashes (crash at a vote)`);
+      this.#world.faultCounts.add('crash at a vote');
+      member.crash(this.#random.pick(['killed', 'power-lost']));
+      this.#world.schedule(this.#random.below(5000), () => this.#restartIfDown(member));
     });
   }
 

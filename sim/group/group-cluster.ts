@@ -107,8 +107,9 @@ export class GroupCluster implements FaultTargets {
           },
           statusChanged: (status) => {
             running!.status = status;
-            elections.status(member, process.run, status);
-            if (status.role === 'leader') this.#setup.world.tell(`${who} leads in term ${status.term}`);
+            if (status.role !== 'leader') return;
+            elections.leads(member, process.run, status.term);
+            this.#setup.world.tell(`${who} leads in term ${status.term}`);
           },
           reachabilityChanged: () => {},
           noticed: () => {},

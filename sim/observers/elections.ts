@@ -5,7 +5,6 @@
 import type { Term } from '../../gcs/base/index.ts';
 import { decodePeerMessage } from '../../gcs/core/consensus/peer-message.ts';
 import { decodeFrame } from '../../gcs/core/group/handshake.ts';
-import type { GroupHeadline } from '../../gcs/core/index.ts';
 import type { SimulatedHost } from '../world/index.ts';
 import type { Judge } from './judge.ts';
 
@@ -31,9 +30,7 @@ export class Elections {
   }
 
   /** `run`: of the member's process. */
-  status(member: SimulatedHost, run: number, status: GroupHeadline): void {
-    if (status.role !== 'leader') return;
-    const { term } = status;
+  leads(member: SimulatedHost, run: number, term: Term): void {
     const leader = `${member.name} in run ${run}`;
     const known = this.#leaders.get(term);
     if (known === undefined) this.#leaders.set(term, leader);

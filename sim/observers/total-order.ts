@@ -3,7 +3,13 @@
  * message once. The first delivery of a place fixes what belongs there; nothing of it is ever lost, since every other
  * member, and every later run, has to deliver it too.
  */
-import { crc32c, type Incarnation, type LogIndex, type MemberOrdinal, type MessageNumber } from '../../gcs/base/index.ts';
+import {
+  crc32c,
+  type Incarnation,
+  type LogIndex,
+  type MemberOrdinal,
+  type MessageNumber,
+} from '../../gcs/base/index.ts';
 import type { Judge } from './judge.ts';
 
 export interface OrderedMessage {

@@ -126,7 +126,7 @@ export class SimulatedNetwork {
     }
   }
 
-  /** A process is gone; what it had sent is on its way. */
+  /** A process is gone. What it had sent is on its way, if its machine still runs. */
   processEnded(process: SimulatedProcess, how: 'killed' | 'power-lost'): void {
     const listener = this.#listeners.get(process.host.address);
     if (listener?.process === process) this.#listeners.delete(process.host.address);
@@ -136,6 +136,8 @@ export class SimulatedNetwork {
       end.forget();
       if (how === 'killed' && wasOpen) this.#put(end, { kind: 'close', reason: 'closed by peer' });
       else if (end.other?.isOpen) {
+        // What had not left the machine never will.
+        end.loseInFlight(this.#random.below(end.inFlight.length + 1));
         this.#world.faultCounts.add('half-open');
         this.#timeOut(end.other);
       }
@@ -249,15 +251,16 @@ export class SimulatedNetwork {
       else this.#timeOut(opener);
       return;
     }
+    // The end is there before its program takes notice of it, which may be paused, and may die before it does.
+    const end = new ConnectionEnd(this, listener.process, null);
+    end.other = opener;
+    opener.other = end;
+    this.#ends.add(end);
+    if (!opener.process.isAlive) this.#timeOut(end);
+    else if (!opener.isOpen) this.#refuse(end, 'closed by peer');
     listener.process.turn(() => {
-      const end = new ConnectionEnd(this, listener.process, null);
-      end.other = opener;
-      opener.other = end;
-      this.#ends.add(end);
       this.#put(end, { kind: 'opened' });
       end.handledBy(listener.accepted(end));
-      if (!opener.process.isAlive) this.#timeOut(end);
-      else if (!opener.isOpen) this.#refuse(end, 'closed by peer');
     });
   }
 

@@ -1,0 +1,35 @@
+import type { SeededRandom } from '../../gcs/base/index.ts';
+import type { MemberOptions } from '../../node/engine/index.ts';
+import { drawGroupOptions } from '../draw-options.ts';
+
+/** As many are tiny as are those of production. */
+export function drawMemberOptions(random: SeededRandom): MemberOptions {
+  return {
+    group: drawGroupOptions(random),
+    outbox: {
+      inFlightMax: random.pick([1, 2, 8]),
+      batchBytesMax: random.pick([1, 1000, 1024 * 1024]),
+      queuedBytesMax: random.pick([5000, 1024 * 1024]),
+      noQuorumWaitMs: random.pick([200, 3000]),
+    },
+    versions: {
+      flushIntervalMs: random.pick([5, 50, 500]),
+      flushBytes: random.pick([100, 10_000, 1024 * 1024]),
+      overlayBytesMax: random.pick([20_000, 1024 * 1024]),
+    },
+    verdicts: { chunkBytes: random.pick([512, 4096, 65_536]) },
+    noticeEveryMs: random.pick([100, 500]),
+    sweepEveryMs: 50,
+    conflictsKeptMax: random.pick([1, 100]),
+    stopWaitMs: 1000,
+  };
+}
+
+/** Items of the certification database. */
+export function drawCapacity(random: SeededRandom): number {
+  return random.pick([1, 2, 5, 20, 100, 1000, 1000]);
+}
+
+export function drawLaneCount(random: SeededRandom): number {
+  return random.pick([1, 2, 4]);
+}

@@ -1,0 +1,190 @@
+/** Whole members over simulated hosts, each with what survives its process: a disk and lanes. */
+
+import { MemoryLaneDisk, MemoryLaneStore } from '../../applier/index.ts';
+import { lruRecencyCache } from '../../certifier/cache/index.ts';
+import type { SeededRandom } from '../../gcs/base/index.ts';
+import {
+  CERTIFICATION_CAPACITY,
+  DEFAULT_LIMITS,
+  Engine,
+  type ImageCodec,
+  Member,
+  type MemberOptions,
+} from '../../node/engine/index.ts';
+import type { FaultTargets } from '../faults.ts';
+import type { Elections } from '../observers/elections.ts';
+import type { Judge } from '../observers/judge.ts';
+import { MemberObserver } from '../observers/member-observer.ts';
+import type { ShadowDatabase } from '../observers/shadow-database.ts';
+import type { TotalOrder } from '../observers/total-order.ts';
+import type { SimulatedHost, SimulatedProcess, SimulatedWorld } from '../world/index.ts';
+
+/** One run of a member. */
+export interface RunningMember {
+  readonly process: SimulatedProcess;
+  readonly member: Member;
+  readonly engine: Engine;
+  readonly observer: MemberObserver;
+}
+
+export interface MemberClusterSetup {
+  readonly world: SimulatedWorld;
+  readonly judge: Judge;
+  readonly order: TotalOrder;
+  readonly shadow: ShadowDatabase;
+  readonly elections: Elections;
+  readonly random: SeededRandom;
+  readonly codec: ImageCodec;
+  readonly memberCount: number;
+  readonly laneCount: number;
+  readonly capacity: number;
+  readonly options: MemberOptions;
+}
+
+interface Machine {
+  readonly memberId: string;
+  readonly lanes: readonly MemoryLaneDisk[];
+  flushBegun: ((durationUs: number) => void) | null;
+}
+
+export class MemberCluster implements FaultTargets {
+  readonly members: readonly SimulatedHost[];
+  readonly #setup: MemberClusterSetup;
+  readonly #machines = new Map<SimulatedHost, Machine>();
+  readonly #running = new Map<SimulatedHost, RunningMember>();
+
+  constructor(setup: MemberClusterSetup) {
+    this.#setup = setup;
+    const { world, random, judge, elections, memberCount, laneCount } = setup;
+    this.members = Array.from({ length: memberCount }, (_, i) => {
+      const host = world.addHost(`member-${i + 1}`, `member-${i + 1}:71`);
+      host.processFailed = (error) => judge.fail(`${host.name} stops: ${error instanceof Error ? error.stack : error}`);
+      host.turnEnded = () => this.runningOn(host)?.observer.turnEnded();
+      const lanes = Array.from({ length: laneCount }, () => new MemoryLaneDisk());
+      this.#machines.set(host, { memberId: random.uuid(), lanes, flushBegun: null });
+      return host;
+    });
+    world.network.frameSent = (from, to, bytes) => elections.frameSent(from, to, bytes);
+  }
+
+  runningOn(member: SimulatedHost): RunningMember | null {
+    const running = this.#running.get(member);
+    return running !== undefined && running.process === member.process ? running : null;
+  }
+
+  leader(): SimulatedHost | null {
+    let leader: SimulatedHost | null = null;
+    let term = 0;
+    for (const host of this.members) {
+      const status = this.runningOn(host)?.member.group.status;
+      if (status?.role === 'leader' && status.term > term) {
+        leader = host;
+        term = status.term;
+      }
+    }
+    return leader;
+  }
+
+  onNextVote(member: SimulatedHost, given: () => void): void {
+    this.#setup.elections.onNextVote(member, given);
+  }
+
+  onNextLaneFlush(member: SimulatedHost, begun: (durationUs: number) => void): void {
+    this.#machines.get(member)!.flushBegun = begun;
+  }
+
+  /** Every member runs, is ONLINE and has delivered the whole order. */
+  get isConverged(): boolean {
+    return this.members.every((host) => {
+      const running = this.runningOn(host);
+      return running?.member.state === 'ONLINE' && running.observer.place === this.#setup.order.length;
+    });
+  }
+
+  describe(): string {
+    return this.members
+      .map((host) => {
+        const running = this.runningOn(host);
+        if (running === null) return `${host.name} is down`;
+        const { place } = running.observer;
+        return `${host.name} ${running.member.state} at ${place} of ${this.#setup.order.length}`;
+      })
+      .join(', ');
+  }
+
+  restart(host: SimulatedHost): void {
+    const { judge, order, shadow, elections, options, codec, capacity, world } = this.#setup;
+    const machine = this.#machines.get(host)!;
+    const others = this.members.filter((each) => each !== host).map((each) => each.address);
+    host.start((environment, process) => {
+      const who = `${host.name} in run ${process.run}`;
+      const { clock, disk, random } = environment;
+      const lanes = machine.lanes.map(
+        (lane) => new MemoryLaneStore({ disk: lane, clock, flushDelayMs: () => this.#drawFlushMs(host, machine) }),
+      );
+      const formed = disk.readWhole('group.json') !== null;
+      let observer: MemberObserver | null = null;
+      const prepared = Member.prepare({
+        environment,
+        memberId: machine.memberId,
+        incarnation: process.run,
+        groupAddress: host.address,
+        host: host.name,
+        port: 70,
+        formation: formed
+          ? null
+          : host === this.members[0]
+            ? {
+                kind: 'bootstrap',
+                seeds: others,
+                groupName: 'simulated',
+                options: { [CERTIFICATION_CAPACITY]: capacity },
+              }
+            : { kind: 'seeds', seeds: others },
+        lanes,
+        newCache: lruRecencyCache,
+        imageCodec: codec,
+        version: '0.0.0',
+        options,
+        events: {
+          stateChanged: (state, why) => {
+            world.tell(`${who} is ${state}: ${why}`);
+            if (state === 'ERROR') judge.fail(`${who} is in ERROR: ${why}`);
+          },
+          leaderChanged: (leader, term) => {
+            if (leader === machine.memberId) {
+              world.tell(`${who} leads in term ${term}`);
+              elections.leads(host, process.run, term);
+            }
+          },
+          quorumChanged: () => {},
+          reachabilityChanged: () => {},
+          formed: () => {},
+          refusedPeer: (address, reason) => world.tell(`${who} and ${address}: ${reason}`),
+          recovered: ({ upTo }) => {
+            const deliveredUpTo = prepared.kind === 'prepared' ? prepared.member.verdicts!.stateAtEnd.logIndex : 0;
+            world.tell(`${who} has rebuilt itself up to ${upTo}, log index ${deliveredUpTo}`);
+            observer!.recovered(deliveredUpTo);
+            observer!.compareState();
+          },
+          refused: (reason) => judge.fail(`${who} is refused: ${reason}`),
+          failed: (error) => judge.fail(`${who} fails: ${error.stack}`),
+        },
+      });
+      if (prepared.kind === 'refused') return judge.fail(`${who} is refused: ${prepared.reason}`);
+      const { member } = prepared;
+      observer = new MemberObserver({ name: who, member, judge, order, shadow });
+      const engine = new Engine({ replica: member, clock, random, limits: DEFAULT_LIMITS, imageCodec: codec });
+      this.#running.set(host, { process, member, engine, observer });
+      member.open();
+    });
+  }
+
+  #drawFlushMs(host: SimulatedHost, machine: Machine): number {
+    const durationUs = host.disk.drawSyncUs();
+    const { flushBegun } = machine;
+    machine.flushBegun = null;
+    flushBegun?.(durationUs);
+    return durationUs / 1000;
+  }
+}

@@ -1,0 +1,218 @@
+/**
+ * The observers' own database: it takes the one total order and keeps everything, every version of every row and every
+ * writer of every key. Verdicts come from a certifier that never restarts, and each is judged by its definition over the
+ * whole history: positive exactly if nobody wrote an item after the snapshot, refused beyond that only as too old.
+ */
+import {
+  CertificationDatabase,
+  Certifier,
+  decodeBatch,
+  type NewRecencyCache,
+  type RowKey,
+  type Transaction,
+  type WriteSetItem,
+} from '../../certifier/index.ts';
+import type { SequenceNumber } from '../../gcs/base/index.ts';
+import {
+  catalogItemKey,
+  decodeSchemaChange,
+  type ImageCodec,
+  type SchemaChange,
+  type TableDefinition,
+  tableRange,
+} from '../../node/engine/index.ts';
+import type { Judge } from './judge.ts';
+import type { OrderedMessage } from './total-order.ts';
+
+interface Version<T> {
+  readonly sequenceNumber: SequenceNumber;
+  /** Null: gone. */
+  readonly content: T | null;
+}
+
+/** What took a sequence number. */
+export type Certified =
+  | { readonly kind: 'transaction'; readonly transaction: Transaction }
+  | { readonly kind: 'schema-change'; readonly change: SchemaChange };
+
+/** As the verdict file has them. */
+const TABLE_EXISTS = 3;
+const NO_SUCH_TABLE = 4;
+const NOTHING_TO_DO = 5;
+
+export class ShadowDatabase {
+  /** Called for each transaction that is certified, once the rows are in. */
+  transactionCertified: (sequenceNumber: SequenceNumber, transaction: Transaction) => void = () => {};
+  readonly counts = { committed: 0, conflicts: 0, snapshotsTooOld: 0, schemaChanges: 0 };
+  readonly #judge: Judge;
+  readonly #codec: ImageCodec;
+  readonly #certifier: Certifier;
+  readonly #lastWriters = new Map<RowKey, SequenceNumber>();
+  readonly #rows = new Map<RowKey, Version<Uint8Array>[]>();
+  readonly #tables = new Map<string, Version<TableDefinition>[]>();
+  readonly #tablesById = new Map<number, TableDefinition>();
+  readonly #certified: Certified[] = [];
+  /** By place: after so many messages of the order. */
+  readonly #digests: string[];
+  readonly #sequenceNumbers: SequenceNumber[] = [0];
+  #purgeFloor: SequenceNumber = 0;
+
+  constructor(setup: { judge: Judge; capacity: number; codec: ImageCodec; newCache: NewRecencyCache }) {
+    this.#judge = setup.judge;
+    this.#codec = setup.codec;
+    this.#certifier = new Certifier({
+      database: new CertificationDatabase({ capacity: setup.capacity, newCache: setup.newCache }),
+    });
+    this.#digests = [this.#certifier.digest];
+  }
+
+  get sequenceNumber(): SequenceNumber {
+    return this.#certified.length;
+  }
+
+  /** Of the certifier, behind the first `place` messages of the order. */
+  digestAt(place: number): string {
+    return this.#digests[place]!;
+  }
+
+  sequenceNumberAt(place: number): SequenceNumber {
+    return this.#sequenceNumbers[place]!;
+  }
+
+  certifiedAt(sequenceNumber: SequenceNumber): Certified | undefined {
+    return this.#certified[sequenceNumber - 1];
+  }
+
+  imageAt(key: RowKey, snapshot: SequenceNumber): Uint8Array | null {
+    return newestUpTo(this.#rows.get(key), snapshot);
+  }
+
+  /** Rows of all tables as of `snapshot`, in no order. */
+  *rowsAt(snapshot: SequenceNumber): Iterable<readonly [RowKey, Uint8Array]> {
+    for (const [key, versions] of this.#rows) {
+      const image = newestUpTo(versions, snapshot);
+      if (image !== null) yield [key, image];
+    }
+  }
+
+  /** Rows of one table as of `snapshot`, in the order of their keys. */
+  tableRowsAt(tableId: number, snapshot: SequenceNumber): readonly (readonly [RowKey, Uint8Array])[] {
+    const { from, to } = tableRange(tableId);
+    const rows = [...this.rowsAt(snapshot)].filter(([key]) => key >= from && key < to);
+    return rows.sort(([one], [other]) => (one < other ? -1 : 1));
+  }
+
+  tableAt(name: string, snapshot: SequenceNumber): TableDefinition | null {
+    return newestUpTo(this.#tables.get(name), snapshot);
+  }
+
+  tablesAt(snapshot: SequenceNumber): readonly TableDefinition[] {
+    const tables = [...this.#tables.keys()].map((name) => this.tableAt(name, snapshot)).filter((table) => table !== null);
+    return tables.sort((one, other) => (one.name < other.name ? -1 : 1));
+  }
+
+  tableById(tableId: number): TableDefinition | undefined {
+    return this.#tablesById.get(tableId);
+  }
+
+  /** The next message of the order. */
+  ordered(message: OrderedMessage): void {
+    const batch = decodeBatch(message.payload);
+    if (batch.kind === 'malformed') return this.#judge.fail(`index ${message.index} is malformed: ${batch.reason}`);
+    for (const part of batch.messages) {
+      if (part.kind === 'transaction') this.#certify(part.transaction, message);
+      else this.#changeSchema(decodeSchemaChange(part.change, this.#codec), message);
+    }
+    this.#digests.push(this.#certifier.digest);
+    this.#sequenceNumbers.push(this.#certified.length);
+  }
+
+  #certify(transaction: Transaction, { origin, stampMs, index }: OrderedMessage): void {
+    const { snapshotVersion, writeSet } = transaction;
+    const where = `index ${index}, snapshot ${snapshotVersion}`;
+    const floorBefore = this.#purgeFloor;
+    const newestWriter = Math.max(...writeSet.map((item) => this.#lastWriters.get(item.key) ?? 0));
+    const { verdict } = this.#certifier.certify(transaction, origin, stampMs);
+    this.#watchFloor();
+    if (verdict.kind === 'snapshot-too-old') {
+      this.counts.snapshotsTooOld++;
+      this.#judge.check(snapshotVersion < floorBefore, `${where}: refused as too old above the floor ${floorBefore}`);
+      return;
+    }
+    this.#judge.check(snapshotVersion >= floorBefore, `${where}: judged below the floor ${floorBefore}`);
+    if (verdict.kind === 'conflict') {
+      this.counts.conflicts++;
+      const writer = this.#lastWriters.get(verdict.item.key) ?? 0;
+      this.#judge.check(writer > snapshotVersion, `${where}: refused without a conflict`);
+      this.#judge.check(writer === verdict.winner.sequenceNumber, `${where}: the winner is ${writer}`);
+      return;
+    }
+    this.counts.committed++;
+    const { sequenceNumber, lastCommitted } = verdict;
+    this.#judge.check(newestWriter <= snapshotVersion, `${where}: ${sequenceNumber} loses the update ${newestWriter}`);
+    this.#judge.check(sequenceNumber === this.#certified.length + 1, `${where}: ${sequenceNumber} is not the next number`);
+    this.#judge.check(
+      lastCommitted === Math.max(floorBefore, newestWriter),
+      `${where}: last committed is ${lastCommitted}, not ${Math.max(floorBefore, newestWriter)}`,
+    );
+    this.#certified.push({ kind: 'transaction', transaction });
+    for (const item of writeSet) if (item.kind !== 'check') this.#write(sequenceNumber, item);
+    this.transactionCertified(sequenceNumber, transaction);
+  }
+
+  #write(sequenceNumber: SequenceNumber, { key, image }: WriteSetItem): void {
+    this.#lastWriters.set(key, sequenceNumber);
+    push(this.#rows, key, { sequenceNumber, content: image });
+  }
+
+  #changeSchema(change: SchemaChange, { origin, stampMs }: OrderedMessage): void {
+    const name = change.kind === 'create-table' ? change.table.name : change.name;
+    const before = this.tableAt(name, this.#certified.length);
+    const isPossible = change.kind === 'create-table' ? before === null : before !== null;
+    if (!isPossible) {
+      const isHarmless = change.kind === 'create-table' ? change.ifNotExists : change.ifExists;
+      const reason = isHarmless ? NOTHING_TO_DO : change.kind === 'create-table' ? TABLE_EXISTS : NO_SUCH_TABLE;
+      this.#certifier.refuseSchemaChange(reason);
+      return;
+    }
+    const keys = before === null ? [] : [catalogItemKey(before.tableId)];
+    const { sequenceNumber } = this.#certifier.certifySchemaChange(keys, origin, stampMs);
+    this.#watchFloor();
+    this.counts.schemaChanges++;
+    this.#certified.push({ kind: 'schema-change', change });
+    for (const key of keys) this.#lastWriters.set(key, sequenceNumber);
+    const definition =
+      change.kind === 'create-table'
+        ? { tableId: sequenceNumber, ...change.table }
+        : change.kind === 'truncate-table'
+          ? { ...before!, tableId: sequenceNumber }
+          : null;
+    push(this.#tables, name, { sequenceNumber, content: definition });
+    if (definition !== null) this.#tablesById.set(sequenceNumber, definition);
+    if (before === null) return;
+    const { from, to } = tableRange(before.tableId);
+    for (const [key, versions] of this.#rows) {
+      if (key >= from && key < to && versions.at(-1)!.content !== null) versions.push({ sequenceNumber, content: null });
+    }
+  }
+
+  #watchFloor(): void {
+    const { purgeFloor } = this.#certifier;
+    this.#judge.check(purgeFloor >= this.#purgeFloor, `the purge floor goes back to ${purgeFloor}`);
+    this.#purgeFloor = purgeFloor;
+  }
+}
+
+function push<K, T>(map: Map<K, Version<T>[]>, key: K, version: Version<T>): void {
+  const versions = map.get(key);
+  if (versions === undefined) map.set(key, [version]);
+  else versions.push(version);
+}
+
+function newestUpTo<T>(versions: readonly Version<T>[] | undefined, snapshot: SequenceNumber): T | null {
+  if (versions === undefined) return null;
+  for (let i = versions.length - 1; i >= 0; i--) {
+    if (versions[i]!.sequenceNumber <= snapshot) return versions[i]!.content;
+  }
+  return null;
+}

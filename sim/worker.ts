@@ -1,0 +1,22 @@
+/** Runs seeds in a thread of its own; a planted bug touches nobody else. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { plant } from './planted-bugs/planted-bug.ts';
+import { PLANTED_BUGS } from './planted-bugs/planted-bugs.ts';
+import { loadScenario, type Scenario } from './scenario.ts';
+import type { SeedOptions } from './seed-result.ts';
+
+/** What the thread is started with. */
+export interface WorkerTask {
+  readonly scenario: Scenario;
+  /** Name of a planted bug, or null. */
+  readonly planted: string | null;
+}
+
+const { scenario, planted } = workerData as WorkerTask;
+const bug = PLANTED_BUGS.find((each) => each.name === planted);
+const planting = bug === undefined ? null : plant(bug);
+const runSeed = await loadScenario(scenario);
+if (planting !== null && !planting.wasPlanted())
+  throw new Error(`${bug!.file} was not loaded: ${bug!.name} is not planted`);
+
+parentPort!.on('message', (options: SeedOptions) => parentPort!.postMessage(runSeed(options)));

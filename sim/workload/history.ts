@@ -1,0 +1,243 @@
+/**
+ * What clients asked for and were told, compared with what was ordered. Every row that a client writes carries the tag
+ * of its transaction, so that each version read and each transaction ordered can be attributed.
+ *
+ * - What was answered as committed is in the order at that place, whole, once; what was refused never is; what has an
+ *   unknown outcome may be there, whole, once.
+ * - What a transaction read is the state as of one snapshot: the one in its answer, not below what its session knew.
+ * - Between the version that a committed transaction read of a row and its own there is none: no lost update.
+ * - The ledger's total is the same at every sequence number.
+ */
+import type { Transaction } from '../../certifier/index.ts';
+import type { SequenceNumber } from '../../gcs/base/index.ts';
+import { decodeKey, decodeRow, encodeKey, type ImageCodec, type KeyType, type TableDefinition, tablePrefix } from '../../node/engine/index.ts';
+import type { Judge } from '../observers/judge.ts';
+import type { ShadowDatabase } from '../observers/shadow-database.ts';
+
+export const LEDGER_TABLE = 'app.ledger';
+export const LEDGER_ACCOUNTS = 5;
+export const LEDGER_TOTAL = 500;
+
+/** Primary key values, in key order. */
+export type Key = readonly (number | string)[];
+
+export type Row = Readonly<Record<string, unknown>>;
+
+interface ReadRow {
+  readonly table: string;
+  readonly key: Key;
+  readonly tag: number | null;
+}
+
+/** One transaction of a client. */
+export class Attempt {
+  readonly tag: number;
+  readonly description: string;
+  /** What its session has seen before it: its snapshot is not below. */
+  readonly notBelow: SequenceNumber;
+  readonly readRows: ReadRow[] = [];
+  readonly readTables: { readonly table: string; readonly tags: readonly number[] }[] = [];
+  /** Rows written if it commits at all. */
+  readonly mustWrite = new Set<string>();
+  /** Rows written if they were there. */
+  readonly mayWrite = new Set<string>();
+  outcome: 'open' | 'committed' | 'refused' | 'unknown' = 'open';
+  sequenceNumber: SequenceNumber | null = null;
+
+  constructor(tag: number, description: string, notBelow: SequenceNumber) {
+    this.tag = tag;
+    this.description = description;
+    this.notBelow = notBelow;
+  }
+
+  read(table: string, key: Key, row: Row | null): void {
+    this.readRows.push({ table, key, tag: row === null ? null : (row['tag'] as number) });
+  }
+
+  readAll(table: string, rows: readonly Row[]): void {
+    this.readTables.push({ table, tags: rows.map((row) => row['tag'] as number) });
+  }
+
+  toString(): string {
+    return `transaction ${this.tag} (${this.description})`;
+  }
+}
+
+export function rowName(table: string, key: Key): string {
+  return `${table} ${JSON.stringify(key)}`;
+}
+
+export class History {
+  readonly counts = { committed: 0, refused: 0, unknown: 0, readOnly: 0 };
+  readonly #judge: Judge;
+  readonly #shadow: ShadowDatabase;
+  readonly #codec: ImageCodec;
+  readonly #attempts: Attempt[] = [];
+  /** Transactions of the order that nobody has claimed yet. */
+  readonly #untagged = new Set<SequenceNumber>();
+
+  constructor(setup: { judge: Judge; shadow: ShadowDatabase; codec: ImageCodec }) {
+    this.#judge = setup.judge;
+    this.#shadow = setup.shadow;
+    this.#codec = setup.codec;
+    setup.shadow.transactionCertified = (sequenceNumber, transaction) => this.#certified(sequenceNumber, transaction);
+  }
+
+  begin(description: string, notBelow: SequenceNumber): Attempt {
+    const attempt = new Attempt(this.#attempts.length + 1, description, notBelow);
+    this.#attempts.push(attempt);
+    return attempt;
+  }
+
+  /** The answer says that it committed; without a number: it wrote nothing. */
+  committed(attempt: Attempt, answer: { sequenceNumber: SequenceNumber | null; snapshotVersion: SequenceNumber | null }): void {
+    const { sequenceNumber, snapshotVersion } = answer;
+    attempt.outcome = 'committed';
+    if (sequenceNumber === null) {
+      this.counts.readOnly++;
+      this.#judge.check(attempt.mustWrite.size === 0, `${attempt} is answered as if it had written nothing`);
+      this.#judge.check(attempt.sequenceNumber === null, `${attempt} was ordered but answered without a number`);
+    } else {
+      this.counts.committed++;
+      this.#claimUntagged(attempt, sequenceNumber);
+      this.#judge.check(
+        attempt.sequenceNumber === sequenceNumber,
+        `${attempt} is answered as committed at ${sequenceNumber}, but was ordered at ${attempt.sequenceNumber}`,
+      );
+      this.#checkNoLostUpdate(attempt, sequenceNumber);
+    }
+    if (snapshotVersion === null) return;
+    this.#judge.check(
+      snapshotVersion >= attempt.notBelow,
+      `${attempt} reads at ${snapshotVersion}; its session knew ${attempt.notBelow} before`,
+    );
+    const wrong = this.#whatDiffersAt(attempt, snapshotVersion);
+    this.#judge.check(wrong === null, `${attempt} at snapshot ${snapshotVersion} read ${wrong}`);
+  }
+
+  refused(attempt: Attempt): void {
+    this.counts.refused++;
+    attempt.outcome = 'refused';
+    this.#judge.check(attempt.sequenceNumber === null, `${attempt} was refused, but is ordered at ${attempt.sequenceNumber}`);
+    this.#checkReadsOneSnapshot(attempt);
+  }
+
+  unknown(attempt: Attempt): void {
+    this.counts.unknown++;
+    attempt.outcome = 'unknown';
+    this.#checkReadsOneSnapshot(attempt);
+  }
+
+  /** A transaction that only deletes carries no tag: it belongs to the first that says so, if nothing else was to be written. */
+  #claimUntagged(attempt: Attempt, sequenceNumber: SequenceNumber): void {
+    if (attempt.sequenceNumber === null && attempt.mustWrite.size === 0 && this.#untagged.delete(sequenceNumber)) {
+      attempt.sequenceNumber = sequenceNumber;
+    }
+  }
+
+  #certified(sequenceNumber: SequenceNumber, transaction: Transaction): void {
+    const written = new Set<string>();
+    let attempt: Attempt | null = null;
+    let touchesLedger = false;
+    for (const { key, kind, image } of transaction.writeSet) {
+      if (kind === 'check') continue;
+      const decoded = decodeKey(key, null);
+      const table = decoded.kind === 'row' ? this.#shadow.tableById(decoded.tableId) : undefined;
+      if (decoded.kind !== 'row' || table === undefined) {
+        this.#judge.fail(`${sequenceNumber} writes into a table that there is not`);
+        return;
+      }
+      touchesLedger ||= table.name === LEDGER_TABLE;
+      if (image === null) continue;
+      const tag = this.#tagOf(image, table);
+      const owner = this.#attempts[tag - 1] ?? null;
+      attempt ??= owner;
+      this.#judge.check(owner !== null && owner === attempt, `${sequenceNumber} mixes transactions ${attempt?.tag} and ${tag}`);
+      written.add(rowName(table.name, decoded.values as Key));
+    }
+    if (attempt !== null) this.#attribute(attempt, sequenceNumber, written);
+    else this.#untagged.add(sequenceNumber);
+    if (touchesLedger) this.#checkLedger(sequenceNumber);
+  }
+
+  #attribute(attempt: Attempt, sequenceNumber: SequenceNumber, written: ReadonlySet<string>): void {
+    this.#judge.check(
+      attempt.sequenceNumber === null,
+      `${attempt} is ordered twice, at ${attempt.sequenceNumber} and ${sequenceNumber}`,
+    );
+    this.#judge.check(attempt.outcome !== 'refused', `${attempt} was refused, but is ordered at ${sequenceNumber}`);
+    attempt.sequenceNumber = sequenceNumber;
+    for (const row of attempt.mustWrite) {
+      this.#judge.check(written.has(row), `${attempt} is ordered at ${sequenceNumber} without ${row}`);
+    }
+    for (const row of written) {
+      const isWanted = attempt.mustWrite.has(row) || attempt.mayWrite.has(row);
+      this.#judge.check(isWanted, `${attempt} is ordered at ${sequenceNumber} with ${row}`);
+    }
+  }
+
+  #checkLedger(sequenceNumber: SequenceNumber): void {
+    const table = this.#shadow.tableAt(LEDGER_TABLE, sequenceNumber)!;
+    let total = 0;
+    const rows = this.#shadow.tableRowsAt(table.tableId, sequenceNumber);
+    for (const [, image] of rows) total += decodeRow(image, columnsOf(table), this.#codec)['balance'] as number;
+    this.#judge.check(
+      rows.length === LEDGER_ACCOUNTS && total === LEDGER_TOTAL,
+      `the ledger has ${rows.length} accounts and a total of ${total} at ${sequenceNumber}`,
+    );
+  }
+
+  #checkNoLostUpdate(attempt: Attempt, sequenceNumber: SequenceNumber): void {
+    for (const { table, key, tag } of attempt.readRows) {
+      const name = rowName(table, key);
+      if (!attempt.mustWrite.has(name) && !attempt.mayWrite.has(name)) continue;
+      const before = this.#tagAt(table, key, sequenceNumber - 1);
+      this.#judge.check(before === tag, `${attempt} at ${sequenceNumber} loses the update of ${name} by ${before}, having read ${tag}`);
+    }
+  }
+
+  /** Its snapshot is not known, but there must be one. */
+  #checkReadsOneSnapshot(attempt: Attempt): void {
+    if (attempt.readRows.length + attempt.readTables.length < 2) return;
+    let wrong: string | null = null;
+    for (let snapshot = this.#shadow.sequenceNumber; snapshot >= attempt.notBelow; snapshot--) {
+      wrong = this.#whatDiffersAt(attempt, snapshot);
+      if (wrong === null) return;
+    }
+    this.#judge.fail(`${attempt} read what no snapshot from ${attempt.notBelow} has: ${wrong}`);
+  }
+
+  #whatDiffersAt(attempt: Attempt, snapshot: SequenceNumber): string | null {
+    for (const { table, key, tag } of attempt.readRows) {
+      const expected = this.#tagAt(table, key, snapshot);
+      if (expected !== tag) return `${rowName(table, key)} as of ${tag}, not ${expected}`;
+    }
+    for (const { table, tags } of attempt.readTables) {
+      const definition = this.#shadow.tableAt(table, snapshot);
+      if (definition === null) return `${table}, which there is not`;
+      const expected = this.#shadow.tableRowsAt(definition.tableId, snapshot).map(([, image]) => this.#tagOf(image, definition));
+      if (expected.join() !== tags.join()) return `${table} as of ${tags.join()}, not ${expected.join()}`;
+    }
+    return null;
+  }
+
+  #tagAt(tableName: string, key: Key, snapshot: SequenceNumber): number | null {
+    const table = this.#shadow.tableAt(tableName, snapshot);
+    if (table === null) return null;
+    const rowKey = encodeKey(tablePrefix(table.tableId), key, keyTypes(table));
+    const image = this.#shadow.imageAt(rowKey, snapshot);
+    return image === null ? null : this.#tagOf(image, table);
+  }
+
+  #tagOf(image: Uint8Array, table: TableDefinition): number {
+    return decodeRow(image, columnsOf(table), this.#codec)['tag'] as number;
+  }
+}
+
+function columnsOf(table: TableDefinition): readonly string[] | null {
+  return table.columns === null ? null : Object.keys(table.columns);
+}
+
+function keyTypes(table: TableDefinition): readonly KeyType[] {
+  return table.primaryKey.map((column) => (table.columns?.[column]?.type ?? null) as KeyType);
+}

@@ -1,0 +1,285 @@
+/** What clients do. Each script is one transaction, or one change of the schema; `History` is told what came of it. */
+import type { SeededRandom } from '../../gcs/base/index.ts';
+import { type Attempt, type History, type Key, LEDGER_ACCOUNTS, LEDGER_TABLE, LEDGER_TOTAL, type Row, rowName } from './history.ts';
+import { type Answer, type Ask, ConnectionLost, type Script, type SimulatedClient } from './simulated-client.ts';
+
+export const ONE_TABLE = 'app.one';
+export const TWO_TABLE = 'app.two';
+/** Dropped, truncated and created again while others write to it. */
+export const CHANGING_TABLE = 'app.changing';
+
+const INTEGER = { type: 'integer' };
+
+/** All tables by name: arguments of `createTable`. */
+export const TABLES: Readonly<Record<string, object>> = {
+  [ONE_TABLE]: { primaryKey: ['id'], columns: { id: INTEGER, tag: INTEGER } },
+  [TWO_TABLE]: { primaryKey: ['name', 'id'] },
+  [CHANGING_TABLE]: { primaryKey: ['id'], columns: { id: INTEGER, tag: INTEGER } },
+  [LEDGER_TABLE]: { primaryKey: ['account'], columns: { account: INTEGER, balance: INTEGER, tag: INTEGER } },
+};
+
+export interface Workload {
+  readonly history: History;
+  /** Few keys: much conflict. */
+  readonly keyCount: number;
+  readonly schemaChangePercent: number;
+  readonly slowClientPercent: number;
+  /** Answers to schema changes: the sequence number, and what was changed. */
+  schemaChanged(sequenceNumber: number, op: string, table: string): void;
+}
+
+interface Target {
+  readonly table: string;
+  readonly key: Key;
+}
+
+function drawTarget(random: SeededRandom, workload: Workload): Target {
+  const id = random.below(workload.keyCount);
+  const table = random.pick([ONE_TABLE, ONE_TABLE, TWO_TABLE, CHANGING_TABLE]);
+  return { table, key: table === TWO_TABLE ? [random.pick(['a', 'b\0', 'ü']), id] : [id] };
+}
+
+function drawTargets(random: SeededRandom, workload: Workload, count: number): readonly Target[] {
+  const targets = new Map<string, Target>();
+  for (let i = 0; i < count; i++) {
+    const target = drawTarget(random, workload);
+    targets.set(rowName(target.table, target.key), target);
+  }
+  return [...targets.values()];
+}
+
+function keyArgument({ key }: Target): unknown {
+  return key.length === 1 ? key[0] : key;
+}
+
+function rowOf({ table, key }: Target, tag: number): Row {
+  return table === TWO_TABLE ? { name: key[0], id: key[1], tag } : { id: key[0], tag };
+}
+
+/** Sends the request that decides the attempt's fate, and tells the history what came of it. */
+function* decide(client: SimulatedClient, history: History, attempt: Attempt, ask: Ask): Generator<Ask, Answer, Answer> {
+  let answer: Answer;
+  try {
+    answer = yield ask;
+  } catch (error) {
+    history.unknown(attempt);
+    throw error;
+  }
+  if (answer.ok) {
+    const { sequenceNumber, snapshotVersion } = answer.result;
+    history.committed(attempt, { sequenceNumber, snapshotVersion });
+    client.seenUpTo = Math.max(client.seenUpTo, sequenceNumber ?? 0, snapshotVersion ?? 0);
+  } else if (answer.error!.code === 'UNKNOWN_OUTCOME') history.unknown(attempt);
+  else history.refused(attempt);
+  return answer;
+}
+
+/** One statement, a transaction of its own. */
+function* writeAlone(client: SimulatedClient, workload: Workload): Script {
+  const { random } = client;
+  const { history } = workload;
+  const target = drawTarget(random, workload);
+  const op = random.pick(['put', 'put', 'insert', 'update', 'update', 'delete']);
+  const attempt = history.begin(`${op} ${rowName(target.table, target.key)}`, client.seenUpTo);
+  const { table } = target;
+  const name = rowName(table, target.key);
+  if (op === 'put' || op === 'insert') attempt.mustWrite.add(name);
+  else if (op === 'update') attempt.mayWrite.add(name);
+  const argument =
+    op === 'put' || op === 'insert'
+      ? { row: rowOf(target, attempt.tag) }
+      : op === 'update'
+        ? { key: keyArgument(target), set: { tag: attempt.tag } }
+        : { key: keyArgument(target) };
+  const attempts = random.pick([1, 3, 10]);
+  const timeout = random.chance(10) ? { timeoutMs: random.between(1, 2000) } : {};
+  yield* decide(client, history, attempt, { op, table, attempts, ...timeout, ...argument });
+}
+
+/** Several statements in one request. */
+function* transact(client: SimulatedClient, workload: Workload): Script {
+  const { random } = client;
+  const { history } = workload;
+  const attempt = history.begin('transact', client.seenUpTo);
+  const steps: object[] = [];
+  const reads: ((result: Row | null) => void)[] = [];
+  for (const target of drawTargets(random, workload, random.between(1, 5))) {
+    const { table, key } = target;
+    const name = rowName(table, key);
+    steps.push({ op: 'get', table, key: keyArgument(target) });
+    reads.push((row) => attempt.read(table, key, row));
+    const op = random.pick(['put', 'update', 'delete', 'nothing']);
+    if (op === 'nothing') continue;
+    if (op === 'put') {
+      steps.push({ op, table, row: rowOf(target, attempt.tag) });
+      attempt.mustWrite.add(name);
+    } else if (op === 'update') {
+      steps.push({ op, table, key: keyArgument(target), set: { tag: attempt.tag } });
+      attempt.mayWrite.add(name);
+    } else steps.push({ op, table, key: keyArgument(target) });
+    reads.push(() => {});
+  }
+  const ask: Ask = { op: 'transact', steps, attempts: random.pick([1, 3]) };
+  const answer = yield* answerTo(history, attempt, ask);
+  if (answer.ok) for (const [i, result] of (answer.result.results as (Row | null)[]).entries()) reads[i]!(result);
+  conclude(client, history, attempt, answer);
+}
+
+function* answerTo(history: History, attempt: Attempt, ask: Ask): Generator<Ask, Answer, Answer> {
+  try {
+    return yield ask;
+  } catch (error) {
+    history.unknown(attempt);
+    throw error;
+  }
+}
+
+function conclude(client: SimulatedClient, history: History, attempt: Attempt, answer: Answer): void {
+  if (answer.ok) {
+    const { sequenceNumber, snapshotVersion } = answer.result;
+    history.committed(attempt, { sequenceNumber, snapshotVersion });
+    client.seenUpTo = Math.max(client.seenUpTo, sequenceNumber ?? 0, snapshotVersion ?? 0);
+  } else if (answer.error!.code === 'UNKNOWN_OUTCOME') history.unknown(attempt);
+  else history.refused(attempt);
+}
+
+/** Runs `body` between `begin` and `commit`; false from it, or a statement that fails, rolls back. */
+function* interactive(
+  client: SimulatedClient,
+  workload: Workload,
+  attempt: Attempt,
+  body: (ask: (request: object) => Generator<Ask, Answer, Answer>) => Generator<Ask, void, Answer>,
+): Script {
+  const tx = `t${attempt.tag}`;
+  const { history } = workload;
+  function* ask(request: object): Generator<Ask, Answer, Answer> {
+    const answer: Answer = yield { ...(request as { op: string }), tx };
+    if (!answer.ok) throw new StatementFailed();
+    return answer;
+  }
+  try {
+    yield* ask({ op: 'begin' });
+    yield* body(ask);
+  } catch (error) {
+    // What was not asked to commit never does.
+    history.refused(attempt);
+    if (error instanceof ConnectionLost) throw error;
+    if (!(error instanceof StatementFailed)) throw error;
+    yield { op: 'rollback', tx };
+    return;
+  }
+  if (client.random.chance(5)) {
+    yield { op: 'rollback', tx };
+    history.refused(attempt);
+    return;
+  }
+  const answer = yield* answerTo(history, attempt, { op: 'commit', tx });
+  conclude(client, history, attempt, answer);
+}
+
+class StatementFailed extends Error {
+  override readonly name = 'StatementFailed';
+}
+
+/** Reads rows and writes some of them. */
+function* readModifyWrite(client: SimulatedClient, workload: Workload): Script {
+  const { random } = client;
+  const attempt = workload.history.begin('read, modify, write', client.seenUpTo);
+  const isSlow = random.chance(workload.slowClientPercent);
+  yield* interactive(client, workload, attempt, function* (ask) {
+    for (const target of drawTargets(random, workload, random.between(1, 4))) {
+      const { table, key } = target;
+      const name = rowName(table, key);
+      const got = yield* ask({ op: 'get', table, key: keyArgument(target) });
+      attempt.read(table, key, got.result);
+      if (isSlow) yield { waitMs: random.between(100, 3000) };
+      else if (random.chance(30)) yield { waitMs: random.between(1, 20) };
+      const op = random.pick(['put', 'update', 'delete', 'insert', 'nothing']);
+      if (op === 'put' || (op === 'insert' && got.result === null)) {
+        yield* ask({ op, table, row: rowOf(target, attempt.tag) });
+        attempt.mustWrite.add(name);
+      } else if (op === 'update') {
+        const updated = yield* ask({ op, table, key: keyArgument(target), set: { tag: attempt.tag } });
+        if (updated.result.matched === 1) attempt.mustWrite.add(name);
+      } else if (op === 'delete') yield* ask({ op, table, key: keyArgument(target) });
+    }
+  });
+}
+
+/** Reads whole tables, for long perhaps. */
+function* readTables(client: SimulatedClient, workload: Workload): Script {
+  const { random } = client;
+  const attempt = workload.history.begin('read tables', client.seenUpTo);
+  const isSlow = random.chance(workload.slowClientPercent);
+  yield* interactive(client, workload, attempt, function* (ask) {
+    for (let times = random.between(1, 3); times > 0; times--) {
+      const table = random.pick([ONE_TABLE, TWO_TABLE, LEDGER_TABLE]);
+      const scanned = yield* ask({ op: 'scan', table });
+      attempt.readAll(table, scanned.result.rows);
+      yield { waitMs: isSlow ? random.between(500, 4000) : random.between(1, 30) };
+    }
+  });
+}
+
+/** Moves money between two accounts: the total stays. */
+function* transfer(client: SimulatedClient, workload: Workload): Script {
+  const { random } = client;
+  const attempt = workload.history.begin('transfer', client.seenUpTo);
+  const from = random.below(LEDGER_ACCOUNTS);
+  const to = (from + random.between(1, LEDGER_ACCOUNTS - 1)) % LEDGER_ACCOUNTS;
+  const amount = random.between(1, 50);
+  yield* interactive(client, workload, attempt, function* (ask) {
+    const balances: number[] = [];
+    for (const account of [from, to]) {
+      const got = yield* ask({ op: 'get', table: LEDGER_TABLE, key: account });
+      attempt.read(LEDGER_TABLE, [account], got.result);
+      if (got.result === null) throw new StatementFailed();
+      balances.push(got.result.balance);
+    }
+    for (const [account, balance] of [
+      [from, balances[0]! - amount],
+      [to, balances[1]! + amount],
+    ] as const) {
+      yield* ask({ op: 'update', table: LEDGER_TABLE, key: account, set: { balance, tag: attempt.tag } });
+      attempt.mustWrite.add(rowName(LEDGER_TABLE, [account]));
+    }
+  });
+}
+
+function* openLedger(client: SimulatedClient, workload: Workload): Script {
+  const { history } = workload;
+  const attempt = history.begin('open the ledger', client.seenUpTo);
+  const steps = Array.from({ length: LEDGER_ACCOUNTS }, (_, account) => {
+    attempt.mustWrite.add(rowName(LEDGER_TABLE, [account]));
+    const row = { account, balance: LEDGER_TOTAL / LEDGER_ACCOUNTS, tag: attempt.tag };
+    return { op: 'insert', table: LEDGER_TABLE, row };
+  });
+  yield* decide(client, history, attempt, { op: 'transact', steps });
+}
+
+function* changeSchema(client: SimulatedClient, workload: Workload): Script {
+  const { random } = client;
+  const op = random.pick(['createTable', 'createTable', 'dropTable', 'truncateTable']);
+  const condition = op === 'createTable' ? { ifNotExists: true, ...TABLES[CHANGING_TABLE] } : {};
+  const answer = yield { op, table: CHANGING_TABLE, ...condition };
+  if (answer.ok) workload.schemaChanged(answer.result.sequenceNumber, op, CHANGING_TABLE);
+}
+
+/** Makes the tables, and opens the ledger: as often as it takes. */
+export function* prepareTables(client: SimulatedClient, workload: Workload): Script {
+  for (const [table, definition] of Object.entries(TABLES)) {
+    for (;;) {
+      const answer = yield { op: 'createTable', table, ifNotExists: true, ...definition };
+      if (answer.ok) break;
+      yield { waitMs: 100 };
+    }
+  }
+  yield* openLedger(client, workload);
+}
+
+export function drawScript(client: SimulatedClient, workload: Workload): Script {
+  const { random } = client;
+  if (random.chance(workload.schemaChangePercent)) return changeSchema(client, workload);
+  const script = random.pick([writeAlone, writeAlone, transact, readModifyWrite, readModifyWrite, readTables, transfer]);
+  return script(client, workload);
+}

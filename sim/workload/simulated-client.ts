@@ -1,0 +1,160 @@
+/**
+ * A client: a connection to some member, over which it sends one request at a time. It runs scripts, which are
+ * generators: they yield requests and get answers. When the member dies, or is too long silent, so does the connection;
+ * the script ends with `ConnectionLost`, and the client goes to a member that runs.
+ */
+import type { SeededRandom } from '../../gcs/base/index.ts';
+import type { MemberCluster } from '../members/member-cluster.ts';
+import type { SimulatedProcess, SimulatedWorld } from '../world/index.ts';
+
+export interface Answer {
+  readonly ok: boolean;
+  /** Of any shape: what the contract says of the operation. */
+  // biome-ignore lint/suspicious/noExplicitAny: results are as various as operations
+  readonly result?: any;
+  readonly error?: { readonly code: string };
+}
+
+export type Ask = { readonly op: string; readonly [argument: string]: unknown } | { readonly waitMs: number };
+
+export type Script = Generator<Ask, void, Answer>;
+
+export class ConnectionLost extends Error {
+  override readonly name = 'ConnectionLost';
+}
+
+interface Connected {
+  readonly process: SimulatedProcess;
+  readonly connection: { receive(message: object): void; close(): void };
+}
+
+const LATENCY_US_MAX = 2000;
+const RECONNECT_MS_MAX = 200;
+/** A client that hears nothing for so long goes elsewhere. */
+const PATIENCE_MS = 20_000;
+const LOOK_EVERY_US = 20_000;
+
+export class SimulatedClient {
+  /** Highest sequence number that this connection has seen. */
+  seenUpTo = 0;
+  readonly random: SeededRandom;
+  readonly #world: SimulatedWorld;
+  readonly #cluster: MemberCluster;
+  readonly #nextScript: (client: SimulatedClient) => Script | null;
+  #connected: Connected | null = null;
+  #script: Script | null = null;
+  #requestId = 0;
+  /** Answers of older requests, of a lost connection, come to nobody. */
+  #awaited: number | null = null;
+  #askedUs = 0;
+
+  constructor(setup: {
+    world: SimulatedWorld;
+    cluster: MemberCluster;
+    random: SeededRandom;
+    /** What to do next; null: nothing any more. */
+    nextScript: (client: SimulatedClient) => Script | null;
+  }) {
+    this.#world = setup.world;
+    this.#cluster = setup.cluster;
+    this.random = setup.random;
+    this.#nextScript = setup.nextScript;
+  }
+
+  /** A script runs; every one comes to an end. */
+  get isBusy(): boolean {
+    return this.#script !== null;
+  }
+
+  begin(): void {
+    this.#later(this.random.below(300_000), () => this.#next());
+    this.#watch();
+  }
+
+  #next(): void {
+    if (this.#connected === null || this.random.chance(1)) this.#connect();
+    if (this.#connected === null) {
+      this.#later(this.random.between(1000, RECONNECT_MS_MAX * 1000), () => this.#next());
+      return;
+    }
+    this.#script = this.#nextScript(this);
+    if (this.#script !== null) this.#advance(() => this.#script!.next());
+    else this.#later(RECONNECT_MS_MAX * 1000, () => this.#next());
+  }
+
+  #connect(): void {
+    const host = this.random.pick(this.#cluster.members);
+    const running = this.#cluster.runningOn(host);
+    this.#connected?.process.turn(() => this.#connected!.connection.close());
+    this.#connected = null;
+    this.seenUpTo = 0;
+    if (running === null || running.process.isPaused || running.member.state !== 'ONLINE') return;
+    const { process, engine } = running;
+    const connection = engine.openConnection((answer) => {
+      this.#world.schedule(this.random.below(LATENCY_US_MAX), () => this.#answered(answer as Answer & { id: number }));
+    });
+    this.#connected = { process, connection };
+  }
+
+  #advance(resume: () => IteratorResult<Ask, void>): void {
+    const step = resume();
+    if (step.done) {
+      this.#script = null;
+      this.#later(this.random.below(10_000), () => this.#next());
+      return;
+    }
+    const ask = step.value;
+    const script = this.#script;
+    this.#awaited = ++this.#requestId;
+    const id = this.#requestId;
+    this.#askedUs = this.#world.nowUs;
+    if ('waitMs' in ask) {
+      const waited = { ok: true, id };
+      this.#world.schedule((ask.waitMs as number) * 1000, () => {
+        if (this.#script === script) this.#answered(waited);
+      });
+      return;
+    }
+    const connected = this.#connected;
+    this.#world.schedule(this.random.below(LATENCY_US_MAX), () => {
+      connected?.process.turn(() => connected.connection.receive({ ...ask, id }));
+    });
+  }
+
+  #answered(answer: Answer & { readonly id: number }): void {
+    if (answer.id !== this.#awaited || this.#script === null) return;
+    this.#awaited = null;
+    this.#advance(() => this.#script!.next(answer));
+  }
+
+  /** Notices that its member is gone. */
+  #watch(): void {
+    this.#world.schedule(LOOK_EVERY_US, () => {
+      const connected = this.#connected;
+      if (connected !== null) {
+        const isSilent = this.#awaited !== null && this.#world.nowUs - this.#askedUs > PATIENCE_MS * 1000;
+        if (!connected.process.isAlive || isSilent) this.#lose(connected);
+      }
+      this.#watch();
+    });
+  }
+
+  #lose(connected: Connected): void {
+    connected.process.turn(() => connected.connection.close());
+    this.#connected = null;
+    this.#awaited = null;
+    const script = this.#script;
+    if (script === null) return;
+    try {
+      script.throw(new ConnectionLost('the member is gone'));
+    } catch (error) {
+      if (!(error instanceof ConnectionLost)) throw error;
+    }
+    this.#script = null;
+    this.#later(this.random.between(1000, RECONNECT_MS_MAX * 1000), () => this.#next());
+  }
+
+  #later(delayUs: number, callback: () => void): void {
+    this.#world.schedule(delayUs, callback);
+  }
+}
