@@ -59,7 +59,7 @@ async function freePorts(count: number): Promise<number> {
   }
 }
 
-describe('running members', () => {
+describe('running members', { timeout: 120_000 }, () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'members-'));
   const running: Running[] = [];
   const concert = (...args: string[]) => {

@@ -65,6 +65,9 @@ export interface RunningMember {
 
 const lanesDefault = 2;
 
+/** More than all waits of a clean stop together. */
+const stopMsMax = 15_000;
+
 /** Resolves when both ports are open and the member is on its way to ONLINE. @throws ServerError */
 export async function startMember(options: StartOptions): Promise<RunningMember> {
   const { host, insecure } = options;
@@ -177,7 +180,13 @@ class End {
   after(stop: () => Promise<void>): void {
     if (this.#isStopping) return;
     this.#isStopping = true;
-    stop().then(() => this.#resolve(0), this.#reject);
+    const timer = setTimeout(() => {
+      const message = `the member did not stop within ${stopMsMax} ms and was ended; nothing acknowledged is lost, it recovers at its next start`;
+      this.#reject(new ServerError({ code: 'GROUP', message }));
+    }, stopMsMax);
+    stop()
+      .finally(() => clearTimeout(timer))
+      .then(() => this.#resolve(0), this.#reject);
   }
 }
 
