@@ -1,6 +1,6 @@
-export * from './kept-verdicts.ts';
 export * from './lane-of.ts';
 export * from './memory-lane-store.ts';
 export type * from './types.ts';
+export * from './verdict-file.ts';
 export * from './verdict-record.ts';
 export * from './version-store.ts';

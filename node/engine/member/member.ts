@@ -12,12 +12,13 @@
 import {
   type KeyRange,
   type LaneStore,
+  VerdictFile,
+  type VerdictFileOptions,
+  type VerdictRecord,
   VersionStore,
   type VersionStoreOptions,
   type Write,
 } from '../../../applier/index.ts';
-import { VerdictFile, type VerdictFileOptions } from '../../../applier/kept-verdicts.ts';
-import type { VerdictRecord } from '../../../applier/verdict-record.ts';
 import {
   CertificationDatabase,
   Certifier,

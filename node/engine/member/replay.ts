@@ -4,9 +4,7 @@
  * above the purge floor go back into the certification database, those above the lowest flush point into the overlay.
  */
 
-import type { KeyRange, Write } from '../../../applier/index.ts';
-import type { VerdictFile } from '../../../applier/kept-verdicts.ts';
-import type { VerdictRecord } from '../../../applier/verdict-record.ts';
+import type { KeyRange, VerdictFile, VerdictRecord, Write } from '../../../applier/index.ts';
 import type { Certifier } from '../../../certifier/index.ts';
 import { decodeBatch } from '../../../certifier/index.ts';
 import { assert, type LogIndex, type SequenceNumber } from '../../../gcs/base/index.ts';

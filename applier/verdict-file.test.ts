@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { MemoryDisk } from '../gcs/core/log/testing/memory-disk.ts';
-import { VerdictFile } from './kept-verdicts.ts';
+import { VerdictFile } from './verdict-file.ts';
 import type { KeptVerdict, VerdictRecord } from './verdict-record.ts';
 
 const identity = { memberId: '11111111-2222-4333-8444-555555555555' };
