@@ -218,6 +218,19 @@ describe('forming a group', () => {
     assert.match(other.run!.refused!, /group test was created without member id-x/);
   });
 
+  test('a group layer that has stopped may be stopped again, and says each time when it is done', () => {
+    const world = new SimulatedWorld(9);
+    const [member] = formedGroup(world, ['a']);
+    const done: string[] = [];
+    member!.host.process!.turn(() => {
+      member!.run!.group.stop();
+      member!.run!.group.stop(() => done.push('while it stops'));
+    });
+    until(world, () => done.length === 1);
+    member!.host.process!.turn(() => member!.run!.group.stop(() => done.push('afterwards')));
+    until(world, () => done.length === 2);
+  });
+
   test('two bootstrapping members refuse each other', () => {
     const world = new SimulatedWorld(8);
     const a = new TestMember(world, 'a');

@@ -99,6 +99,8 @@ export class Group {
   readonly #inputs: ConsensusInput[] = [];
   #isStepping = false;
   #isStopped = false;
+  #isClosed = false;
+  readonly #closing: (() => void)[] = [];
   #isStoring = false;
   #tick: ScheduledCall | null = null;
   #lastMessageNumber = 0;
@@ -258,18 +260,22 @@ export class Group {
     return peer === this.#self?.ordinal || (this.#reachable.get(peer) ?? false);
   }
 
-  /** Leaves the network and promises nothing more. What is being written is finished before `closed` is called. */
+  /** Leaves the network and promises nothing more. What is being written is finished before `closed` is called; may be asked again. */
   stop(closed: () => void = () => {}): void {
-    if (!this.#isStopped) {
-      this.#isStopped = true;
-      this.#tick?.cancel();
-      for (const link of this.#dialled.values()) {
-        link.redial?.cancel();
-        link.connection?.close('stopping');
-      }
-      for (const link of this.#accepted) link.connection.close('stopping');
+    if (this.#isClosed) return closed();
+    this.#closing.push(closed);
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    this.#tick?.cancel();
+    for (const link of this.#dialled.values()) {
+      link.redial?.cancel();
+      link.connection?.close('stopping');
     }
-    this.#log.close(closed);
+    for (const link of this.#accepted) link.connection.close('stopping');
+    this.#log.close(() => {
+      this.#isClosed = true;
+      for (const each of this.#closing) each();
+    });
   }
 
   // Forming the group
