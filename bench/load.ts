@@ -93,9 +93,11 @@ export class Load {
     await this.#connect();
     this.#isRunning = true;
     for (const connection of this.#connections) connection.begin();
-    const seconds = setInterval(() => this.#secondPassed(), 1000);
+    let seconds = setInterval(() => this.#secondPassed(), 1000);
     try {
       await this.#wait(this.#plan.warmupSeconds * 1000);
+      clearInterval(seconds);
+      seconds = setInterval(() => this.#secondPassed(), 1000);
       const from = this.#beginMeasuring();
       await this.#wait(this.#plan.seconds * 1000);
       const elapsedMs = performance.now() - from;

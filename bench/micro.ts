@@ -100,8 +100,9 @@ async function insertRows(member: MemberConnection, rows: number, progress: (lin
       const upTo = next;
       const steps = Array.from({ length: upTo - from }, (_, i) => step(from + i));
       await member.requestUntilDone('transact', { steps });
+      const tenths = Math.floor((inserted * 10) / rows);
       inserted += upTo - from;
-      progress(`inserted ${inserted} of ${rows} rows`);
+      if (Math.floor((inserted * 10) / rows) > tenths) progress(`inserted ${inserted} of ${rows} rows`);
     }
   };
   await Promise.all(Array.from({ length: batchesOutstanding }, insertBatches));
