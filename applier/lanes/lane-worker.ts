@@ -7,7 +7,6 @@ import {
   decodeBatch,
   decodeIdentity,
   encodeIdentity,
-  FIRST_ROW_KEY,
   firstRowKeyFrom,
   IDENTITY_KEY,
   type LaneIdentity,
@@ -23,19 +22,15 @@ const say = (message: FromWorker) => port.postMessage(message);
 
 class LaneWriter {
   readonly #store: RootDatabase<Uint8Array, RowKey>;
-  #identity: LaneIdentity | null;
+  #identity: LaneIdentity;
 
-  constructor(store: RootDatabase<Uint8Array, RowKey>, identity: LaneIdentity | null) {
+  constructor(store: RootDatabase<Uint8Array, RowKey>, identity: LaneIdentity) {
     this.#store = store;
     this.#identity = identity;
   }
 
   take(message: ToWorker): void {
     switch (message.kind) {
-      case 'create':
-        this.#identity = message.identity;
-        this.#store.transactionSync(() => this.#writeIdentity(message.identity));
-        return say({ kind: 'created' });
       case 'flush':
         return this.#flush(new Uint8Array(message.batch, 0, message.length));
       case 'close':
@@ -47,7 +42,7 @@ class LaneWriter {
 
   #flush(bytes: Uint8Array): void {
     const batch = decodeBatch(bytes);
-    if (batch === null || this.#identity === null) throw new Error('a batch arrived that is none');
+    if (batch === null) throw new Error('a batch arrived that is none');
     batch.rows.sort((a, b) => (a.key < b.key ? -1 : 1));
     const identity = { ...this.#identity, flushedUpTo: batch.upTo };
     const store = this.#store;
@@ -57,7 +52,7 @@ class LaneWriter {
         if (value === null) void store.remove(key);
         else void store.put(key, value);
       }
-      this.#writeIdentity(identity);
+      void store.put(IDENTITY_KEY, encodeIdentity(identity));
     });
     this.#identity = identity;
     say({ kind: 'flushed', upTo: batch.upTo });
@@ -71,10 +66,12 @@ class LaneWriter {
       if (keys.length < CLEARED_AT_ONCE) return;
     }
   }
+}
 
-  #writeIdentity(identity: LaneIdentity): void {
-    void this.#store.put(IDENTITY_KEY, encodeIdentity(identity));
-  }
+async function make(path: string, identity: LaneIdentity): Promise<void> {
+  const store = openEnvironment(path, { mayWrite: true });
+  store.transactionSync(() => void store.put(IDENTITY_KEY, encodeIdentity(identity)));
+  await store.close();
 }
 
 /** The writer, or why not, in words that follow "lane n is". */
@@ -86,27 +83,22 @@ function openWriter(path: string): LaneWriter | string {
     return `not readable: ${messageOf(error)}`;
   }
   const bytes = store.get(IDENTITY_KEY);
-  if (bytes === undefined) {
-    const isEmpty = [...store.getKeys({ start: FIRST_ROW_KEY, limit: 1 })].length === 0;
-    if (!isEmpty) return 'not written by this program';
-    say({ kind: 'opened', identity: null });
-    return new LaneWriter(store, null);
+  const identity = bytes === undefined ? null : decodeIdentity(bytes);
+  if (identity === null || identity.kind === 'malformed') {
+    void store.close();
+    return identity === null ? 'not written by this program' : identity.reason;
   }
-  const identity = decodeIdentity(bytes);
-  if (identity.kind === 'malformed') return identity.reason;
   say({ kind: 'opened', identity });
   return new LaneWriter(store, identity);
 }
 
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
-const writer = openWriter((workerData as LaneWorkerData).path);
-if (typeof writer === 'string') {
-  say({ kind: 'refused', reason: writer });
-  port.close();
-} else {
+function serve(path: string): void {
+  const writer = openWriter(path);
+  if (typeof writer === 'string') {
+    say({ kind: 'refused', reason: writer });
+    port.close();
+    return;
+  }
   port.on('message', (message: ToWorker) => {
     try {
       writer.take(message);
@@ -115,4 +107,17 @@ if (typeof writer === 'string') {
       port.close();
     }
   });
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+const given = workerData as LaneWorkerData;
+if (given.make === null) {
+  serve(given.path);
+} else {
+  await make(given.path, given.make);
+  say({ kind: 'made' });
+  port.close();
 }

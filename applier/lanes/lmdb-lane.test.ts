@@ -82,7 +82,7 @@ test('a data directory that does not fit is refused with what is wrong and what 
   await refused(directory, { lanes: 2, memberId: 'other' }, /lane-0 belongs to member .*, not other: start the member/);
 
   rmSync(data);
-  await refused(directory, { lanes: 2, memberId: MEMBER_ID }, /lane-1 is empty, and other lanes are not: restore/);
+  await refused(directory, { lanes: 2, memberId: MEMBER_ID }, /lane-1 is without its file data.mdb: restore/);
   writeFileSync(data, 'x'.repeat(20_000));
   await refused(directory, { lanes: 2, memberId: MEMBER_ID }, /lane-1 is not an LMDB environment: restore/);
   cpSync(join(directory, 'lane-0', 'data.mdb'), data);
@@ -90,6 +90,9 @@ test('a data directory that does not fit is refused with what is wrong and what 
   cpSync(join(copy, 'lane-1', 'data.mdb'), data);
   truncateSync(data, 9000);
   await refused(directory, { lanes: 2, memberId: MEMBER_ID }, /lane-1 is cut short: restore/);
+
+  rmSync(join(directory, 'lane-1'), { recursive: true });
+  await refused(directory, { lanes: 2, memberId: MEMBER_ID }, /lane-1 is missing, and other lanes have data: restore/);
 
   await closeAll(await open(copy, { lanes: 2 }));
   rmSync(directory, { recursive: true });
@@ -99,6 +102,8 @@ test('a data directory that does not fit is refused with what is wrong and what 
 test('a directory whose making was interrupted is made anew', async () => {
   const directory = makeDirectory();
   await closeAll(await open(directory, { lanes: 2 }));
+  cpSync(join(directory, 'lane-1'), join(directory, 'lane-1.making'), { recursive: true });
+  truncateSync(join(directory, 'lane-1.making', 'data.mdb'), 5000);
   rmSync(join(directory, 'lane-1'), { recursive: true });
   const lanes = await open(directory, { lanes: 2 });
   for (const lane of lanes) await flushOne(lane, 10);

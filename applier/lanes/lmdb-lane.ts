@@ -23,36 +23,41 @@ export class LaneError extends Error {
   }
 }
 
-/** A worker that has opened its lane's environment, and what it found there; `identity: null`: nothing, it is new. */
+/** A worker that has opened its lane's environment, and what it found there. */
 export interface StartedWorker {
   readonly worker: Worker;
   readonly path: string;
-  readonly identity: LaneIdentity | null;
+  readonly identity: LaneIdentity;
 }
 
 /** Starts the writer of the lane in the directory `path`, which exists. A string: why it cannot be opened. */
-export function startWorker(path: string): Promise<StartedWorker | string> {
-  const workerData: LaneWorkerData = { path };
-  const name = import.meta.url.endsWith('.ts') ? './lane-worker.ts' : './lane-worker.js';
-  const worker = new Worker(new URL(name, import.meta.url), { workerData });
-  return new Promise((resolve) => {
-    worker.once('message', (message: FromWorker) => {
-      if (message.kind === 'opened') resolve({ worker, path, identity: message.identity });
-      else resolve(message.kind === 'refused' ? message.reason : `not readable: ${message.kind}`);
-    });
-    worker.once('error', (error) => resolve(`not readable: ${error.message}`));
-    worker.once('exit', () => resolve('not readable: its writer ended'));
-  });
+export async function startWorker(path: string): Promise<StartedWorker | string> {
+  const worker = spawnWorker({ path, make: null });
+  const answer = await firstAnswer(worker);
+  if (answer.kind === 'opened') return { worker, path, identity: answer.identity };
+  return 'reason' in answer ? answer.reason : `not readable: ${answer.kind}`;
 }
 
-/** Makes the lane of a started worker durable under an identity. */
-export function createLane({ worker, path }: StartedWorker, identity: LaneIdentity): Promise<void> {
-  return new Promise((resolve, reject) => {
-    worker.once('message', (message: FromWorker) => {
-      if (message.kind === 'created') return resolve();
-      reject(new LaneError({ path, message: message.kind === 'failed' ? message.reason : message.kind }));
-    });
-    worker.postMessage({ kind: 'create', identity } satisfies ToWorker);
+/** Makes a durable lane in the directory `path`, which is empty. @throws LaneError */
+export async function makeLane(path: string, identity: LaneIdentity): Promise<void> {
+  const worker = spawnWorker({ path, make: identity });
+  const hasEnded = new Promise((resolve) => worker.once('exit', resolve));
+  const answer = await firstAnswer(worker);
+  await hasEnded;
+  if (answer.kind === 'made') return;
+  throw new LaneError({ path, message: 'reason' in answer ? answer.reason : answer.kind });
+}
+
+function spawnWorker(workerData: LaneWorkerData): Worker {
+  const name = import.meta.url.endsWith('.ts') ? './lane-worker.ts' : './lane-worker.js';
+  return new Worker(new URL(name, import.meta.url), { workerData });
+}
+
+function firstAnswer(worker: Worker): Promise<FromWorker> {
+  return new Promise((resolve) => {
+    worker.once('message', resolve);
+    worker.once('error', (error) => resolve({ kind: 'refused', reason: `not readable: ${error.message}` }));
+    worker.once('exit', () => resolve({ kind: 'refused', reason: 'not readable: its writer ended' }));
   });
 }
 
@@ -76,10 +81,9 @@ export class LmdbLane implements LaneStore {
   #isEnding = false;
   #hasWorkerEnded = false;
 
-  /** @param started Its lane has been created, at the flush point `flushedUpTo`. */
-  constructor(started: StartedWorker, flushedUpTo: SequenceNumber) {
+  constructor(started: StartedWorker) {
     this.#path = started.path;
-    this.#flushedUpTo = flushedUpTo;
+    this.#flushedUpTo = started.identity.flushedUpTo;
     this.#worker = started.worker;
     for (const event of ['message', 'error', 'exit']) this.#worker.removeAllListeners(event);
     this.#worker.on('message', (message: FromWorker) => this.#receive(message));

@@ -1,7 +1,18 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { MemberId } from '../../gcs/base/index.ts';
-import { createLane, LmdbLane, type StartedWorker, startWorker, stopWorker } from './lmdb-lane.ts';
+import { LmdbLane, makeLane, type StartedWorker, startWorker, stopWorker } from './lmdb-lane.ts';
 
 export interface OpenLanesOptions {
   /** Fixed when the directory is first opened: 1 or more. */
@@ -16,49 +27,65 @@ export type OpenLanesOutcome =
 
 const RESTORE = 'restore the data directory from a backup, or remove it and let the member join anew';
 
-/** Opens the lanes in `directory`, or makes them: `lane-0`, `lane-1`, … */
+/**
+ * Opens the lanes in `directory`, or makes them: `lane-0`, `lane-1`, … A lane is made under another name and gets its
+ * own when it is durable, so that one that has its name is whole. @throws LaneError if one cannot be made
+ */
 export async function openLanes(directory: string, options: OpenLanesOptions): Promise<OpenLanesOutcome> {
-  const paths = Array.from({ length: options.lanes }, (_, lane) => join(directory, `lane-${lane}`));
   const isFirstTime = !existsSync(directory);
-  for (const path of paths) mkdirSync(path, { recursive: true });
-  for (const path of paths) {
-    const problem = headerProblem(join(path, 'data.mdb'));
+  mkdirSync(directory, { recursive: true });
+  const paths = Array.from({ length: options.lanes }, (_, lane) => join(directory, `lane-${lane}`));
+  const existing = paths.filter((path) => existsSync(path));
+  for (const path of existing) {
+    const problem = fileProblem(join(path, 'data.mdb'));
     if (problem !== null) return { kind: 'refused', reason: `${path} is ${problem}: ${RESTORE}` };
   }
 
-  const answers = await Promise.all(paths.map(startWorker));
-  const started = answers.filter((answer): answer is StartedWorker => typeof answer !== 'string');
-  const reason = firstProblem(paths, answers, options) ?? surplusProblem(directory, options);
+  const lanes = new Map<string, StartedWorker | string>();
+  await Promise.all(existing.map(async (path) => lanes.set(path, await startWorker(path))));
+  const reason = firstProblem(paths, lanes, options) ?? surplusProblem(directory, options);
   if (reason !== null) {
-    await Promise.all(started.map(stopWorker));
+    await stopAll(lanes);
     return { kind: 'refused', reason };
   }
 
-  for (const [lane, worker] of started.entries()) {
-    if (worker.identity !== null) continue;
-    await createLane(worker, { memberId: options.memberId, lane, laneCount: options.lanes, flushedUpTo: 0 });
+  for (const [lane, path] of paths.entries()) {
+    if (lanes.has(path)) continue;
+    const making = `${path}${MAKING}`;
+    rmSync(making, { recursive: true, force: true });
+    mkdirSync(making);
+    await makeLane(making, { memberId: options.memberId, lane, laneCount: options.lanes, flushedUpTo: 0 });
+    // The store syncs its files, but not the directories that name them.
+    syncDirectory(making);
+    renameSync(making, path);
+    syncDirectory(directory);
+    const started = await startWorker(path);
+    lanes.set(path, started);
+    if (typeof started !== 'string') continue;
+    await stopAll(lanes);
+    return { kind: 'refused', reason: `${path} is ${started}: ${RESTORE}` };
   }
-  // The store syncs its files, but not the directories that name them.
-  for (const path of paths) syncDirectory(path);
-  syncDirectory(directory);
   if (isFirstTime) syncDirectory(dirname(resolve(directory)));
-  return {
-    kind: 'opened',
-    lanes: started.map((worker) => new LmdbLane(worker, worker.identity?.flushedUpTo ?? 0)),
-  };
+  return { kind: 'opened', lanes: paths.map((path) => new LmdbLane(lanes.get(path) as StartedWorker)) };
+}
+
+const MAKING = '.making';
+
+async function stopAll(lanes: ReadonlyMap<string, StartedWorker | string>): Promise<void> {
+  await Promise.all([...lanes.values()].map((lane) => (typeof lane === 'string' ? null : stopWorker(lane))));
 }
 
 function firstProblem(
   paths: readonly string[],
-  answers: readonly (StartedWorker | string)[],
+  found: ReadonlyMap<string, StartedWorker | string>,
   { lanes, memberId }: OpenLanesOptions,
 ): string | null {
   let hasFlushed = false;
-  for (const [number, answer] of answers.entries()) {
-    const path = paths[number]!;
-    if (typeof answer === 'string') return `${path} is ${answer}: ${RESTORE}`;
-    const identity = answer.identity;
-    if (identity === null) continue;
+  for (const [number, path] of paths.entries()) {
+    const lane = found.get(path);
+    if (lane === undefined) continue;
+    if (typeof lane === 'string') return `${path} is ${lane}: ${RESTORE}`;
+    const { identity } = lane;
     if (identity.memberId !== memberId) {
       return `${path} belongs to member ${identity.memberId}, not ${memberId}: start the member on its own directory`;
     }
@@ -68,12 +95,13 @@ function firstProblem(
     if (identity.lane !== number) return `${path} holds lane ${identity.lane}, not ${number}: ${RESTORE}`;
     hasFlushed ||= identity.flushedUpTo > 0;
   }
-  const missing = answers.findIndex((answer) => typeof answer !== 'string' && answer.identity === null);
-  if (hasFlushed && missing >= 0) return `${paths[missing]} is empty, and other lanes are not: ${RESTORE}`;
+  const missing = paths.find((path) => !found.has(path));
+  // Before the first flush it is one whose making was interrupted.
+  if (hasFlushed && missing !== undefined) return `${missing} is missing, and other lanes have data: ${RESTORE}`;
   return null;
 }
 
-/** Lanes beyond the number of lanes: all that are within may be new and empty. */
+/** Lanes beyond the number of lanes: those within it may be missing altogether. */
 function surplusProblem(directory: string, { lanes }: OpenLanesOptions): string | null {
   const found = readdirSync(directory).filter((name) => /^lane-\d+$/.test(name)).length;
   if (found <= lanes) return null;
@@ -86,12 +114,11 @@ const UNWRITTEN_PAGES_MAX = 256;
 
 /**
  * Looks at an environment before LMDB maps it: a file shorter than its tree would kill the process at a read, instead
- * of giving an error. Null: nothing wrong, or a new file.
+ * of giving an error. Null: nothing wrong.
  */
-function headerProblem(file: string): string | null {
-  if (!existsSync(file)) return null;
+function fileProblem(file: string): string | null {
+  if (!existsSync(file)) return 'without its file data.mdb';
   const sizeBytes = statSync(file).size;
-  if (sizeBytes === 0) return null;
   const head = Buffer.alloc(2 * PAGE_BYTES);
   const descriptor = openSync(file, 'r');
   try {
