@@ -9,6 +9,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { RowKey } from '../../certifier/types.ts';
 import type { SequenceNumber } from '../../gcs/base/index.ts';
+import { laneOf } from '../lane-of.ts';
 import type { KeyRange, LaneStore } from '../types.ts';
 import { VersionStore, type VersionStoreOptions, type Write } from '../version-store.ts';
 import type { ManualClock } from './manual-clock.ts';
@@ -115,7 +116,7 @@ class World {
     const { clock } = this.#fixture;
     this.#snapshots = [];
     this.#store = new VersionStore({
-      lanes: lanes.map((lane) => this.#watched(lane)),
+      lanes: lanes.map((lane, number) => this.#watched(lane, { number, count: lanes.length })),
       clock,
       options: this.#options,
       makeVerdictsDurable: (upTo, done) =>
@@ -194,8 +195,14 @@ class World {
     await this.#fixture.remove();
   }
 
-  /** A lane that is never flushed ahead of the verdicts (H3). */
-  #watched(lane: LaneStore): LaneStore {
+  /** A lane that is never flushed ahead of the verdicts (H3), and holds its rows as of its flush point. */
+  #watched(lane: LaneStore, { number, count }: { readonly number: number; readonly count: number }): LaneStore {
+    const checkRows = () => {
+      const rows = [...this.#stateAt(lane.flushedUpTo)].filter(([key]) => laneOf(key, count) === number);
+      const expected = rows.map(([key, image]) => [key, [...image]]).sort();
+      const found = [...lane.scan(EVERYTHING, false)].map(([key, row]) => [key, [...row.image]]).sort();
+      assert.deepEqual(found, expected, `rows of lane ${number} at ${lane.flushedUpTo}`);
+    };
     const verdictsDurableUpTo = () => this.#verdictsDurableUpTo;
     return {
       get flushedUpTo() {
@@ -205,7 +212,10 @@ class World {
         assert.ok(batch.upTo <= verdictsDurableUpTo(), 'verdicts are durable before a lane is flushed');
         lane.flush(batch, done);
       },
-      renewReadView: () => lane.renewReadView(),
+      renewReadView: () => {
+        lane.renewReadView();
+        checkRows();
+      },
       get: (key) => lane.get(key),
       scan: (range, reverse) => lane.scan(range, reverse),
       close: (done) => lane.close(done),

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -23,11 +23,13 @@ export type PowerCut =
     }
   | { readonly kind: 'unavailable'; readonly reason: string };
 
-/** Compiles the library into a temporary directory. See README.md. */
+/** Compiles the library into a directory that goes with this process. See README.md. */
 export function compilePowerCut(): PowerCut {
   if (process.platform !== 'linux') return { kind: 'unavailable', reason: 'power cuts are simulated on Linux only' };
   const source = fileURLToPath(new URL('./power-cut.c', import.meta.url));
-  const library = join(mkdtempSync(join(tmpdir(), 'concert-power-cut-')), 'power-cut.so');
+  const directory = mkdtempSync(join(tmpdir(), 'concert-power-cut-'));
+  process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
+  const library = join(directory, 'power-cut.so');
   const compiler = spawnSync('cc', ['-shared', '-fPIC', '-O1', '-o', library, source, '-ldl', '-lpthread'], {
     encoding: 'utf8',
   });
