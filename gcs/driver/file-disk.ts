@@ -11,6 +11,13 @@ import { assert, DiskError } from '../base/index.ts';
 const ZEROS = new Uint8Array(1024 * 1024);
 const TEMPORARY = '.tmp';
 
+/**
+ * Where the system can, a write is its own sync: one way to the thread pool and back instead of two, in the path of
+ * every commit. On macOS such a write is durable to less than `fdatasync` is there.
+ */
+const WRITES_SYNC = process.platform === 'linux';
+const OPEN_FLAGS = WRITES_SYNC ? fs.constants.O_RDWR | fs.constants.O_DSYNC : fs.constants.O_RDWR;
+
 type Done = (error: DiskError | null) => void;
 type SystemError = NodeJS.ErrnoException | null;
 
@@ -40,7 +47,7 @@ export class FileDisk implements Disk {
 
   open(name: string): DiskFile {
     return edge(name, () => {
-      const descriptor = fs.openSync(this.#pathOf(name), 'r+');
+      const descriptor = fs.openSync(this.#pathOf(name), OPEN_FLAGS);
       try {
         if (!this.#synced.has(name)) fs.fdatasyncSync(descriptor);
         this.#synced.add(name);
@@ -53,28 +60,19 @@ export class FileDisk implements Disk {
   }
 
   create(name: string, sizeBytes: number, done: (error: DiskError | null, file: DiskFile | null) => void): void {
-    fs.open(this.#pathOf(name), 'w+', (openError, descriptor) => {
-      if (openError !== null) {
-        done(diskError(name, openError), null);
+    const fail = (error: NodeJS.ErrnoException) => done(diskError(name, error), null);
+    this.#createZeros(name, sizeBytes, (createError) => {
+      if (createError !== null) {
+        fail(createError);
         return;
       }
-      const finish = (error: SystemError): void => {
-        if (error === null) {
-          this.#synced.add(name);
-          done(null, new OpenFile(name, descriptor, sizeBytes));
-        } else {
-          fs.close(descriptor, () => done(diskError(name, error), null));
-        }
-      };
-      writeZeros(descriptor, sizeBytes, 0, (writeError) => {
-        if (writeError !== null) {
-          finish(writeError);
+      fs.open(this.#pathOf(name), OPEN_FLAGS, (openError, descriptor) => {
+        if (openError !== null) {
+          fail(openError);
           return;
         }
-        fs.fdatasync(descriptor, (syncError) => {
-          if (syncError !== null) finish(syncError);
-          else syncDirectory(this.#directory, finish);
-        });
+        this.#synced.add(name);
+        done(null, new OpenFile(name, descriptor, sizeBytes));
       });
     });
   }
@@ -98,6 +96,27 @@ export class FileDisk implements Disk {
   remove(name: string): void {
     this.#synced.delete(name);
     edge(name, () => fs.rmSync(this.#pathOf(name), { force: true }));
+  }
+
+  /** Makes the file and its name durable. */
+  #createZeros(name: string, sizeBytes: number, done: (error: SystemError) => void): void {
+    fs.open(this.#pathOf(name), 'w', (openError, descriptor) => {
+      if (openError !== null) {
+        done(openError);
+        return;
+      }
+      const close = (error: SystemError): void => {
+        fs.close(descriptor, (closeError) => {
+          const failure = error ?? closeError ?? null;
+          if (failure !== null) done(failure);
+          else syncDirectory(this.#directory, done);
+        });
+      };
+      writeZeros(descriptor, sizeBytes, 0, (writeError) => {
+        if (writeError !== null) close(writeError);
+        else fs.fdatasync(descriptor, close);
+      });
+    });
   }
 
   #replaceNext(): void {
@@ -175,7 +194,8 @@ class OpenFile implements DiskFile {
         return;
       }
       this.#sizeBytes = Math.max(this.#sizeBytes, end);
-      fs.fdatasync(this.#descriptor, finish);
+      if (WRITES_SYNC && end > offset) finish(null);
+      else fs.fdatasync(this.#descriptor, finish);
     });
   }
 
