@@ -9,12 +9,12 @@ const TWO_TO_32 = 0x1_0000_0000;
 
 export class ByteWriter {
   #bytes: Uint8Array;
-  #view: DataView;
+  /** Made when it is first wanted: most writers are short-lived, and a view costs as much as many bytes. */
+  #viewOrNull: DataView | null = null;
   #length = 0;
 
   constructor(capacity = 256) {
     this.#bytes = new Uint8Array(capacity);
-    this.#view = new DataView(this.#bytes.buffer);
   }
 
   get length(): number {
@@ -106,19 +106,24 @@ export class ByteWriter {
     const grown = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length + more));
     grown.set(this.#bytes.subarray(0, this.#length));
     this.#bytes = grown;
-    this.#view = new DataView(grown.buffer);
+    this.#viewOrNull = null;
+  }
+
+  get #view(): DataView {
+    this.#viewOrNull ??= new DataView(this.#bytes.buffer);
+    return this.#viewOrNull;
   }
 }
 
 export class ByteReader {
   readonly #bytes: Uint8Array;
-  readonly #view: DataView;
+  /** As a writer's. */
+  #viewOrNull: DataView | null = null;
   #offset = 0;
   #malformed = false;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   get offset(): number {
@@ -199,6 +204,11 @@ export class ByteReader {
 
   binaryString(): string {
     return binaryStringOf(this.blob());
+  }
+
+  get #view(): DataView {
+    this.#viewOrNull ??= new DataView(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.byteLength);
+    return this.#viewOrNull;
   }
 
   #take(length: number): boolean {
