@@ -2,7 +2,7 @@
 export interface Limits {
   /** An encoded primary key: keys live in memory on every member, and the store bounds them too. */
   readonly keyBytesMax: number;
-  /** One encoded row. */
+  /** One encoded row; with its envelope it has to fit a frame. */
   readonly rowBytesMax: number;
   /** Keys and rows that one transaction writes: it travels as one message. */
   readonly transactionBytesMax: number;
@@ -28,7 +28,7 @@ export interface Limits {
 
 export const DEFAULT_LIMITS: Limits = {
   keyBytesMax: 1024,
-  rowBytesMax: 1024 * 1024,
+  rowBytesMax: 512 * 1024,
   transactionBytesMax: 8 * 1024 * 1024,
   resultBytesMax: 16 * 1024 * 1024,
   openTransactionsMax: 256,
