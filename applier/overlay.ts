@@ -88,12 +88,12 @@ export class Overlay {
     table.rows.set(key, version);
   }
 
-  /** Removes `flushed` and everything older from the chain of `key`. */
-  removeFrom(key: RowKey, flushed: Version): void {
+  /** Removes the versions of a row up to `upTo`. */
+  removeUpTo(key: RowKey, upTo: SequenceNumber): void {
     const table = this.#tables.get(tableOf(key));
     const newest = table?.rows.get(key);
     if (table === undefined || newest === undefined) return;
-    if (newest.sequenceNumber <= flushed.sequenceNumber) {
+    if (newest.sequenceNumber <= upTo) {
       table.rows.delete(key);
       this.#bytes -= key.length;
       this.#rowCount--;
@@ -101,7 +101,7 @@ export class Overlay {
       return;
     }
     let version = newest;
-    while (version.older !== null && version.older.sequenceNumber > flushed.sequenceNumber) version = version.older;
+    while (version.older !== null && version.older.sequenceNumber > upTo) version = version.older;
     this.#dropAll(version.older);
     version.older = null;
   }

@@ -58,8 +58,16 @@ interface Round {
   lanesRunning: number;
 }
 
-/** A version that is in the lane, or needs not be, once the round is through. */
-type Flushed = readonly [RowKey, Version];
+/** What a round brings to a lane. */
+interface Batch {
+  readonly clear: readonly KeyRange[];
+  readonly rows: FlushBatch['rows'][number][];
+  /** Keys of rows that the clears take. */
+  readonly cleared: RowKey[];
+}
+
+/** So many rows are worked on in one turn. */
+const SLICE_ROWS = 500;
 
 export class VersionStore {
   /** The highest flush point of a lane at the start: nothing is served below it. */
@@ -291,51 +299,83 @@ export class VersionStore {
     this.#bytesPublished = 0;
     this.#makeVerdictsDurable(horizon, (error) => {
       if (error !== null) this.#fail(error);
-      else this.#flushLanes(round);
+      else this.#collect(round, (batches) => this.#flushLanes(round, batches));
     });
     return true;
   }
 
-  #flushLanes(round: Round): void {
-    const { batches, flushed } = this.#collect(round.horizon);
+  #flushLanes(round: Round, batches: readonly Batch[]): void {
     const laneDone = () => {
       if (--round.lanesRunning === 0) this.#endRound(round);
     };
-    this.#lanes.forEach((lane, number) => {
-      if (lane.flushedUpTo >= round.horizon) return;
+    const lanes = this.#lanes.entries();
+    this.#inSlices(() => {
+      const next = lanes.next();
+      if (next.done) {
+        laneDone();
+        return false;
+      }
+      const [number, lane] = next.value;
+      if (lane.flushedUpTo >= round.horizon) return true;
       round.lanesRunning++;
-      lane.flush(batches[number]!, (error) => {
+      const { clear, rows, cleared } = batches[number]!;
+      lane.flush({ upTo: round.horizon, clear, rows }, (error) => {
         if (error !== null) return this.#fail(error);
         lane.renewReadView();
-        for (const [key, version] of flushed[number]!) this.#overlay.removeFrom(key, version);
-        laneDone();
+        this.#removeFlushed(round.horizon, [...rows.map(({ key }) => key), ...cleared], laneDone);
       });
+      return true;
     });
-    laneDone();
   }
 
-  /** What each lane gets at `horizon`, and what leaves the overlay when it has it. Cost: O(rows of the overlay). */
-  #collect(horizon: SequenceNumber): { batches: readonly FlushBatch[]; flushed: readonly (readonly Flushed[])[] } {
+  /**
+   * What each lane gets. Publishing goes on between the slices: of each row the version that the round reads stays in
+   * the overlay. Cost: O(rows of the overlay).
+   */
+  #collect(round: Round, done: (batches: readonly Batch[]) => void): void {
+    const { horizon } = round;
     const count = this.#lanes.length;
-    const rows = this.#lanes.map((): { key: RowKey; sequenceNumber: SequenceNumber; image: Uint8Array | null }[] => []);
-    const flushed = this.#lanes.map((): Flushed[] => []);
-    for (const [key, newest] of this.#overlay.rows()) {
-      let version: Version | null = newest;
-      while (version !== null && version.sequenceNumber > horizon) version = version.older;
-      if (version === null) continue;
-      const lane = laneOf(key, count);
-      flushed[lane]!.push([key, version]);
-      if (this.#clears.length > 0 && this.#isCleared(key, version.sequenceNumber, horizon)) continue;
-      rows[lane]!.push({ key, sequenceNumber: version.sequenceNumber, image: version.image });
-    }
-    const batches = this.#lanes.map((lane, number) => ({
-      upTo: horizon,
-      clear: this.#clears
-        .filter((clear) => clear.sequenceNumber > lane.flushedUpTo && clear.sequenceNumber <= horizon)
-        .map((clear) => clear.range),
-      rows: rows[number]!,
-    }));
-    return { batches, flushed };
+    const clears = this.#clears.filter(({ sequenceNumber }) => sequenceNumber <= horizon);
+    const batches = this.#lanes.map((lane): Batch => {
+      const pending = clears.filter(({ sequenceNumber }) => sequenceNumber > lane.flushedUpTo);
+      return { clear: pending.map(({ range }) => range), rows: [], cleared: [] };
+    });
+    const overlay = this.#overlay.rows()[Symbol.iterator]();
+    this.#inSlices(() => {
+      for (let i = 0; i < SLICE_ROWS; i++) {
+        const next = overlay.next();
+        if (next.done) {
+          done(batches);
+          return false;
+        }
+        const [key, newest] = next.value;
+        let version: Version | null = newest;
+        while (version !== null && version.sequenceNumber > horizon) version = version.older;
+        if (version === null) continue;
+        const batch = batches[laneOf(key, count)]!;
+        const { sequenceNumber, image } = version;
+        if (clears.length > 0 && this.#isCleared(key, sequenceNumber, horizon)) batch.cleared.push(key);
+        else batch.rows.push({ key, sequenceNumber, image });
+      }
+      return true;
+    });
+  }
+
+  #removeFlushed(horizon: SequenceNumber, keys: readonly RowKey[], done: () => void): void {
+    let at = 0;
+    this.#inSlices(() => {
+      const end = Math.min(at + SLICE_ROWS, keys.length);
+      for (; at < end; at++) this.#overlay.removeUpTo(keys[at]!, horizon);
+      if (at < keys.length) return true;
+      done();
+      return false;
+    });
+  }
+
+  /** Calls `slice`, now and in later turns, until it returns false, so that others are served in between. */
+  #inSlices(slice: () => boolean): void {
+    if (this.#hasFailed || !slice()) return;
+    this.#clock.schedule(0, () => this.#inSlices(slice));
   }
 
   #endRound(round: Round): void {

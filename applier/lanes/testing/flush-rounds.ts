@@ -3,7 +3,7 @@ import type { RowKey } from '../../../certifier/types.ts';
 import { laneOf } from '../../lane-of.ts';
 import type { BaseRow, FlushBatch } from '../../types.ts';
 
-export const ROUNDS = 4;
+export const ROUNDS = 3;
 /** Sequence numbers a round. */
 const ROUND = 10;
 
