@@ -2,8 +2,8 @@
 import type { SeededRandom } from '../gcs/base/index.ts';
 import type { GroupOptions } from '../gcs/core/index.ts';
 
-export function drawGroupOptions(random: SeededRandom): GroupOptions {
-  const electionTimeoutMs = random.pick([60, 200, 400, 600, 600]);
+export function drawGroupOptions(random: SeededRandom, electionTimeoutsMs: readonly number[]): GroupOptions {
+  const electionTimeoutMs = random.pick(electionTimeoutsMs);
   const heartbeatMs = random.pick([electionTimeoutMs / 4, electionTimeoutMs / 8]);
   return {
     tickMs: Math.floor(heartbeatMs / 3),
@@ -15,9 +15,9 @@ export function drawGroupOptions(random: SeededRandom): GroupOptions {
       electionTimeoutMs,
       heartbeatMs,
       appendBytesMax: random.pick([1, 200, 4096, 1024 * 1024]),
-      appendEntriesMax: random.pick([1, 3, 1024]),
+      appendEntriesMax: random.pick([1, 1, 3, 1024]),
       windowBytesMax: random.pick([1, 1000, 8 * 1024 * 1024]),
-      windowMessagesMax: random.pick([1, 2, 256]),
+      windowMessagesMax: random.pick([1, 1, 2, 256]),
       tailBytesMax: random.pick([1, 1000, 1024 * 1024]),
       deliverBytesMax: random.pick([1, 1000, 1024 * 1024]),
       pendingMessagesMax: random.pick([1, 4, 64, 512]),

@@ -18,6 +18,7 @@ export const TIMED_FAULTS = [
   'crash in a disk write',
   'crash in a lane flush',
   'crash at a vote',
+  'crash at a frame',
   'crash of the leader',
   'crash of all',
   'restart loop',
@@ -37,6 +38,15 @@ export type FaultKind = (typeof TIMED_FAULTS)[number] | (typeof FRAME_FAULTS)[nu
 
 export const FAULT_KINDS: readonly FaultKind[] = [...TIMED_FAULTS, ...FRAME_FAULTS];
 
+/** These strike only where they find what they wait for. */
+const NEEDS_AN_OCCASION: ReadonlySet<FaultKind> = new Set<FaultKind>([
+  'partition of the leader',
+  'crash of the leader',
+  'crash in a disk write',
+  'crash in a lane flush',
+  'crash at a vote',
+]);
+
 export interface FaultPlan {
   /** Mean time between two strikes of each kind that is on, ms. */
   readonly timed: ReadonlyMap<FaultKind, number>;
@@ -47,6 +57,9 @@ export interface FaultPlan {
   readonly halfOpenPercent: number;
 }
 
+/** Something that a member does: it gives its vote (or asks for votes), begins to flush a lane, sends a frame. */
+export type Occasion = 'vote' | 'lane flush' | 'frame';
+
 /** What the faults strike at. */
 export interface FaultTargets {
   readonly members: readonly SimulatedHost[];
@@ -54,21 +67,29 @@ export interface FaultTargets {
   leader(): SimulatedHost | null;
   /** Starts the member's process; it is down. */
   restart(member: SimulatedHost): void;
-  /** Calls back once, when the member next gives its vote. */
-  onNextVote(member: SimulatedHost, given: () => void): void;
-  /** Calls back once, when the member next begins to flush a lane, with the time that it will take. */
-  onNextLaneFlush(member: SimulatedHost, begun: (durationUs: number) => void): void;
+  /** Calls back once, when the member next does so. */
+  onNext(member: SimulatedHost, occasion: Occasion, happened: () => void): void;
 }
 
+/** How many kinds are on, of a hundred, and the mean time between two strikes: each drawn from these. */
+export interface Weather {
+  readonly onPercents: readonly number[];
+  readonly meansMs: readonly number[];
+}
+
+/** Some seeds are calm, some wild; in most, clients get something done. */
+export const MIXED: Weather = { onPercents: [5, 15, 30, 60], meansMs: [600, 1500, 3000, 6000] };
+/** For elections, one after the other. */
+export const STORMY: Weather = { onPercents: [15, 30, 50, 70], meansMs: [200, 500, 1500, 3000] };
+
 /** `off`: kinds that are not to strike although they were drawn; the rest of the plan stays the same. */
-export function drawFaultPlan(random: SeededRandom, off: ReadonlySet<string>): FaultPlan {
+export function drawFaultPlan(random: SeededRandom, weather: Weather, off: ReadonlySet<string>): FaultPlan {
   const timed = new Map<FaultKind, number>();
-  // Some seeds are calm, some wild.
-  const onPercent = random.pick([10, 30, 50, 70]);
+  const onPercent = random.pick(weather.onPercents);
   for (const kind of TIMED_FAULTS) {
     const isOn = random.chance(onPercent);
-    const meanMs = random.pick([400, 1000, 2500, 5000]);
-    if (isOn && !off.has(kind)) timed.set(kind, meanMs);
+    const meanMs = random.pick(weather.meansMs);
+    if (isOn && !off.has(kind)) timed.set(kind, NEEDS_AN_OCCASION.has(kind) ? meanMs / 3 : meanMs);
   }
   const rate = (kind: FaultKind, rates: readonly number[]): number => {
     const drawn = random.pick(rates);
@@ -183,10 +204,12 @@ export class FaultInjector {
         };
         return;
       case 'crash in a lane flush':
-        return this.#targets.onNextLaneFlush(member, (durationUs) => this.#crashWithin(kind, member, durationUs));
+        return this.#targets.onNext(member, 'lane flush', () => this.#crashWithin(kind, member, 2000));
+      case 'crash at a frame':
+        return this.#crashAtFrame(member, this.#random.between(1, 40));
       case 'crash at a vote':
         // Whoever votes first, and perhaps the others, too.
-        for (const each of this.#targets.members) this.#targets.onNextVote(each, () => this.#crashAtVote(each));
+        for (const each of this.#targets.members) this.#targets.onNext(each, 'vote', () => this.#crashAtVote(each));
         return;
       case 'restart loop':
         return this.#restartLoop(member);
@@ -291,6 +314,14 @@ export class FaultInjector {
       this.#world.faultCounts.add('crash at a vote');
       member.crash(this.#random.pick(['killed', 'power-lost']));
       this.#world.schedule(this.#random.below(5000), () => this.#restartIfDown(member));
+    });
+  }
+
+  /** Between one step of the protocol and the next. */
+  #crashAtFrame(member: SimulatedHost, framesLeft: number): void {
+    this.#targets.onNext(member, 'frame', () => {
+      if (framesLeft > 1) this.#crashAtFrame(member, framesLeft - 1);
+      else this.#crashWithin('crash at a frame', member, this.#random.pick([0, 100, 1000]));
     });
   }
 

@@ -1,10 +1,11 @@
 /** Group layers alone, without a database above them: each remembers what was delivered, or delivers it again after a restart. */
 import type { SeededRandom } from '../../gcs/base/index.ts';
-import { type GroupHeadline, Group, type GroupOptions } from '../../gcs/core/index.ts';
-import type { FaultTargets } from '../faults.ts';
+import { Group, type GroupHeadline, type GroupOptions } from '../../gcs/core/index.ts';
+import type { FaultTargets, Occasion } from '../faults.ts';
 import type { Elections } from '../observers/elections.ts';
 import type { Judge } from '../observers/judge.ts';
 import type { TotalOrder } from '../observers/total-order.ts';
+import { Occasions } from '../occasions.ts';
 import type { SimulatedHost, SimulatedWorld } from '../world/index.ts';
 
 export interface RunningGroup {
@@ -27,6 +28,7 @@ export interface GroupClusterSetup {
 export class GroupCluster implements FaultTargets {
   readonly members: readonly SimulatedHost[];
   readonly #setup: GroupClusterSetup;
+  readonly #occasions = new Occasions();
   readonly #running = new Map<SimulatedHost, RunningGroup>();
   readonly #memberIds = new Map<SimulatedHost, string>();
   /** Known to be delivered by an earlier run of the member. */
@@ -43,7 +45,11 @@ export class GroupCluster implements FaultTargets {
       members.push(host);
     }
     this.members = members;
-    world.network.frameSent = (from, to, bytes) => elections.frameSent(from, to, bytes);
+    world.network.frameSent = (from, to, bytes) => {
+      this.#occasions.happened(from, 'frame');
+      elections.frameSent(from, to, bytes);
+    };
+    elections.voted = (voter) => this.#occasions.happened(voter, 'vote');
   }
 
   runningOn(member: SimulatedHost): RunningGroup | null {
@@ -63,12 +69,10 @@ export class GroupCluster implements FaultTargets {
     return leader;
   }
 
-  onNextVote(member: SimulatedHost, given: () => void): void {
-    this.#setup.elections.onNextVote(member, given);
+  /** There are no lanes here to flush. */
+  onNext(member: SimulatedHost, occasion: Occasion, happened: () => void): void {
+    this.#occasions.onNext(member, occasion, happened);
   }
-
-  /** There are no lanes here. */
-  onNextLaneFlush(): void {}
 
   restart(member: SimulatedHost): void {
     const { order, judge, elections, options } = this.#setup;

@@ -4,7 +4,7 @@
  */
 import { type SeededRandom, utf8Encode } from '../../gcs/base/index.ts';
 import { drawGroupOptions, drawMemberCount } from '../draw-options.ts';
-import { describeFaultPlan, drawFaultPlan, FaultInjector } from '../faults.ts';
+import { describeFaultPlan, drawFaultPlan, FaultInjector, STORMY } from '../faults.ts';
 import { Elections } from '../observers/elections.ts';
 import { Judge } from '../observers/judge.ts';
 import { TotalOrder } from '../observers/total-order.ts';
@@ -20,8 +20,8 @@ export function runGroupSeed({ seed, off }: SeedOptions): SeedResult {
     const judge = new Judge(world);
     const drawn = world.random.split('configuration');
     const memberCount = drawMemberCount(drawn);
-    const options = drawGroupOptions(drawn);
-    const plan = drawFaultPlan(drawn, new Set(off));
+    const options = drawGroupOptions(drawn, [60, 60, 100, 200, 600]);
+    const plan = drawFaultPlan(drawn, STORMY, new Set(off));
     const durationMs = drawn.between(3000, 12_000);
     const order = new TotalOrder(judge);
     const elections = new Elections(judge);

@@ -11,12 +11,13 @@ import {
   Member,
   type MemberOptions,
 } from '../../node/engine/index.ts';
-import type { FaultTargets } from '../faults.ts';
+import type { FaultTargets, Occasion } from '../faults.ts';
 import type { Elections } from '../observers/elections.ts';
 import type { Judge } from '../observers/judge.ts';
 import { MemberObserver } from '../observers/member-observer.ts';
 import type { ShadowDatabase } from '../observers/shadow-database.ts';
 import type { TotalOrder } from '../observers/total-order.ts';
+import { Occasions } from '../occasions.ts';
 import type { SimulatedHost, SimulatedProcess, SimulatedWorld } from '../world/index.ts';
 
 /** One run of a member. */
@@ -44,13 +45,13 @@ export interface MemberClusterSetup {
 interface Machine {
   readonly memberId: string;
   readonly lanes: readonly MemoryLaneDisk[];
-  flushBegun: ((durationUs: number) => void) | null;
 }
 
 export class MemberCluster implements FaultTargets {
   readonly members: readonly SimulatedHost[];
   readonly #setup: MemberClusterSetup;
   readonly #machines = new Map<SimulatedHost, Machine>();
+  readonly #occasions = new Occasions();
   readonly #running = new Map<SimulatedHost, RunningMember>();
 
   constructor(setup: MemberClusterSetup) {
@@ -61,10 +62,14 @@ export class MemberCluster implements FaultTargets {
       host.processFailed = (error) => judge.fail(`${host.name} stops: ${error instanceof Error ? error.stack : error}`);
       host.turnEnded = () => this.runningOn(host)?.observer.turnEnded();
       const lanes = Array.from({ length: laneCount }, () => new MemoryLaneDisk());
-      this.#machines.set(host, { memberId: random.uuid(), lanes, flushBegun: null });
+      this.#machines.set(host, { memberId: random.uuid(), lanes });
       return host;
     });
-    world.network.frameSent = (from, to, bytes) => elections.frameSent(from, to, bytes);
+    world.network.frameSent = (from, to, bytes) => {
+      this.#occasions.happened(from, 'frame');
+      elections.frameSent(from, to, bytes);
+    };
+    elections.voted = (voter) => this.#occasions.happened(voter, 'vote');
   }
 
   runningOn(member: SimulatedHost): RunningMember | null {
@@ -85,12 +90,8 @@ export class MemberCluster implements FaultTargets {
     return leader;
   }
 
-  onNextVote(member: SimulatedHost, given: () => void): void {
-    this.#setup.elections.onNextVote(member, given);
-  }
-
-  onNextLaneFlush(member: SimulatedHost, begun: (durationUs: number) => void): void {
-    this.#machines.get(member)!.flushBegun = begun;
+  onNext(member: SimulatedHost, occasion: Occasion, happened: () => void): void {
+    this.#occasions.onNext(member, occasion, happened);
   }
 
   /** Every member runs, is ONLINE and has delivered the whole order. */
@@ -120,7 +121,7 @@ export class MemberCluster implements FaultTargets {
       const who = `${host.name} in run ${process.run}`;
       const { clock, disk, random } = environment;
       const lanes = machine.lanes.map(
-        (lane) => new MemoryLaneStore({ disk: lane, clock, flushDelayMs: () => this.#drawFlushMs(host, machine) }),
+        (lane) => new MemoryLaneStore({ disk: lane, clock, flushDelayMs: () => this.#drawFlushMs(host) }),
       );
       const formed = disk.readWhole('group.json') !== null;
       let observer: MemberObserver | null = null;
@@ -180,11 +181,8 @@ export class MemberCluster implements FaultTargets {
     });
   }
 
-  #drawFlushMs(host: SimulatedHost, machine: Machine): number {
-    const durationUs = host.disk.drawSyncUs();
-    const { flushBegun } = machine;
-    machine.flushBegun = null;
-    flushBegun?.(durationUs);
-    return durationUs / 1000;
+  #drawFlushMs(host: SimulatedHost): number {
+    this.#occasions.happened(host, 'lane flush');
+    return host.disk.drawSyncUs() / 1000;
   }
 }

@@ -4,8 +4,8 @@
  * and so it is again after all members have restarted.
  */
 import { lruRecencyCache } from '../../certifier/cache/index.ts';
-import { describeFaultPlan, drawFaultPlan, FaultInjector } from '../faults.ts';
 import { drawMemberCount } from '../draw-options.ts';
+import { describeFaultPlan, drawFaultPlan, FaultInjector, MIXED } from '../faults.ts';
 import { Elections } from '../observers/elections.ts';
 import { Judge } from '../observers/judge.ts';
 import { ShadowDatabase } from '../observers/shadow-database.ts';
@@ -47,7 +47,7 @@ class MemberSeed {
     const laneCount = drawLaneCount(random);
     const capacity = drawCapacity(random);
     const options = drawMemberOptions(random);
-    const plan = drawFaultPlan(random, off);
+    const plan = drawFaultPlan(random, MIXED, off);
     const clientCount = random.between(2, 8);
     const workload = {
       keyCount: random.pick([1, 3, 10, 30]),
@@ -136,8 +136,9 @@ class MemberSeed {
         nextScript: (client) => {
           if (this.#isClosing) return null;
           if (isPrepared) return drawScript(client, workload);
-          isPrepared = true;
-          return prepareTables(client, workload);
+          return prepareTables(client, workload, () => {
+            isPrepared = true;
+          });
         },
       });
     });

@@ -9,12 +9,13 @@ import type { SimulatedHost } from '../world/index.ts';
 import type { Judge } from './judge.ts';
 
 export class Elections {
+  /** Called when a member has promised its vote to another, or asks for votes itself. */
+  voted: (voter: SimulatedHost) => void = () => {};
   readonly #judge: Judge;
   readonly #leaders = new Map<Term, string>();
   readonly #terms = new Map<string, Term>();
   /** By voter and term: whom it voted for. */
   readonly #votes = new Map<string, string>();
-  readonly #awaited = new Map<SimulatedHost, () => void>();
 
   constructor(judge: Judge) {
     this.#judge = judge;
@@ -22,11 +23,6 @@ export class Elections {
 
   get leadersSeen(): number {
     return this.#leaders.size;
-  }
-
-  /** Calls back once, when `voter` has promised its vote to another, or asks for votes itself. */
-  onNextVote(voter: SimulatedHost, given: () => void): void {
-    this.#awaited.set(voter, given);
   }
 
   /** `run`: of the member's process. */
@@ -66,9 +62,7 @@ export class Elections {
     const known = this.#votes.get(vote);
     if (known === undefined) {
       this.#votes.set(vote, candidate.name);
-      const given = this.#awaited.get(voter);
-      this.#awaited.delete(voter);
-      given?.();
+      this.voted(voter);
     } else this.#judge.check(known === candidate.name, `${vote} votes for ${candidate.name} after ${known}`);
   }
 }

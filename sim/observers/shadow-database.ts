@@ -107,7 +107,9 @@ export class ShadowDatabase {
   }
 
   tablesAt(snapshot: SequenceNumber): readonly TableDefinition[] {
-    const tables = [...this.#tables.keys()].map((name) => this.tableAt(name, snapshot)).filter((table) => table !== null);
+    const tables = [...this.#tables.keys()]
+      .map((name) => this.tableAt(name, snapshot))
+      .filter((table) => table !== null);
     return tables.sort((one, other) => (one.name < other.name ? -1 : 1));
   }
 
@@ -150,7 +152,10 @@ export class ShadowDatabase {
     this.counts.committed++;
     const { sequenceNumber, lastCommitted } = verdict;
     this.#judge.check(newestWriter <= snapshotVersion, `${where}: ${sequenceNumber} loses the update ${newestWriter}`);
-    this.#judge.check(sequenceNumber === this.#certified.length + 1, `${where}: ${sequenceNumber} is not the next number`);
+    this.#judge.check(
+      sequenceNumber === this.#certified.length + 1,
+      `${where}: ${sequenceNumber} is not the next number`,
+    );
     this.#judge.check(
       lastCommitted === Math.max(floorBefore, newestWriter),
       `${where}: last committed is ${lastCommitted}, not ${Math.max(floorBefore, newestWriter)}`,
@@ -192,7 +197,8 @@ export class ShadowDatabase {
     if (before === null) return;
     const { from, to } = tableRange(before.tableId);
     for (const [key, versions] of this.#rows) {
-      if (key >= from && key < to && versions.at(-1)!.content !== null) versions.push({ sequenceNumber, content: null });
+      if (key >= from && key < to && versions.at(-1)!.content !== null)
+        versions.push({ sequenceNumber, content: null });
     }
   }
 

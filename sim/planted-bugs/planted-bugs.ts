@@ -24,4 +24,32 @@ export const PLANTED_BUGS: readonly (PlantedBug & { readonly scenario: Scenario 
     find: 'return index > 0 && log.termAt(index) === term ? index : 0;',
     replace: 'return index;',
   },
+  {
+    name: 'snapshot-taken-at-commit',
+    scenario: 'member',
+    file: 'node/engine/sessions/connection.ts',
+    find: 'replica.commit({ snapshotVersion: transaction.snapshotVersion!, writeSet }, deadlineMs, (outcome) => {',
+    replace: 'replica.commit({ snapshotVersion: replica.appliedUpTo, writeSet }, deadlineMs, (outcome) => {',
+  },
+  {
+    // Every fifth sequence number becomes visible before its rows do, which follow those of the next one.
+    name: 'publication-out-of-order',
+    scenario: 'member',
+    file: 'applier/version-store.ts',
+    find: "assert(sequenceNumber === this.#appliedUpTo + 1, 'publications are dense and in order');",
+    replace: `const planted = this as unknown as { late: [number, readonly Write[], readonly KeyRange[]] | null };
+    const late = planted.late;
+    planted.late = null;
+    if (sequenceNumber % 5 === 0 && !late && sequenceNumber > this.#appliedUpTo) {
+      planted.late = [sequenceNumber, writes, clear];
+      this.#appliedUpTo = sequenceNumber;
+      return;
+    }
+    if (late) {
+      this.publish(sequenceNumber, writes, clear);
+      this.publish(...late);
+      this.#appliedUpTo = sequenceNumber;
+      return;
+    }`,
+  },
 ];

@@ -10,7 +10,15 @@
  */
 import type { Transaction } from '../../certifier/index.ts';
 import type { SequenceNumber } from '../../gcs/base/index.ts';
-import { decodeKey, decodeRow, encodeKey, type ImageCodec, type KeyType, type TableDefinition, tablePrefix } from '../../node/engine/index.ts';
+import {
+  decodeKey,
+  decodeRow,
+  encodeKey,
+  type ImageCodec,
+  type KeyType,
+  type TableDefinition,
+  tablePrefix,
+} from '../../node/engine/index.ts';
 import type { Judge } from '../observers/judge.ts';
 import type { ShadowDatabase } from '../observers/shadow-database.ts';
 
@@ -90,7 +98,10 @@ export class History {
   }
 
   /** The answer says that it committed; without a number: it wrote nothing. */
-  committed(attempt: Attempt, answer: { sequenceNumber: SequenceNumber | null; snapshotVersion: SequenceNumber | null }): void {
+  committed(
+    attempt: Attempt,
+    answer: { sequenceNumber: SequenceNumber | null; snapshotVersion: SequenceNumber | null },
+  ): void {
     const { sequenceNumber, snapshotVersion } = answer;
     attempt.outcome = 'committed';
     if (sequenceNumber === null) {
@@ -118,7 +129,10 @@ export class History {
   refused(attempt: Attempt): void {
     this.counts.refused++;
     attempt.outcome = 'refused';
-    this.#judge.check(attempt.sequenceNumber === null, `${attempt} was refused, but is ordered at ${attempt.sequenceNumber}`);
+    this.#judge.check(
+      attempt.sequenceNumber === null,
+      `${attempt} was refused, but is ordered at ${attempt.sequenceNumber}`,
+    );
     this.#checkReadsOneSnapshot(attempt);
   }
 
@@ -152,7 +166,10 @@ export class History {
       const tag = this.#tagOf(image, table);
       const owner = this.#attempts[tag - 1] ?? null;
       attempt ??= owner;
-      this.#judge.check(owner !== null && owner === attempt, `${sequenceNumber} mixes transactions ${attempt?.tag} and ${tag}`);
+      this.#judge.check(
+        owner !== null && owner === attempt,
+        `${sequenceNumber} mixes transactions ${attempt?.tag} and ${tag}`,
+      );
       written.add(rowName(table.name, decoded.values as Key));
     }
     if (attempt !== null) this.#attribute(attempt, sequenceNumber, written);
@@ -192,7 +209,10 @@ export class History {
       const name = rowName(table, key);
       if (!attempt.mustWrite.has(name) && !attempt.mayWrite.has(name)) continue;
       const before = this.#tagAt(table, key, sequenceNumber - 1);
-      this.#judge.check(before === tag, `${attempt} at ${sequenceNumber} loses the update of ${name} by ${before}, having read ${tag}`);
+      this.#judge.check(
+        before === tag,
+        `${attempt} at ${sequenceNumber} loses the update of ${name} by ${before}, having read ${tag}`,
+      );
     }
   }
 
@@ -215,7 +235,9 @@ export class History {
     for (const { table, tags } of attempt.readTables) {
       const definition = this.#shadow.tableAt(table, snapshot);
       if (definition === null) return `${table}, which there is not`;
-      const expected = this.#shadow.tableRowsAt(definition.tableId, snapshot).map(([, image]) => this.#tagOf(image, definition));
+      const expected = this.#shadow
+        .tableRowsAt(definition.tableId, snapshot)
+        .map(([, image]) => this.#tagOf(image, definition));
       if (expected.join() !== tags.join()) return `${table} as of ${tags.join()}, not ${expected.join()}`;
     }
     return null;

@@ -1,6 +1,15 @@
 /** What clients do. Each script is one transaction, or one change of the schema; `History` is told what came of it. */
 import type { SeededRandom } from '../../gcs/base/index.ts';
-import { type Attempt, type History, type Key, LEDGER_ACCOUNTS, LEDGER_TABLE, LEDGER_TOTAL, type Row, rowName } from './history.ts';
+import {
+  type Attempt,
+  type History,
+  type Key,
+  LEDGER_ACCOUNTS,
+  LEDGER_TABLE,
+  LEDGER_TOTAL,
+  type Row,
+  rowName,
+} from './history.ts';
 import { type Answer, type Ask, ConnectionLost, type Script, type SimulatedClient } from './simulated-client.ts';
 
 export const ONE_TABLE = 'app.one';
@@ -52,26 +61,42 @@ function keyArgument({ key }: Target): unknown {
   return key.length === 1 ? key[0] : key;
 }
 
-function rowOf({ table, key }: Target, tag: number): Row {
-  return table === TWO_TABLE ? { name: key[0], id: key[1], tag } : { id: key[0], tag };
+/** Rows of the free-form table may be larger than a sector of the disk, or than a segment of the log. */
+function rowOf({ table, key }: Target, tag: number, random: SeededRandom): Row {
+  if (table !== TWO_TABLE) return { id: key[0], tag };
+  const padding = '.'.repeat(random.below(random.pick([10, 10, 1500, 6000])));
+  return { name: key[0], id: key[1], tag, padding };
 }
 
 /** Sends the request that decides the attempt's fate, and tells the history what came of it. */
-function* decide(client: SimulatedClient, history: History, attempt: Attempt, ask: Ask): Generator<Ask, Answer, Answer> {
-  let answer: Answer;
+function* decide(
+  client: SimulatedClient,
+  history: History,
+  attempt: Attempt,
+  ask: Ask,
+): Generator<Ask, Answer, Answer> {
+  const answer = yield* answerTo(history, attempt, ask);
+  conclude(client, history, attempt, answer);
+  return answer;
+}
+
+/** Without an answer, the outcome is unknown. */
+function* answerTo(history: History, attempt: Attempt, ask: Ask): Generator<Ask, Answer, Answer> {
   try {
-    answer = yield ask;
+    return yield ask;
   } catch (error) {
     history.unknown(attempt);
     throw error;
   }
+}
+
+function conclude(client: SimulatedClient, history: History, attempt: Attempt, answer: Answer): void {
   if (answer.ok) {
     const { sequenceNumber, snapshotVersion } = answer.result;
     history.committed(attempt, { sequenceNumber, snapshotVersion });
     client.seenUpTo = Math.max(client.seenUpTo, sequenceNumber ?? 0, snapshotVersion ?? 0);
   } else if (answer.error!.code === 'UNKNOWN_OUTCOME') history.unknown(attempt);
   else history.refused(attempt);
-  return answer;
 }
 
 /** One statement, a transaction of its own. */
@@ -87,7 +112,7 @@ function* writeAlone(client: SimulatedClient, workload: Workload): Script {
   else if (op === 'update') attempt.mayWrite.add(name);
   const argument =
     op === 'put' || op === 'insert'
-      ? { row: rowOf(target, attempt.tag) }
+      ? { row: rowOf(target, attempt.tag, random) }
       : op === 'update'
         ? { key: keyArgument(target), set: { tag: attempt.tag } }
         : { key: keyArgument(target) };
@@ -111,7 +136,7 @@ function* transact(client: SimulatedClient, workload: Workload): Script {
     const op = random.pick(['put', 'update', 'delete', 'nothing']);
     if (op === 'nothing') continue;
     if (op === 'put') {
-      steps.push({ op, table, row: rowOf(target, attempt.tag) });
+      steps.push({ op, table, row: rowOf(target, attempt.tag, random) });
       attempt.mustWrite.add(name);
     } else if (op === 'update') {
       steps.push({ op, table, key: keyArgument(target), set: { tag: attempt.tag } });
@@ -123,24 +148,6 @@ function* transact(client: SimulatedClient, workload: Workload): Script {
   const answer = yield* answerTo(history, attempt, ask);
   if (answer.ok) for (const [i, result] of (answer.result.results as (Row | null)[]).entries()) reads[i]!(result);
   conclude(client, history, attempt, answer);
-}
-
-function* answerTo(history: History, attempt: Attempt, ask: Ask): Generator<Ask, Answer, Answer> {
-  try {
-    return yield ask;
-  } catch (error) {
-    history.unknown(attempt);
-    throw error;
-  }
-}
-
-function conclude(client: SimulatedClient, history: History, attempt: Attempt, answer: Answer): void {
-  if (answer.ok) {
-    const { sequenceNumber, snapshotVersion } = answer.result;
-    history.committed(attempt, { sequenceNumber, snapshotVersion });
-    client.seenUpTo = Math.max(client.seenUpTo, sequenceNumber ?? 0, snapshotVersion ?? 0);
-  } else if (answer.error!.code === 'UNKNOWN_OUTCOME') history.unknown(attempt);
-  else history.refused(attempt);
 }
 
 /** Runs `body` between `begin` and `commit`; false from it, or a statement that fails, rolls back. */
@@ -173,8 +180,7 @@ function* interactive(
     history.refused(attempt);
     return;
   }
-  const answer = yield* answerTo(history, attempt, { op: 'commit', tx });
-  conclude(client, history, attempt, answer);
+  yield* decide(client, history, attempt, { op: 'commit', tx });
 }
 
 class StatementFailed extends Error {
@@ -196,7 +202,7 @@ function* readModifyWrite(client: SimulatedClient, workload: Workload): Script {
       else if (random.chance(30)) yield { waitMs: random.between(1, 20) };
       const op = random.pick(['put', 'update', 'delete', 'insert', 'nothing']);
       if (op === 'put' || (op === 'insert' && got.result === null)) {
-        yield* ask({ op, table, row: rowOf(target, attempt.tag) });
+        yield* ask({ op, table, row: rowOf(target, attempt.tag, random) });
         attempt.mustWrite.add(name);
       } else if (op === 'update') {
         const updated = yield* ask({ op, table, key: keyArgument(target), set: { tag: attempt.tag } });
@@ -246,7 +252,7 @@ function* transfer(client: SimulatedClient, workload: Workload): Script {
   });
 }
 
-function* openLedger(client: SimulatedClient, workload: Workload): Script {
+function* openLedger(client: SimulatedClient, workload: Workload): Generator<Ask, Answer, Answer> {
   const { history } = workload;
   const attempt = history.begin('open the ledger', client.seenUpTo);
   const steps = Array.from({ length: LEDGER_ACCOUNTS }, (_, account) => {
@@ -254,7 +260,7 @@ function* openLedger(client: SimulatedClient, workload: Workload): Script {
     const row = { account, balance: LEDGER_TOTAL / LEDGER_ACCOUNTS, tag: attempt.tag };
     return { op: 'insert', table: LEDGER_TABLE, row };
   });
-  yield* decide(client, history, attempt, { op: 'transact', steps });
+  return yield* decide(client, history, attempt, { op: 'transact', steps });
 }
 
 function* changeSchema(client: SimulatedClient, workload: Workload): Script {
@@ -266,7 +272,7 @@ function* changeSchema(client: SimulatedClient, workload: Workload): Script {
 }
 
 /** Makes the tables, and opens the ledger: as often as it takes. */
-export function* prepareTables(client: SimulatedClient, workload: Workload): Script {
+export function* prepareTables(client: SimulatedClient, workload: Workload, done: () => void): Script {
   for (const [table, definition] of Object.entries(TABLES)) {
     for (;;) {
       const answer = yield { op: 'createTable', table, ifNotExists: true, ...definition };
@@ -274,12 +280,25 @@ export function* prepareTables(client: SimulatedClient, workload: Workload): Scr
       yield { waitMs: 100 };
     }
   }
-  yield* openLedger(client, workload);
+  for (;;) {
+    const answer = yield* openLedger(client, workload);
+    if (answer.ok || answer.error!.code === 'DUPLICATE_KEY') break;
+    yield { waitMs: 100 };
+  }
+  done();
 }
 
 export function drawScript(client: SimulatedClient, workload: Workload): Script {
   const { random } = client;
   if (random.chance(workload.schemaChangePercent)) return changeSchema(client, workload);
-  const script = random.pick([writeAlone, writeAlone, transact, readModifyWrite, readModifyWrite, readTables, transfer]);
+  const script = random.pick([
+    writeAlone,
+    writeAlone,
+    transact,
+    readModifyWrite,
+    readModifyWrite,
+    readTables,
+    transfer,
+  ]);
   return script(client, workload);
 }
