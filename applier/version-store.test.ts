@@ -182,6 +182,28 @@ interface Parts {
   readonly options?: Partial<VersionStoreOptions>;
 }
 
+test('a round comes to its end however fast new rows are published meanwhile', () => {
+  const { store, clock } = makeStore();
+  const publishMany = (): void => {
+    const writes = Array.from({ length: 700 }, (_, i) => ({
+      key: `\0\0\0\x01${store.appliedUpTo}-${i}`,
+      image: Uint8Array.of(1),
+    }));
+    store.publish(store.appliedUpTo + 1, writes);
+  };
+  for (let n = 0; n < 10; n++) publishMany();
+  // More new rows in every turn than a round takes in its first slice.
+  let turns = 0;
+  const publishEachTurn = (): void => {
+    if (store.flushedUpTo > 0 || ++turns > 500) return;
+    publishMany();
+    clock.schedule(0, publishEachTurn);
+  };
+  clock.schedule(52, publishEachTurn);
+  clock.advance(100);
+  assert.ok(store.flushedUpTo >= 10 && turns < 500, `${turns} turns`);
+});
+
 function makeStore({ laneCount = 1, options = {} }: Parts = {}) {
   const clock = new ManualClock();
   const lanes = Array.from(

@@ -66,8 +66,10 @@ interface Batch {
   readonly cleared: RowKey[];
 }
 
-/** So many rows are worked on in one turn. */
+/** So many rows are worked on in one turn, at first. */
 const SLICE_ROWS = 500;
+/** Each slice is larger than the one before, so that rows published meanwhile are overtaken at any rate. */
+const SLICE_GROWTH = 1.2;
 
 export class VersionStore {
   /** The highest flush point of a lane at the start: nothing is served below it. */
@@ -341,8 +343,10 @@ export class VersionStore {
       return { clear: pending.map(({ range }) => range), rows: [], cleared: [] };
     });
     const overlay = this.#overlay.rows()[Symbol.iterator]();
+    let sliceRows = SLICE_ROWS;
     this.#inSlices(() => {
-      for (let i = 0; i < SLICE_ROWS; i++) {
+      sliceRows *= SLICE_GROWTH;
+      for (let i = 0; i < sliceRows; i++) {
         const next = overlay.next();
         if (next.done) {
           done(batches);
