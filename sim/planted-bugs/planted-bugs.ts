@@ -1,11 +1,18 @@
 import type { Scenario } from '../scenario.ts';
 import type { PlantedBug } from './planted-bug.ts';
 
+export interface SoughtBug extends PlantedBug {
+  readonly scenario: Scenario;
+  /** Seed from which on it is looked for in the tests: not far before one that has found it. */
+  readonly lookFrom: number;
+}
+
 /** The bugs, and the scenario that has to find each. */
-export const PLANTED_BUGS: readonly (PlantedBug & { readonly scenario: Scenario })[] = [
+export const PLANTED_BUGS: readonly SoughtBug[] = [
   {
     name: 'answer-before-fsync',
     scenario: 'group',
+    lookFrom: 5005,
     file: 'gcs/core/consensus/consensus.ts',
     find: 'return Math.min(this.#matchedUpTo, this.#log.durableUpTo);',
     replace: 'return this.#matchedUpTo;',
@@ -13,6 +20,7 @@ export const PLANTED_BUGS: readonly (PlantedBug & { readonly scenario: Scenario 
   {
     name: 'vote-not-persisted',
     scenario: 'group',
+    lookFrom: 5075,
     file: 'gcs/core/consensus/consensus.ts',
     find: '{ term: this.#term, votedFor: this.#votedFor } : null',
     replace: '{ term: this.#term, votedFor: null } : null',
@@ -20,6 +28,7 @@ export const PLANTED_BUGS: readonly (PlantedBug & { readonly scenario: Scenario 
   {
     name: 'old-term-chosen-by-counting',
     scenario: 'group',
+    lookFrom: 5160,
     file: 'gcs/core/consensus/leadership.ts',
     find: 'return index > 0 && log.termAt(index) === term ? index : 0;',
     replace: 'return index;',
@@ -27,6 +36,7 @@ export const PLANTED_BUGS: readonly (PlantedBug & { readonly scenario: Scenario 
   {
     name: 'snapshot-taken-at-commit',
     scenario: 'member',
+    lookFrom: 1,
     file: 'node/engine/sessions/connection.ts',
     find: 'replica.commit({ snapshotVersion: transaction.snapshotVersion!, writeSet }, deadlineMs, (outcome) => {',
     replace: 'replica.commit({ snapshotVersion: replica.appliedUpTo, writeSet }, deadlineMs, (outcome) => {',
@@ -35,6 +45,7 @@ export const PLANTED_BUGS: readonly (PlantedBug & { readonly scenario: Scenario 
     // Every fifth sequence number becomes visible before its rows do, which follow those of the next one.
     name: 'publication-out-of-order',
     scenario: 'member',
+    lookFrom: 1,
     file: 'applier/version-store.ts',
     find: "assert(sequenceNumber === this.#appliedUpTo + 1, 'publications are dense and in order');",
     replace: `const planted = this as unknown as { late: [number, readonly Write[], readonly KeyRange[]] | null };

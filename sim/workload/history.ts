@@ -22,6 +22,10 @@ import {
 import type { Judge } from '../observers/judge.ts';
 import type { ShadowDatabase } from '../observers/shadow-database.ts';
 
+/** Columns of every row, and of the ledger's. */
+const TAG = 'tag';
+const BALANCE = 'balance';
+
 export const LEDGER_TABLE = 'app.ledger';
 export const LEDGER_ACCOUNTS = 5;
 export const LEDGER_TOTAL = 500;
@@ -59,11 +63,11 @@ export class Attempt {
   }
 
   read(table: string, key: Key, row: Row | null): void {
-    this.readRows.push({ table, key, tag: row === null ? null : (row['tag'] as number) });
+    this.readRows.push({ table, key, tag: row === null ? null : (row[TAG] as number) });
   }
 
   readAll(table: string, rows: readonly Row[]): void {
-    this.readTables.push({ table, tags: rows.map((row) => row['tag'] as number) });
+    this.readTables.push({ table, tags: rows.map((row) => row[TAG] as number) });
   }
 
   toString(): string {
@@ -197,7 +201,7 @@ export class History {
     const table = this.#shadow.tableAt(LEDGER_TABLE, sequenceNumber)!;
     let total = 0;
     const rows = this.#shadow.tableRowsAt(table.tableId, sequenceNumber);
-    for (const [, image] of rows) total += decodeRow(image, columnsOf(table), this.#codec)['balance'] as number;
+    for (const [, image] of rows) total += decodeRow(image, columnsOf(table), this.#codec)[BALANCE] as number;
     this.#judge.check(
       rows.length === LEDGER_ACCOUNTS && total === LEDGER_TOTAL,
       `the ledger has ${rows.length} accounts and a total of ${total} at ${sequenceNumber}`,
@@ -252,7 +256,7 @@ export class History {
   }
 
   #tagOf(image: Uint8Array, table: TableDefinition): number {
-    return decodeRow(image, columnsOf(table), this.#codec)['tag'] as number;
+    return decodeRow(image, columnsOf(table), this.#codec)[TAG] as number;
   }
 }
 

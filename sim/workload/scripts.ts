@@ -21,7 +21,7 @@ const INTEGER = { type: 'integer' };
 
 /** All tables by name: arguments of `createTable`. */
 export const TABLES: Readonly<Record<string, object>> = {
-  [ONE_TABLE]: { primaryKey: ['id'], columns: { id: INTEGER, tag: INTEGER } },
+  [ONE_TABLE]: { primaryKey: ['id'], columns: { id: INTEGER, tag: INTEGER, padding: { type: 'text' } } },
   [TWO_TABLE]: { primaryKey: ['name', 'id'] },
   [CHANGING_TABLE]: { primaryKey: ['id'], columns: { id: INTEGER, tag: INTEGER } },
   [LEDGER_TABLE]: { primaryKey: ['account'], columns: { account: INTEGER, balance: INTEGER, tag: INTEGER } },
@@ -61,11 +61,11 @@ function keyArgument({ key }: Target): unknown {
   return key.length === 1 ? key[0] : key;
 }
 
-/** Rows of the free-form table may be larger than a sector of the disk, or than a segment of the log. */
+/** Some rows are larger than a sector of the disk, or than a segment of the log. */
 function rowOf({ table, key }: Target, tag: number, random: SeededRandom): Row {
-  if (table !== TWO_TABLE) return { id: key[0], tag };
-  const padding = '.'.repeat(random.below(random.pick([10, 10, 1500, 6000])));
-  return { name: key[0], id: key[1], tag, padding };
+  if (table === CHANGING_TABLE) return { id: key[0], tag };
+  const padding = '.'.repeat(random.below(random.pick([10, 10, 2000, 8000])));
+  return table === TWO_TABLE ? { name: key[0], id: key[1], tag, padding } : { id: key[0], tag, padding };
 }
 
 /** Sends the request that decides the attempt's fate, and tells the history what came of it. */

@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import test from 'node:test';
+import { runSeeds } from '../seed-runner.ts';
+import { findPlantedBug } from './find-planted-bug.ts';
+import { changed } from './planted-bug.ts';
+import { PLANTED_BUGS } from './planted-bugs.ts';
+
+const SEEDS_MAX = 1500;
+
+test('a planted bug whose text is not there exactly once is an error', () => {
+  const bug = { name: 'example', file: 'example.ts', find: 'one', replace: 'two' };
+  assert.equal(changed(bug, 'this one'), 'this two');
+  assert.throws(() => changed(bug, 'none'), /its text occurs 0 times in example.ts/);
+  assert.throws(() => changed(bug, 'one and one'), /its text occurs 2 times in example.ts/);
+});
+
+for (const bug of PLANTED_BUGS) {
+  test(`the planted bug ${bug.name} has its place in ${bug.file}`, () => {
+    changed(bug, readFileSync(path.join(import.meta.dirname, '..', '..', bug.file), 'utf8'));
+  });
+
+  test(`the planted bug ${bug.name} is found, by a seed that passes without it`, async (context) => {
+    const found = await findPlantedBug(bug, { from: bug.lookFrom, seeds: SEEDS_MAX, workers: 2 });
+    assert.ok(found !== null, `not found in ${SEEDS_MAX} seeds`);
+    const { seed, violation } = found.result;
+    context.diagnostic(`after ${found.seedsRun} seeds, by seed ${seed}: ${violation!.split('\n')[0]}`);
+    await runSeeds({
+      scenario: bug.scenario,
+      planted: null,
+      workers: 1,
+      seeds: [{ seed, off: [] }],
+      ended: (result) => {
+        assert.equal(result.violation, null);
+        return true;
+      },
+    });
+  });
+}
