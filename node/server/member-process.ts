@@ -21,6 +21,7 @@ import {
 } from '../engine/index.ts';
 import { addressOf } from './addresses.ts';
 import { ClientServer, refuseInsecureAddress } from './client-server.ts';
+import { diskFailure } from './disk-failure.ts';
 import { type EventLog, eventLog, type LogLevel } from './events.ts';
 import { defaultServerLimits } from './limits.ts';
 import { memberCounterSources } from './metrics.ts';
@@ -99,7 +100,7 @@ export async function startMember(options: StartOptions): Promise<RunningMember>
       imageCodec,
       version: packageVersion(),
       options: MEMBER_DEFAULTS,
-      events: memberEvents(log, (error) => end.fail(error)),
+      events: memberEvents(log, (error) => end.fail(diskFailure(error, options.dataDirectory))),
     });
     if (prepared.kind === 'refused') throw new ServerError({ code: 'GROUP', message: prepared.reason });
     const { member } = prepared;
@@ -150,7 +151,7 @@ export async function startMember(options: StartOptions): Promise<RunningMember>
     };
   } catch (error) {
     for (const close of opened.reverse()) await close();
-    throw error;
+    throw error instanceof Error ? diskFailure(error, options.dataDirectory) : error;
   }
 }
 
@@ -197,6 +198,8 @@ function takeDirectory(
   const directory = openDataDirectory(options.dataDirectory, { lanes: options.lanes ?? lanesDefault });
   if (directory.kind === 'refused') throw new ServerError({ code: 'DATA_DIRECTORY', message: directory.reason });
   opened.push(() => directory.release());
+  // A member that fails ends its process at once, and leaves no id in its directory that names another one some day.
+  process.once('exit', () => directory.release());
   if (options.lanes !== null && options.lanes !== directory.lanes) {
     throw new ServerError({
       code: 'OPTION',

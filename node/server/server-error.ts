@@ -1,7 +1,7 @@
 /** An operating error of a member's servers or process. The message is one line: what is wrong, and what to do. */
 export class ServerError extends Error {
   override readonly name = 'ServerError';
-  readonly code: 'INSECURE_ADDRESS' | 'PORT_IN_USE' | 'CANNOT_LISTEN' | 'DATA_DIRECTORY' | 'GROUP' | 'OPTION';
+  readonly code: 'INSECURE_ADDRESS' | 'PORT_IN_USE' | 'CANNOT_LISTEN' | 'DATA_DIRECTORY' | 'GROUP' | 'OPTION' | 'DISK';
 
   constructor(facts: { code: ServerError['code']; message: string; cause?: unknown }) {
     super(facts.message, { cause: facts.cause });

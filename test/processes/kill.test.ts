@@ -9,7 +9,7 @@ const GAP_MS_MAX = 2_000;
 describe('kill -9 under load', () => {
   test('of any one member, the leader included: the others commit again within 2 s, and the killed one catches up', async (t) => {
     const group = await LocalGroup.create(t);
-    const workload = await Workload.prepare(group.members);
+    const workload = await Workload.prepare(group);
     workload.start();
     await workload.commits(group.members, 20);
     const notKilled = new Set(group.members);
@@ -42,7 +42,7 @@ describe('kill -9 under load', () => {
 
   test('of all three at once, again and again: the group comes back by itself with every acknowledged commit', async (t) => {
     const group = await LocalGroup.create(t);
-    const workload = await Workload.prepare(group.members);
+    const workload = await Workload.prepare(group);
     for (let round = 1; round <= 4; round++) {
       workload.start();
       await workload.commits(group.members, 30);

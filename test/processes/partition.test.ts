@@ -12,7 +12,7 @@ const CUT_MS = 3_000;
 
 async function partitioned(t: test.TestContext, minorityOf: (group: LocalGroup) => Promise<LocalMember>) {
   const group = await LocalGroup.create(t, { isCuttable: true });
-  const workload = await Workload.prepare(group.members);
+  const workload = await Workload.prepare(group);
   workload.start();
   await workload.commits(group.members, 20);
   const minority = await minorityOf(group);
@@ -63,7 +63,7 @@ describe('a partition of the network between the members', () => {
 
   test('into three: nobody acknowledges anything until it has healed', async (t) => {
     const group = await LocalGroup.create(t, { isCuttable: true });
-    const workload = await Workload.prepare(group.members);
+    const workload = await Workload.prepare(group);
     workload.start();
     await workload.commits(group.members, 20);
     for (const [place] of group.members.entries()) group.network.cut([place]);
@@ -88,7 +88,7 @@ describe('a partition of the network between the members', () => {
 
   test('of which only one direction is lost, at the leader: the group commits again, and nothing is lost', async (t) => {
     const group = await LocalGroup.create(t, { isCuttable: true });
-    const workload = await Workload.prepare(group.members);
+    const workload = await Workload.prepare(group);
     workload.start();
     await workload.commits(group.members, 20);
     const leader = await group.leader();

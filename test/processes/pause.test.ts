@@ -13,7 +13,7 @@ describe('a member that stands still for some seconds under load (SIGSTOP, SIGCO
   for (const role of ['leader', 'follower'] as const) {
     test(`as ${role}: the others go on, it comes back ONLINE, and nothing is lost or acknowledged wrongly`, async (t) => {
       const group = await LocalGroup.create(t);
-      const workload = await Workload.prepare(group.members);
+      const workload = await Workload.prepare(group);
       workload.start();
       await workload.commits(group.members, 20);
       const leader = await group.leader();

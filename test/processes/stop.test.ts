@@ -8,7 +8,7 @@ import { Workload } from './testing/workload.ts';
 describe('a clean stop (SIGTERM)', () => {
   test('under load answers each request or closes with 1001, ends with code 0, and the restart finds everything', async (t) => {
     const group = await LocalGroup.create(t);
-    const workload = await Workload.prepare(group.members);
+    const workload = await Workload.prepare(group);
     workload.start();
     await workload.commits(group.members, 20);
     const stopping = await group.leader();
@@ -45,7 +45,7 @@ describe('a clean stop (SIGTERM)', () => {
 
   test('of all members at once under load ends each with code 0, and all is there at the next start', async (t) => {
     const group = await LocalGroup.create(t);
-    const workload = await Workload.prepare(group.members);
+    const workload = await Workload.prepare(group);
     workload.start();
     await workload.commits(group.members, 20);
     const ends = await Promise.all(group.members.map((member) => member.process.stop()));

@@ -389,7 +389,9 @@ export class Group {
     if (refused !== null) {
       this.#events.refusedPeer(link.address, `it refuses us: ${refused}`);
       connection.close('refused');
-      if (this.#definition === null && introduction.groupId !== null) this.#refuse(refused);
+      const areBothBootstrapping =
+        introduction.formation === 'bootstrap' && this.#setup.formation?.kind === 'bootstrap';
+      if (this.#definition === null && (introduction.groupId !== null || areBothBootstrapping)) this.#refuse(refused);
       return;
     }
     if (this.#definition === null) {
@@ -484,7 +486,7 @@ export class Group {
       return 'this is the same member: its data directory was copied, or it dials itself';
     if (this.#definition === null) {
       if (introduction.formation === 'bootstrap' && this.#setup.formation?.kind === 'bootstrap') {
-        return 'both members were started with --bootstrap: only one of a group is';
+        return 'both members were started with --bootstrap: only one of a group is; start all others with --seeds alone';
       }
       return null;
     }

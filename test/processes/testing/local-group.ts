@@ -3,7 +3,11 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { TestContext } from 'node:test';
+/** As far as a test's context is needed here. */
+export interface Cleanup {
+  after(cleanup: () => Promise<void>): void;
+}
+
 import { CuttableNetwork } from './cuttable-network.ts';
 import { freePorts } from './free-ports.ts';
 import { LocalMember } from './local-member.ts';
@@ -25,6 +29,7 @@ export class LocalGroup {
   readonly members: readonly LocalMember[];
   readonly folder: string;
   readonly #network: CuttableNetwork | null;
+  readonly #endings: (() => Promise<void>)[] = [];
 
   private constructor(members: readonly LocalMember[], folder: string, network: CuttableNetwork | null) {
     this.#network = network;
@@ -33,7 +38,7 @@ export class LocalGroup {
   }
 
   /** Formed for the first time, all members ONLINE. */
-  static async create(t: TestContext, options: LocalGroupOptions = {}): Promise<LocalGroup> {
+  static async create(t: Cleanup, options: LocalGroupOptions = {}): Promise<LocalGroup> {
     const group = await LocalGroup.prepare(t, options);
     group.form(options.bootstrapOptions);
     await group.online();
@@ -41,7 +46,7 @@ export class LocalGroup {
   }
 
   /** Nothing runs yet. */
-  static async prepare(t: TestContext, options: LocalGroupOptions = {}): Promise<LocalGroup> {
+  static async prepare(t: Cleanup, options: LocalGroupOptions = {}): Promise<LocalGroup> {
     const folder = mkdtempSync(path.join(tmpdir(), 'concert-group-'));
     const count = options.members ?? 3;
     const ports = await freePorts(2 * count);
@@ -59,10 +64,16 @@ export class LocalGroup {
     const group = new LocalGroup(members, folder, network);
     t.after(async () => {
       await group.killAll();
+      for (const end of group.#endings) await end();
       await network?.close();
       rmSync(folder, { recursive: true, force: true });
     });
     return group;
+  }
+
+  /** Done when its test has ended, whatever came of it, and the members are killed. */
+  atEnd(end: () => Promise<void>): void {
+    this.#endings.push(end);
   }
 
   get network(): CuttableNetwork {

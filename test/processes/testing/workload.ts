@@ -8,6 +8,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Answer, Client } from './client.ts';
+import type { LocalGroup } from './local-group.ts';
 import type { LocalMember } from './local-member.ts';
 import { waitUntil, within } from './wait-until.ts';
 
@@ -37,7 +38,8 @@ export class Workload {
   #lastWriter = 0;
 
   /** Creates the tables. */
-  static async prepare(members: readonly LocalMember[]): Promise<Workload> {
+  static async prepare(group: LocalGroup): Promise<Workload> {
+    const { members } = group;
     const client = await members[0]!.client();
     for (const table of ['test.entries', 'test.writers', 'test.counters']) {
       await client.result('createTable', { table, primaryKey: ['id'], ifNotExists: true });
@@ -46,7 +48,9 @@ export class Workload {
       await client.result('put', { table: 'test.counters', row: { id, count: 0 } });
     }
     client.close();
-    return new Workload(members);
+    const workload = new Workload(members);
+    group.atEnd(() => workload.stop());
+    return workload;
   }
 
   private constructor(members: readonly LocalMember[]) {
