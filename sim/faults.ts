@@ -22,6 +22,7 @@ export const TIMED_FAULTS = [
   'crash of the leader',
   'crash of all',
   'restart loop',
+  'clean stop',
   'pause',
   'clock jump',
   'clock drift',
@@ -67,6 +68,8 @@ export interface FaultTargets {
   leader(): SimulatedHost | null;
   /** Starts the member's process; it is down. */
   restart(member: SimulatedHost): void;
+  /** Asks the member to stop by itself; `stopped` is called when it has. */
+  stop(member: SimulatedHost, stopped: () => void): void;
   /** Calls back once, when the member next does so. */
   onNext(member: SimulatedHost, occasion: Occasion, happened: () => void): void;
 }
@@ -198,10 +201,7 @@ export class FaultInjector {
         return;
       }
       case 'crash in a disk write':
-        member.disk.writeBegan = (durationUs) => {
-          member.disk.writeBegan = () => {};
-          this.#crashWithin(kind, member, durationUs);
-        };
+        this.#crashInWrite(member, this.#random.between(5, 40));
         return;
       case 'crash in a lane flush':
         return this.#targets.onNext(member, 'lane flush', () => this.#crashWithin(kind, member, 2000));
@@ -213,6 +213,8 @@ export class FaultInjector {
         return;
       case 'restart loop':
         return this.#restartLoop(member);
+      case 'clean stop':
+        return this.#stopCleanly(member);
       case 'pause':
         return this.#pause(member);
       case 'clock jump': {
@@ -305,6 +307,15 @@ export class FaultInjector {
     });
   }
 
+  /** In one that can be torn, if there is one soon. */
+  #crashInWrite(member: SimulatedHost, smallWritesLeft: number): void {
+    member.disk.writeBegan = ({ durationUs, sectors }) => {
+      if (sectors === 1 && smallWritesLeft > 0) return this.#crashInWrite(member, smallWritesLeft - 1);
+      member.disk.writeBegan = () => {};
+      this.#crashWithin('crash in a disk write', member, durationUs);
+    };
+  }
+
   /** Up again at once, while the others still count. */
   #crashAtVote(member: SimulatedHost): void {
     const { process } = member;
@@ -336,6 +347,19 @@ export class FaultInjector {
       this.#world.schedule(this.#random.between(1, 150) * 1000, again);
     };
     again();
+  }
+
+  #stopCleanly(member: SimulatedHost): void {
+    const { process } = member;
+    if (process === null || process.isPaused) return;
+    this.#world.tell(`${member.name} is asked to stop`);
+    this.#world.faultCounts.add('clean stop');
+    this.#targets.stop(member, () => {
+      this.#world.tell(`${member.name} has stopped`);
+      if (member.process !== process) return;
+      member.crash('killed');
+      this.#world.schedule(this.#random.between(1, 1000) * 1000, () => this.#restartIfDown(member));
+    });
   }
 
   #restartIfDown(member: SimulatedHost): void {

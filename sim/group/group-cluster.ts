@@ -69,6 +69,11 @@ export class GroupCluster implements FaultTargets {
     return leader;
   }
 
+  stop(member: SimulatedHost, stopped: () => void): void {
+    const running = this.runningOn(member);
+    member.process?.turn(() => running?.group.stop(stopped));
+  }
+
   /** There are no lanes here to flush. */
   onNext(member: SimulatedHost, occasion: Occasion, happened: () => void): void {
     this.#occasions.onNext(member, occasion, happened);

@@ -12,7 +12,7 @@ import type { SeedOptions, SeedResult } from '../seed-result.ts';
 import { SimulatedWorld, withoutImpureGlobals } from '../world/index.ts';
 import { GroupCluster } from './group-cluster.ts';
 
-const CONVERGENCE_MS_MAX = 60_000;
+const CONVERGENCE_MS_MAX = 30_000;
 
 export function runGroupSeed({ seed, off }: SeedOptions): SeedResult {
   return withoutImpureGlobals(() => {

@@ -90,6 +90,16 @@ export class MemberCluster implements FaultTargets {
     return leader;
   }
 
+  stop(host: SimulatedHost, stopped: () => void): void {
+    const running = this.runningOn(host);
+    host.process?.turn(() => {
+      running?.member.stop(() => {
+        running.engine.stop();
+        stopped();
+      });
+    });
+  }
+
   onNext(member: SimulatedHost, occasion: Occasion, happened: () => void): void {
     this.#occasions.onNext(member, occasion, happened);
   }

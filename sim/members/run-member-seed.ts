@@ -20,7 +20,7 @@ import { drawCapacity, drawLaneCount, drawMemberOptions } from './draw-member-op
 import { MemberCluster } from './member-cluster.ts';
 
 /** From the end of all faults until everything is answered and equal everywhere. */
-const CONVERGENCE_MS_MAX = 60_000;
+const CONVERGENCE_MS_MAX = 30_000;
 
 export function runMemberSeed({ seed, off }: SeedOptions): SeedResult {
   return withoutImpureGlobals(() => new MemberSeed(seed, new Set(off)).run());

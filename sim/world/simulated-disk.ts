@@ -33,7 +33,7 @@ interface NamingInFlight {
 export class SimulatedDisk {
   conditions: DiskConditions = { syncMinUs: 100, syncMaxUs: 2000 };
   /** Called when a write has begun, with the time it will take; for faults that strike in the middle of it. */
-  writeBegan: (durationUs: number) => void = () => {};
+  writeBegan: (write: { readonly durationUs: number; readonly sectors: number }) => void = () => {};
   readonly #world: SimulatedWorld;
   readonly #random: SeededRandom;
   readonly #files = new Map<string, Content>();
@@ -114,7 +114,7 @@ export class SimulatedDisk {
     }
     this.#namings.add(naming);
     const durationUs = this.drawSyncUs() * 2;
-    this.writeBegan(durationUs);
+    this.writeBegan({ durationUs, sectors: 1 });
     process.after(durationUs, () => {
       this.#namings.delete(naming);
       this.#removed.clear();
@@ -141,7 +141,8 @@ export class SimulatedDisk {
         const write = { content, offset, chunks };
         this.#writes.add(write);
         const durationUs = this.drawSyncUs();
-        this.writeBegan(durationUs);
+        const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+        this.writeBegan({ durationUs, sectors: Math.ceil(bytes / SECTOR_BYTES) });
         process.after(durationUs, () => {
           isWriting = false;
           this.#writes.delete(write);
@@ -161,7 +162,7 @@ export class SimulatedDisk {
     overwrite(written, offset, chunks);
     const end = offset + chunks.reduce((sum, chunk) => sum + chunk.length, 0);
     // All, none, or each sector by itself.
-    const survivalPercent = this.#random.pick([0, 10, 50, 90, 100]);
+    const survivalPercent = this.#random.pick([0, 30, 50, 50, 70, 100]);
     let survived = 0;
     let lost = 0;
     for (let from = offset - (offset % SECTOR_BYTES); from < end; from += SECTOR_BYTES) {
