@@ -22,7 +22,14 @@ import type {
   ScheduledCall,
 } from '../../base/index.ts';
 import { assert } from '../../base/index.ts';
-import { Consensus, type ConsensusInput, type ConsensusOptions, type ConsensusStatus } from '../consensus/consensus.ts';
+import {
+  Consensus,
+  type ConsensusInput,
+  type ConsensusOptions,
+  type ConsensusStatus,
+  type Effects,
+  isMergeable,
+} from '../consensus/consensus.ts';
 import { decodePeerMessage, encodePeerMessage } from '../consensus/peer-message.ts';
 import { SegmentLog, type SegmentLogOptions } from '../log/segment-log.ts';
 import type { Delivery, GroupDefinition, GroupMember, LogReader } from '../types.ts';
@@ -98,6 +105,7 @@ export class Group {
   #shown: GroupHeadline = { role: 'follower', term: 0, leader: null, caughtUp: false, hasQuorum: false };
   readonly #inputs: ConsensusInput[] = [];
   #isStepping = false;
+  #isTakingScheduled = false;
   #isStopped = false;
   #isClosed = false;
   readonly #closing: (() => void)[] = [];
@@ -515,28 +523,47 @@ export class Group {
 
   // Consensus
 
-  /** Inputs are taken one after the other; one that arises inside a step waits for its end. */
+  /**
+   * Inputs are taken in their order; one that arises inside a step waits for its end. What peers and the disk say waits
+   * for the end of the turn, so that what arrives together is answered together.
+   */
   #step(input: ConsensusInput): void {
-    const consensus = this.#consensus;
-    if (consensus === null || this.#isStopped) return;
+    if (this.#consensus === null || this.#isStopped) return;
     this.#inputs.push(input);
+    if (input.kind !== 'received' && input.kind !== 'durable') return this.#takeInputs();
+    if (this.#isTakingScheduled) return;
+    this.#isTakingScheduled = true;
+    this.#environment.clock.schedule(0, () => {
+      this.#isTakingScheduled = false;
+      this.#takeInputs();
+    });
+  }
+
+  #takeInputs(): void {
+    const consensus = this.#consensus!;
     if (this.#isStepping) return;
     this.#isStepping = true;
-    for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift()) {
-      if (this.#isStopped) break;
-      const effects = consensus.step(next, this.#now());
-      for (const request of effects.persist) this.#log.persist(request);
-      for (const { to, message } of effects.send) {
-        const link = this.#dialled.get(this.#definition!.view.members[to]!.groupAddress);
-        if (link?.isReady) this.#send(link, encodeFrame({ kind: 'peer', bytes: encodePeerMessage(message) }));
-      }
-      for (const entry of effects.deliver) this.#events.delivered(entry);
-      if (effects.moreToDeliver) {
-        this.#environment.clock.schedule(0, () => this.#step({ kind: 'continue' }));
-      }
+    while (this.#inputs.length > 0 && !this.#isStopped) {
+      const count = mergeableCount(this.#inputs);
+      const inputs = this.#inputs.splice(0, Math.max(1, count));
+      const now = this.#now();
+      this.#do(count > 1 ? consensus.stepAll(inputs, now) : consensus.step(inputs[0]!, now));
     }
     this.#isStepping = false;
     this.#showStatus(consensus);
+  }
+
+  #do(effects: Effects): void {
+    for (const request of effects.persist) this.#log.persist(request);
+    for (const { to, message } of effects.send) {
+      const link = this.#dialled.get(this.#definition!.view.members[to]!.groupAddress);
+      if (link?.isReady) this.#send(link, encodeFrame({ kind: 'peer', bytes: encodePeerMessage(message) }));
+    }
+    for (const entry of effects.deliver) {
+      if (this.#isStopped) return;
+      this.#events.delivered(entry);
+    }
+    if (effects.moreToDeliver) this.#environment.clock.schedule(0, () => this.#step({ kind: 'continue' }));
   }
 
   #showStatus({ role, term, leader, caughtUp, hasQuorum }: GroupHeadline): void {
@@ -617,6 +644,13 @@ export class Group {
       port,
     };
   }
+}
+
+/** How many inputs from the first on may be taken together. */
+function mergeableCount(inputs: readonly ConsensusInput[]): number {
+  let count = 0;
+  while (count < inputs.length && isMergeable(inputs[count]!)) count++;
+  return count;
 }
 
 class DialledLink {
