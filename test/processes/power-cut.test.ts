@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import path from 'node:path';
+import { describe, test } from 'node:test';
+import { SeededRandom } from '../../gcs/base/index.ts';
+import { compilePowerCut } from '../power-cut/compile-power-cut.ts';
+import { LocalGroup } from './testing/local-group.ts';
+import { verifyEverywhere } from './testing/verification.ts';
+import { Workload } from './testing/workload.ts';
+
+const POWER_CUT_STATUS = 137;
+const ROUNDS = 3;
+const forget = path.join(import.meta.dirname, 'testing', 'forget-power-cut.ts');
+
+describe('a power cut of all three members under load', () => {
+  test('at points drawn by chance: restarted they have every acknowledged commit', async (t) => {
+    const powerCut = compilePowerCut();
+    if (powerCut.kind === 'unavailable') {
+      assert(process.env.CI === undefined, powerCut.reason);
+      t.skip(powerCut.reason);
+      return;
+    }
+    const seed = Math.floor(Math.random() * 2 ** 32);
+    t.diagnostic(`seed ${seed}`);
+    const random = new SeededRandom(seed);
+    const group = await LocalGroup.create(t);
+    const workload = await Workload.prepare(group);
+    for (let round = 1; round <= ROUNDS; round++) {
+      // Between the rounds the members run without the library: they are stopped, and what they wrote is durable.
+      await Promise.all(group.members.map((member) => member.process.stop()));
+      for (const member of group.members) {
+        const plan = { directory: member.directory, seed: random.below(2 ** 31) };
+        const environment = powerCut.environment(plan);
+        Object.assign(member.environment, environment, { NODE_OPTIONS: `--import ${forget}` });
+      }
+      await group.restart();
+      workload.start();
+      await workload.commits(group.members, 20 + random.below(100));
+      // The power goes at the next write or sync of each.
+      for (const member of group.members) member.process.signal('SIGUSR2');
+      for (const member of group.members) {
+        assert.equal((await member.end(10_000)).code, POWER_CUT_STATUS, member.process.errors);
+      }
+      await workload.stop();
+      for (const member of group.members) {
+        for (const name of Object.keys(member.environment)) delete member.environment[name];
+      }
+      await group.restart();
+      const { rows } = await verifyEverywhere(group, workload);
+      const unknown = workload.entries.filter((entry) => entry.fate === 'unknown').length;
+      t.diagnostic(`round ${round}: ${workload.acknowledged()} acknowledged, ${unknown} unknown, ${rows} there`);
+    }
+  });
+});
