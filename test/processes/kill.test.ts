@@ -43,7 +43,7 @@ describe('kill -9 under load', () => {
   test('of all three at once, again and again: the group comes back by itself with every acknowledged commit', async (t) => {
     const group = await LocalGroup.create(t);
     const workload = await Workload.prepare(group);
-    for (let round = 1; round <= 4; round++) {
+    for (let round = 1; round <= 3; round++) {
       workload.start();
       await workload.commits(group.members, 30);
       await group.killAll();

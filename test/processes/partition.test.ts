@@ -74,11 +74,10 @@ describe('a partition of the network between the members', () => {
     );
     const before = workload.acknowledged();
     const clients = await Promise.all(group.members.map((member) => member.client()));
-    for (const client of clients) {
-      const refused = await client.error('put', { table: 'test.counters', row: { id: 'nobody', count: 1 } });
-      assert.equal(refused.code, 'NO_QUORUM');
-      client.close();
-    }
+    const row = { id: 'nobody', count: 1 };
+    const refused = await Promise.all(clients.map((client) => client.error('put', { table: 'test.counters', row })));
+    for (const { code } of refused) assert.equal(code, 'NO_QUORUM');
+    for (const client of clients) client.close();
     assert.equal(workload.acknowledged(), before);
     group.network.heal();
     await workload.commits(group.members, 20, 20_000);

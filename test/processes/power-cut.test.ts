@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { describe, test } from 'node:test';
 import { SeededRandom } from '../../gcs/base/index.ts';
@@ -22,17 +23,19 @@ describe('a power cut of all three members under load', () => {
     const seed = Math.floor(Math.random() * 2 ** 32);
     t.diagnostic(`seed ${seed}`);
     const random = new SeededRandom(seed);
-    const group = await LocalGroup.create(t);
+    const group = await LocalGroup.prepare(t);
+    const equip = () => {
+      for (const { directory, environment } of group.members) {
+        mkdirSync(directory, { recursive: true });
+        const plan = { directory, seed: random.below(2 ** 31) };
+        Object.assign(environment, powerCut.environment(plan), { NODE_OPTIONS: `--import ${forget}` });
+      }
+    };
+    equip();
+    group.form();
+    await group.online();
     const workload = await Workload.prepare(group);
     for (let round = 1; round <= ROUNDS; round++) {
-      // Between the rounds the members run without the library: they are stopped, and what they wrote is durable.
-      await Promise.all(group.members.map((member) => member.process.stop()));
-      for (const member of group.members) {
-        const plan = { directory: member.directory, seed: random.below(2 ** 31) };
-        const environment = powerCut.environment(plan);
-        Object.assign(member.environment, environment, { NODE_OPTIONS: `--import ${forget}` });
-      }
-      await group.restart();
       workload.start();
       await workload.commits(group.members, 20 + random.below(100));
       // The power goes at the next write or sync of each.
@@ -41,9 +44,7 @@ describe('a power cut of all three members under load', () => {
         assert.equal((await member.end(10_000)).code, POWER_CUT_STATUS, member.process.errors);
       }
       await workload.stop();
-      for (const member of group.members) {
-        for (const name of Object.keys(member.environment)) delete member.environment[name];
-      }
+      equip();
       await group.restart();
       const { rows } = await verifyEverywhere(group, workload);
       const unknown = workload.entries.filter((entry) => entry.fate === 'unknown').length;
