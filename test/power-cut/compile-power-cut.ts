@@ -41,10 +41,10 @@ export function compilePowerCut(): PowerCut {
       LD_PRELOAD: library,
       // Writes that go around the C library could not be taken back.
       UV_USE_IO_URING: '0',
-      CONCERT_POWER_CUT_DIRECTORY: directory,
-      ...(at === undefined ? {} : { CONCERT_POWER_CUT_AT: String(at) }),
-      ...(seed === undefined ? {} : { CONCERT_POWER_CUT_SEED: String(seed) }),
-      ...(log === undefined ? {} : { CONCERT_POWER_CUT_LOG: log }),
+      POWER_CUT_DIRECTORY: directory,
+      ...(at === undefined ? {} : { POWER_CUT_AT: String(at) }),
+      ...(seed === undefined ? {} : { POWER_CUT_SEED: String(seed) }),
+      ...(log === undefined ? {} : { POWER_CUT_LOG: log }),
     }),
   };
 }

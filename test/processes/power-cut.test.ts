@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
-import path from 'node:path';
 import { describe, test } from 'node:test';
 import { SeededRandom } from '../../gcs/base/index.ts';
 import { compilePowerCut } from '../power-cut/compile-power-cut.ts';
@@ -10,7 +9,6 @@ import { Workload } from './testing/workload.ts';
 
 const POWER_CUT_STATUS = 137;
 const ROUNDS = 3;
-const forget = path.join(import.meta.dirname, 'testing', 'forget-power-cut.ts');
 
 describe('a power cut of all three members under load', () => {
   test('at points drawn by chance: restarted they have every acknowledged commit', async (t) => {
@@ -28,7 +26,7 @@ describe('a power cut of all three members under load', () => {
       for (const { directory, environment } of group.members) {
         mkdirSync(directory, { recursive: true });
         const plan = { directory, seed: random.below(2 ** 31) };
-        Object.assign(environment, powerCut.environment(plan), { NODE_OPTIONS: `--import ${forget}` });
+        Object.assign(environment, powerCut.environment(plan));
       }
     };
     equip();

@@ -209,6 +209,21 @@ describe('forming a group', () => {
     );
   });
 
+  test('a refusal that is repeated is reported once', () => {
+    const world = new SimulatedWorld(11);
+    const [member] = formedGroup(world, ['a', 'b']);
+    const other = new TestMember(world, 'x');
+    other.start({ kind: 'bootstrap', seeds: ['a:1', 'y:1'], groupName: 'other', options: {} });
+    until(world, () => other.run!.refused !== null);
+    // A stranger that does not take the refusal for an end.
+    for (let i = 0; i < 5; i++) {
+      other.host.crash('killed');
+      other.start({ kind: 'bootstrap', seeds: ['a:1', 'y:1'], groupName: 'other', options: {} }, { lostDisk: true });
+      until(world, () => other.run!.refused !== null);
+    }
+    assert.equal(member!.run!.turnedAway.length, 1);
+  });
+
   test('a member of another group is refused on both sides', () => {
     const world = new SimulatedWorld(7);
     formedGroup(world, ['a', 'b']);

@@ -94,6 +94,9 @@ export interface GroupSetup {
   readonly events: GroupEvents;
 }
 
+/** Addresses whose refusal is remembered, so as not to be reported again. */
+const TURNED_AWAY_MAX = 1000;
+
 export class Group {
   readonly #setup: GroupSetup;
   readonly #environment: Environment;
@@ -115,6 +118,7 @@ export class Group {
   readonly #dialled = new Map<string, DialledLink>();
   readonly #accepted = new Set<AcceptedLink>();
   readonly #introduced = new Map<string, Introduction>();
+  readonly #turnedAwayFor = new Map<string, string>();
   readonly #newestIncarnation = new Map<MemberOrdinal, Incarnation>();
   readonly #heardMs = new Map<MemberOrdinal, number>();
   readonly #reachable = new Map<MemberOrdinal, boolean>();
@@ -351,6 +355,14 @@ export class Group {
     });
   }
 
+  /** Once for each address and reason: who was turned away dials again and again. */
+  #turnedAway(address: string, reason: string): void {
+    if (this.#turnedAwayFor.get(address) === reason) return;
+    if (this.#turnedAwayFor.size >= TURNED_AWAY_MAX) this.#turnedAwayFor.clear();
+    this.#turnedAwayFor.set(address, reason);
+    this.#events.refusedPeer(address, reason);
+  }
+
   #refuse(reason: string): void {
     this.stop();
     this.#events.refused(reason);
@@ -395,7 +407,7 @@ export class Group {
     const { introduction, refused } = frame;
     const connection = link.connection!;
     if (refused !== null) {
-      this.#events.refusedPeer(link.address, `it refuses us: ${refused}`);
+      this.#turnedAway(link.address, `it refuses us: ${refused}`);
       connection.close('refused');
       const areBothBootstrapping =
         introduction.formation === 'bootstrap' && this.#setup.formation?.kind === 'bootstrap';
@@ -409,7 +421,7 @@ export class Group {
     const peer = this.#definition.view.members.find((member) => member.memberId === introduction.memberId);
     if (peer === undefined || peer.groupAddress !== link.address) {
       const reason = `the member at ${link.address} (${introduction.memberId}) is not the one that the group has there; a member that lost its disk cannot return as the old one`;
-      this.#events.refusedPeer(link.address, reason);
+      this.#turnedAway(link.address, reason);
       connection.send(encodeFrame({ kind: 'refused', reason }));
       return connection.close('another member id');
     }
@@ -458,7 +470,7 @@ export class Group {
     if (link.introduction === null) return link.connection.close(`${frame.kind} before hello`);
     if (frame.kind === 'definition') return this.#offered(link, frame.bytes);
     if (frame.kind === 'refused') {
-      this.#events.refusedPeer(link.introduction.groupAddress, frame.reason);
+      this.#turnedAway(link.introduction.groupAddress, frame.reason);
       if (this.#definition === null) this.#refuse(frame.reason);
       return;
     }
@@ -478,7 +490,7 @@ export class Group {
     link.introduction = introduction;
     const refused = this.#whyRefuse(introduction);
     link.connection.send(encodeFrame({ kind: 'answer', introduction: this.#introduction(), refused }));
-    if (refused !== null) return this.#events.refusedPeer(introduction.groupAddress, refused);
+    if (refused !== null) return this.#turnedAway(introduction.groupAddress, refused);
     if (introduction.groupId === null || this.#definition === null) return;
     link.ordinal = this.#ordinalOf(introduction.memberId);
     this.#newestIncarnation.set(link.ordinal, introduction.incarnation);
