@@ -208,8 +208,7 @@ export class FaultInjector {
       case 'crash at a frame':
         return this.#crashAtFrame(member, this.#random.between(1, 40));
       case 'crash at a vote':
-        // Whoever votes first, and perhaps the others, too.
-        for (const each of this.#targets.members) this.#targets.onNext(each, 'vote', () => this.#crashAtVote(each));
+        this.#crashAtVotes();
         return;
       case 'restart loop':
         return this.#restartLoop(member);
@@ -316,6 +315,17 @@ export class FaultInjector {
     };
   }
 
+  /** The leader falls, votes take long to be written, so that there are several candidates, and whoever votes crashes. */
+  #crashAtVotes(): void {
+    const leader = this.#targets.leader();
+    if (leader !== null && this.#random.chance(70)) this.#crash('crash of the leader', leader, 'killed');
+    const slownessMs = this.#random.pick([1, 5, 20]);
+    for (const each of this.#targets.members) {
+      this.#slowDown(each, { factor: slownessMs, forMs: 1000 });
+      this.#targets.onNext(each, 'vote', () => this.#crashAtVote(each));
+    }
+  }
+
   /** Up again at once, while the others still count. */
   #crashAtVote(member: SimulatedHost): void {
     const { process } = member;
@@ -382,9 +392,13 @@ export class FaultInjector {
     const factor = this.#random.pick([10, 30, 100]);
     this.#world.tell(`the disk of ${member.name} is ${factor} times slower`);
     this.#world.faultCounts.add('slow disk');
-    member.disk.conditions = { syncMinUs: 100 * factor, syncMaxUs: 2000 * factor };
-    this.#world.schedule(this.#random.between(100, 3000) * 1000, () => {
-      member.disk.conditions = { syncMinUs: 100, syncMaxUs: 2000 };
+    this.#slowDown(member, { factor, forMs: this.#random.between(100, 3000) });
+  }
+
+  #slowDown({ disk }: SimulatedHost, { factor, forMs }: { factor: number; forMs: number }): void {
+    disk.conditions = { syncMinUs: 100 * factor, syncMaxUs: 2000 * factor };
+    this.#world.schedule(forMs * 1000, () => {
+      disk.conditions = { syncMinUs: 100, syncMaxUs: 2000 };
     });
   }
 

@@ -56,6 +56,11 @@ export class GroupCluster implements FaultTargets {
     return member.process === null ? null : (this.#running.get(member) ?? null);
   }
 
+  /** The newest run of each member, also of one that is down. */
+  get newestRuns(): readonly (Group | null)[] {
+    return this.members.map((member) => this.#running.get(member)?.group ?? null);
+  }
+
   leader(): SimulatedHost | null {
     let leader: SimulatedHost | null = null;
     let term = 0;

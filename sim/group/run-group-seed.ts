@@ -3,8 +3,9 @@
  * broadcasts once more, and within a bound all have to have delivered the same, those last messages included.
  */
 import { type SeededRandom, utf8Encode } from '../../gcs/base/index.ts';
-import { drawGroupOptions, drawMemberCount } from '../draw-options.ts';
+import { drawGroupOptions } from '../draw-options.ts';
 import { describeFaultPlan, drawFaultPlan, FaultInjector, STORMY } from '../faults.ts';
+import { checkNobodyIsElectableWithout } from '../observers/electability.ts';
 import { Elections } from '../observers/elections.ts';
 import { Judge } from '../observers/judge.ts';
 import { TotalOrder } from '../observers/total-order.ts';
@@ -19,7 +20,7 @@ export function runGroupSeed({ seed, off }: SeedOptions): SeedResult {
     const world = new SimulatedWorld(seed);
     const judge = new Judge(world);
     const drawn = world.random.split('configuration');
-    const memberCount = drawMemberCount(drawn);
+    const memberCount = drawn.pick([1, 3, 3, 3, 3, 5, 5, 5]);
     const options = drawGroupOptions(drawn, [60, 60, 100, 200, 600]);
     const plan = drawFaultPlan(drawn, STORMY, new Set(off));
     const durationMs = drawn.between(3000, 12_000);
@@ -34,6 +35,7 @@ export function runGroupSeed({ seed, off }: SeedOptions): SeedResult {
       memberCount,
       options,
     });
+    order.ordered = (message) => checkNobodyIsElectableWithout(judge, cluster.newestRuns, message);
     const isOver = (): boolean => judge.violation !== null;
     for (const member of cluster.members) cluster.restart(member);
     const broadcasts = new Broadcasts(world, cluster, world.random.split('workload'));

@@ -3,6 +3,7 @@
 import { MemoryLaneDisk, MemoryLaneStore } from '../../applier/index.ts';
 import { lruRecencyCache } from '../../certifier/cache/index.ts';
 import type { SeededRandom } from '../../gcs/base/index.ts';
+import type { Group } from '../../gcs/core/index.ts';
 import {
   CERTIFICATION_CAPACITY,
   DEFAULT_LIMITS,
@@ -75,6 +76,11 @@ export class MemberCluster implements FaultTargets {
   runningOn(member: SimulatedHost): RunningMember | null {
     const running = this.#running.get(member);
     return running !== undefined && running.process === member.process ? running : null;
+  }
+
+  /** The newest run of each member, also of one that is down. */
+  get newestRuns(): readonly (Group | null)[] {
+    return this.members.map((member) => this.#running.get(member)?.member.group ?? null);
   }
 
   leader(): SimulatedHost | null {

@@ -6,6 +6,7 @@
 import { lruRecencyCache } from '../../certifier/cache/index.ts';
 import { drawMemberCount } from '../draw-options.ts';
 import { describeFaultPlan, drawFaultPlan, FaultInjector, MIXED } from '../faults.ts';
+import { checkNobodyIsElectableWithout } from '../observers/electability.ts';
 import { Elections } from '../observers/elections.ts';
 import { Judge } from '../observers/judge.ts';
 import { ShadowDatabase } from '../observers/shadow-database.ts';
@@ -66,7 +67,10 @@ class MemberSeed {
     this.#order = new TotalOrder(this.#judge);
     const judge = this.#judge;
     this.#shadow = new ShadowDatabase({ judge, capacity, codec: imageCodec, newCache: lruRecencyCache });
-    this.#order.ordered = (message) => this.#shadow.ordered(message);
+    this.#order.ordered = (message) => {
+      checkNobodyIsElectableWithout(judge, this.#cluster.newestRuns, message);
+      this.#shadow.ordered(message);
+    };
     this.#history = new History({ judge, shadow: this.#shadow, codec: imageCodec });
     this.#elections = new Elections(judge);
     this.#cluster = new MemberCluster({

@@ -7,12 +7,12 @@ import { findPlantedBug } from './find-planted-bug.ts';
 import { changed } from './planted-bug.ts';
 import { PLANTED_BUGS } from './planted-bugs.ts';
 
-const SEEDS_MAX = 1500;
+const SEEDS_MAX = 1000;
 
 test('a planted bug whose text is not there exactly once is an error', () => {
   const bug = { name: 'example', file: 'example.ts', find: 'one', replace: 'two' };
   assert.equal(changed(bug, 'this one'), 'this two');
-  assert.throws(() => changed(bug, 'none'), /its text occurs 0 times in example.ts/);
+  assert.throws(() => changed(bug, 'nothing'), /its text occurs 0 times in example.ts/);
   assert.throws(() => changed(bug, 'one and one'), /its text occurs 2 times in example.ts/);
 });
 
@@ -22,7 +22,7 @@ for (const bug of PLANTED_BUGS) {
   });
 
   test(`the planted bug ${bug.name} is found, by a seed that passes without it`, async (context) => {
-    const found = await findPlantedBug(bug, { from: bug.lookFrom, seeds: SEEDS_MAX, workers: 2 });
+    const found = await findPlantedBug(bug, { from: 1, seeds: SEEDS_MAX, workers: 2 });
     assert.ok(found !== null, `not found in ${SEEDS_MAX} seeds`);
     const { seed, violation } = found.result;
     context.diagnostic(`after ${found.seedsRun} seeds, by seed ${seed}: ${violation!.split('\n')[0]}`);

@@ -3,8 +3,6 @@ import type { PlantedBug } from './planted-bug.ts';
 
 export interface SoughtBug extends PlantedBug {
   readonly scenario: Scenario;
-  /** Seed from which on it is looked for in the tests: not far before one that has found it. */
-  readonly lookFrom: number;
 }
 
 /** The bugs, and the scenario that has to find each. */
@@ -12,7 +10,6 @@ export const PLANTED_BUGS: readonly SoughtBug[] = [
   {
     name: 'answer-before-fsync',
     scenario: 'group',
-    lookFrom: 5005,
     file: 'gcs/core/consensus/consensus.ts',
     find: 'return Math.min(this.#matchedUpTo, this.#log.durableUpTo);',
     replace: 'return this.#matchedUpTo;',
@@ -20,7 +17,6 @@ export const PLANTED_BUGS: readonly SoughtBug[] = [
   {
     name: 'vote-not-persisted',
     scenario: 'group',
-    lookFrom: 5075,
     file: 'gcs/core/consensus/consensus.ts',
     find: '{ term: this.#term, votedFor: this.#votedFor } : null',
     replace: '{ term: this.#term, votedFor: null } : null',
@@ -28,7 +24,6 @@ export const PLANTED_BUGS: readonly SoughtBug[] = [
   {
     name: 'old-term-chosen-by-counting',
     scenario: 'group',
-    lookFrom: 5160,
     file: 'gcs/core/consensus/leadership.ts',
     find: 'return index > 0 && log.termAt(index) === term ? index : 0;',
     replace: 'return index;',
@@ -36,7 +31,6 @@ export const PLANTED_BUGS: readonly SoughtBug[] = [
   {
     name: 'snapshot-taken-at-commit',
     scenario: 'member',
-    lookFrom: 1,
     file: 'node/engine/sessions/connection.ts',
     find: 'replica.commit({ snapshotVersion: transaction.snapshotVersion!, writeSet }, deadlineMs, (outcome) => {',
     replace: 'replica.commit({ snapshotVersion: replica.appliedUpTo, writeSet }, deadlineMs, (outcome) => {',
@@ -45,7 +39,6 @@ export const PLANTED_BUGS: readonly SoughtBug[] = [
     // Every fifth sequence number becomes visible before its rows do, which follow those of the next one.
     name: 'publication-out-of-order',
     scenario: 'member',
-    lookFrom: 1,
     file: 'applier/version-store.ts',
     find: "assert(sequenceNumber === this.#appliedUpTo + 1, 'publications are dense and in order');",
     replace: `const planted = this as unknown as { late: [number, readonly Write[], readonly KeyRange[]] | null };
