@@ -106,6 +106,7 @@ function spawnMember(
   const child = spawn(
     process.execPath,
     [
+      ...process.execArgv,
       ...profiling,
       commandLine,
       'start',

@@ -126,7 +126,7 @@ class LocalCluster {
     const log = openSync(logOf(member), 'a');
     const main = path.join(import.meta.dirname, `main${path.extname(import.meta.filename)}`);
     // In a process group of its own: Ctrl-C reaches this process, which stops the members in good order.
-    const child = spawn(process.execPath, [main, 'start', ...args], {
+    const child = spawn(process.execPath, [...process.execArgv, main, 'start', ...args], {
       stdio: ['ignore', log, log],
       detached: true,
       env: withoutOptions(process.env),
