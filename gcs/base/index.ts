@@ -4,5 +4,6 @@ export * from './crc32c.ts';
 export * from './environment.ts';
 export * from './hash.ts';
 export * from './ids.ts';
+export * from './iso-time.ts';
 export * from './seeded-random.ts';
 export * from './utf8.ts';

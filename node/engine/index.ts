@@ -10,5 +10,4 @@ export type { Connection } from './sessions/connection.ts';
 export { Engine } from './sessions/engine.ts';
 export type { EngineSetup } from './sessions/session.ts';
 export type * from './table-definition.ts';
-export * from './timestamp.ts';
 export * from './values.ts';

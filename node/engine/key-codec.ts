@@ -21,10 +21,17 @@
 
 import type { KeyRange } from '../../applier/types.ts';
 import type { RowKey } from '../../certifier/types.ts';
-import { assert, binaryStringOf, bytesOfBinaryString, utf8Decode, utf8Encode } from '../../gcs/base/index.ts';
+import {
+  assert,
+  binaryStringOf,
+  bytesOfBinaryString,
+  formatIsoTime,
+  parseIsoTime,
+  utf8Decode,
+  utf8Encode,
+} from '../../gcs/base/index.ts';
 import { type DecimalParts, decimalOf, decimalParts } from './decimal.ts';
 import type { ColumnType } from './table-definition.ts';
-import { formatTimestamp, parseTimestamp } from './timestamp.ts';
 
 /** Type of a key's column; null: a free-form table declares none. */
 export type KeyType = Exclude<ColumnType, 'json'> | null;
@@ -152,7 +159,7 @@ function encodeOneColumnKey(prefix: string, value: unknown, type: KeyType): stri
       return prefix + numberCode(value);
     case 'string':
       if (type === 'decimal') return prefix + DECIMAL + decimalCode(value);
-      if (type === 'timestamp') return prefix + doubleCode(TIMESTAMP, parseTimestamp(value)!);
+      if (type === 'timestamp') return prefix + doubleCode(TIMESTAMP, parseIsoTime(value)!);
       return `${prefix}${TEXT}${textCode(value)}${END}`;
     case 'boolean':
       return prefix + (value ? TRUE : FALSE);
@@ -250,7 +257,7 @@ function decodeColumn(key: string, at: number, type: KeyType): DecodedColumn | n
     }
     case String.fromCharCode(TIMESTAMP):
       if (key.length < start + 8) return null;
-      return { value: formatTimestamp(decodeDouble(key, start)), next: start + 8 };
+      return { value: formatIsoTime(decodeDouble(key, start)), next: start + 8 };
     case String.fromCharCode(NUMBER):
       return decodeNumber(key, start, type);
     default:

@@ -3,9 +3,9 @@
  * another type is refused. Canonical: a whole number is a number where it is safe, else a bigint within 64 bits; -0 is
  * 0; a decimal and a timestamp are their shortest and full text; rows hold canonical values only.
  */
+import { formatIsoTime, parseIsoTime } from '../../gcs/base/index.ts';
 import { canonicalDecimal, compareDecimals } from './decimal.ts';
 import type { ColumnType } from './table-definition.ts';
-import { formatTimestamp, parseTimestamp } from './timestamp.ts';
 
 /** Nesting of a JSON value: what a recursive reader of it can take. */
 export const JSON_DEPTH_MAX = 64;
@@ -29,8 +29,8 @@ export function canonicalValue(value: unknown, type: ColumnType | null): unknown
     case 'decimal':
       return typeof value === 'string' ? (canonicalDecimal(value) ?? undefined) : undefined;
     case 'timestamp': {
-      const ms = typeof value === 'string' ? parseTimestamp(value) : null;
-      return ms === null ? undefined : formatTimestamp(ms);
+      const ms = typeof value === 'string' ? parseIsoTime(value) : null;
+      return ms === null ? undefined : formatIsoTime(ms);
     }
     case 'json':
       return canonicalJson(value, { scalarsOfJsonOnly: true }, 0);

@@ -1,6 +1,5 @@
 /** A seen conflict as clients are told of it: names instead of keys and ordinals. Done when somebody asks. */
-import { formatCommitTime } from '../../../certifier/index.ts';
-import type { MemberId, MemberOrdinal, SequenceNumber } from '../../../gcs/base/index.ts';
+import { formatIsoTime, type MemberId, type MemberOrdinal, type SequenceNumber } from '../../../gcs/base/index.ts';
 import type { Catalog } from '../catalog.ts';
 import { decodeKey, shownKey, tableIdOf } from '../key-codec.ts';
 import type { ConflictRecord } from '../replica.ts';
@@ -19,7 +18,7 @@ export function describeConflict(seen: SeenConflict, names: Names): ConflictReco
   const decoded = decodeKey(key, definition === undefined ? null : new Table(definition).keyTypes);
   const about = aboutKey(decoded, definition?.name, names);
   return {
-    time: isoOf(seen.stampMs),
+    time: formatIsoTime(seen.stampMs),
     ...about,
     reason: reason === 'conflict' && about.item === 'catalog' ? 'schema-changed' : reason,
     loser: { member: names.memberIdOf(loser), transactionId: loserTransactionId },
@@ -46,9 +45,4 @@ function aboutKey(
     case 'malformed':
       return { table: '(unknown)', item: 'row', key: null };
   }
-}
-
-/** ISO time, milliseconds. */
-function isoOf(stampMs: number): string {
-  return formatCommitTime({ physicalMs: stampMs, logical: 0 }).slice(0, -'.0'.length);
 }

@@ -6,6 +6,7 @@
  * where the target was still waiting: that one is answered TRANSACTION_ABORTED, with the cause CANCELLED. What was
  * handed to the group is not given up: it may be committed already.
  */
+import { formatIsoTime } from '../../../gcs/base/index.ts';
 import {
   cancelled,
   invalidArgument,
@@ -24,7 +25,6 @@ import {
 import { wholeNumberOf } from '../statements/arguments.ts';
 import { schemaChangeOf } from '../statements/schema-change.ts';
 import type { Message, Statement, StatementContext } from '../statements/statement.ts';
-import { formatTimestamp } from '../timestamp.ts';
 import { Transaction } from '../transaction.ts';
 import { isPlainObject } from '../values.ts';
 import { type BeginOptions, beginOptionsOf, defaultBeginOptions } from './begin-arguments.ts';
@@ -170,7 +170,7 @@ export class Connection implements Session {
       case 'cancel':
         return this.#cancel(id, message.target);
       case 'ping':
-        return this.succeed(id, { time: formatTimestamp(clock.wallMs()) });
+        return this.succeed(id, { time: formatIsoTime(clock.wallMs()) });
       case 'members':
         return this.succeed(id, replica.members());
       case 'memberStats':

@@ -1,4 +1,5 @@
 /** What the group said of a commit or a schema change, as clients are answered. */
+import { formatCommitTime } from '../../../certifier/index.ts';
 import { type SequenceNumber, unreachable } from '../../../gcs/base/index.ts';
 import {
   certificationConflict,
@@ -14,7 +15,6 @@ import {
 } from '../errors.ts';
 import { decodeKey, shownKey } from '../key-codec.ts';
 import type { CommitOutcome, Refusal, Replica } from '../replica.ts';
-import { formatTimestamp } from '../timestamp.ts';
 import type { Transaction } from '../transaction.ts';
 
 /** What `commit` answers, and every write that is a transaction of its own. All null but the snapshot where nothing was written. */
@@ -39,7 +39,7 @@ export function committed(
   return {
     gtid: gtidOf(replica, sequenceNumber),
     sequenceNumber,
-    commitTime: `${formatTimestamp(commitTime.physicalMs)}.${commitTime.logical}`,
+    commitTime: formatCommitTime(commitTime),
     snapshotVersion: transaction.snapshotVersion,
   };
 }

@@ -1,10 +1,11 @@
 /** Rows as clients give them: whole ones for `insert` and `put`, changes of columns for `update`. */
+
 import type { RowKey } from '../../../certifier/types.ts';
+import { formatIsoTime } from '../../../gcs/base/index.ts';
 import { invalidArgument, nullViolation, tooLarge } from '../errors.ts';
 import type { Row } from '../image-codec.ts';
 import type { Table } from '../table.ts';
 import type { ColumnDefinition } from '../table-definition.ts';
-import { formatTimestamp } from '../timestamp.ts';
 import type { Transaction } from '../transaction.ts';
 import { isPlainObject, setColumn } from '../values.ts';
 import { boundedKey } from './arguments.ts';
@@ -116,5 +117,5 @@ function defaultOf(definition: ColumnDefinition, context: StatementContext): unk
   const value = definition.default;
   if (value === undefined) return null;
   if (!isGenerator(value)) return value;
-  return value.$generate === 'uuid' ? context.random.uuid() : formatTimestamp(context.clock.wallMs());
+  return value.$generate === 'uuid' ? context.random.uuid() : formatIsoTime(context.clock.wallMs());
 }
