@@ -3,7 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { plant } from './planted-bugs/planted-bug.ts';
 import { PLANTED_BUGS } from './planted-bugs/planted-bugs.ts';
 import { loadScenario, type Scenario } from './scenario.ts';
-import type { SeedOptions } from './seed-result.ts';
+import type { SeedOptions, SeedResult } from './seed-result.ts';
 
 /** What the thread is started with. */
 export interface WorkerTask {
@@ -19,4 +19,23 @@ const runSeed = await loadScenario(scenario);
 if (planting !== null && !planting.wasPlanted())
   throw new Error(`${bug!.file} was not loaded: ${bug!.name} is not planted`);
 
-parentPort!.on('message', (options: SeedOptions) => parentPort!.postMessage(runSeed(options)));
+parentPort!.on('message', (options: SeedOptions) => parentPort!.postMessage(resultOf(options)));
+
+/** An error that no member's process took to itself fails the seed, too. */
+function resultOf(options: SeedOptions): SeedResult {
+  try {
+    return runSeed(options);
+  } catch (error) {
+    const violation = `the world stops: ${error instanceof Error ? error.stack : error}`;
+    return {
+      seed: options.seed,
+      violation,
+      fingerprint: '',
+      faultCounts: [],
+      statistics: {},
+      simulatedMs: 0,
+      configuration: '',
+      story: violation,
+    };
+  }
+}
