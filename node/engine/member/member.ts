@@ -185,6 +185,8 @@ export class Member implements Replica {
   #leader: MemberOrdinal | null = null;
   #hasQuorum = false;
   #isStopping = false;
+  #hasEnded = false;
+  readonly #stopping: (() => void)[] = [];
   #isDeliveryPaused = false;
   #sweep: ScheduledCall | null = null;
   #nextNoticeMs = 0;
@@ -241,8 +243,10 @@ export class Member implements Replica {
     this.#housekeep();
   }
 
-  /** Refuses what is new, lets what is on its way come back, flushes, and lets go of everything. */
+  /** Refuses what is new, lets what is on its way come back, flushes, and lets go of everything. May be asked again. */
   stop(done: () => void): void {
+    if (this.#hasEnded) return done();
+    this.#stopping.push(done);
     if (this.#isStopping) return;
     this.#isStopping = true;
     this.#outbox.shutDown();
@@ -258,11 +262,16 @@ export class Member implements Replica {
       this.#sweep?.cancel();
       const store = this.#running?.store;
       this.#group.stop(() => {
-        if (store === undefined) return this.#closeLanes(done);
-        store.flushNow(() => store.close(() => this.#running!.verdicts.close(done)));
+        if (store === undefined) return this.#closeLanes(() => this.#ended());
+        store.flushNow(() => store.close(() => this.#running!.verdicts.close(() => this.#ended())));
       });
     };
     wait();
+  }
+
+  #ended(): void {
+    this.#hasEnded = true;
+    for (const done of this.#stopping.splice(0)) done();
   }
 
   #closeLanes(done: () => void): void {
@@ -740,6 +749,7 @@ export class Member implements Replica {
     this.#outbox.abandon();
     this.#setState('ERROR', error.message);
     this.#events.failed(error);
+    this.#ended();
   }
 
   /** A broken rule inside a callback of the group ends the member, not only the call. */
