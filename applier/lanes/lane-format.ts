@@ -58,28 +58,47 @@ export function decodeIdentity(
 /** A row as the store has it: 6 bytes of sequence number, then the image. */
 export const VALUE_HEADER_BYTES = 6;
 
-/** One buffer, to be handed over without a copy; `length` of its bytes are in use. */
-export function encodeBatch(batch: FlushBatch): { readonly buffer: ArrayBuffer; readonly length: number } {
-  let capacity = 64;
-  for (const { from, to } of batch.clear) capacity += from.length + to.length + 16;
-  for (const { key, image } of batch.rows) capacity += key.length + 24 + (image?.length ?? 0);
-  const writer = new ByteWriter(capacity);
-  writer.u48(batch.upTo);
-  writer.varint(batch.clear.length);
-  for (const { from, to } of batch.clear) {
-    writer.binaryString(from);
-    writer.binaryString(to);
+/** Encodes a batch a part at a time, since the rows of a second are too many for one turn. */
+export class BatchEncoder {
+  readonly #rows: FlushBatch['rows'];
+  readonly #writer: ByteWriter;
+  #next = 0;
+
+  constructor(batch: FlushBatch) {
+    let capacity = 64;
+    for (const { from, to } of batch.clear) capacity += from.length + to.length + 16;
+    for (const { key, image } of batch.rows) capacity += key.length + 24 + (image?.length ?? 0);
+    this.#rows = batch.rows;
+    this.#writer = new ByteWriter(capacity);
+    this.#writer.u48(batch.upTo);
+    this.#writer.varint(batch.clear.length);
+    for (const { from, to } of batch.clear) {
+      this.#writer.binaryString(from);
+      this.#writer.binaryString(to);
+    }
+    this.#writer.varint(batch.rows.length);
   }
-  writer.varint(batch.rows.length);
-  for (const { key, sequenceNumber, image } of batch.rows) {
-    writer.binaryString(key);
-    writer.varint(image === null ? 0 : VALUE_HEADER_BYTES + image.length);
-    if (image === null) continue;
-    writer.u48(sequenceNumber);
-    writer.raw(image);
+
+  /** Encodes the next `rowCount` rows. False: that was all. */
+  encode(rowCount: number): boolean {
+    const writer = this.#writer;
+    const end = Math.min(this.#rows.length, this.#next + rowCount);
+    for (; this.#next < end; this.#next++) {
+      const { key, sequenceNumber, image } = this.#rows[this.#next]!;
+      writer.binaryString(key);
+      writer.varint(image === null ? 0 : VALUE_HEADER_BYTES + image.length);
+      if (image === null) continue;
+      writer.u48(sequenceNumber);
+      writer.raw(image);
+    }
+    return end < this.#rows.length;
   }
-  const view = writer.view();
-  return { buffer: view.buffer as ArrayBuffer, length: view.length };
+
+  /** One buffer, to be handed over without a copy; `length` of its bytes are in use. */
+  finish(): { readonly buffer: ArrayBuffer; readonly length: number } {
+    const view = this.#writer.view();
+    return { buffer: view.buffer as ArrayBuffer, length: view.length };
+  }
 }
 
 export interface DecodedBatch {

@@ -7,7 +7,7 @@ import type { RangeOptions, RootDatabase, Transaction } from 'lmdb';
 import type { RowKey } from '../../certifier/types.ts';
 import { assert, ByteReader, type SequenceNumber } from '../../gcs/base/index.ts';
 import type { BaseRow, FlushBatch, KeyRange, LaneStore } from '../types.ts';
-import { encodeBatch, firstRowKeyFrom, KEY_BYTES_MAX, type LaneIdentity, VALUE_HEADER_BYTES } from './lane-format.ts';
+import { BatchEncoder, firstRowKeyFrom, KEY_BYTES_MAX, type LaneIdentity, VALUE_HEADER_BYTES } from './lane-format.ts';
 import type { FromWorker, LaneWorkerData, ToWorker } from './messages.ts';
 import { openEnvironment } from './open-environment.ts';
 
@@ -69,6 +69,9 @@ export function stopWorker({ worker }: StartedWorker): Promise<void> {
   });
 }
 
+/** In one turn: about a millisecond. */
+const ROWS_ENCODED_AT_ONCE = 1000;
+
 export class LmdbLane implements LaneStore {
   readonly #path: string;
   readonly #worker: Worker;
@@ -107,7 +110,16 @@ export class LmdbLane implements LaneStore {
       setImmediate(() => this.#answer(this.#failure));
       return;
     }
-    const { buffer, length } = encodeBatch(batch);
+    this.#hand(new BatchEncoder(batch));
+  }
+
+  #hand(encoder: BatchEncoder): void {
+    if (this.#flushing === null) return; // The worker died meanwhile, and the flush was answered.
+    if (encoder.encode(ROWS_ENCODED_AT_ONCE)) {
+      setImmediate(() => this.#hand(encoder));
+      return;
+    }
+    const { buffer, length } = encoder.finish();
     this.#worker.postMessage({ kind: 'flush', batch: buffer, length } satisfies ToWorker, [buffer]);
   }
 

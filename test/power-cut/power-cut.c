@@ -205,8 +205,17 @@ static void lose(struct file *file) {
   real_ftruncate(file->descriptor, size);
 }
 
+/* A thread that reads a mapped file while its content goes would end the process before the cut is whole. */
+static void stand_still(int signal) {
+  (void)signal;
+  for (;;) pause();
+}
+
 static void cut(void) {
   is_cut = 1;
+  struct sigaction action = {.sa_handler = stand_still};
+  const int fatal[] = {SIGSEGV, SIGBUS, SIGILL, SIGABRT, SIGTRAP, SIGFPE};
+  for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++) sigaction(fatal[i], &action, NULL);
   for (struct file *file = files; file != NULL; file = file->next) {
     if (file->is_dirty) lose(file);
   }
