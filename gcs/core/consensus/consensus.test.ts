@@ -56,6 +56,30 @@ describe('what is promised is durable (R1)', () => {
     );
   });
 
+  test('a vote of an earlier term makes nobody leader in a later one', () => {
+    const cluster = new TestCluster({ members: 5 });
+    const vote = (term: number, preVote = false) =>
+      ({ kind: 'vote-answer', term, preVote, granted: true, wallMs: 0 }) as const;
+    const stand = (): void => {
+      do cluster.elapse(25, 0);
+      while (cluster.core(0).status().role !== 'pre-candidate');
+      const { term } = cluster.core(0).status();
+      for (const from of [1, 2]) cluster.feed({ from, to: 0, message: vote(term + 1, true) });
+      assert.equal(cluster.core(0).status().role, 'candidate');
+      cluster.sync(0);
+    };
+    stand();
+    const earlier = cluster.core(0).status().term;
+    cluster.feed({ from: 1, to: 0, message: vote(earlier) });
+    stand();
+    const later = cluster.core(0).status().term;
+    assert.ok(later > earlier);
+    for (const from of [1, 2, 3, 4]) cluster.feed({ from, to: 0, message: vote(earlier) });
+    assert.equal(cluster.core(0).status().role, 'candidate');
+    for (const from of [1, 2]) cluster.feed({ from, to: 0, message: vote(later) });
+    assert.equal(cluster.core(0).status().role, 'leader');
+  });
+
   test('R1: a vote that was given is remembered after a restart', () => {
     const cluster = new TestCluster({ members: 3 });
     const request = { kind: 'vote-request', term: 1, preVote: false, lastIndex: 0, lastTerm: 0 } as const;
