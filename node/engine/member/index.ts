@@ -1,2 +1,3 @@
+export type { MemberCounters, MemberEvents, MemberOptions, MemberSetup } from './contract.ts';
 export * from './member.ts';
 export * from './options.ts';

@@ -1,6 +1,6 @@
 /**
- * One member put together: what comes out of the group's total order is certified, kept as verdicts, published as row
- * versions and answered, in this order and within one turn; what sessions commit goes the other way through the outbox.
+ * One member put together: what comes out of the group's total order goes through the replicated state and is answered,
+ * within one turn; what sessions commit goes the other way through the outbox.
  *
  * A commit is answered as committed only after (1) the group chose its message, (2) this member's own log has it
  * durably, (3) it was certified, and (4) it and everything before it is visible here.
@@ -8,32 +8,12 @@
  * Restart (H3): verdicts are kept durably before any lane flushes what they admit. So the certifier, the overlay and
  * the catalog are rebuilt as of the last kept verdict V from the log, and only what lies behind V is judged anew.
  */
-
-import {
-  type KeyRange,
-  type LaneStore,
-  VerdictFile,
-  type VerdictFileOptions,
-  type VerdictRecord,
-  VersionStore,
-  type VersionStoreOptions,
-  type Write,
-} from '../../../applier/index.ts';
-import {
-  CertificationDatabase,
-  Certifier,
-  decodeBatch,
-  encodeGroupMessage,
-  type GroupMessage,
-  type NewRecencyCache,
-} from '../../../certifier/index.ts';
-import type { Negative, RowKey, Transaction } from '../../../certifier/types.ts';
+import type { KeyRange, VerdictFile, VersionStore } from '../../../applier/index.ts';
+import { type Certifier, encodeGroupMessage } from '../../../certifier/index.ts';
+import type { RowKey, Transaction } from '../../../certifier/types.ts';
 import {
   assert,
   type Environment,
-  type Incarnation,
-  InvariantViolation,
-  type LogIndex,
   type MemberId,
   type MemberOrdinal,
   type ScheduledCall,
@@ -41,16 +21,12 @@ import {
 } from '../../../gcs/base/index.ts';
 import {
   type Delivery,
-  type Formation,
   Group,
   type GroupDefinition,
   type GroupHeadline,
   type GroupMember,
-  type GroupOptions,
 } from '../../../gcs/core/index.ts';
-import { Catalog, decodeSchemaChange, encodeSchemaChange } from '../catalog.ts';
-import type { ImageCodec } from '../image-codec.ts';
-import { catalogItemKey } from '../key-codec.ts';
+import { encodeSchemaChange } from '../catalog.ts';
 import type {
   CommitOutcome,
   ConflictRecord,
@@ -65,123 +41,24 @@ import type {
 } from '../replica.ts';
 import type { TableDefinition } from '../table-definition.ts';
 import { AppliedWaiters } from './applied-waiters.ts';
-import { ConflictLog, type SeenConflict } from './conflict-log.ts';
+import { type MemberEvents, type MemberSetup, zeroCounters } from './contract.ts';
 import { describeConflict } from './describe-conflict.ts';
-import { DigestWatch } from './digest-watch.ts';
-import { CERTIFICATION_CAPACITY } from './options.ts';
-import { Outbox, type OutboxOptions } from './outbox.ts';
-import { publicationOf, writesOf } from './publication.ts';
-import { replayUpToKeptVerdicts } from './replay.ts';
-import { encodeSchemaEffect } from './schema-effect.ts';
+import { memberRows, memberStatsRows, ownStats } from './member-reports.ts';
+import { Outbox } from './outbox.ts';
+import { type Fate, ReplicatedState } from './replicated-state.ts';
 import { decodeStatusNotice, encodeStatusNotice, type StatusNotice } from './status-notice.ts';
 
-export interface MemberOptions {
-  readonly group: GroupOptions;
-  readonly outbox: OutboxOptions;
-  readonly versions: VersionStoreOptions;
-  readonly verdicts: VerdictFileOptions;
-  /** How often the members tell each other how they are. */
-  readonly noticeEveryMs: number;
-  /** How often waiting commits are looked at. */
-  readonly sweepEveryMs: number;
-  readonly conflictsKeptMax: number;
-  /** A clean stop waits so long for what is committing. */
-  readonly stopWaitMs: number;
-}
-
-export interface MemberEvents {
-  stateChanged(state: MemberState, why: string): void;
-  leaderChanged(leader: MemberId | null, term: number): void;
-  quorumChanged(hasQuorum: boolean): void;
-  reachabilityChanged(peer: MemberId, reachable: boolean): void;
-  /** This member knows its group, now or from an earlier run. */
-  formed(groupName: string, groupId: string, members: readonly GroupMember[]): void;
-  /** A peer or stranger was turned away, or turned us away. */
-  refusedPeer(address: string, reason: string): void;
-  recovered(facts: { readonly entries: number; readonly upTo: SequenceNumber; readonly ms: number }): void;
-  /** Final: the process ends with this line. */
-  refused(reason: string): void;
-  /** Final: the disk failed, or a rule of the program is broken. */
-  failed(error: Error): void;
-}
-
-export interface MemberSetup {
-  readonly environment: Environment;
-  readonly memberId: MemberId;
-  readonly incarnation: Incarnation;
-  readonly groupAddress: string;
-  readonly host: string;
-  readonly port: number;
-  readonly formation: Formation;
-  /** Open, with their number fixed by the data directory. */
-  readonly lanes: readonly LaneStore[];
-  readonly newCache: NewRecencyCache;
-  readonly imageCodec: ImageCodec;
-  readonly version: string;
-  readonly options: MemberOptions;
-  readonly events: MemberEvents;
-}
-
-/** Refusals in the verdict file; never renumbered. */
-const REASON_CONFLICT = 1;
-const REASON_SNAPSHOT_TOO_OLD = 2;
-const REASON_TABLE_EXISTS = 3;
-const REASON_NO_SUCH_TABLE = 4;
-const REASON_NOTHING_TO_DO = 5;
-
-type Fate = CommitOutcome | SchemaOutcome;
-
-/** What exists once the member knows its group and has rebuilt itself. */
-interface Running {
-  readonly definition: GroupDefinition;
-  readonly self: GroupMember;
-  readonly certifier: Certifier;
-  readonly verdicts: VerdictFile;
-  readonly store: VersionStore;
-  readonly catalog: Catalog;
-  readonly digests: DigestWatch;
-}
-
-/** Plain counters since the start; metrics read them at scrape. */
-export interface MemberCounters {
-  transactionsCertified: number;
-  transactionsCommitted: number;
-  conflictsDetected: number;
-  snapshotsTooOld: number;
-  preCertificationConflicts: number;
-  localProposed: number;
-  localRolledBack: number;
-  remoteApplied: number;
-  schemaChanges: number;
-  batchesDelivered: number;
-  bytesDelivered: number;
-}
-
 export class Member implements Replica {
-  readonly counters: MemberCounters = {
-    transactionsCertified: 0,
-    transactionsCommitted: 0,
-    conflictsDetected: 0,
-    snapshotsTooOld: 0,
-    preCertificationConflicts: 0,
-    localProposed: 0,
-    localRolledBack: 0,
-    remoteApplied: 0,
-    schemaChanges: 0,
-    batchesDelivered: 0,
-    bytesDelivered: 0,
-  };
+  readonly counters = zeroCounters();
   readonly #setup: MemberSetup;
   readonly #environment: Environment;
   readonly #events: MemberEvents;
   readonly #group: Group;
   readonly #outbox: Outbox<Fate>;
   readonly #waiters = new AppliedWaiters();
-  readonly #conflicts: ConflictLog;
   readonly #notices = new Map<MemberOrdinal, StatusNotice>();
-  #running: Running | null = null;
+  #running: ReplicatedState | null = null;
   #state: MemberState = 'OFFLINE';
-  #deliveredUpTo: LogIndex = 0;
   #leader: MemberOrdinal | null = null;
   #hasQuorum = false;
   #isStopping = false;
@@ -190,7 +67,6 @@ export class Member implements Replica {
   #isDeliveryPaused = false;
   #sweep: ScheduledCall | null = null;
   #nextNoticeMs = 0;
-  #localConflicts = 0;
   /** Answers that must not come within the call that caused them. */
   #later: (() => void)[] = [];
 
@@ -227,7 +103,6 @@ export class Member implements Replica {
     this.#environment = setup.environment;
     this.#events = setup.events;
     this.#group = group;
-    this.#conflicts = new ConflictLog(setup.options.conflictsKeptMax);
     this.#outbox = new Outbox<Fate>({
       broadcaster: {
         canBroadcast: () => this.#hasQuorum && group.canBroadcast(),
@@ -366,13 +241,8 @@ export class Member implements Replica {
   commit(transaction: Transaction, deadlineMs: number, done: (outcome: CommitOutcome) => void): void {
     const refusal = this.#whyNot();
     if (refusal !== null) return this.#answerLater(() => done(refusal));
-    const negative = this.#run.certifier.preCertify(transaction);
-    if (negative !== null) {
-      this.counters.preCertificationConflicts++;
-      this.#noteConflict(negative, transaction, this.#run.self.ordinal, `local-${++this.#localConflicts}`, null);
-      const outcome = outcomeOf(negative, 'local');
-      return this.#answerLater(() => done(outcome));
-    }
+    const lost = this.#run.preCertify(transaction);
+    if (lost !== null) return this.#answerLater(() => done(lost));
     this.counters.localProposed++;
     this.#outbox.add(encodeGroupMessage({ kind: 'transaction', transaction }), deadlineMs, (fate) =>
       done(typeof fate === 'string' ? { kind: fate } : (fate as CommitOutcome)),
@@ -402,48 +272,23 @@ export class Member implements Replica {
   members(): readonly MemberRow[] {
     const { definition } = this.#group;
     if (definition === null) return [];
-    const { viewId, members } = definition.view;
-    return members.map((member) => {
-      const isSelf = member.memberId === this.memberId;
-      const reachable = isSelf || this.#group.isReachable(member.ordinal);
-      const notice = this.#notices.get(member.ordinal);
-      const state = isSelf ? this.#state : reachable ? (notice?.state ?? 'OFFLINE') : 'UNREACHABLE';
-      return {
-        memberId: member.memberId,
-        host: member.host,
-        port: member.port,
-        state,
-        role: state === 'ONLINE' ? 'PRIMARY' : 'SECONDARY',
-        version: isSelf ? this.#setup.version : (notice?.version ?? ''),
-        viewId,
-        weight: 50,
-        reachable,
-      };
+    return memberRows({
+      view: definition.view,
+      self: { memberId: this.memberId, state: this.#state, version: this.#setup.version },
+      notices: this.#notices,
+      isReachable: (ordinal) => this.#group.isReachable(ordinal),
     });
   }
 
   memberStats(): readonly MemberStatsRow[] {
-    const { definition } = this.#group;
-    if (definition === null || this.#running === null) return [];
-    const own = this.#ownStats();
-    const { viewId, members } = definition.view;
-    let everywhere = own.appliedUpTo;
-    for (const { memberId, ordinal } of members) {
-      if (memberId !== this.memberId)
-        everywhere = Math.min(everywhere, this.#notices.get(ordinal)?.stats.appliedUpTo ?? 0);
-    }
-    const rows: MemberStatsRow[] = [];
-    for (const { memberId, ordinal } of members) {
-      const stats = memberId === this.memberId ? own : this.#notices.get(ordinal)?.stats;
-      if (stats !== undefined) rows.push({ memberId, viewId, ...stats, transactionsCommittedAllMembers: everywhere });
-    }
-    return rows;
+    if (this.#running === null) return [];
+    return memberStatsRows({ state: this.#running, own: this.#ownStats(this.#running), notices: this.#notices });
   }
 
   conflicts(limit: number, table: string | null): readonly ConflictRecord[] {
     const found: ConflictRecord[] = [];
     if (this.#running === null) return found;
-    for (const seen of this.#conflicts.newestFirst()) {
+    for (const seen of this.#running.conflicts.newestFirst()) {
       if (found.length >= limit) break;
       const record = describeConflict(seen, {
         catalog: this.#running.catalog,
@@ -455,7 +300,7 @@ export class Member implements Replica {
     return found;
   }
 
-  get #run(): Running {
+  get #run(): ReplicatedState {
     assert(this.#running !== null, 'sessions are served only by a member that has rebuilt itself');
     return this.#running;
   }
@@ -481,167 +326,37 @@ export class Member implements Replica {
 
   #delivered(delivery: Delivery): void {
     const run = this.#run;
-    const { origin, stampMs, index } = delivery;
-    const batch = decodeBatch(delivery.payload);
-    if (batch.kind === 'malformed') {
-      throw new InvariantViolation(`a chosen batch is readable: log index ${index}, ${batch.reason}`);
+    const before = run.store.appliedUpTo;
+    const fates = run.deliver(delivery);
+    if (delivery.origin === run.self.ordinal && delivery.incarnation === this.#setup.incarnation) {
+      this.counters.localRolledBack += fates.length - (run.store.appliedUpTo - before);
+      this.#outbox.delivered(delivery.messageNumber, fates);
     }
-    const isOwn = origin === run.self.ordinal && delivery.incarnation === this.#setup.incarnation;
-    const verdicts: VerdictRecord['verdicts'][number][] = [];
-    const fates: Fate[] = [];
-    const publications: { sequenceNumber: SequenceNumber; writes: readonly Write[]; clear: readonly KeyRange[] }[] = [];
-
-    for (const message of batch.messages) {
-      if (message.kind === 'transaction') {
-        const { transaction } = message;
-        const { verdict, commitTime } = run.certifier.certify(transaction, origin, stampMs);
-        this.counters.transactionsCertified++;
-        if (verdict.kind === 'positive') {
-          const { sequenceNumber } = verdict;
-          verdicts.push({ kind: 'positive', sequenceNumber, commitTime: commitTime!, resolved: null });
-          publications.push({ sequenceNumber, writes: writesOf(transaction), clear: [] });
-          fates.push({ kind: 'committed', sequenceNumber, commitTime: commitTime! });
-        } else {
-          const reason = verdict.kind === 'conflict' ? REASON_CONFLICT : REASON_SNAPSHOT_TOO_OLD;
-          verdicts.push({ kind: 'negative', reason });
-          const transactionId = `${delivery.incarnation}-${delivery.messageNumber}-${verdicts.length}`;
-          this.#noteConflict(verdict, transaction, origin, transactionId, stampMs);
-          fates.push(outcomeOf(verdict, 'group'));
-        }
-      } else fates.push(this.#changeSchema(run, message, delivery, verdicts, publications));
-    }
-
-    run.verdicts.append({
-      logIndex: index,
-      verdicts,
-      purgeFloor: run.certifier.purgeFloor,
-      digest: run.certifier.digest,
-    });
-    for (const { sequenceNumber, writes, clear } of publications) run.store.publish(sequenceNumber, writes, clear);
-    this.#deliveredUpTo = index;
-    run.digests.delivered(index, () => run.certifier.digest);
-    this.#count(delivery, isOwn, publications.length, fates.length);
-    if (isOwn) this.#outbox.delivered(delivery.messageNumber, fates);
-    if (publications.length > 0) this.#waiters.applied(run.store.appliedUpTo);
+    if (run.store.appliedUpTo > before) this.#waiters.applied(run.store.appliedUpTo);
     if (run.store.isOverloaded) this.#pauseDelivery(true);
-  }
-
-  #changeSchema(
-    run: Running,
-    message: Extract<GroupMessage, { kind: 'schema-change' }>,
-    delivery: Delivery,
-    verdicts: VerdictRecord['verdicts'][number][],
-    publications: { sequenceNumber: SequenceNumber; writes: readonly Write[]; clear: readonly KeyRange[] }[],
-  ): SchemaOutcome {
-    const { imageCodec } = this.#setup;
-    const { certifier, catalog } = run;
-    const judged = catalog.judge(decodeSchemaChange(message.change, imageCodec));
-    if (judged.kind !== 'done') {
-      const reason = {
-        'table-exists': REASON_TABLE_EXISTS,
-        'no-such-table': REASON_NO_SUCH_TABLE,
-        nothing: REASON_NOTHING_TO_DO,
-      }[judged.kind];
-      certifier.refuseSchemaChange(reason);
-      verdicts.push({ kind: 'negative', reason });
-      if (judged.kind !== 'nothing') return { kind: judged.kind };
-      return { kind: 'done', sequenceNumber: certifier.sequenceNumber, changed: false };
-    }
-    const keys = judged.clearedTableId === null ? [] : [catalogItemKey(judged.clearedTableId)];
-    const { sequenceNumber, commitTime } = certifier.certifySchemaChange(keys, delivery.origin, delivery.stampMs);
-    const effect = catalog.apply(sequenceNumber, judged, imageCodec);
-    verdicts.push({ kind: 'positive', sequenceNumber, commitTime, resolved: encodeSchemaEffect(effect) });
-    publications.push({ sequenceNumber, ...publicationOf(effect) });
-    this.counters.schemaChanges++;
-    return { kind: 'done', sequenceNumber, changed: true };
-  }
-
-  #count(delivery: Delivery, isOwn: boolean, positives: number, messages: number): void {
-    const { counters } = this;
-    counters.batchesDelivered++;
-    counters.bytesDelivered += delivery.payload.length;
-    counters.transactionsCommitted += positives;
-    if (isOwn) counters.localRolledBack += messages - positives;
-    if (delivery.origin !== this.#run.self.ordinal) counters.remoteApplied += positives;
-  }
-
-  #noteConflict(
-    negative: Negative,
-    transaction: Transaction,
-    loser: MemberOrdinal,
-    loserTransactionId: string,
-    stampMs: number | null,
-  ): void {
-    const isConflict = negative.kind === 'conflict';
-    if (stampMs !== null) {
-      if (isConflict) this.counters.conflictsDetected++;
-      else this.counters.snapshotsTooOld++;
-    }
-    const seen: SeenConflict = {
-      stampMs: stampMs ?? this.#environment.clock.wallMs(),
-      reason: negative.kind,
-      key: isConflict ? negative.item.key : transaction.writeSet[0]!.key,
-      loser,
-      loserTransactionId,
-      winner: isConflict ? negative.winner : null,
-    };
-    this.#conflicts.add(seen);
   }
 
   // From the start to ONLINE
 
   #formed(definition: GroupDefinition, self: GroupMember): void {
     this.#events.formed(definition.groupName, definition.groupId, definition.view.members);
-    const { environment, options, lanes, newCache, memberId } = this.#setup;
-    const { clock } = environment;
-    const opened = VerdictFile.open(environment.disk, { memberId }, options.verdicts);
-    if (opened.kind === 'damaged') {
-      return this.#refused(`the verdict file is damaged: ${opened.file} at byte ${opened.offset}: ${opened.reason}`);
-    }
-    const verdicts = opened.file;
-    const kept = verdicts.stateAtEnd;
-    const lowest = Math.min(...lanes.map((lane) => lane.flushedUpTo));
-    const highest = Math.max(...lanes.map((lane) => lane.flushedUpTo));
-    if (highest > kept.sequenceNumber || kept.logIndex > this.#group.log.lastIndex) {
-      return this.#refused(
-        `the data directory does not fit together: log up to index ${this.#group.log.lastIndex}, verdicts up to index ${kept.logIndex} (sequence number ${kept.sequenceNumber}), lanes up to sequence number ${highest}; a file of it was lost or put back from an older copy`,
-      );
-    }
-    const capacity = Number(definition.options[CERTIFICATION_CAPACITY]);
-    const certifier = new Certifier({
-      database: new CertificationDatabase({ capacity, newCache }),
-      restored: kept,
-    });
-    const store = new VersionStore({
-      lanes,
-      clock,
-      options: options.versions,
-      makeVerdictsDurable: (_upTo, done) => verdicts.makeDurable(done),
-      failed: (error) => this.#failed(error),
-    });
+    const { clock } = this.#environment;
     const startedMs = clock.monotonicMs();
-    const entries = replayUpToKeptVerdicts({
-      log: this.#group.log,
-      verdicts,
-      certifier,
-      publishFrom: lowest + 1,
-      publish: (sequenceNumber, writes, clear) => store.publish(sequenceNumber, writes, clear),
-    });
-    assert(store.appliedUpTo === kept.sequenceNumber, 'the replay ends at the last kept verdict');
-    const catalog = Catalog.load(store, kept.sequenceNumber, this.#setup.imageCodec);
-    this.#running = {
+    const rebuilt = ReplicatedState.rebuild({
+      member: this.#setup,
       definition,
       self,
-      certifier,
-      verdicts,
-      store,
-      catalog,
-      digests: new DigestWatch(definition.view.members.length),
-    };
-    this.#deliveredUpTo = kept.logIndex;
-    this.#events.recovered({ entries, upTo: kept.sequenceNumber, ms: clock.monotonicMs() - startedMs });
-    this.#setState('RECOVERING', `rebuilt up to sequence number ${kept.sequenceNumber}, waiting for the group`);
-    this.#group.start(kept.logIndex);
+      log: this.#group.log,
+      counters: this.counters,
+      failed: (error) => this.#failed(error),
+    });
+    if (rebuilt.kind === 'refused') return this.#refused(rebuilt.reason);
+    const { state, entries } = rebuilt;
+    this.#running = state;
+    const upTo = state.certifier.sequenceNumber;
+    this.#events.recovered({ entries, upTo, ms: clock.monotonicMs() - startedMs });
+    this.#setState('RECOVERING', `rebuilt up to sequence number ${upTo}, waiting for the group`);
+    this.#group.start(state.deliveredUpTo);
   }
 
   #statusChanged(status: GroupHeadline): void {
@@ -678,25 +393,9 @@ export class Member implements Replica {
     this.#group.pauseDelivery(true);
   }
 
-  #ownStats(): StatusNotice['stats'] {
-    const { certifier, store } = this.#run;
+  #ownStats(state: ReplicatedState): StatusNotice['stats'] {
     const { counters } = this;
-    const status = this.#group.status;
-    return {
-      countTransactionsInQueue: this.#outbox.waiting,
-      countTransactionsChecked: counters.transactionsCertified,
-      countConflictsDetected: counters.conflictsDetected,
-      countTransactionsRowsValidating: certifier.itemCount,
-      lastConflictFreeTransaction:
-        certifier.sequenceNumber === 0 ? null : `${this.groupId}:${certifier.sequenceNumber}`,
-      countTransactionsRemoteInApplierQueue: status === null ? 0 : status.chosenUpTo - status.deliveredUpTo,
-      countTransactionsRemoteApplied: counters.remoteApplied,
-      countTransactionsLocalProposed: counters.localProposed,
-      countTransactionsLocalRollback: counters.localRolledBack,
-      appliedUpTo: store.appliedUpTo,
-      purgeFloor: certifier.purgeFloor,
-      digest: certifier.digest,
-    };
+    return ownStats({ state, counters, status: this.#group.status, waitingCommits: this.#outbox.waiting });
   }
 
   #housekeep(): void {
@@ -715,8 +414,8 @@ export class Member implements Replica {
             encodeStatusNotice({
               state: this.#state,
               version: this.#setup.version,
-              stats: this.#ownStats(),
-              digests: running.digests.toTell({ logIndex: this.#deliveredUpTo, digest: certifier.digest }),
+              stats: this.#ownStats(running),
+              digests: running.digests.toTell({ logIndex: running.deliveredUpTo, digest: certifier.digest }),
             }),
           );
         }
@@ -760,10 +459,4 @@ export class Member implements Replica {
       this.#failed(error instanceof Error ? error : new Error(String(error)));
     }
   }
-}
-
-function outcomeOf(negative: Negative, phase: 'local' | 'group'): CommitOutcome {
-  return negative.kind === 'conflict'
-    ? { kind: 'conflict', key: negative.item.key, winner: negative.winner, phase }
-    : { kind: 'snapshot-too-old', purgeFloor: negative.purgeFloor };
 }

@@ -1,5 +1,5 @@
 import { GROUP_DEFAULTS } from '../../../gcs/core/index.ts';
-import type { MemberOptions } from './member.ts';
+import type { MemberOptions } from './contract.ts';
 
 /** Group-wide option: items of the certification database. */
 export const CERTIFICATION_CAPACITY = 'certification_capacity';

@@ -1,0 +1,256 @@
+/**
+ * What the group's order has made of this member: the certifier's state, the kept verdicts, the row versions and the
+ * catalog, all as of the same place. `deliver` takes the next entry through, in this order and within one turn:
+ * certified, kept as verdicts, published. `rebuild` makes it again at a start (H3).
+ */
+import { type KeyRange, VerdictFile, type VerdictRecord, VersionStore, type Write } from '../../../applier/index.ts';
+import { CertificationDatabase, Certifier, decodeBatch, type GroupMessage } from '../../../certifier/index.ts';
+import type { Negative, Transaction } from '../../../certifier/types.ts';
+import {
+  assert,
+  InvariantViolation,
+  type LogIndex,
+  type MemberOrdinal,
+  type SequenceNumber,
+} from '../../../gcs/base/index.ts';
+import type { Delivery, GroupDefinition, GroupMember, LogReader } from '../../../gcs/core/index.ts';
+import { Catalog, decodeSchemaChange } from '../catalog.ts';
+import type { ImageCodec } from '../image-codec.ts';
+import { catalogItemKey } from '../key-codec.ts';
+import type { CommitOutcome, SchemaOutcome } from '../replica.ts';
+import { ConflictLog } from './conflict-log.ts';
+import type { MemberCounters, MemberSetup } from './contract.ts';
+import { DigestWatch } from './digest-watch.ts';
+import { CERTIFICATION_CAPACITY } from './options.ts';
+import { publicationOf, writesOf } from './publication.ts';
+import { replayUpToKeptVerdicts } from './replay.ts';
+import { encodeSchemaEffect } from './schema-effect.ts';
+
+/** Refusals in the verdict file; never renumbered. */
+const REASON_CONFLICT = 1;
+const REASON_SNAPSHOT_TOO_OLD = 2;
+const REASON_TABLE_EXISTS = 3;
+const REASON_NO_SUCH_TABLE = 4;
+const REASON_NOTHING_TO_DO = 5;
+
+/** What became of one message. */
+export type Fate = CommitOutcome | SchemaOutcome;
+
+export interface ReplicatedStateSetup {
+  readonly member: MemberSetup;
+  readonly definition: GroupDefinition;
+  readonly self: GroupMember;
+  readonly log: LogReader;
+  readonly counters: MemberCounters;
+  readonly failed: (error: Error) => void;
+}
+
+interface Publication {
+  readonly sequenceNumber: SequenceNumber;
+  readonly writes: readonly Write[];
+  readonly clear: readonly KeyRange[];
+}
+
+/** What an entry has come to so far. */
+interface Passage {
+  readonly delivery: Delivery;
+  readonly verdicts: VerdictRecord['verdicts'][number][];
+  readonly fates: Fate[];
+  readonly publications: Publication[];
+}
+
+export type Rebuilt =
+  /** `entries`: how many of the log were repeated. */
+  | { readonly kind: 'rebuilt'; readonly state: ReplicatedState; readonly entries: number }
+  | { readonly kind: 'refused'; readonly reason: string };
+
+export class ReplicatedState {
+  readonly definition: GroupDefinition;
+  readonly self: GroupMember;
+  readonly certifier: Certifier;
+  readonly verdicts: VerdictFile;
+  readonly store: VersionStore;
+  readonly catalog: Catalog;
+  readonly digests: DigestWatch;
+  readonly conflicts: ConflictLog;
+  readonly #imageCodec: ImageCodec;
+  readonly #counters: MemberCounters;
+  readonly #wallMs: () => number;
+  #deliveredUpTo: LogIndex;
+  #localConflicts = 0;
+
+  /** As of the last kept verdict, from the directory's own files. */
+  static rebuild(setup: ReplicatedStateSetup): Rebuilt {
+    const { member, definition, log } = setup;
+    const { environment, options, lanes, newCache, memberId, imageCodec } = member;
+    const opened = VerdictFile.open(environment.disk, { memberId }, options.verdicts);
+    if (opened.kind === 'damaged') {
+      const { file, offset, reason } = opened;
+      return { kind: 'refused', reason: `the verdict file is damaged: ${file} at byte ${offset}: ${reason}` };
+    }
+    const verdicts = opened.file;
+    const kept = verdicts.stateAtEnd;
+    const lowest = Math.min(...lanes.map((lane) => lane.flushedUpTo));
+    const highest = Math.max(...lanes.map((lane) => lane.flushedUpTo));
+    if (highest > kept.sequenceNumber || kept.logIndex > log.lastIndex) {
+      return {
+        kind: 'refused',
+        reason: `the data directory does not fit together: log up to index ${log.lastIndex}, verdicts up to index ${kept.logIndex} (sequence number ${kept.sequenceNumber}), lanes up to sequence number ${highest}; a file of it was lost or put back from an older copy`,
+      };
+    }
+    const capacity = Number(definition.options[CERTIFICATION_CAPACITY]);
+    const database = new CertificationDatabase({ capacity, newCache });
+    const certifier = new Certifier({ database, restored: kept });
+    const store = new VersionStore({
+      lanes,
+      clock: environment.clock,
+      options: options.versions,
+      makeVerdictsDurable: (_upTo, done) => verdicts.makeDurable(done),
+      failed: setup.failed,
+    });
+    const entries = replayUpToKeptVerdicts({
+      log,
+      verdicts,
+      certifier,
+      publishFrom: lowest + 1,
+      publish: (sequenceNumber, writes, clear) => store.publish(sequenceNumber, writes, clear),
+    });
+    assert(store.appliedUpTo === kept.sequenceNumber, 'the replay ends at the last kept verdict');
+    const catalog = Catalog.load(store, kept.sequenceNumber, imageCodec);
+    return { kind: 'rebuilt', state: new ReplicatedState(setup, { certifier, verdicts, store, catalog }), entries };
+  }
+
+  private constructor(
+    setup: ReplicatedStateSetup,
+    parts: Pick<ReplicatedState, 'certifier' | 'verdicts' | 'store' | 'catalog'>,
+  ) {
+    const { member, definition, self, counters } = setup;
+    this.definition = definition;
+    this.self = self;
+    this.certifier = parts.certifier;
+    this.verdicts = parts.verdicts;
+    this.store = parts.store;
+    this.catalog = parts.catalog;
+    this.digests = new DigestWatch(definition.view.members.length);
+    this.conflicts = new ConflictLog(member.options.conflictsKeptMax);
+    this.#imageCodec = member.imageCodec;
+    this.#counters = counters;
+    this.#wallMs = () => member.environment.clock.wallMs();
+    this.#deliveredUpTo = parts.verdicts.stateAtEnd.logIndex;
+  }
+
+  /** Log index of the last entry taken through. */
+  get deliveredUpTo(): LogIndex {
+    return this.#deliveredUpTo;
+  }
+
+  /** Takes the next entry through. Returns what became of its messages, in their order. */
+  deliver(delivery: Delivery): readonly Fate[] {
+    const { index } = delivery;
+    const batch = decodeBatch(delivery.payload);
+    if (batch.kind === 'malformed') {
+      throw new InvariantViolation(`a chosen batch is readable: log index ${index}, ${batch.reason}`);
+    }
+    const passage: Passage = { delivery, verdicts: [], fates: [], publications: [] };
+    for (const message of batch.messages) {
+      if (message.kind === 'transaction') this.#certify(message.transaction, passage);
+      else this.#changeSchema(message, passage);
+    }
+    const { verdicts, fates, publications } = passage;
+    const { purgeFloor, digest } = this.certifier;
+    this.verdicts.append({ logIndex: index, verdicts, purgeFloor, digest });
+    for (const { sequenceNumber, writes, clear } of publications) this.store.publish(sequenceNumber, writes, clear);
+    this.#deliveredUpTo = index;
+    this.digests.delivered(index, () => digest);
+    this.#count(delivery, publications.length);
+    return fates;
+  }
+
+  /** What is known already to be lost, or null. */
+  preCertify(transaction: Transaction): CommitOutcome | null {
+    const negative = this.certifier.preCertify(transaction);
+    if (negative === null) return null;
+    this.#counters.preCertificationConflicts++;
+    this.#noteConflict(negative, transaction, {
+      loser: this.self.ordinal,
+      loserTransactionId: `local-${++this.#localConflicts}`,
+      stampMs: this.#wallMs(),
+    });
+    return outcomeOf(negative, 'local');
+  }
+
+  #certify(transaction: Transaction, { delivery, verdicts, fates, publications }: Passage): void {
+    const { origin, stampMs, incarnation, messageNumber } = delivery;
+    const { verdict, commitTime } = this.certifier.certify(transaction, origin, stampMs);
+    this.#counters.transactionsCertified++;
+    if (verdict.kind === 'positive') {
+      const { sequenceNumber } = verdict;
+      verdicts.push({ kind: 'positive', sequenceNumber, commitTime: commitTime!, resolved: null });
+      publications.push({ sequenceNumber, writes: writesOf(transaction), clear: [] });
+      fates.push({ kind: 'committed', sequenceNumber, commitTime: commitTime! });
+      return;
+    }
+    const isConflict = verdict.kind === 'conflict';
+    verdicts.push({ kind: 'negative', reason: isConflict ? REASON_CONFLICT : REASON_SNAPSHOT_TOO_OLD });
+    if (isConflict) this.#counters.conflictsDetected++;
+    else this.#counters.snapshotsTooOld++;
+    const loserTransactionId = `${incarnation}-${messageNumber}-${verdicts.length}`;
+    this.#noteConflict(verdict, transaction, { loser: origin, loserTransactionId, stampMs });
+    fates.push(outcomeOf(verdict, 'group'));
+  }
+
+  #changeSchema(
+    { change }: Extract<GroupMessage, { kind: 'schema-change' }>,
+    { delivery, verdicts, fates, publications }: Passage,
+  ): void {
+    const { certifier, catalog } = this;
+    const judged = catalog.judge(decodeSchemaChange(change, this.#imageCodec));
+    if (judged.kind !== 'done') {
+      const reason = {
+        'table-exists': REASON_TABLE_EXISTS,
+        'no-such-table': REASON_NO_SUCH_TABLE,
+        nothing: REASON_NOTHING_TO_DO,
+      }[judged.kind];
+      certifier.refuseSchemaChange(reason);
+      verdicts.push({ kind: 'negative', reason });
+      const { sequenceNumber } = certifier;
+      fates.push(judged.kind === 'nothing' ? { kind: 'done', sequenceNumber, changed: false } : { kind: judged.kind });
+      return;
+    }
+    const keys = judged.clearedTableId === null ? [] : [catalogItemKey(judged.clearedTableId)];
+    const { sequenceNumber, commitTime } = certifier.certifySchemaChange(keys, delivery.origin, delivery.stampMs);
+    const effect = catalog.apply(sequenceNumber, judged, this.#imageCodec);
+    verdicts.push({ kind: 'positive', sequenceNumber, commitTime, resolved: encodeSchemaEffect(effect) });
+    publications.push({ sequenceNumber, ...publicationOf(effect) });
+    fates.push({ kind: 'done', sequenceNumber, changed: true });
+    this.#counters.schemaChanges++;
+  }
+
+  #count(delivery: Delivery, positives: number): void {
+    const counters = this.#counters;
+    counters.batchesDelivered++;
+    counters.bytesDelivered += delivery.payload.length;
+    counters.transactionsCommitted += positives;
+    if (delivery.origin !== this.self.ordinal) counters.remoteApplied += positives;
+  }
+
+  #noteConflict(
+    negative: Negative,
+    transaction: Transaction,
+    about: { readonly loser: MemberOrdinal; readonly loserTransactionId: string; readonly stampMs: number },
+  ): void {
+    const isConflict = negative.kind === 'conflict';
+    this.conflicts.add({
+      ...about,
+      reason: negative.kind,
+      key: isConflict ? negative.item.key : transaction.writeSet[0]!.key,
+      winner: isConflict ? negative.winner : null,
+    });
+  }
+}
+
+function outcomeOf(negative: Negative, phase: 'local' | 'group'): CommitOutcome {
+  return negative.kind === 'conflict'
+    ? { kind: 'conflict', key: negative.item.key, winner: negative.winner, phase }
+    : { kind: 'snapshot-too-old', purgeFloor: negative.purgeFloor };
+}
