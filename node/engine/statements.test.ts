@@ -310,3 +310,13 @@ test('a table that cannot be is refused, naming what is wrong', () => {
     assert.deepEqual([error.code, error.argument], ['INVALID_ARGUMENT', argument], JSON.stringify(change));
   }
 });
+
+test('count counts what scan would give, and no further than limit', () => {
+  const { client } = filled(10);
+  const count = (message: object) => client.do('count', { table: 'bank.account', ...message }).count;
+  assert.equal(count({}), 10);
+  assert.equal(count({ gt: [3], where: { name: 'n1' } }), 3);
+  assert.equal(count({ limit: 4 }), 4);
+  assert.equal(count({ limit: 100 }), 10);
+  assert.equal(client.fail('count', { table: 'bank.account', limit: 0 }).code, 'INVALID_ARGUMENT');
+});

@@ -90,6 +90,11 @@ export class ArgumentNames {
     this.#unsupported = setup.unsupported ?? {};
   }
 
+  /** Sorted. */
+  get known(): readonly string[] {
+    return [...this.#known].sort();
+  }
+
   /** @returns Whether arguments of `begin` are among them. @throws RequestError INVALID_ARGUMENT */
   check(message: Message): boolean {
     let hasBeginArguments = false;

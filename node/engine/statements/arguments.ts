@@ -80,3 +80,8 @@ export function wholeNumberOf(message: Message, argument: string, bounds: { min:
   if (typeof value === 'number' && Number.isInteger(value) && value >= bounds.min && value <= bounds.max) return value;
   throw invalidArgument(argument, `expected a whole number from ${bounds.min} to ${bounds.max}`);
 }
+
+/** Of rows; null: all. @throws RequestError INVALID_ARGUMENT */
+export function limitOf(message: Message): number | null {
+  return wholeNumberOf(message, 'limit', { min: 1, max: Number.MAX_SAFE_INTEGER });
+}

@@ -6,7 +6,7 @@ import type { RowKey } from '../../../certifier/types.ts';
 import { invalidArgument, tooLarge } from '../errors.ts';
 import type { Row } from '../image-codec.ts';
 import type { Transaction } from '../transaction.ts';
-import { booleanOf, columnsOf, tableNameOf, tableOf, wholeNumberOf, withColumns } from './arguments.ts';
+import { booleanOf, columnsOf, limitOf, tableNameOf, tableOf, withColumns } from './arguments.ts';
 import type { ScanState } from './cursor.ts';
 import { matches } from './predicate.ts';
 import { SELECTION_ARGUMENTS, selectionOf } from './selection.ts';
@@ -54,10 +54,6 @@ function continueScan(transaction: Transaction, message: Message, context: State
   }
   context.cursors.advance(name, behind(state, lastKey));
   return { rows, cursor: name };
-}
-
-function limitOf(message: Message): number | null {
-  return wholeNumberOf(message, 'limit', { min: 1, max: Number.MAX_SAFE_INTEGER });
 }
 
 /** `lastKey`: the last one returned, where more rows would follow; else null. */

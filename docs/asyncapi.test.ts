@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, test } from 'node:test';
+import { parse } from 'yaml';
+import { ERROR_CLASSES } from '../node/engine/errors.ts';
+import { OPERATIONS } from '../node/engine/sessions/operations.ts';
+
+interface Schema {
+  readonly $ref?: string;
+  readonly allOf?: readonly Schema[];
+  readonly oneOf?: readonly Schema[];
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly const?: string;
+  readonly enum?: readonly string[];
+}
+
+const document = parse(readFileSync(path.join(import.meta.dirname, 'asyncapi.yaml'), 'utf8'));
+const schemas: Readonly<Record<string, Schema>> = document.components.schemas;
+
+function resolved(schema: Schema): Schema {
+  if (schema.$ref === undefined) return schema;
+  const found = schemas[schema.$ref.replace('#/components/schemas/', '')];
+  assert.ok(found, `${schema.$ref} is there`);
+  return found;
+}
+
+function propertiesOf(schema: Schema): readonly string[] {
+  const { allOf = [], properties = {} } = resolved(schema);
+  return [...new Set([...Object.keys(properties), ...allOf.flatMap(propertiesOf)])].sort();
+}
+
+/** The arguments of every documented operation. */
+const documented = new Map<string, readonly string[]>();
+for (const schema of schemas.request!.oneOf!) {
+  const op = resolved(resolved(schema).properties!.op!);
+  for (const name of op.enum ?? [op.const!]) documented.set(name, propertiesOf(schema));
+}
+
+describe('the AsyncAPI document', () => {
+  test('describes exactly the operations that there are', () => {
+    assert.deepEqual([...documented.keys()].sort(), [...OPERATIONS.keys()].sort());
+  });
+
+  for (const [op, operation] of OPERATIONS) {
+    test(`describes exactly the arguments of ${op}`, () => {
+      const { known } = operation.kind === 'statement' ? { known: bothWays(operation) } : operation.argumentNames;
+      assert.deepEqual(documented.get(op), known);
+    });
+  }
+
+  test('names only codes that there are', () => {
+    const codes = resolved(schemas.error!).properties!.code!.enum!;
+    for (const code of codes) assert.ok(code in ERROR_CLASSES, code);
+  });
+
+  test('refers to nothing that is missing', () => {
+    const text = JSON.stringify(document);
+    for (const [, reference] of text.matchAll(/"\$ref":"#\/([^"]+)"/g)) {
+      let at: unknown = document;
+      for (const step of reference!.split('/')) at = (at as Record<string, unknown> | undefined)?.[step];
+      assert.notEqual(at, undefined, reference);
+    }
+  });
+});
+
+function bothWays({ inside, alone }: Extract<ReturnType<typeof OPERATIONS.get>, { kind: 'statement' }>) {
+  return [...new Set([...inside.known, ...alone.known])].sort();
+}
