@@ -5,6 +5,7 @@
  * Everything that can be refused is refused before anything is promised: a foreign or used directory, a taken port, a
  * damaged log. What fails later ends the process; the member recovers at its next start.
  */
+import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { openLanes } from '../../applier/lanes/index.ts';
 import type { LaneStore } from '../../applier/types.ts';
@@ -195,6 +196,12 @@ function takeDirectory(
   options: StartOptions,
   opened: Opened,
 ): { memberId: string; incarnation: number; lanes: number; release(): void } {
+  if (options.formation === null && isNew(options.dataDirectory)) {
+    throw new ServerError({
+      code: 'GROUP',
+      message: `${options.dataDirectory} is new and so belongs to no group: say --bootstrap to create one, or --seeds to become part of one that is being created`,
+    });
+  }
   const directory = openDataDirectory(options.dataDirectory, { lanes: options.lanes ?? lanesDefault });
   if (directory.kind === 'refused') throw new ServerError({ code: 'DATA_DIRECTORY', message: directory.reason });
   opened.push(() => directory.release());
@@ -207,6 +214,10 @@ function takeDirectory(
     });
   }
   return directory;
+}
+
+function isNew(directory: string): boolean {
+  return !existsSync(directory) || readdirSync(directory).length === 0;
 }
 
 async function openGroupPort(options: StartOptions, opened: Opened): Promise<WebSocketNetwork> {

@@ -245,6 +245,7 @@ describe('what an operator gets wrong or finds broken is one line that says what
       await refusal(['start', '--data', directory, '--port', '0', '--group-port', '0']),
       /--bootstrap.*--seeds/,
     );
+    assert.ok(!existsSync(directory) || readdirSync(directory).length === 0, 'nothing was made');
   });
 
   test('a second --bootstrap', async () => {
