@@ -250,3 +250,45 @@ test('after the connection closed nothing is sent, and nothing is left', () => {
     [0, 0, 1, 0],
   );
 });
+
+test('what is sent behind a schema change waits for it, in the order sent', () => {
+  const { client, replica } = testWorld();
+  const row = (id: number) => ({ table: 'a.b', row: { id } });
+  const sent = [
+    client.send('createTable', { table: 'a.b', primaryKey: ['id'] }),
+    client.send('insert', row(1)),
+    client.send('begin', { tx: 't' }),
+    client.send('insert', { tx: 't', ...row(2) }),
+    client.send('commit', { tx: 't' }),
+    client.send('count', { table: 'a.b' }),
+    client.send('truncateTable', { table: 'a.b' }),
+    client.send('insert', row(3)),
+    client.send('transact', { steps: [{ op: 'insert', ...row(4) }] }),
+  ];
+  const ping = client.send('ping', {});
+  assert.ok(client.answerTo(ping).ok, 'what concerns no table does not wait');
+  replica.settle();
+  for (const id of sent) assert.ok(client.answerTo(id).ok, JSON.stringify(client.answerTo(id)));
+  assert.deepEqual(
+    client.do('scan', { table: 'a.b' }).rows.map(({ id }: { id: number }) => id),
+    [3, 4],
+  );
+});
+
+test('what waits behind a schema change can be cancelled, and ends with the connection or the member', () => {
+  for (const end of ['cancel', 'shutDown', 'close'] as const) {
+    const { client, replica } = testWorld();
+    const create = client.send('createTable', { table: 'a.b', primaryKey: ['id'] });
+    const insert = client.send('insert', { table: 'a.b', row: { id: 1 } });
+    if (end === 'cancel') assert.deepEqual(client.do('cancel', { target: insert }), { cancelled: true });
+    else client.connection[end]();
+    replica.settle();
+    if (end === 'close') continue;
+    assert.ok(client.answerTo(create).ok, 'a schema change that is on its way is answered');
+    const { code, cause } = client.answerTo(insert).error;
+    assert.deepEqual(
+      end === 'cancel' ? [code, cause.code] : [code],
+      end === 'cancel' ? ['TRANSACTION_ABORTED', 'CANCELLED'] : ['SHUTTING_DOWN'],
+    );
+  }
+});

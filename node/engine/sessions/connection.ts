@@ -1,5 +1,6 @@
 /**
- * One client's connection: reads requests, starts them in the order sent, and answers each exactly once.
+ * One client's connection: reads requests, starts them in the order sent, and answers each exactly once. What is sent
+ * behind a schema change starts when that is done, so that a client may create a table and fill it without waiting.
  *
  * A request that names a transaction and fails, for whatever reason, dooms it (unless begun with `onError: "continue"`):
  * otherwise a pipelined `commit` behind it would commit half of what was meant. A `cancel` answers `{cancelled}`, true
@@ -56,6 +57,10 @@ export class Connection implements Session {
   readonly #alone: StatementContext;
   readonly #inside: StatementContext;
   readonly #asStep: StatementContext;
+  /** Schema changes of this connection on their way. */
+  #schemaChanges = 0;
+  /** What was sent behind one of them and is to see it, in the order sent. */
+  #behindSchema: { readonly id: RequestId; readonly message: Message }[] = [];
   /** Invariant: requests received minus answers sent. */
   #unanswered = 0;
   #isClosed = false;
@@ -97,13 +102,8 @@ export class Connection implements Session {
     if (typeof id !== 'string' && !(typeof id === 'number' && Number.isFinite(id))) {
       return this.#answerMalformed(null, "'id' must be a string or a number");
     }
-    try {
-      this.#start(id, message);
-    } catch (error) {
-      if (!(error instanceof RequestError)) throw error;
-      this.#doomNamed(message, error);
-      this.refuse(id, error);
-    }
+    if (this.#mustWait(message)) this.#behindSchema.push({ id, message });
+    else this.#startOrRefuse(id, message);
   }
 
   /** The client is gone: what is open is rolled back, and nothing is sent any more. */
@@ -129,6 +129,25 @@ export class Connection implements Session {
   refuse(id: RequestId, error: RequestError): void {
     this.#unanswered--;
     if (!this.#isClosed) this.#send({ id, ok: false, error: error.answer });
+  }
+
+  /** Whether a schema change that was sent before is to be seen by this request, or by one before it. */
+  #mustWait({ op }: Message): boolean {
+    if (this.#schemaChanges === 0 && this.#behindSchema.length === 0) return false;
+    if (this.isEnding || typeof op !== 'string') return false;
+    const kind = OPERATIONS.get(op)?.kind;
+    if (kind === 'schema') return this.#behindSchema.length > 0;
+    return kind === 'statement' || kind === 'begin' || kind === 'commit' || kind === 'rollback' || kind === 'transact';
+  }
+
+  #startOrRefuse(id: RequestId, message: Message): void {
+    try {
+      this.#start(id, message);
+    } catch (error) {
+      if (!(error instanceof RequestError)) throw error;
+      this.#doomNamed(message, error);
+      this.refuse(id, error);
+    }
   }
 
   #start(id: RequestId, message: Message): void {
@@ -376,16 +395,16 @@ export class Connection implements Session {
     const { replica, clock, limits } = this.engine;
     const change = schemaChangeOf(op, message);
     const name = change.kind === 'create-table' ? change.table.name : change.name;
+    this.#schemaChanges++;
     replica.changeSchema(change, clock.monotonicMs() + limits.commitWaitMsMax, (outcome) => {
-      switch (outcome.kind) {
-        case 'done':
-          return this.succeed(id, { sequenceNumber: outcome.sequenceNumber });
-        case 'table-exists':
-          return this.refuse(id, tableExists(name));
-        case 'no-such-table':
-          return this.refuse(id, noSuchTable(name));
-        default:
-          return this.refuse(id, refusalError(outcome, replica));
+      this.#schemaChanges--;
+      if (outcome.kind === 'done') this.succeed(id, { sequenceNumber: outcome.sequenceNumber });
+      else if (outcome.kind === 'table-exists') this.refuse(id, tableExists(name));
+      else if (outcome.kind === 'no-such-table') this.refuse(id, noSuchTable(name));
+      else this.refuse(id, refusalError(outcome, replica));
+      while (this.#schemaChanges === 0 && this.#behindSchema.length > 0) {
+        const next = this.#behindSchema.shift()!;
+        this.#startOrRefuse(next.id, next.message);
       }
     });
   }
@@ -404,6 +423,13 @@ export class Connection implements Session {
       request.giveUp(transactionAborted(null, cause.answer));
       return true;
     }
+    const behind = this.#behindSchema.findIndex((queued) => queued.id === target);
+    if (behind >= 0) {
+      const [queued] = this.#behindSchema.splice(behind, 1);
+      this.#doomNamed(queued!.message, cause);
+      this.refuse(target, transactionAborted(null, cause.answer));
+      return true;
+    }
     for (const open of this.#transactions.values()) {
       const at = open.queue?.findIndex((queued) => queued.id === target) ?? -1;
       if (at < 0) continue;
@@ -418,6 +444,7 @@ export class Connection implements Session {
   #endEverything(): void {
     const error = shuttingDown(this.engine.replica.state);
     for (const request of [...this.waiting]) request.giveUp(error);
+    for (const { id } of this.#behindSchema.splice(0)) this.refuse(id, error);
     this.#cursors.dropAll();
     for (const open of [...this.#transactions.values()]) this.#forget(open);
   }
