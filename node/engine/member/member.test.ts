@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { MemoryLaneDisk, MemoryLaneStore } from '../../../applier/index.ts';
+import { lruRecencyCache } from '../../../certifier/cache/index.ts';
+import type { NewRecencyCache } from '../../../certifier/index.ts';
+import { type SimulatedHost, SimulatedWorld } from '../../../sim/world/index.ts';
+import type { CommitOutcome } from '../replica.ts';
+import { testImageCodec } from '../testing/image-codec.ts';
+import { CERTIFICATION_CAPACITY, MEMBER_DEFAULTS, Member } from './index.ts';
+
+const SECONDS = 1_000_000;
+const KEY = '\0\0\0\x01key';
+
+/** A certification database that remembers nobody: its member lets lost updates through. */
+const forgetfulCache: NewRecencyCache = (setup) => {
+  const cache = lruRecencyCache(setup);
+  return { peek: () => undefined, set: (place, value) => cache.set(place, value), size: 0 };
+};
+
+interface TestMember {
+  readonly host: SimulatedHost;
+  readonly member: Member;
+  readonly states: string[];
+}
+
+function startGroup(world: SimulatedWorld, caches: readonly NewRecencyCache[]): readonly TestMember[] {
+  const hosts = caches.map((_cache, i) => world.addHost(`m${i}`, `m${i}:1`));
+  return hosts.map((host, i): TestMember => {
+    const states: string[] = [];
+    let member: Member | null = null;
+    const others = hosts.filter((other) => other !== host).map(({ address }) => address);
+    host.start((environment) => {
+      const prepared = Member.prepare({
+        environment,
+        memberId: `id-${i}`,
+        incarnation: 1,
+        groupAddress: host.address,
+        host: host.name,
+        port: 1,
+        formation:
+          i === 0
+            ? { kind: 'bootstrap', seeds: others, groupName: 'test', options: { [CERTIFICATION_CAPACITY]: 100 } }
+            : { kind: 'seeds', seeds: others },
+        lanes: [new MemoryLaneStore({ disk: new MemoryLaneDisk(), clock: environment.clock, flushDelayMs: () => 1 })],
+        newCache: caches[i]!,
+        imageCodec: testImageCodec,
+        version: 'test',
+        options: MEMBER_DEFAULTS,
+        events: {
+          stateChanged: (state, why) => states.push(`${state}: ${why}`),
+          leaderChanged: () => {},
+          quorumChanged: () => {},
+          reachabilityChanged: () => {},
+          formed: () => {},
+          refusedPeer: () => {},
+          recovered: () => {},
+          refused: (reason) => assert.fail(reason),
+          failed: (error) => assert.fail(error),
+        },
+      });
+      assert.equal(prepared.kind, 'prepared');
+      member = prepared.member;
+      member.open();
+    });
+    return { host, member: member!, states };
+  });
+}
+
+function until(world: SimulatedWorld, condition: () => boolean, seconds = 20): void {
+  world.runUntil(world.nowUs + seconds * SECONDS, condition);
+  assert.ok(condition(), 'the condition came true in time');
+}
+
+/** Writes one row on `snapshotVersion`, pre-certification left out: as if another writer's commit came in between. */
+function commit(world: SimulatedWorld, { host, member }: TestMember, snapshotVersion: number): CommitOutcome {
+  let outcome: CommitOutcome | null = null;
+  const transaction = { snapshotVersion, writeSet: [{ key: KEY, kind: 'put', image: new Uint8Array([1]) }] } as const;
+  host.process!.turn(() => member.commit(transaction, Number.POSITIVE_INFINITY, (result) => (outcome = result)));
+  until(world, () => outcome !== null);
+  return outcome!;
+}
+
+test('H22: a member whose verdicts differ from those of the majority stops serving, and the others go on', () => {
+  const world = new SimulatedWorld(1);
+  const members = startGroup(world, [lruRecencyCache, lruRecencyCache, forgetfulCache]);
+  until(world, () => members.every(({ member }) => member.state === 'ONLINE'));
+  const [first, second, astray] = members;
+  assert.equal(commit(world, first!, 0).kind, 'committed');
+  until(world, () => members.every(({ member }) => member.appliedUpTo === 1));
+  // An update on the empty database's snapshot: lost by the rule, and by the forgetful member let through.
+  commit(world, astray!, 0);
+  until(world, () => astray!.member.state === 'ERROR');
+  assert.match(astray!.states.at(-1)!, /its digest differs from that of a majority/);
+  assert.deepEqual([first!.member.state, second!.member.state], ['ONLINE', 'ONLINE']);
+  assert.deepEqual(commit(world, astray!, 1), { kind: 'not-online', state: 'ERROR' });
+  assert.equal(commit(world, second!, 1).kind, 'committed');
+  until(world, () => first!.member.members().find(({ memberId }) => memberId === 'id-2')!.state === 'ERROR');
+});
+
+test('two members that judge differently both stop: nobody knows who is right', () => {
+  const world = new SimulatedWorld(2);
+  const members = startGroup(world, [lruRecencyCache, forgetfulCache]);
+  until(world, () => members.every(({ member }) => member.state === 'ONLINE'));
+  assert.equal(commit(world, members[0]!, 0).kind, 'committed');
+  until(world, () => members.every(({ member }) => member.appliedUpTo === 1));
+  commit(world, members[1]!, 0);
+  until(world, () => members.every(({ member }) => member.state === 'ERROR'));
+  for (const { states } of members) assert.match(states.at(-1)!, /no majority agrees/);
+});
+
+test('without a quorum a commit is refused, and what is refused is never in the order', () => {
+  const world = new SimulatedWorld(3);
+  const members = startGroup(world, [lruRecencyCache, lruRecencyCache, lruRecencyCache]);
+  until(world, () => members.every(({ member }) => member.state === 'ONLINE'));
+  const [alone, ...others] = members;
+  for (const { host } of others) host.crash('power-lost');
+  until(world, () => !alone!.member.hasQuorum);
+  assert.deepEqual(commit(world, alone!, 0), { kind: 'no-quorum' });
+  assert.equal(alone!.member.appliedUpTo, 0);
+  assert.deepEqual(
+    alone!.member.members().map(({ state }) => state),
+    ['ONLINE', 'UNREACHABLE', 'UNREACHABLE'],
+  );
+});
+
+test('asked twice to stop, a member answers both', () => {
+  const world = new SimulatedWorld(4);
+  const [only] = startGroup(world, [lruRecencyCache]);
+  until(world, () => only!.member.state === 'ONLINE');
+  const done: number[] = [];
+  only!.host.process!.turn(() => {
+    only!.member.stop(() => done.push(1));
+    only!.member.stop(() => done.push(2));
+  });
+  until(world, () => done.length === 2);
+  only!.host.process!.turn(() => only!.member.stop(() => done.push(3)));
+  assert.deepEqual(done, [1, 2, 3]);
+});
