@@ -29,9 +29,12 @@ test('an autocommit write that loses is executed again on a snapshot that includ
   const other = connect();
   const first = client.send('update', { table: TABLE, key: 1, set: { v: 1 } });
   const second = other.send('update', { table: TABLE, key: 1, if: { v: 1 }, set: { v: 2 } });
-  const third = connect().send('update', { table: TABLE, key: 1, set: { v: 3 } });
+  const loser = connect();
+  const third = loser.send('update', { table: TABLE, key: 1, set: { v: 3 } });
   replica.settle();
   assert.equal(client.answerTo(first).result.matched, 1);
+  assert.equal(client.answerTo(first).result.attempts, undefined, 'told only where there was more than one');
+  assert.equal(loser.answerTo(third).result.attempts, 2);
   assert.deepEqual([other.answerTo(second).result.matched, third], [0, 1]);
   assert.equal(client.do('get', { table: TABLE, key: 1 }).v, 3);
   assert.equal(replica.openSnapshots, 0);

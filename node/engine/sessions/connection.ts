@@ -226,7 +226,10 @@ export class Connection implements Session {
       id,
       {
         run: (transaction) => runStatement({ op, statement, message }, transaction, context),
-        answer: (result, commit) => (statement.isWrite ? { ...(result as object), ...commit } : result),
+        answer: (result, commit, attempts) => {
+          if (!statement.isWrite) return result;
+          return attempts > 1 ? { ...(result as object), ...commit, attempts } : { ...(result as object), ...commit };
+        },
       },
       options,
     );
