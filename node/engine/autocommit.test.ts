@@ -1,20 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { accounts, TABLE } from './testing/accounts.ts';
 import { testWorld } from './testing/solo-replica.ts';
-
-const TABLE = 'bank.account';
-
-function accounts(rows: readonly number[] = [1, 2, 3]) {
-  const world = testWorld();
-  world.client.do('createTable', {
-    table: TABLE,
-    primaryKey: ['id'],
-    columns: { id: { type: 'integer' }, v: { type: 'integer', default: 0 } },
-  });
-  for (const id of rows) world.client.do('insert', { table: TABLE, row: { id } });
-  world.replica.committed.length = 0;
-  return world;
-}
 
 test('a write without tx answers its own facts and those of its commit', () => {
   const { client } = accounts([1]);
@@ -25,7 +12,7 @@ test('a write without tx answers its own facts and those of its commit', () => {
 });
 
 test('an autocommit write that loses is executed again on a snapshot that includes the winner', () => {
-  const { client, connect, replica } = accounts();
+  const { client, connect, replica } = accounts([1, 2, 3]);
   const other = connect();
   const first = client.send('update', { table: TABLE, key: 1, set: { v: 1 } });
   const second = other.send('update', { table: TABLE, key: 1, if: { v: 1 }, set: { v: 2 } });
@@ -41,7 +28,7 @@ test('an autocommit write that loses is executed again on a snapshot that includ
 });
 
 test('re-execution ends after the attempts asked for, the first at once and the others after a pause', () => {
-  const { client, clock, replica } = accounts();
+  const { client, clock, replica } = accounts([1, 2, 3]);
   replica.refusal = { kind: 'snapshot-too-old', purgeFloor: 9 };
   const update = client.send('update', { table: TABLE, key: 1, set: { v: 1 }, attempts: 4 });
   replica.settle();
@@ -58,7 +45,7 @@ test('re-execution ends after the attempts asked for, the first at once and the 
 });
 
 test('a client that pipelines writes to one row never conflicts with itself, and they take effect in order', () => {
-  const { client, replica } = accounts();
+  const { client, replica } = accounts([1, 2, 3]);
   const sent = [
     client.send('insert', { table: TABLE, row: { id: 9, v: 1 } }),
     client.send('update', { table: TABLE, key: 9, if: { v: 1 }, set: { v: 2 } }),
@@ -82,7 +69,7 @@ test('a client that pipelines writes to one row never conflicts with itself, and
 });
 
 test('writes of several rows and transact wait behind writes to any of their rows', () => {
-  const { client, replica } = accounts();
+  const { client, replica } = accounts([1, 2, 3]);
   const sent = [
     client.send('update', { table: TABLE, key: 2, set: { v: 1 }, attempts: 1 }),
     client.send('update', { table: TABLE, all: true, set: { v: 2 }, attempts: 1 }),
@@ -95,7 +82,7 @@ test('writes of several rows and transact wait behind writes to any of their row
 });
 
 test('transact executes its steps as one transaction and answers their results', () => {
-  const { client } = accounts();
+  const { client } = accounts([1, 2, 3]);
   const { results, attempts, sequenceNumber, snapshotVersion } = client.do('transact', {
     steps: [
       { op: 'get', table: TABLE, key: 1, expect: { found: true } },
@@ -111,7 +98,7 @@ test('transact executes its steps as one transaction and answers their results',
 });
 
 test('an expectation that fails writes nothing', () => {
-  const { client, replica } = accounts();
+  const { client, replica } = accounts([1, 2, 3]);
   const error = client.fail('transact', {
     steps: [
       { op: 'put', table: TABLE, row: { id: 5 } },
@@ -136,7 +123,7 @@ test('an expectation that fails writes nothing', () => {
 });
 
 test('a step that fails fails the whole and is named; with onError: "continue" it alone', () => {
-  const { client } = accounts();
+  const { client } = accounts([1, 2, 3]);
   const steps = [
     { op: 'put', table: TABLE, row: { id: 5 } },
     { op: 'insert', table: TABLE, row: { id: 1 } },
@@ -161,7 +148,7 @@ test('a step that fails fails the whole and is named; with onError: "continue" i
 });
 
 test('transact is executed again as a whole on conflict, and says how often', () => {
-  const { client, connect, replica } = accounts();
+  const { client, connect, replica } = accounts([1, 2, 3]);
   const rival = connect();
   const won = rival.send('update', { table: TABLE, key: 1, set: { v: 10 } });
   const lost = client.send('transact', {
@@ -177,7 +164,7 @@ test('transact is executed again as a whole on conflict, and says how often', ()
 });
 
 test('cancel gives up what waits, and says so; what went to the group is not given up', () => {
-  const { client, replica } = accounts();
+  const { client, replica } = accounts([1, 2, 3]);
   const inFlight = client.send('update', { table: TABLE, key: 1, set: { v: 1 } });
   const queued = client.send('update', { table: TABLE, key: 1, set: { v: 2 } });
   const waiting = client.send('get', { table: TABLE, key: 1, atLeast: 99 });
@@ -200,7 +187,7 @@ test('cancel gives up what waits, and says so; what went to the group is not giv
 });
 
 test('a write that waits behind another one of its row keeps its deadline', () => {
-  const { client, clock, replica } = accounts();
+  const { client, clock, replica } = accounts([1, 2, 3]);
   const first = client.send('update', { table: TABLE, key: 1, set: { v: 1 } });
   const second = client.send('update', { table: TABLE, key: 1, set: { v: 2 }, timeoutMs: 50 });
   const third = client.send('update', { table: TABLE, key: 1, set: { v: 3 } });
@@ -213,7 +200,7 @@ test('a write that waits behind another one of its row keeps its deadline', () =
 });
 
 test('at shutdown what is committing finishes and the rest is answered SHUTTING_DOWN', () => {
-  const { client, replica, clock } = accounts();
+  const { client, replica, clock } = accounts([1, 2, 3]);
   client.do('begin', { tx: 't' });
   client.do('put', { tx: 't', table: TABLE, row: { id: 50 } });
   const inFlight = client.send('update', { table: TABLE, key: 1, set: { v: 1 } });
@@ -236,7 +223,7 @@ test('at shutdown what is committing finishes and the rest is answered SHUTTING_
 });
 
 test('after the connection closed nothing is sent, and nothing is left', () => {
-  const { client, engine, replica, clock } = accounts();
+  const { client, engine, replica, clock } = accounts([1, 2, 3]);
   client.send('update', { table: TABLE, key: 1, set: { v: 1 } });
   client.send('update', { table: TABLE, key: 1, set: { v: 2 } });
   client.send('get', { table: TABLE, key: 1, atLeast: 99 });

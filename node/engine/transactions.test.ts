@@ -2,21 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { catalogItemKey, decodeKey } from './key-codec.ts';
+import { accounts, TABLE } from './testing/accounts.ts';
 import { GROUP_ID, MEMBER_ID, testWorld } from './testing/solo-replica.ts';
-
-const TABLE = 'bank.account';
-
-function accounts(rows: readonly number[] = []) {
-  const world = testWorld();
-  world.client.do('createTable', {
-    table: TABLE,
-    primaryKey: ['id'],
-    columns: { id: { type: 'integer' }, v: { type: 'integer', default: 0 } },
-  });
-  for (const id of rows) world.client.do('insert', { table: TABLE, row: { id } });
-  world.replica.committed.length = 0;
-  return world;
-}
 
 test('a transaction sees its snapshot and its own writes, and others see them after the commit', () => {
   const { client, connect } = accounts([1, 2]);
