@@ -63,7 +63,7 @@ export interface GroupOptions {
 export interface GroupEvents {
   /** The definition is durable (now, or from an earlier run). The owner restores itself and calls `start`. */
   formed(definition: GroupDefinition, self: GroupMember): void;
-  /** The next message of the total order; never called inside `broadcast`. */
+  /** The next message of the total order. Perhaps within a `broadcast`, but never for the message that it hands over. */
   delivered(delivery: Delivery): void;
   statusChanged(headline: GroupHeadline): void;
   reachabilityChanged(peer: GroupMember, reachable: boolean): void;
