@@ -146,6 +146,18 @@ describe('running members', { timeout: 120_000 }, () => {
     const other = await ApiClient.open(url(3), 5_000);
     assert.deepEqual(await other.request('get', { table: 'test.t', key: 1, atLeast: sequenceNumber }), { id: 1 });
     other.close();
+    const metrics = await Promise.all(
+      [1, 2, 3].map((member) => metricsOf(`http://127.0.0.1:${port + member - 1}/metrics`)),
+    );
+    const sumOf = (name: string) => metrics.reduce((sum, each) => sum + each.get(name)!, 0);
+    assert.equal(sumOf('concert_group_leader'), 1);
+    assert.equal(sumOf('concert_group_quorum'), 3);
+    assert.equal(sumOf('concert_group_members_reachable'), 9);
+    for (const each of metrics) {
+      assert.ok(each.get('concert_group_term')! >= 1);
+      assert.ok(each.get('concert_log_chosen_up_to')! >= each.get('concert_log_delivered_up_to')!);
+      assert.ok(each.get('concert_log_syncs_total')! > 0 && each.get('concert_log_bytes')! > 0);
+    }
     const rival = concert('cluster', '--data', data);
     assert.equal(await rival.ended, 1);
     assert.match(rival.errors, /^concert: .* is in use; .*\n$/);
@@ -165,3 +177,9 @@ describe('running members', { timeout: 120_000 }, () => {
     assert.equal(await again.stop(), 0);
   });
 });
+
+/** Metrics without labels, by name. */
+async function metricsOf(url: string): Promise<ReadonlyMap<string, number>> {
+  const text = await (await fetch(url)).text();
+  return new Map([...text.matchAll(/^(concert_\w+) (\S+)$/gm)].map(([, name, value]) => [name!, Number(value)]));
+}

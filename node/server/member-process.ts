@@ -25,7 +25,7 @@ import { ClientServer, refuseInsecureAddress } from './client-server.ts';
 import { diskFailure } from './disk-failure.ts';
 import { type EventLog, eventLog, type LogLevel } from './events.ts';
 import { defaultServerLimits } from './limits.ts';
-import { memberCounterSources } from './metrics.ts';
+import { memberCounterSources, memberGaugeSources } from './metrics.ts';
 import { imageCodec } from './msgpack.ts';
 import { listenError, ServerError } from './server-error.ts';
 import { packageVersion } from './version.ts';
@@ -114,6 +114,7 @@ export async function startMember(options: StartOptions): Promise<RunningMember>
       openConnection: (send) => engine.openConnection(send),
       moreMetrics: [
         ...memberCounterSources(member.counters),
+        ...memberGaugeSources(member),
         {
           name: 'concert_open_transactions',
           help: 'Transactions that clients have open here',

@@ -3,7 +3,7 @@
  * is a plain number that is read when somebody scrapes.
  */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
-import type { MemberCounters } from '../engine/index.ts';
+import type { Member, MemberCounters } from '../engine/index.ts';
 import type { MemberState, MemberStatsRow, Replica } from '../engine/replica.ts';
 import type { ServerCounters } from './client-socket.ts';
 
@@ -85,6 +85,47 @@ export function memberCounterSources(counters: MemberCounters): readonly MetricS
     source('concert_schema_changes_total', 'Schema changes applied', 'schemaChanges'),
     source('concert_batches_delivered_total', 'Messages of the total order', 'batchesDelivered'),
     source('concert_bytes_delivered_total', 'Bytes of the total order', 'bytesDelivered'),
+  ];
+}
+
+/** The group layer and the storage of the member: whether it leads, how far it is, what waits where. */
+export function memberGaugeSources(
+  member: Pick<Member, 'group' | 'store' | 'hasQuorum' | 'members'>,
+): readonly MetricSource[] {
+  const gauge = (name: string, help: string, read: () => number): MetricSource => ({ kind: 'gauge', name, help, read });
+  const { group } = member;
+  return [
+    gauge('concert_group_leader', '1 if this member leads the log', () => (group.status?.role === 'leader' ? 1 : 0)),
+    gauge('concert_group_term', 'Term of the log as this member knows it', () => group.status?.term ?? 0),
+    gauge('concert_group_quorum', '1 while a majority of the group is reached', () => (member.hasQuorum ? 1 : 0)),
+    gauge(
+      'concert_group_members_reachable',
+      'Members reached from here, this one included',
+      () => member.members().filter(({ reachable }) => reachable).length,
+    ),
+    gauge('concert_log_last_index', 'Last entry of the log here', () => group.status?.lastIndex ?? 0),
+    gauge(
+      'concert_log_durable_up_to',
+      'Log index up to which the log is durable here',
+      () => group.status?.durableUpTo ?? 0,
+    ),
+    gauge('concert_log_chosen_up_to', 'Log index known to be chosen', () => group.status?.chosenUpTo ?? 0),
+    gauge('concert_log_delivered_up_to', 'Log index delivered here', () => group.status?.deliveredUpTo ?? 0),
+    gauge('concert_log_received_by_all', 'Log index durable on all members', () => group.status?.receivedByAll ?? 0),
+    gauge('concert_log_bytes', 'Size of the log files', () => group.logStatus.bytes),
+    {
+      kind: 'counter',
+      name: 'concert_log_syncs_total',
+      help: 'Blocks of the log made durable',
+      read: () => group.logStatus.syncs,
+    },
+    gauge(
+      'concert_flushed_up_to',
+      'Sequence number up to which all lanes are durable',
+      () => member.store?.flushedUpTo ?? 0,
+    ),
+    gauge('concert_overlay_bytes', 'Memory of row versions not yet flushed', () => member.store?.overlayBytes ?? 0),
+    gauge('concert_overlay_rows', 'Rows with versions not yet flushed', () => member.store?.overlayRows ?? 0),
   ];
 }
 
