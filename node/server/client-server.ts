@@ -38,6 +38,9 @@ export interface Served {
 
 const PROTOCOL_VERSION = 1;
 
+/** At shutdown, what clients had sent before they could know is read for so long, and answered. */
+const lastRequestsMs = 100;
+
 /** A closing handshake that takes longer is cut. */
 const closeMsMax = 1_000;
 
@@ -123,6 +126,7 @@ export class ClientServer {
     if (this.#pings !== null) clearInterval(this.#pings);
     const closed = new Promise<void>((resolve) => this.#http.close(() => resolve()));
     for (const socket of this.#sockets) socket.shutDown();
+    await this.#until(() => this.#sockets.size === 0, lastRequestsMs);
     await this.#until(() => [...this.#sockets].every((socket) => socket.outstanding === 0), this.#limits.drainMsMax);
     for (const socket of this.#sockets) socket.close();
     await this.#until(() => this.#sockets.size === 0, closeMsMax);
