@@ -6,6 +6,7 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { MemberRow, MemberStatsRow } from '../engine/replica.ts';
 import { ApiClient } from './api-client.ts';
+import { certificationCapacity } from './certification-capacity.ts';
 import { failed } from './cli-error.ts';
 import { type ClusterLayout, hasGroup, type LocalMember, localHost, openLayout } from './cluster-layout.ts';
 import { type CommandContext, command } from './command.ts';
@@ -35,10 +36,7 @@ export const clusterCommand = command({
       help: 'where the members keep their data (./concert-data); member-1, member-2, … in it',
     },
     lanes: { kind: wholeNumber(1, 16), help: 'applier lanes of each member (2); fixed when the group is created' },
-    'certification-capacity': {
-      kind: wholeNumber(1, 16_000_000),
-      help: 'rows that the certification database remembers (1000000); fixed when the group is created',
-    },
+    'certification-capacity': certificationCapacity('fixed when the group is created'),
   },
   async run(values, { output }) {
     const layout = openLayout(path.resolve(values.data ?? 'concert-data'), {

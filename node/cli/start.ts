@@ -1,4 +1,6 @@
+import { CERTIFICATION_CAPACITY_DEFAULT } from '../engine/member/options.ts';
 import type { StartOptions } from '../server/member-process.ts';
+import { certificationCapacity } from './certification-capacity.ts';
 import { wrongOption } from './cli-error.ts';
 import { command } from './command.ts';
 import { addresses, choice, flag, text, wholeNumber } from './options.ts';
@@ -18,10 +20,7 @@ export const startCommand = command({
     },
     'group-name': { kind: text('NAME'), help: 'name of the new group, with --bootstrap (concert)' },
     lanes: { kind: wholeNumber(1, 16), help: 'applier lanes (2); fixed when the data directory is made' },
-    'certification-capacity': {
-      kind: wholeNumber(1, 16_000_000),
-      help: 'rows that the certification database of the new group remembers, with --bootstrap (1000000)',
-    },
+    'certification-capacity': certificationCapacity('with --bootstrap, fixed for the new group'),
     insecure: {
       kind: flag(),
       help: 'serve an address that other machines reach, although nobody is asked who they are',
@@ -73,7 +72,7 @@ function formationOf(values: {
       kind: 'bootstrap',
       seeds: values.seeds ?? [],
       groupName: values['group-name'] ?? 'concert',
-      certificationCapacity: values['certification-capacity'] ?? 1_000_000,
+      certificationCapacity: values['certification-capacity'] ?? CERTIFICATION_CAPACITY_DEFAULT,
     };
   }
   return values.seeds === undefined ? null : { kind: 'seeds', seeds: values.seeds };
