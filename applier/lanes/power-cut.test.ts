@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { compilePowerCut, type PowerCutPlan } from '../../test/power-cut/compile-power-cut.ts';
+import { compilePowerCut, type PowerCutPlan } from '../../harness/index.ts';
 import { openLanes } from './open-lanes.ts';
 import { ROUNDS, rowsAt } from './testing/flush-rounds.ts';
 

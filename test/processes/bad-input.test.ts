@@ -5,11 +5,7 @@ import { connect } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import fc from 'fast-check';
 import WebSocket from 'ws';
-import type { Client } from './testing/client.ts';
-import { LocalGroup } from './testing/local-group.ts';
-import type { LocalMember } from './testing/local-member.ts';
-import { agreedContent } from './testing/verification.ts';
-import { waitUntil, within } from './testing/wait-until.ts';
+import { agreedContent, type Client, LocalGroup, type LocalMember, waitUntil, within } from '../../harness/index.ts';
 
 const ANSWER_MS_MAX = 5_000;
 

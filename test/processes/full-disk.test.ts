@@ -4,9 +4,7 @@ import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { LocalGroup } from './testing/local-group.ts';
-import { verifyEverywhere } from './testing/verification.ts';
-import { Workload } from './testing/workload.ts';
+import { LocalGroup, verifyEverywhere, Workload } from '../../harness/index.ts';
 
 const DISK_BYTES = 128 * 1024 * 1024;
 

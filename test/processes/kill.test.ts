@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { LocalGroup } from './testing/local-group.ts';
-import { verifyEverywhere } from './testing/verification.ts';
-import { Workload } from './testing/workload.ts';
+import { LocalGroup, verifyEverywhere, Workload } from '../../harness/index.ts';
 
 const GAP_MS_MAX = 2_000;
 

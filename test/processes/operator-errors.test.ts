@@ -15,12 +15,15 @@ import {
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { ConcertProcess } from './testing/concert-process.ts';
-import { freePorts } from './testing/free-ports.ts';
-import { LocalGroup } from './testing/local-group.ts';
-import { LocalMember } from './testing/local-member.ts';
-import { agreedContent } from './testing/verification.ts';
-import { waitUntil, within } from './testing/wait-until.ts';
+import {
+  agreedContent,
+  ConcertProcess,
+  freePorts,
+  LocalGroup,
+  LocalMember,
+  waitUntil,
+  within,
+} from '../../harness/index.ts';
 
 /** Content of every file below `directory`, but for those of a running process. */
 function contentOf(directory: string): Record<string, string> {

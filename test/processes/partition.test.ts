@@ -1,11 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { LocalGroup } from './testing/local-group.ts';
-import type { LocalMember } from './testing/local-member.ts';
-import { verifyEverywhere } from './testing/verification.ts';
-import { waitUntil, within } from './testing/wait-until.ts';
-import { Workload } from './testing/workload.ts';
+import { LocalGroup, type LocalMember, verifyEverywhere, Workload, waitUntil, within } from '../../harness/index.ts';
 
 /** Longer than a leader without a majority believes to be one, and than the members take to choose another. */
 const CUT_MS = 3_000;

@@ -1,10 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { LocalGroup } from './testing/local-group.ts';
-import type { LocalMember } from './testing/local-member.ts';
-import { verifyEverywhere } from './testing/verification.ts';
-import { Workload } from './testing/workload.ts';
+import { LocalGroup, type LocalMember, verifyEverywhere, Workload } from '../../harness/index.ts';
 
 /** Longer than the others take to choose another leader, and to show the paused one as unreachable. */
 const PAUSE_MS = 3_000;

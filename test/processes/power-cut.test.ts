@@ -2,10 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { SeededRandom } from '../../gcs/base/index.ts';
-import { compilePowerCut } from '../power-cut/compile-power-cut.ts';
-import { LocalGroup } from './testing/local-group.ts';
-import { verifyEverywhere } from './testing/verification.ts';
-import { Workload } from './testing/workload.ts';
+import { compilePowerCut, LocalGroup, verifyEverywhere, Workload } from '../../harness/index.ts';
 
 const POWER_CUT_STATUS = 137;
 const ROUNDS = 3;

@@ -1,9 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { LocalGroup } from './testing/local-group.ts';
-import { verifyEverywhere } from './testing/verification.ts';
-import { within } from './testing/wait-until.ts';
-import { Workload } from './testing/workload.ts';
+import { LocalGroup, verifyEverywhere, Workload, within } from '../../harness/index.ts';
 
 describe('a clean stop (SIGTERM)', () => {
   test('under load answers each request or closes with 1001, ends with code 0, and the restart finds everything', async (t) => {
