@@ -1,0 +1,446 @@
+/** Everything that a program sees of the client. `connect` stands in `node.ts` and `browser.ts`; both give a `Client`. */
+import type { ConcertError } from './concert-error.ts';
+
+/** The primary key: a scalar if it has one column, else its columns in key order. */
+export type Key = KeyPart | readonly KeyPart[];
+export type KeyPart = string | number | bigint | boolean | Uint8Array | null;
+
+/** What a column may hold. An integer beyond 2^53 is a bigint (over JSON it arrives as a string); bytes are a Uint8Array. */
+export type Row = Readonly<Record<string, unknown>>;
+
+export type Isolation = 'READ COMMITTED' | 'REPEATABLE READ' | 'SERIALIZABLE';
+export type Consistency = 'EVENTUAL' | 'BEFORE_ON_PRIMARY_FAILOVER' | 'BEFORE' | 'AFTER' | 'BEFORE_AND_AFTER';
+
+/** What a commit answers. Nothing written: all null but the snapshot, which is null where no statement fixed one. */
+export interface Commit {
+  readonly gtid: string | null;
+  readonly sequenceNumber: number | null;
+  /** ISO time and logical count, `2026-11-20T09:00:00.000Z.3`; ordered as the sequence numbers are. */
+  readonly commitTime: string | null;
+  readonly snapshotVersion: number | null;
+  readonly increments?: readonly { table: string; key: Key; column: string; value: unknown }[];
+  /** The idempotency key had committed before: this is that outcome. */
+  readonly replayed?: boolean;
+  /** How often the member executed it, where that was more than once. */
+  readonly attempts?: number;
+}
+
+/** What one request, or a whole transaction, is run under. */
+export interface RunOptions {
+  /** Runs at most, this client's re-runs included; 1: an error is given at once. Default: the client's `attempts`. */
+  readonly attempts?: number;
+  /** For everything together, waiting and re-runs included. Default: the client's `timeoutMs`. */
+  readonly timeoutMs?: number;
+  /** Gives up: CANCELLED, or UNKNOWN_OUTCOME where it may be committed already. */
+  readonly signal?: AbortSignalLike;
+  readonly isolation?: Isolation;
+  readonly consistency?: Consistency;
+  readonly readOnly?: boolean;
+  /** Wait until this GTID or sequence number is visible at the member that is asked. */
+  readonly atLeast?: string | number;
+  /** For `atLeast` and consistency BEFORE. */
+  readonly waitTimeoutMs?: number;
+  /** Sequence number or ISO time: read the past. */
+  readonly asOf?: string | number;
+  /** With a key, an unknown outcome is asked about again with the same key instead of being given as an error. */
+  readonly idempotencyKey?: string;
+  /** Called before each re-run, with what it is for and the number of the run that failed, from 1. */
+  readonly onRetry?: (error: ConcertError, attempt: number) => void;
+}
+
+/** As far as an AbortSignal is needed. */
+export interface AbortSignalLike {
+  readonly aborted: boolean;
+  readonly reason?: unknown;
+  addEventListener(type: 'abort', listener: () => void): void;
+  removeEventListener(type: 'abort', listener: () => void): void;
+}
+
+export interface StatementOptions extends RunOptions {
+  /** Executions in one run at the member, on conflict. Default: the member's own (3), but 1 where `attempts` is 1. */
+  readonly memberAttempts?: number;
+}
+
+export interface TransactionOptions extends RunOptions {
+  /** `continue`: a statement that fails does not doom the transaction. Default `abort`. */
+  readonly onError?: 'abort' | 'continue';
+  /** Called once, before the promise is fulfilled; not where no statement was sent. */
+  readonly onCommit?: (commit: Commit) => void;
+}
+
+/** Bounds are key columns, or a prefix of them. */
+export interface Selection {
+  readonly index?: string;
+  readonly gte?: Key;
+  readonly gt?: Key;
+  readonly lte?: Key;
+  readonly lt?: Key;
+  /** `{column: value}` or `{column: {op: value}}`, op one of eq ne lt lte gt gte in. */
+  readonly where?: Readonly<Record<string, unknown>>;
+}
+
+export interface ScanArguments extends Selection {
+  readonly columns?: readonly string[];
+  readonly limit?: number;
+  readonly reverse?: boolean;
+  /** From an earlier answer; then nothing but `limit` may stand beside it. */
+  readonly cursor?: string;
+}
+
+export interface RowsArguments extends Omit<ScanArguments, 'limit' | 'cursor'> {
+  /** Rows asked for at a time. Default 500. */
+  readonly pageSize?: number;
+}
+
+export interface CountArguments extends Selection {
+  /** Counts no further. */
+  readonly limit?: number;
+}
+
+export interface ScanResult<R> {
+  readonly rows: R[];
+  /** There are more rows. Good on the connection that gave it only, which this client sees to. */
+  readonly cursor?: string;
+}
+
+export interface GetArguments {
+  readonly columns?: readonly string[];
+  readonly forUpdate?: boolean;
+}
+
+/** One row by its key, or all that are selected. `all: true` where every row is meant. */
+export type Target = Key | (Selection & { readonly all?: true });
+
+export interface Changed {
+  readonly matched: number;
+}
+
+/** Values of defaults that the member made up. */
+export interface Written {
+  readonly generated?: Row;
+}
+
+/**
+ * One open transaction, on one connection. Requests are executed in the order in which they are made; none has to be
+ * awaited before the next. A statement that fails dooms the transaction: all that follows, the commit too, fails.
+ */
+export interface Transaction {
+  get<R extends object = Row>(table: string, key: Key, options?: GetArguments): Promise<R | null>;
+  getMany<R extends object = Row>(
+    table: string,
+    keys: readonly Key[],
+    options?: Pick<GetArguments, 'columns'>,
+  ): Promise<(R | null)[]>;
+  scan<R extends object = Row>(table: string, selection?: ScanArguments): Promise<ScanResult<R>>;
+  /** All rows selected, read page by page on the transaction's snapshot. */
+  rows<R extends object = Row>(table: string, selection?: RowsArguments): AsyncIterable<R>;
+  count(table: string, selection?: CountArguments): Promise<number>;
+  insert(table: string, row: object): Promise<Written>;
+  put(table: string, row: object): Promise<Written>;
+  /** `options.if`: columns and the values that they must have, else `matched` is 0. */
+  update(table: string, target: Target, set: object, options?: { readonly if?: object }): Promise<Changed>;
+  delete(table: string, target: Target, options?: { readonly if?: object }): Promise<Changed>;
+  increment(table: string, key: Key, change: Increment): Promise<void>;
+  /** Any statement, as the contract has it, without `tx`. */
+  request<T = unknown>(op: string, args?: object): Promise<T>;
+}
+
+export interface Increment {
+  readonly column: string;
+  readonly by: number | bigint | string;
+  readonly min?: number | bigint | string;
+  readonly max?: number | bigint | string;
+}
+
+/** A statement of `transact`: `op`, its arguments, and perhaps what it is expected to give. */
+export interface Step {
+  readonly op: string;
+  readonly expect?: { readonly matched: number } | { readonly found: boolean };
+  readonly [argument: string]: unknown;
+}
+
+export interface Transacted extends Commit {
+  readonly results: readonly unknown[];
+  readonly attempts: number;
+}
+
+export interface TableDefinition {
+  readonly table: string;
+  readonly primaryKey: readonly string[];
+  readonly columns?: Readonly<Record<string, ColumnDefinition>> | null;
+  readonly ifNotExists?: boolean;
+  /** Further arguments of the contract: unique, indexes, foreignKeys. */
+  readonly [argument: string]: unknown;
+}
+
+export interface ColumnDefinition {
+  readonly type: 'integer' | 'double' | 'decimal' | 'text' | 'boolean' | 'bytes' | 'timestamp' | 'json';
+  readonly nullable?: boolean;
+  readonly default?: unknown;
+}
+
+export interface TableDescription {
+  readonly table: string;
+  readonly tableId: number;
+  readonly primaryKey: readonly string[];
+  readonly columns: Readonly<Record<string, ColumnDefinition>> | null;
+  readonly [fact: string]: unknown;
+}
+
+export interface SchemaChanged {
+  readonly sequenceNumber: number | null;
+}
+
+export interface MemberRow {
+  readonly memberId: string;
+  readonly host: string;
+  readonly port: number;
+  readonly state: 'OFFLINE' | 'RECOVERING' | 'ONLINE' | 'ERROR' | 'UNREACHABLE';
+  readonly role: 'PRIMARY' | 'SECONDARY';
+  readonly version: string;
+  readonly viewId: string;
+  readonly weight: number;
+  readonly reachable: boolean;
+  readonly [fact: string]: unknown;
+}
+
+export interface MemberStats {
+  readonly memberId: string;
+  readonly countTransactionsInQueue: number;
+  readonly countTransactionsChecked: number;
+  readonly countConflictsDetected: number;
+  readonly countTransactionsRowsValidating: number;
+  readonly transactionsCommittedAllMembers: string;
+  readonly lastConflictFreeTransaction: string;
+  readonly countTransactionsRemoteInApplierQueue: number;
+  readonly countTransactionsRemoteApplied: number;
+  readonly countTransactionsLocalProposed: number;
+  readonly countTransactionsLocalRollback: number;
+  readonly appliedUpTo: number;
+  readonly purgeFloor: number;
+  readonly digest: string;
+  readonly commitLatencyMs?: { count: number; p50: number; p95: number; p99: number; max: number };
+  readonly [fact: string]: unknown;
+}
+
+export interface ConflictRow {
+  readonly time: string;
+  readonly table: string;
+  readonly item: string;
+  readonly index?: string;
+  readonly key: unknown;
+  readonly reason: string;
+  readonly loser: { readonly member: string; readonly transactionId: string };
+  readonly winner: { readonly member: string; readonly gtid: string } | null;
+  readonly [fact: string]: unknown;
+}
+
+export interface ConflictSummary {
+  readonly since: string;
+  readonly conflicts: number;
+  /** By descending count. */
+  readonly hotRows: readonly {
+    readonly table: string;
+    readonly item: string;
+    readonly index?: string;
+    readonly key: unknown;
+    readonly conflicts: number;
+    readonly lastTime: string;
+  }[];
+  /** Members, as member ids. */
+  readonly pairs: readonly { readonly loser: string; readonly winner: string; readonly conflicts: number }[];
+}
+
+export interface ConflictArguments {
+  readonly limit?: number;
+  readonly table?: string;
+}
+
+/** All changes of one transaction. */
+export interface ChangeEvent {
+  readonly event: 'change';
+  readonly sequenceNumber: number;
+  readonly gtid: string;
+  readonly commitTime: string;
+  /** Its origin. */
+  readonly member: string;
+  /** `before`, `after`: null where there was, or is, no row. */
+  readonly rows: readonly {
+    readonly table: string;
+    readonly key: Key;
+    readonly before: Row | null;
+    readonly after: Row | null;
+  }[];
+}
+
+/** Nothing of interest up to `upTo`. */
+export interface ProgressEvent {
+  readonly event: 'progress';
+  readonly upTo: number;
+}
+
+/** The members as the one that is asked sees them: at the start, and at every change of state, role or reachability. */
+export interface ViewEvent {
+  readonly event: 'view';
+  readonly sequenceNumber: number;
+  readonly viewId: string;
+  readonly members: readonly MemberRow[];
+}
+
+export interface ConflictEvent {
+  readonly event: 'conflict';
+  readonly sequenceNumber: number;
+  readonly conflict: ConflictRow;
+}
+
+/**
+ * A stream of events for one reader: `for await (const event of subscription)`. It survives lost connections and members.
+ * `changes` go on where they stopped, none twice and none missing; they end with HISTORY_PURGED where that is gone.
+ * Conflicts of a moment without a connection are not told; a view is told again when it differs from the last one told.
+ */
+export interface Subscription<E> extends AsyncIterable<E> {
+  /** The reader has been given everything up to this sequence number: the `from` to go on with later. `changes` only, else 0. */
+  readonly position: number;
+  /** Ends the iteration, once it has given what is buffered already or is itself left. Called by `break`, too. */
+  close(): void;
+}
+
+export interface ChangesArguments {
+  readonly table?: string;
+  /** The sequence number after which to start. Default: now. */
+  readonly from?: number;
+}
+
+export interface Client {
+  get<R extends object = Row>(table: string, key: Key, options?: GetArguments & StatementOptions): Promise<R | null>;
+  getMany<R extends object = Row>(
+    table: string,
+    keys: readonly Key[],
+    options?: Pick<GetArguments, 'columns'> & StatementOptions,
+  ): Promise<(R | null)[]>;
+  scan<R extends object = Row>(
+    table: string,
+    selection?: ScanArguments,
+    options?: StatementOptions,
+  ): Promise<ScanResult<R>>;
+  /** All rows selected, page by page, at one snapshot. A page that cannot be had ends it with the error; restarts are the caller's. */
+  rows<R extends object = Row>(table: string, selection?: RowsArguments, options?: StatementOptions): AsyncIterable<R>;
+  count(table: string, selection?: CountArguments, options?: StatementOptions): Promise<number>;
+  /** DUPLICATE_KEY where the row exists. */
+  insert(table: string, row: object, options?: StatementOptions): Promise<Commit & Written>;
+  /** Inserts or replaces. */
+  put(table: string, row: object, options?: StatementOptions): Promise<Commit & Written>;
+  update(
+    table: string,
+    target: Target,
+    set: object,
+    options?: StatementOptions & { readonly if?: object },
+  ): Promise<Commit & Changed>;
+  delete(
+    table: string,
+    target: Target,
+    options?: StatementOptions & { readonly if?: object },
+  ): Promise<Commit & Changed>;
+  increment(table: string, key: Key, change: Increment, options?: StatementOptions): Promise<Commit>;
+  /** Several statements as one transaction in one request. */
+  transact(steps: readonly Step[], options?: StatementOptions): Promise<Transacted>;
+
+  /**
+   * Runs `work` in a transaction, commits, and gives what `work` gave. Runs all of it again, on a new snapshot and perhaps at
+   * another member, while it fails with `retry: "transaction"` or "elsewhere": so `work` should do nothing that cannot be
+   * repeated. What `work` throws rolls back and is given on. An unknown outcome is never run again without an idempotency key.
+   */
+  transaction<T>(work: (tx: Transaction) => Promise<T> | T, options?: TransactionOptions): Promise<T>;
+
+  createTable(definition: TableDefinition): Promise<SchemaChanged>;
+  dropTable(table: string, options?: { readonly ifExists?: boolean }): Promise<SchemaChanged>;
+  truncateTable(table: string, options?: { readonly ifExists?: boolean }): Promise<SchemaChanged>;
+  tables(options?: StatementOptions): Promise<TableDescription[]>;
+  describe(table: string, options?: StatementOptions): Promise<TableDescription>;
+
+  members(): Promise<MemberRow[]>;
+  memberStats(): Promise<MemberStats[]>;
+  /** Newest first. */
+  conflicts(options?: ConflictArguments): Promise<ConflictRow[]>;
+  conflictSummary(options?: ConflictArguments): Promise<ConflictSummary>;
+
+  /**
+   * Any operation but `subscribe`, with its arguments as the contract has them. One that names a `tx` goes to the connection
+   * that its `begin` went to, and is never repeated; others follow the rules of retrying.
+   */
+  request<T = unknown>(
+    op: string,
+    args?: object,
+    options?: Pick<RunOptions, 'attempts' | 'timeoutMs' | 'signal'>,
+  ): Promise<T>;
+
+  subscribe(stream: 'changes', args?: ChangesArguments & { readonly progress?: false }): Subscription<ChangeEvent>;
+  /** With `progress: true` the reader also learns how far it is where nothing concerns it. */
+  subscribe(
+    stream: 'changes',
+    args: ChangesArguments & { readonly progress: true },
+  ): Subscription<ChangeEvent | ProgressEvent>;
+  subscribe(stream: 'views'): Subscription<ViewEvent>;
+  subscribe(stream: 'conflicts', args?: { readonly table?: string }): Subscription<ConflictEvent>;
+
+  /** The same bound to one member: no failover, and "elsewhere" is given as an error at once. Ends with this client. */
+  at(url: string): Client;
+  readonly urls: readonly string[];
+  /** What is known of each member's connections, without asking; for displays. */
+  status(): readonly MemberStatus[];
+
+  /**
+   * Takes no more requests, and lets what is outstanding finish for up to `timeoutMs` (default 5,000; 0: not at all). What
+   * is left is rejected with CLOSED, or UNKNOWN_OUTCOME where it may have been committed.
+   */
+  close(options?: { readonly timeoutMs?: number }): Promise<void>;
+}
+
+export interface MemberStatus {
+  readonly url: string;
+  /** From its welcome; null before the first. */
+  readonly memberId: string | null;
+  /** As last heard; null before the first welcome. */
+  readonly state: string | null;
+  readonly connections: number;
+  readonly outstanding: number;
+  /** Why the last connection, or attempt at one, ended; null while connected. */
+  readonly problem: string | null;
+}
+
+export interface ClientOptions {
+  /** `spread` (default): each request to the member with the least outstanding; `first`: to the first in the list that serves. */
+  readonly prefer?: 'spread' | 'first';
+  /** Connections to each member at most; those after the first are opened when it is busy. Default 1. */
+  readonly connectionsPerMember?: number;
+  /** Until a first member answers `connect`, and how long a request may wait for a connection. Default 10,000. */
+  readonly connectTimeoutMs?: number;
+  /** Runs of a request or transaction at most. Default 10. */
+  readonly attempts?: number;
+  /** For everything together, of each request or transaction. Default: none. */
+  readonly timeoutMs?: number;
+  /** The wait before the n-th re-run is random up to `retryMs * 2^n`, but no longer than `retryMsMax`. Defaults 5 and 1,000. */
+  readonly retryMs?: number;
+  readonly retryMsMax?: number;
+  /** As above, between attempts to connect to one member. Defaults 50 and 5,000. */
+  readonly reconnectMs?: number;
+  readonly reconnectMsMax?: number;
+  /** Unanswered requests of one connection at most. Default 1,024. */
+  readonly outstandingMax?: number;
+  /** Requests that wait for a connection, or for room on one; more are refused with OVERLOADED. Default 16,384. */
+  readonly queuedMax?: number;
+  /** Bytes that a connection has not taken yet, beyond which nothing more is handed to it. Default 1 MiB. */
+  readonly bufferedBytesMax?: number;
+  /** A connection that is waited for and says nothing for so long, a ping included, is given up. Default 10,000. */
+  readonly silenceMsMax?: number;
+  /** Events that a subscription holds for its reader; a slower reader makes it pause and resume. Default 1,024. */
+  readonly eventsMax?: number;
+  /** Every request sees what was acknowledged to this client before, at whichever member. Default true. */
+  readonly readYourWrites?: boolean;
+}
+
+/** Of `connect` in Node. */
+export interface NodeClientOptions extends ClientOptions {
+  /** Default `msgpack`. */
+  readonly format?: 'msgpack' | 'json';
+}
