@@ -27,6 +27,28 @@ test('an autocommit write that loses is executed again on a snapshot that includ
   assert.equal(replica.openSnapshots, 0);
 });
 
+test('of what commits, the time from its request to its answer is noted, attempts and waiting included', () => {
+  const { client, clock, replica } = accounts([1, 2]);
+  replica.commitsAnsweredMs.length = 0;
+  const steps = [{ op: 'update', table: TABLE, key: 2, set: { v: 1 } }];
+  client.send('update', { table: TABLE, key: 1, set: { v: 1 } });
+  clock.advance(3);
+  client.send('transact', { steps });
+  client.send('begin', { tx: 't' });
+  client.send('insert', { tx: 't', table: TABLE, row: { id: 3 } });
+  clock.advance(20);
+  client.send('commit', { tx: 't' });
+  clock.advance(1);
+  replica.settle();
+  assert.deepEqual(replica.commitsAnsweredMs, [24, 21, 1]);
+  client.do('get', { table: TABLE, key: 1 });
+  client.do('update', { table: TABLE, key: 99, set: { v: 1 } });
+  client.fail('insert', { table: TABLE, row: { id: 3 } });
+  replica.refusal = { kind: 'no-quorum' };
+  client.fail('update', { table: TABLE, key: 1, set: { v: 2 } });
+  assert.equal(replica.commitsAnsweredMs.length, 3, 'reads, writes of nothing and refusals are no commits');
+});
+
 test('re-execution ends after the attempts asked for, the first at once and the others after a pause', () => {
   const { client, clock, replica } = accounts([1, 2, 3]);
   replica.refusal = { kind: 'snapshot-too-old', purgeFloor: 9 };

@@ -298,6 +298,8 @@ test('wrong arguments are named', () => {
     ['cancel', {}, 'target'],
     ['conflicts', { limit: 0 }, 'limit'],
     ['conflicts', { table: 5 }, 'table'],
+    ['conflictSummary', { limit: 10_001 }, 'limit'],
+    ['conflictSummary', { table: [] }, 'table'],
   ];
   for (const [op, message, argument] of wrong) {
     const error = client.fail(op, message);
@@ -335,13 +337,14 @@ test('a message without a readable id is answered with id null', () => {
   }
 });
 
-test('ping, members, memberStats and conflicts answer', () => {
+test('ping, members, memberStats, conflicts and conflictSummary answer', () => {
   const { client } = world();
   assert.deepEqual(client.do('ping'), { time: '2026-11-20T09:00:00.000Z' });
   assert.equal(client.do('members')[0].memberId, MEMBER_ID);
   assert.deepEqual(client.do('memberStats'), []);
   assert.equal(client.do('conflicts', { limit: 5, table: 'a.b' }).length, 1);
   assert.equal(client.do('conflicts', { table: 'c.d' }).length, 0);
+  assert.deepEqual(client.do('conflictSummary'), { since: null, conflicts: 0, hotRows: [], pairs: [] });
 });
 
 const OPS = [
@@ -367,6 +370,7 @@ const OPS = [
   'members',
   'memberStats',
   'conflicts',
+  'conflictSummary',
   'increment',
   'toString',
 ];

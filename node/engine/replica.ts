@@ -39,6 +39,10 @@ export interface Replica {
   memberStats(): readonly MemberStatsRow[];
   /** The last conflicts seen by the group, newest first. */
   conflicts(limit: number, table: string | null): readonly ConflictRecord[];
+  /** All conflicts that are kept, counted; at most `limit` hot rows. */
+  conflictSummary(limit: number, table: string | null): ConflictSummary;
+  /** A client was answered that its transaction is committed, `ms` after its request was taken up. */
+  commitAnswered(ms: number): void;
 }
 
 export interface SnapshotHandle {
@@ -106,6 +110,16 @@ export interface MemberStatsRow {
   readonly appliedUpTo: SequenceNumber;
   readonly purgeFloor: SequenceNumber;
   readonly digest: string;
+  readonly commitLatencyMs: CommitLatency;
+}
+
+/** Of the commits that a member answered in the last ten seconds, in milliseconds. All 0 if there was none. */
+export interface CommitLatency {
+  readonly count: number;
+  readonly p50: number;
+  readonly p95: number;
+  readonly p99: number;
+  readonly max: number;
 }
 
 export interface ConflictRecord {
@@ -116,6 +130,25 @@ export interface ConflictRecord {
   /** The primary key's columns; a scalar if it has one column. */
   readonly key: unknown;
   readonly reason: 'conflict' | 'snapshot-too-old' | 'schema-changed';
+  /** Refused in the total order, or by the loser's member before that; the latter only that member knows. */
+  readonly phase: 'local' | 'group';
   readonly loser: { readonly member: MemberId; readonly transactionId: string };
   readonly winner: { readonly member: MemberId; readonly gtid: string } | null;
+}
+
+export interface ConflictSummary {
+  /** Time of the oldest conflict that is kept, of any table; null if none is. */
+  readonly since: string | null;
+  readonly conflicts: number;
+  /** Those with most conflicts first. Snapshots that were too old count for none. */
+  readonly hotRows: readonly (Pick<ConflictRecord, 'table' | 'item' | 'key'> & {
+    readonly conflicts: number;
+    readonly lastTime: string;
+  })[];
+  /** Most conflicts first. No winner: the loser's snapshot was too old. */
+  readonly pairs: readonly {
+    readonly loser: MemberId;
+    readonly winner: MemberId | null;
+    readonly conflicts: number;
+  }[];
 }

@@ -63,6 +63,7 @@ class FakeMember {
             appliedUpTo: 17,
             purgeFloor: 2,
             digest: '0',
+            commitLatencyMs: { count: 0, p50: 0, p95: 0, p99: 0, max: 0 },
           },
         ],
       },
@@ -337,10 +338,33 @@ describe('client server', () => {
     });
   });
 
+  test('a scrape builds the figures of the member once, however many metrics show them', async () => {
+    const options = new FakeMember().options();
+    let built = 0;
+    const memberStats = () => {
+      built++;
+      return options.replica.memberStats();
+    };
+    const server = await startServer({ ...options, replica: { ...options.replica, memberStats } });
+    running.push(server);
+    for (let i = 1; i <= 2; i++) {
+      const metrics = await (await fetch(`http://127.0.0.1:${server.port}/metrics`)).text();
+      assert.match(metrics, /^concert_applied_up_to 17$/m);
+      assert.equal(built, i);
+    }
+  });
+
   test('HTTP: the console page, metrics and health; 404, 405 and 426 else', async () => {
     const member = new FakeMember();
     const server = await start(member, {
       moreMetrics: [{ name: 'concert_extra_total', help: 'more', kind: 'counter', read: () => 42 }],
+      histograms: [
+        {
+          name: 'concert_wait_seconds',
+          help: 'waiting',
+          read: () => ({ count: 3, sumMs: 1500, buckets: [{ upToMs: 250, count: 2 }] }),
+        },
+      ],
     });
     const get = (path: string, method = 'GET') => fetch(`http://127.0.0.1:${server.port}${path}`, { method });
     const page = await get('/');
@@ -361,6 +385,11 @@ describe('client server', () => {
         'concert_applied_up_to 17',
         'concert_transactions_checked_total 20',
         'concert_extra_total 42',
+        '# TYPE concert_wait_seconds histogram',
+        'concert_wait_seconds_bucket{le="0.25"} 2',
+        'concert_wait_seconds_bucket{le="+Inf"} 3',
+        'concert_wait_seconds_sum 1.5',
+        'concert_wait_seconds_count 3',
       ]) {
         assert.ok(metrics.split('\n').includes(line), line);
       }

@@ -7,14 +7,13 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import type { Duplex } from 'node:stream';
-import type { Registry } from 'prom-client';
 import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
 import type { Replica } from '../engine/replica.ts';
 import { addressOf, isLoopback, isOriginAllowed } from './addresses.ts';
 import { type ClientConnection, ClientSocket, type ServerCounters } from './client-socket.ts';
 import { codecFor, type FrameCodec } from './frame-codec.ts';
 import { defaultServerLimits, type ServerLimits } from './limits.ts';
-import { type MetricSource, memberMetrics } from './metrics.ts';
+import { type HistogramSource, type MemberMetrics, type MetricSource, memberMetrics } from './metrics.ts';
 import { listenError, ServerError } from './server-error.ts';
 
 export interface ClientServerOptions {
@@ -34,6 +33,7 @@ export interface Served {
   /** Told to clients in `welcome` beside `frameBytesMax`. */
   readonly engineLimits?: Readonly<Record<string, number>>;
   readonly moreMetrics?: readonly MetricSource[];
+  readonly histograms?: readonly HistogramSource[];
 }
 
 const PROTOCOL_VERSION = 1;
@@ -60,7 +60,7 @@ export class ClientServer {
     slowClientsCut: 0,
     silentClientsCut: 0,
   };
-  #served: (Served & { readonly registry: Registry }) | null = null;
+  #served: (Served & { readonly metrics: MemberMetrics }) | null = null;
   #flushing: ClientSocket[] = [];
   #pings: NodeJS.Timeout | null = null;
   #isStopping = false;
@@ -101,13 +101,14 @@ export class ClientServer {
   }
 
   serve(served: Served): void {
-    const registry = memberMetrics({
+    const metrics = memberMetrics({
       replica: served.replica,
       counters: this.#counters,
       connections: () => this.#sockets.size,
       more: served.moreMetrics ?? [],
+      histograms: served.histograms ?? [],
     });
-    this.#served = { ...served, registry };
+    this.#served = { ...served, metrics };
   }
 
   /** Where it listens: the port that was asked for, or the free one that was found. */
@@ -133,7 +134,7 @@ export class ClientServer {
     for (const socket of this.#sockets) socket.terminate();
     this.#http.closeAllConnections();
     await closed;
-    this.#served?.registry.clear();
+    this.#served?.metrics.clear();
   }
 
   #listen(): Promise<void> {
@@ -257,7 +258,7 @@ export class ClientServer {
           return answer(response, 200, this.#page.html, 'text/html; charset=utf-8');
         case '/metrics':
           if (this.#served === null) return answer(response, 503, 'starting\n');
-          return answer(response, 200, await this.#served.registry.metrics(), this.#served.registry.contentType);
+          return answer(response, 200, await this.#served.metrics.scrape(), this.#served.metrics.contentType);
         case '/healthz':
           return answer(response, 200, 'ok\n');
         case '/readyz': {

@@ -25,7 +25,7 @@ import { ClientServer, refuseInsecureAddress } from './client-server.ts';
 import { diskFailure } from './disk-failure.ts';
 import { type EventLog, eventLog, type LogLevel } from './events.ts';
 import { defaultServerLimits } from './limits.ts';
-import { memberCounterSources, memberGaugeSources } from './metrics.ts';
+import { commitDurationSource, memberCounterSources, memberGaugeSources } from './metrics.ts';
 import { imageCodec } from './msgpack.ts';
 import { listenError, ServerError } from './server-error.ts';
 import { packageVersion } from './version.ts';
@@ -122,6 +122,7 @@ export async function startMember(options: StartOptions): Promise<RunningMember>
           read: () => engine.openTransactions,
         },
       ],
+      histograms: [commitDurationSource(member)],
     });
     member.open();
     log.event('ready', {

@@ -3,7 +3,7 @@
  * is a plain number that is read when somebody scrapes.
  */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
-import type { Member, MemberCounters } from '../engine/index.ts';
+import type { CommitDurations, Member, MemberCounters } from '../engine/index.ts';
 import type { MemberState, MemberStatsRow, Replica } from '../engine/replica.ts';
 import type { ServerCounters } from './client-socket.ts';
 
@@ -17,6 +17,22 @@ export interface MetricSource {
   read(): number;
 }
 
+/** A histogram of which the member itself keeps the counts. */
+export interface HistogramSource {
+  /** `concert_…_seconds`. */
+  readonly name: string;
+  readonly help: string;
+  read(): CommitDurations;
+}
+
+/** All metrics of a member. */
+export interface MemberMetrics {
+  readonly contentType: string;
+  /** As text, all read at one time. */
+  scrape(): Promise<string>;
+  clear(): void;
+}
+
 const STATES: readonly MemberState[] = ['OFFLINE', 'RECOVERING', 'ONLINE', 'ERROR'];
 
 export function memberMetrics(of: {
@@ -24,7 +40,8 @@ export function memberMetrics(of: {
   readonly counters: ServerCounters;
   readonly connections: () => number;
   readonly more: readonly MetricSource[];
-}): Registry {
+  readonly histograms: readonly HistogramSource[];
+}): MemberMetrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: 'concert_' });
   new Gauge({
@@ -36,10 +53,42 @@ export function memberMetrics(of: {
       for (const state of STATES) this.set({ state }, of.replica.state === state ? 1 : 0);
     },
   });
-  for (const source of [...statsSources(of.replica), ...clientSources(of.counters, of.connections), ...of.more]) {
+  const stats = new OwnStats(of.replica);
+  for (const source of [...statsSources(stats), ...clientSources(of.counters, of.connections), ...of.more]) {
     register(registry, source);
   }
-  return registry;
+  return {
+    contentType: registry.contentType,
+    async scrape() {
+      stats.renew();
+      const text = await registry.metrics();
+      return text + of.histograms.map(histogramText).join('');
+    },
+    clear: () => registry.clear(),
+  };
+}
+
+/** A member's own row of `memberStats`, built once a scrape and not for each metric. */
+class OwnStats {
+  readonly #replica: Pick<Replica, 'memberId' | 'memberStats'>;
+  row: MemberStatsRow | undefined;
+
+  constructor(replica: Pick<Replica, 'memberId' | 'memberStats'>) {
+    this.#replica = replica;
+  }
+
+  renew(): void {
+    this.row = this.#replica.memberStats().find(({ memberId }) => memberId === this.#replica.memberId);
+  }
+}
+
+/** In Prometheus's text format: its library observes every value itself, and takes no counts. */
+function histogramText({ name, help, read }: HistogramSource): string {
+  const { buckets, count, sumMs } = read();
+  const lines = [`# HELP ${name} ${help}`, `# TYPE ${name} histogram`];
+  for (const bucket of buckets) lines.push(`${name}_bucket{le="${bucket.upToMs / 1000}"} ${bucket.count}`);
+  lines.push(`${name}_bucket{le="+Inf"} ${count}`, `${name}_sum ${sumMs / 1000}`, `${name}_count ${count}`);
+  return `${lines.join('\n')}\n`;
 }
 
 function register(registry: Registry, source: MetricSource): void {
@@ -88,6 +137,14 @@ export function memberCounterSources(counters: MemberCounters): readonly MetricS
   ];
 }
 
+export function commitDurationSource(member: Pick<Member, 'commitLatencies'>): HistogramSource {
+  return {
+    name: 'concert_commit_duration_seconds',
+    help: 'From taking up a request that commits to its answer',
+    read: () => member.commitLatencies.sinceStart(),
+  };
+}
+
 /** The group layer and the storage of the member: whether it leads, how far it is, what waits where. */
 export function memberGaugeSources(
   member: Pick<Member, 'group' | 'store' | 'hasQuorum' | 'members'>,
@@ -129,7 +186,7 @@ export function memberGaugeSources(
   ];
 }
 
-function statsSources(replica: Pick<Replica, 'memberId' | 'memberStats'>): readonly MetricSource[] {
+function statsSources(stats: OwnStats): readonly MetricSource[] {
   const source = (
     kind: MetricSource['kind'],
     name: string,
@@ -139,7 +196,7 @@ function statsSources(replica: Pick<Replica, 'memberId' | 'memberStats'>): reado
     kind,
     name,
     help,
-    read: () => replica.memberStats().find((row) => row.memberId === replica.memberId)?.[column] ?? 0,
+    read: () => stats.row?.[column] ?? 0,
   });
   return [
     source('gauge', 'concert_applied_up_to', 'Highest sequence number visible here', 'appliedUpTo'),

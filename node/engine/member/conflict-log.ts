@@ -5,6 +5,8 @@ import type { MemberOrdinal } from '../../../gcs/base/index.ts';
 export interface SeenConflict {
   readonly stampMs: number;
   readonly reason: 'conflict' | 'snapshot-too-old';
+  /** Refused in the total order, or by the loser's member before that. */
+  readonly phase: 'local' | 'group';
   /** Of the item that conflicted, or of the first one. */
   readonly key: RowKey;
   readonly loser: MemberOrdinal;

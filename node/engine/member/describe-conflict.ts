@@ -1,4 +1,5 @@
 /** A seen conflict as clients are told of it: names instead of keys and ordinals. Done when somebody asks. */
+import type { RowKey } from '../../../certifier/types.ts';
 import { formatIsoTime, type MemberId, type MemberOrdinal, type SequenceNumber } from '../../../gcs/base/index.ts';
 import type { Catalog } from '../catalog.ts';
 import { decodeKey, shownKey, tableIdOf } from '../key-codec.ts';
@@ -13,27 +14,27 @@ export interface Names {
 }
 
 export function describeConflict(seen: SeenConflict, names: Names): ConflictRecord {
-  const { key, reason, loser, loserTransactionId, winner } = seen;
-  const definition = names.catalog.tableById(tableIdOf(key));
-  const decoded = decodeKey(key, definition === undefined ? null : new Table(definition).keyTypes);
-  const about = aboutKey(decoded, definition?.name, names);
+  const { key, reason, phase, loser, loserTransactionId, winner } = seen;
+  const about = describeConflictKey(key, names);
   return {
     time: formatIsoTime(seen.stampMs),
     ...about,
     reason: reason === 'conflict' && about.item === 'catalog' ? 'schema-changed' : reason,
+    phase,
     loser: { member: names.memberIdOf(loser), transactionId: loserTransactionId },
     winner: winner && { member: names.memberIdOf(winner.origin), gtid: names.gtidOf(winner.sequenceNumber) },
   };
 }
 
-function aboutKey(
-  decoded: ReturnType<typeof decodeKey>,
-  tableName: string | undefined,
-  { catalog }: Names,
-): Pick<ConflictRecord, 'table' | 'item' | 'key'> {
+/** Which row of which table, or which table itself. */
+export function describeConflictKey(key: RowKey, { catalog }: Names): Pick<ConflictRecord, 'table' | 'item' | 'key'> {
+  const definition = catalog.tableById(tableIdOf(key));
+  const decoded = decodeKey(key, definition === undefined ? null : new Table(definition).keyTypes);
   switch (decoded.kind) {
-    case 'row':
-      return { table: tableName ?? `(dropped table ${decoded.tableId})`, item: 'row', key: shownKey(decoded.values) };
+    case 'row': {
+      const table = definition?.name ?? `(dropped table ${decoded.tableId})`;
+      return { table, item: 'row', key: shownKey(decoded.values) };
+    }
     case 'catalog-item':
       return {
         table: catalog.tableById(decoded.tableId)?.name ?? `(dropped table ${decoded.tableId})`,

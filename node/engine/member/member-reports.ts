@@ -1,7 +1,7 @@
 /** What a member says of the group: its own figures, and the others' as they last told them. */
 import type { MemberId, MemberOrdinal } from '../../../gcs/base/index.ts';
 import type { ConsensusStatus, GroupView } from '../../../gcs/core/index.ts';
-import type { MemberRow, MemberState, MemberStatsRow } from '../replica.ts';
+import type { CommitLatency, MemberRow, MemberState, MemberStatsRow } from '../replica.ts';
 import type { MemberCounters } from './contract.ts';
 import type { ReplicatedState } from './replicated-state.ts';
 import type { StatusNotice } from './status-notice.ts';
@@ -40,6 +40,7 @@ export function ownStats(of: {
   readonly counters: MemberCounters;
   readonly status: ConsensusStatus | null;
   readonly waitingCommits: number;
+  readonly commitLatencyMs: CommitLatency;
 }): StatusNotice['stats'] {
   const { state, counters, status } = of;
   const { certifier, store, definition } = state;
@@ -57,6 +58,7 @@ export function ownStats(of: {
     appliedUpTo: store.appliedUpTo,
     purgeFloor: certifier.purgeFloor,
     digest: certifier.digest,
+    commitLatencyMs: of.commitLatencyMs,
   };
 }
 

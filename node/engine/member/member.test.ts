@@ -123,6 +123,20 @@ test('without a quorum a commit is refused, and what is refused is never in the 
   );
 });
 
+test('how long commits took at one member is told by all', () => {
+  const world = new SimulatedWorld(5);
+  const members = startGroup(world, [lruRecencyCache, lruRecencyCache, lruRecencyCache]);
+  until(world, () => members.every(({ member }) => member.state === 'ONLINE'));
+  const [first, ...others] = members;
+  first!.host.process!.turn(() => first!.member.commitAnswered(12));
+  const latencyAt = ({ member }: TestMember) =>
+    member.memberStats().find(({ memberId }) => memberId === 'id-0')?.commitLatencyMs.count;
+  until(world, () => others.every((other) => latencyAt(other) === 1));
+  const row = others[0]!.member.memberStats().find(({ memberId }) => memberId === 'id-0')!;
+  assert.deepEqual(row.commitLatencyMs, { count: 1, p50: 12, p95: 12, p99: 12, max: 12 });
+  until(world, () => members.every((member) => latencyAt(member) === 0));
+});
+
 test('asked twice to stop, a member answers both', () => {
   const world = new SimulatedWorld(4);
   const [only] = startGroup(world, [lruRecencyCache]);

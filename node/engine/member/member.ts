@@ -30,6 +30,7 @@ import { encodeSchemaChange } from '../catalog.ts';
 import type {
   CommitOutcome,
   ConflictRecord,
+  ConflictSummary,
   MemberRow,
   MemberState,
   MemberStatsRow,
@@ -41,8 +42,10 @@ import type {
 } from '../replica.ts';
 import type { TableDefinition } from '../table-definition.ts';
 import { AppliedWaiters } from './applied-waiters.ts';
+import { CommitLatencies } from './commit-latency.ts';
+import { summarizeConflicts } from './conflict-summary.ts';
 import { type MemberEvents, type MemberSetup, zeroCounters } from './contract.ts';
-import { describeConflict } from './describe-conflict.ts';
+import { describeConflict, type Names } from './describe-conflict.ts';
 import { memberRows, memberStatsRows, ownStats } from './member-reports.ts';
 import { Outbox } from './outbox.ts';
 import { type Fate, ReplicatedState } from './replicated-state.ts';
@@ -50,6 +53,7 @@ import { decodeStatusNotice, encodeStatusNotice, type StatusNotice } from './sta
 
 export class Member implements Replica {
   readonly counters = zeroCounters();
+  readonly commitLatencies = new CommitLatencies();
   readonly #setup: MemberSetup;
   readonly #environment: Environment;
   readonly #events: MemberEvents;
@@ -290,14 +294,28 @@ export class Member implements Replica {
     if (this.#running === null) return found;
     for (const seen of this.#running.conflicts.newestFirst()) {
       if (found.length >= limit) break;
-      const record = describeConflict(seen, {
-        catalog: this.#running.catalog,
-        memberIdOf: (ordinal) => this.memberIdOf(ordinal),
-        gtidOf: (sequenceNumber) => `${this.groupId}:${sequenceNumber}`,
-      });
+      const record = describeConflict(seen, this.#namesOf(this.#running));
       if (table === null || record.table === table) found.push(record);
     }
     return found;
+  }
+
+  conflictSummary(limit: number, table: string | null): ConflictSummary {
+    if (this.#running === null) return { since: null, conflicts: 0, hotRows: [], pairs: [] };
+    const { conflicts } = this.#running;
+    return summarizeConflicts(conflicts.newestFirst(), { limit, table }, this.#namesOf(this.#running));
+  }
+
+  commitAnswered(ms: number): void {
+    this.commitLatencies.record(ms, this.#environment.clock.monotonicMs());
+  }
+
+  #namesOf({ catalog }: ReplicatedState): Names {
+    return {
+      catalog,
+      memberIdOf: (ordinal) => this.memberIdOf(ordinal),
+      gtidOf: (sequenceNumber) => `${this.groupId}:${sequenceNumber}`,
+    };
   }
 
   get #run(): ReplicatedState {
@@ -395,7 +413,13 @@ export class Member implements Replica {
 
   #ownStats(state: ReplicatedState): StatusNotice['stats'] {
     const { counters } = this;
-    return ownStats({ state, counters, status: this.#group.status, waitingCommits: this.#outbox.waiting });
+    return ownStats({
+      state,
+      counters,
+      status: this.#group.status,
+      waitingCommits: this.#outbox.waiting,
+      commitLatencyMs: this.commitLatencies.lately(this.#environment.clock.monotonicMs()),
+    });
   }
 
   #housekeep(): void {

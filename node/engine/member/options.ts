@@ -19,6 +19,7 @@ export const MEMBER_DEFAULTS: MemberOptions = {
   verdicts: { chunkBytes: 4 * 1024 * 1024 },
   noticeEveryMs: 500,
   sweepEveryMs: 50,
-  conflictsKeptMax: 1000,
+  // Some minutes of a contended load, so that hot rows stand out; about 3 MB.
+  conflictsKeptMax: 10_000,
   stopWaitMs: 5000,
 };

@@ -6,19 +6,13 @@
 import { type KeyRange, VerdictFile, type VerdictRecord, VersionStore, type Write } from '../../../applier/index.ts';
 import { CertificationDatabase, Certifier, decodeBatch, type GroupMessage } from '../../../certifier/index.ts';
 import type { Negative, Transaction } from '../../../certifier/types.ts';
-import {
-  assert,
-  InvariantViolation,
-  type LogIndex,
-  type MemberOrdinal,
-  type SequenceNumber,
-} from '../../../gcs/base/index.ts';
+import { assert, InvariantViolation, type LogIndex, type SequenceNumber } from '../../../gcs/base/index.ts';
 import type { Delivery, GroupDefinition, GroupMember, LogReader } from '../../../gcs/core/index.ts';
 import { Catalog, decodeSchemaChange } from '../catalog.ts';
 import type { ImageCodec } from '../image-codec.ts';
 import { catalogItemKey } from '../key-codec.ts';
 import type { CommitOutcome, SchemaOutcome } from '../replica.ts';
-import { ConflictLog } from './conflict-log.ts';
+import { ConflictLog, type SeenConflict } from './conflict-log.ts';
 import type { MemberCounters, MemberSetup } from './contract.ts';
 import { DigestWatch } from './digest-watch.ts';
 import { CERTIFICATION_CAPACITY } from './options.ts';
@@ -175,6 +169,7 @@ export class ReplicatedState {
       loser: this.self.ordinal,
       loserTransactionId: `local-${++this.#localConflicts}`,
       stampMs: this.#wallMs(),
+      phase: 'local',
     });
     return outcomeOf(negative, 'local');
   }
@@ -195,7 +190,7 @@ export class ReplicatedState {
     if (isConflict) this.#counters.conflictsDetected++;
     else this.#counters.snapshotsTooOld++;
     const loserTransactionId = `${incarnation}-${messageNumber}-${verdicts.length}`;
-    this.#noteConflict(verdict, transaction, { loser: origin, loserTransactionId, stampMs });
+    this.#noteConflict(verdict, transaction, { loser: origin, loserTransactionId, stampMs, phase: 'group' });
     fates.push(outcomeOf(verdict, 'group'));
   }
 
@@ -237,7 +232,7 @@ export class ReplicatedState {
   #noteConflict(
     negative: Negative,
     transaction: Transaction,
-    about: { readonly loser: MemberOrdinal; readonly loserTransactionId: string; readonly stampMs: number },
+    about: Pick<SeenConflict, 'loser' | 'loserTransactionId' | 'stampMs' | 'phase'>,
   ): void {
     const isConflict = negative.kind === 'conflict';
     this.conflicts.add({

@@ -1,6 +1,6 @@
 /** What members tell each other a few times a second, outside of the total order: best effort, for display and the digest watch. */
 import { utf8Decode, utf8Encode } from '../../../gcs/base/index.ts';
-import type { MemberState, MemberStatsRow } from '../replica.ts';
+import type { CommitLatency, MemberState, MemberStatsRow } from '../replica.ts';
 import type { DigestPoint } from './digest-watch.ts';
 
 export interface StatusNotice {
@@ -52,8 +52,15 @@ function isStats(value: unknown): value is StatusNotice['stats'] {
   return (
     COUNTS.every((name) => Number.isSafeInteger(stats[name])) &&
     typeof stats.digest === 'string' &&
+    isLatency(stats.commitLatencyMs) &&
     (last === null || typeof last === 'string')
   );
+}
+
+function isLatency(value: unknown): value is CommitLatency {
+  if (typeof value !== 'object' || value === null) return false;
+  const latency = value as Record<string, unknown>;
+  return ['count', 'p50', 'p95', 'p99', 'max'].every((name) => Number.isFinite(latency[name]));
 }
 
 function isDigestPoint(value: unknown): value is DigestPoint {

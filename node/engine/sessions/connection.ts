@@ -23,7 +23,7 @@ import {
   transactionAborted,
   unknownOperation,
 } from '../errors.ts';
-import { wholeNumberOf } from '../statements/arguments.ts';
+import { optionalTableNameOf, wholeNumberOf } from '../statements/arguments.ts';
 import { schemaChangeOf } from '../statements/schema-change.ts';
 import type { Message, Statement, StatementContext } from '../statements/statement.ts';
 import { Transaction } from '../transaction.ts';
@@ -194,13 +194,12 @@ export class Connection implements Session {
         return this.succeed(id, replica.members());
       case 'memberStats':
         return this.succeed(id, replica.memberStats());
-      case 'conflicts': {
-        const { table } = message;
-        if (table !== undefined && table !== null && typeof table !== 'string') {
-          throw invalidArgument('table', 'expected the name of a table, "schema.table"');
-        }
+      case 'conflicts':
+      case 'conflictSummary': {
+        const table = optionalTableNameOf(message);
         const limit = wholeNumberOf(message, 'limit', { min: 1, max: CONFLICTS_MAX }) ?? CONFLICTS_DEFAULT;
-        return this.succeed(id, replica.conflicts(limit, table ?? null));
+        if (operation.kind === 'conflicts') return this.succeed(id, replica.conflicts(limit, table));
+        return this.succeed(id, replica.conflictSummary(limit, table));
       }
       default:
         throw unknownOperation(op);
@@ -354,6 +353,7 @@ export class Connection implements Session {
   #commit(open: OpenTransaction, id: RequestId): void {
     const { replica, clock, limits } = this.engine;
     const { transaction } = open;
+    const startedMs = clock.monotonicMs();
     const writeSet = transaction.writeSet();
     open.close();
     this.#transactions.delete(open.name);
@@ -362,10 +362,12 @@ export class Connection implements Session {
       transaction.release();
       return this.succeed(id, answer);
     }
-    const deadlineMs = Math.min(open.deadlineMs, clock.monotonicMs() + limits.commitWaitMsMax);
+    const deadlineMs = Math.min(open.deadlineMs, startedMs + limits.commitWaitMsMax);
     replica.commit({ snapshotVersion: transaction.snapshotVersion!, writeSet }, deadlineMs, (outcome) => {
-      if (outcome.kind === 'committed') this.succeed(id, committed(outcome, transaction, replica));
-      else this.refuse(id, commitError(outcome, transaction, replica));
+      if (outcome.kind === 'committed') {
+        this.succeed(id, committed(outcome, transaction, replica));
+        replica.commitAnswered(clock.monotonicMs() - startedMs);
+      } else this.refuse(id, commitError(outcome, transaction, replica));
       transaction.release();
     });
   }

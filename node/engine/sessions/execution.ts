@@ -105,7 +105,10 @@ export class Execution implements RowUser, WaitingRequest {
   readonly #decided = (outcome: CommitOutcome): void => {
     const transaction = this.#transaction!;
     const { engine } = this.#session;
-    if (outcome.kind === 'committed') return this.#succeed(committed(outcome, transaction, engine.replica));
+    if (outcome.kind === 'committed') {
+      this.#succeed(committed(outcome, transaction, engine.replica));
+      return engine.replica.commitAnswered(engine.clock.monotonicMs() - this.#startedMs);
+    }
     const error = commitError(outcome, transaction, engine.replica);
     const isConflict = outcome.kind === 'conflict' || outcome.kind === 'snapshot-too-old';
     if (!isConflict || this.#attempts >= this.#options.attempts || this.#session.isEnding) return this.#refuse(error);

@@ -25,7 +25,8 @@ export type Operation =
         | 'ping'
         | 'members'
         | 'memberStats'
-        | 'conflicts';
+        | 'conflicts'
+        | 'conflictSummary';
       readonly argumentNames: ArgumentNames;
     };
 
@@ -44,6 +45,7 @@ export const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operat
   simple('members', []),
   simple('memberStats', []),
   simple('conflicts', ['limit', 'table']),
+  simple('conflictSummary', ['limit', 'table']),
 ]);
 
 function simple(

@@ -17,6 +17,11 @@ export function tableNameOf(message: Message): string {
   return table;
 }
 
+/** Null where the argument is absent. */
+export function optionalTableNameOf(message: Message): string | null {
+  return message.table === undefined || message.table === null ? null : tableNameOf(message);
+}
+
 /** The canonical values of a whole primary key: a scalar if it has one column, else an array. */
 export function keyValuesOf(table: Table, key: unknown, argument: string): readonly unknown[] {
   const { primaryKey } = table;

@@ -11,6 +11,7 @@ import { DEFAULT_LIMITS, type Limits } from '../limits.ts';
 import type {
   CommitOutcome,
   ConflictRecord,
+  ConflictSummary,
   MemberState,
   Refusal,
   Replica,
@@ -80,6 +81,7 @@ export class SoloReplica implements Replica {
     null;
   /** Transactions handed to the group. */
   readonly committed: Transaction[] = [];
+  readonly commitsAnsweredMs: number[] = [];
   readonly #clock: Clock;
   readonly #rows = new Map<RowKey, Version[]>();
   readonly #writers = new Map<RowKey, SequenceNumber>();
@@ -216,10 +218,19 @@ export class SoloReplica implements Replica {
       item: 'row',
       key: 1,
       reason: 'conflict',
+      phase: 'group',
       loser,
       winner,
     };
     return table === null || table === 'a.b' ? [record].slice(0, limit) : [];
+  }
+
+  conflictSummary(): ConflictSummary {
+    return { since: null, conflicts: 0, hotRows: [], pairs: [] };
+  }
+
+  commitAnswered(ms: number): void {
+    this.commitsAnsweredMs.push(ms);
   }
 
   #certify({ snapshotVersion, writeSet }: Transaction): CommitOutcome {
