@@ -18,7 +18,7 @@ export class LoadProcess {
   #ended: (how: string) => void = () => {};
 
   constructor(scenario: string, options: ScenarioOptions) {
-    this.#child = fork(path.join(import.meta.dirname, 'load-generator.ts'), [], {
+    this.#child = fork(path.join(import.meta.dirname, `load-generator${path.extname(import.meta.filename)}`), [], {
       execPath: process.execPath,
       execArgv: [],
       serialization: 'advanced',

@@ -18,7 +18,7 @@ export interface OwnGroupOptions {
 }
 
 const host = '127.0.0.1';
-const commandLine = path.join(import.meta.dirname, '..', 'node', 'cli', 'main.ts');
+const commandLine = path.join(import.meta.dirname, '..', 'node', 'cli', `main${path.extname(import.meta.filename)}`);
 const readyMsMax = 60_000;
 const pollMs = 50;
 const stopMsMax = 20_000;

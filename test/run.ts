@@ -13,7 +13,7 @@ const asked = process.argv.slice(2);
 const files =
   asked.length > 0
     ? asked.map((file) => path.resolve(file))
-    : globSync('**/*.test.ts', { cwd: root, exclude: ['node_modules/**', '.build/**'] })
+    : globSync('**/*.test.ts', { cwd: root, exclude: ['node_modules/**', '.build/**', 'dist/**'] })
         .sort()
         .map((file) => path.join(root, file));
 
