@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { BenchError } from './bench-error.ts';
 import { RequestError } from './member-connection.ts';
 import { help, parseOptions } from './options.ts';
+import { comparePeers } from './peers/index.ts';
 import { printedReport } from './report.ts';
 import { runBenchmark } from './run.ts';
 
@@ -12,6 +13,16 @@ export async function main(args: readonly string[]): Promise<number> {
   const interrupt = (_signal: NodeJS.Signals, number: number) => interruption.abort(new Interrupted(number));
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
   try {
+    if (args[0] === 'peers') {
+      const context = {
+        environment: process.env,
+        output: process.stdout,
+        progress,
+        signal: interruption.signal,
+        write,
+      };
+      return await comparePeers(args.slice(1), context);
+    }
     const parsed = parseOptions(args, process.env);
     if (parsed.kind === 'help') {
       process.stdout.write(`${help}\n`);
