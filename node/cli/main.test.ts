@@ -5,6 +5,7 @@ import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, describe, test } from 'node:test';
+import { packageVersion } from '../server/version.ts';
 
 interface Result {
   readonly code: number | null;
@@ -50,7 +51,7 @@ describe('concert', { concurrency: 2 }, () => {
   test('help lists the commands, and each command its options', async () => {
     const overview = await concert(['--help']);
     assert.equal(overview.code, 0);
-    for (const name of ['start', 'cluster', 'status', 'bench'])
+    for (const name of ['start', 'cluster', 'status', 'bench', 'version'])
       assert.match(overview.output, new RegExp(`^  ${name} `, 'm'));
     for (const args of [
       ['start', '--help'],
@@ -63,8 +64,17 @@ describe('concert', { concurrency: 2 }, () => {
     }
   });
 
+  test('version names Concert and the Node that runs it, however it is asked', async () => {
+    for (const asked of ['version', '--version', '-v']) {
+      const { output } = await concert([asked]);
+      assert.ok(output.startsWith(`concert ${packageVersion()}, run by Node ${process.versions.node}`), asked);
+    }
+    const facts = JSON.parse((await concert(['version', '--json'])).output);
+    assert.deepEqual(facts, { concert: packageVersion(), node: process.versions.node, executable: process.execPath });
+  });
+
   test('an unknown command is an error that names it and the known ones', async () => {
-    await fails(2, /unknown command "sing"; commands are start, cluster, status, bench, help/, ['sing']);
+    await fails(2, /unknown command "sing"; commands are start, cluster, .*, help/, ['sing']);
   });
 
   test('an unknown or wrong option is an error that names it', async () => {

@@ -7,8 +7,9 @@ import { clusterCommand } from './cluster.ts';
 import type { Command } from './command.ts';
 import { startCommand } from './start.ts';
 import { statusCommand } from './status.ts';
+import { versionCommand } from './version.ts';
 
-const COMMANDS: readonly Command[] = [startCommand, clusterCommand, statusCommand, benchCommand];
+const COMMANDS: readonly Command[] = [startCommand, clusterCommand, statusCommand, benchCommand, versionCommand];
 
 /** Exit code of `concert ARGS…`. */
 async function main(args: readonly string[]): Promise<number> {
@@ -19,6 +20,7 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(overview());
     return name === undefined ? 2 : 0;
   }
+  if (name === '--version' || name === '-v') return run(versionCommand, rest);
   return run(commandNamed(name), rest);
 }
 

@@ -1,7 +1,7 @@
 import { CERTIFICATION_CAPACITY_DEFAULT } from '../engine/member/options.ts';
 import type { StartOptions } from '../server/member-process.ts';
 import { certificationCapacity } from './certification-capacity.ts';
-import { wrongOption } from './cli-error.ts';
+import { failed, wrongOption } from './cli-error.ts';
 import { command } from './command.ts';
 import { addresses, choice, flag, text, wholeNumber } from './options.ts';
 
@@ -52,7 +52,7 @@ in its data directory needs neither.`,
       logLevel: values['log-level'] ?? 'info',
     };
     // Storage and engine are loaded only where a member runs.
-    const { startMember } = await import('../server/member-process.ts');
+    const { startMember } = await import('../server/member-process.ts').catch(explainMissingStorage);
     const member = await startMember(options);
     const stop = () => member.stop();
     process.on('SIGINT', stop);
@@ -60,6 +60,15 @@ in its data directory needs neither.`,
     return await member.ended;
   },
 });
+
+/** LMDB's compiled part is an optional dependency, one for each platform, and npm may have left it away. */
+function explainMissingStorage(error: unknown): never {
+  if (!(error instanceof Error) || !error.message.startsWith('No native build was found')) throw error;
+  throw failed(
+    `the storage library lmdb has no compiled part for ${process.platform}-${process.arch} here: install with optional dependencies (without --omit=optional)`,
+    error,
+  );
+}
 
 function formationOf(values: {
   readonly bootstrap: boolean | undefined;
