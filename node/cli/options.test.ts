@@ -12,6 +12,7 @@ import {
   readOptions,
   text,
   wholeNumber,
+  withoutOperands,
 } from './options.ts';
 import { textTable } from './text-table.ts';
 
@@ -112,4 +113,15 @@ test('a text table aligns its columns, numbers to the right', () => {
     ),
     'a     count\nx         5\nlong   1000\n',
   );
+});
+
+test('operands are told apart from options and their values, wherever they stand', () => {
+  const operandsOf = (count: number, ...args: string[]) => withoutOperands(OPTIONS, args, count);
+  assert.deepEqual(operandsOf(1, '--port', '1', 'a.csv', '--insecure', 'b'), {
+    args: ['--port', '1', '--insecure', 'b'],
+    operands: ['a.csv'],
+  });
+  assert.deepEqual(operandsOf(1, '--insecure', '-', '--data=x'), { args: ['--insecure', '--data=x'], operands: ['-'] });
+  assert.deepEqual(operandsOf(1, '--port', '1'), { args: ['--port', '1'], operands: [] });
+  assert.deepEqual(operandsOf(0, 'a.csv'), { args: ['a.csv'], operands: [] });
 });

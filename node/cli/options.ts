@@ -59,6 +59,30 @@ export function readOptions<O extends Options>(options: O, sources: OptionSource
   return values as OptionValues<O>;
 }
 
+/**
+ * Takes the first `count` arguments that are neither options nor values of such out of `args`. `-` is one, too. More are
+ * left for `readOptions` to refuse.
+ */
+export function withoutOperands(
+  options: Options,
+  args: readonly string[],
+  count: number,
+): { readonly args: readonly string[]; readonly operands: readonly string[] } {
+  const rest: string[] = [];
+  const operands: string[] = [];
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i]!;
+    if (operands.length < count && (arg === '-' || !arg.startsWith('-'))) {
+      operands.push(arg);
+      continue;
+    }
+    rest.push(arg);
+    const takesValue = arg.startsWith('--') && (optionNamed(options, arg.slice(2))?.kind.placeholder ?? null) !== null;
+    if (takesValue && i + 1 < args.length) rest.push(args[++i]!);
+  }
+  return { args: rest, operands };
+}
+
 export function text(placeholder: string): OptionKind<string> {
   return { placeholder, parse: (said) => (said === '' ? undefined : said), expected: 'a text that is not empty' };
 }
