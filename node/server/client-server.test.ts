@@ -369,7 +369,6 @@ describe('client server', () => {
     const get = (path: string, method = 'GET') => fetch(`http://127.0.0.1:${server.port}${path}`, { method });
     const page = await get('/');
     assert.equal(page.status, 200);
-    assert.match(page.headers.get('content-security-policy') ?? '', /default-src 'none'; script-src 'sha256-/);
     assert.match(await page.text(), /<title>Concert<\/title>/);
     assert.equal((await get('/healthz')).status, 200);
     assert.equal((await get('/readyz')).status, 200);
@@ -399,6 +398,42 @@ describe('client server', () => {
     assert.equal((await get('/healthz', 'POST')).status, 405);
     assert.equal((await get('/v1')).status, 426);
     assert.equal(await (await get('/', 'HEAD')).text(), '');
+  });
+
+  test('the console page runs nothing but the files beside it, and a browser loads again only what has changed', async () => {
+    const server = await start(new FakeMember());
+    const get = (path: string, headers = {}) => fetch(`http://127.0.0.1:${server.port}${path}`, { headers });
+    const page = await get('/');
+    const policy = page.headers.get('content-security-policy') ?? '';
+    assert.match(policy, /default-src 'none'; script-src 'self'; style-src 'self'/);
+    assert.doesNotMatch(policy, /unsafe|https?:/);
+    const html = await page.text();
+    assert.doesNotMatch(html, /<style|style=|<script(?![^>]*\bsrc=)|\bon\w+=/i, 'nothing that the policy refuses');
+    const beside = [...html.matchAll(/(?:src|href)="(\/[\w.]+\.\w+)"/g)].map(([, path]) => path!);
+    assert.deepEqual(beside.sort(), ['/console.css', '/console.js', '/icon.svg', '/uplot.css', '/uplot.js']);
+    const types = { css: 'text/css; charset=utf-8', js: 'text/javascript; charset=utf-8', svg: 'image/svg+xml' };
+    for (const path of beside) {
+      const file = await get(path);
+      assert.equal(file.status, 200, path);
+      assert.equal(file.headers.get('content-type'), types[path.split('.')[1] as keyof typeof types], path);
+      assert.equal(file.headers.get('content-length'), String((await file.arrayBuffer()).byteLength));
+    }
+    const etag = page.headers.get('etag') ?? '';
+    assert.equal(page.headers.get('cache-control'), 'no-cache');
+    for (const has of [etag, `W/${etag}`, `"other", ${etag}`, '*']) {
+      assert.equal((await get('/', { 'If-None-Match': has })).status, 304, has);
+    }
+    assert.equal((await get('/', { 'If-None-Match': '"other"' })).status, 200);
+    assert.equal((await get('/console.js', { 'If-None-Match': etag })).status, 200);
+    for (const hidden of [
+      '/tsconfig.json',
+      '/index.html',
+      '/health.test.ts',
+      '/../client-server.ts',
+      '/%2e%2e/index.ts',
+    ]) {
+      assert.equal((await get(hidden)).status, 404, hidden);
+    }
   });
 
   test('before there is a member to serve, the port answers 503', async () => {

@@ -1,16 +1,14 @@
 /**
  * A member's port for clients: WebSocket connections on `/v1`, and over HTTP the console page, metrics and health.
  */
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import path from 'node:path';
 import type { Duplex } from 'node:stream';
 import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
 import type { Replica } from '../engine/replica.ts';
 import { addressOf, isLoopback, isOriginAllowed } from './addresses.ts';
 import { type ClientConnection, ClientSocket, type ServerCounters } from './client-socket.ts';
+import { CONSOLE_POLICY, type ConsoleFile, hasAlready, readConsoleFiles } from './console-files.ts';
 import { codecFor, type FrameCodec } from './frame-codec.ts';
 import { defaultServerLimits, type ServerLimits } from './limits.ts';
 import { type HistogramSource, type MemberMetrics, type MetricSource, memberMetrics } from './metrics.ts';
@@ -49,7 +47,7 @@ export class ClientServer {
   readonly #limits: ServerLimits;
   readonly #http: Server;
   readonly #webSockets: WebSocketServer;
-  readonly #page: ConsolePage;
+  readonly #console = readConsoleFiles();
   readonly #sockets = new Set<ClientSocket>();
   readonly #counters: ServerCounters = {
     connectionsOpened: 0,
@@ -77,7 +75,6 @@ export class ClientServer {
   private constructor(options: ClientServerOptions) {
     this.#options = options;
     this.#limits = { ...defaultServerLimits, ...options.limits };
-    this.#page = readConsolePage();
     this.#http = createServer(
       { headersTimeout: 10_000, requestTimeout: 15_000, connectionsCheckingInterval: 5_000, maxHeaderSize: 8 * 1024 },
       (request, response) => void this.#serve(request, response),
@@ -248,14 +245,14 @@ export class ClientServer {
     response.setHeader('Cache-Control', 'no-store');
     try {
       const route = pathOf(request);
-      if (request.method !== 'GET' && request.method !== 'HEAD' && ROUTES.includes(route)) {
+      const file = this.#console.get(route);
+      const isServed = file !== undefined || ROUTES.includes(route);
+      if (isServed && request.method !== 'GET' && request.method !== 'HEAD') {
         response.setHeader('Allow', 'GET, HEAD');
         return answer(response, 405, 'only GET and HEAD are served here\n');
       }
+      if (file !== undefined) return answerFile(response, file);
       switch (route) {
-        case '/':
-          response.setHeader('Content-Security-Policy', this.#page.policy);
-          return answer(response, 200, this.#page.html, 'text/html; charset=utf-8');
         case '/metrics':
           if (this.#served === null) return answer(response, 503, 'starting\n');
           return answer(response, 200, await this.#served.metrics.scrape(), this.#served.metrics.contentType);
@@ -287,23 +284,7 @@ export function refuseInsecureAddress(host: string, insecure: boolean): void {
   });
 }
 
-interface ConsolePage {
-  readonly html: string;
-  /** Content-Security-Policy: its own script and style, its own member, nothing else. */
-  readonly policy: string;
-}
-
 const ROUTES: readonly string[] = ['/', '/metrics', '/healthz', '/readyz', '/v1'];
-
-function readConsolePage(): ConsolePage {
-  const html = readFileSync(path.join(import.meta.dirname, 'console', 'index.html'), 'utf8');
-  const hashOf = (tag: string) => {
-    const content = new RegExp(`<${tag}>([\\s\\S]*?)</${tag}>`).exec(html)?.[1] ?? '';
-    return `'sha256-${createHash('sha256').update(content).digest('base64')}'`;
-  };
-  const policy = `default-src 'none'; script-src ${hashOf('script')}; style-src ${hashOf('style')}; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
-  return { html, policy };
-}
 
 function pathOf(request: IncomingMessage): string {
   return (request.url ?? '').split('?', 1)[0]!;
@@ -314,7 +295,23 @@ function offeredSubprotocols(request: IncomingMessage): readonly string[] {
   return header === undefined ? [] : header.split(',').map((name) => name.trim());
 }
 
-function answer(response: ServerResponse, status: number, body: string, type = 'text/plain; charset=utf-8'): void {
+function answerFile(response: ServerResponse, { content, type, etag }: ConsoleFile): void {
+  response.setHeader('Content-Security-Policy', CONSOLE_POLICY);
+  response.setHeader('Cache-Control', 'no-cache');
+  response.setHeader('ETag', etag);
+  if (hasAlready(response.req.headers['if-none-match'], etag)) {
+    response.writeHead(304).end();
+    return;
+  }
+  answer(response, 200, content, type);
+}
+
+function answer(
+  response: ServerResponse,
+  status: number,
+  body: string | Buffer,
+  type = 'text/plain; charset=utf-8',
+): void {
   response.writeHead(status, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(body) });
   response.end(response.req.method === 'HEAD' ? undefined : body);
 }

@@ -1,0 +1,115 @@
+/** @import { Group, WatchedMember } from './group-watch.js' */
+import { byId, element, icon, setAttribute, setText, showIcon, ViewList } from './elements.js';
+import { formatCount, formatDuration, formatMilliseconds, formatRate, NOTHING } from './formats.js';
+import { howLong } from './health.js';
+import { shortId } from './member-names.js';
+
+/** A cell of a figure and what is said of it below. */
+class Figure {
+  #value = element('span', { class: 'value' });
+  #note = element('span', { class: 'note' });
+  root;
+
+  /** @param {string} label its column's, shown beside it where the table has become cards */
+  constructor(label) {
+    this.root = element('td', { class: 'figure', 'data-label': label }, element('div', {}, this.#value, this.#note));
+  }
+
+  /** @param {string} value @param {string} [note] @param {'bad' | 'attention' | null} [level] */
+  show(value, note = '', level = null) {
+    setText(this.#value, value);
+    setText(this.#note, note);
+    setAttribute(this.root, 'data-level', level);
+  }
+}
+
+class MemberRowView {
+  #name;
+  #id = element('span', { class: 'note' });
+  #stateIcon = icon('state-OFFLINE');
+  #state = element('span', {});
+  #stateNote = element('span', { class: 'note' });
+  #commits = new Figure('Commits/s');
+  #conflicts = new Figure('Conflicts/s');
+  #latency = new Figure('Latency p50 · p95 · p99');
+  #queue = new Figure('Queue');
+  #applied = new Figure('Applied up to');
+  #data = new Figure('Data');
+  root;
+
+  /** @param {WatchedMember} member @param {number} place */
+  constructor(member, place) {
+    this.#name = member.isSelf || member.page === null ? element('span', {}) : element('a', { href: member.page });
+    const swatch = element('span', { class: 'swatch', 'data-series': String(place % 9), 'aria-hidden': 'true' });
+    const tags = member.isSelf ? [element('span', { class: 'tag' }, 'this page')] : [];
+    const head = element('div', { class: 'member-name' }, swatch, this.#name, ...tags);
+    const state = element('div', { class: 'state' }, this.#stateIcon, this.#state);
+    this.root = element(
+      'tr',
+      {},
+      element('th', { scope: 'row' }, head, this.#id),
+      element('td', { class: 'state-cell' }, state, this.#stateNote),
+      ...[this.#commits, this.#conflicts, this.#latency, this.#queue, this.#applied, this.#data].map(
+        ({ root }) => root,
+      ),
+    );
+  }
+
+  /** @param {WatchedMember} member @param {{ readonly group: Group, readonly nowMs: number }} context */
+  update(member, { group, nowMs }) {
+    const { stats, state, behind } = member;
+    setAttribute(this.root, 'data-state', state);
+    setText(this.#name, member.name);
+    setText(this.#id, shortId(member.memberId));
+    setText(this.#state, state);
+    showIcon(this.#stateIcon, `state-${state}`);
+    setText(this.#stateNote, state === 'ONLINE' ? member.role.toLowerCase() : `for ${howLong(member, nowMs)}`);
+    this.#commits.show(formatRate(member.commitsPerSecond));
+    this.#conflicts.show(formatRate(member.conflictsPerSecond));
+    this.#latency.show(...latencyOf(member));
+    const waiting = stats?.countTransactionsInQueue ?? null;
+    const toApply = stats?.countTransactionsRemoteInApplierQueue ?? 0;
+    this.#queue.show(formatCount(waiting), toApply > 0 ? `${formatCount(toApply)} to apply` : '');
+    const lag =
+      behind.transactions === 0
+        ? 'up to date'
+        : `${formatCount(behind.transactions)} behind${behind.ms === null ? '' : `, ${formatDuration(behind.ms)}`}`;
+    this.#applied.show(
+      formatCount(stats?.appliedUpTo),
+      stats === null ? '' : lag,
+      behind.transactions > 0 ? 'attention' : null,
+    );
+    this.#data.show(...dataOf(member, group));
+  }
+}
+
+/** @param {WatchedMember} member @returns {[value: string, note?: string]} */
+function latencyOf({ stats, state }) {
+  const latency = stats?.commitLatencyMs;
+  if (latency === undefined || latency.count === 0 || state === 'UNREACHABLE') return [NOTHING];
+  return [
+    `${formatMilliseconds(latency.p50)} · ${formatMilliseconds(latency.p95)} · ${formatMilliseconds(latency.p99)}`,
+    `highest ${formatMilliseconds(latency.max)}`,
+  ];
+}
+
+/** @param {WatchedMember} member @param {Group} group @returns {[value: string, note?: string, level?: 'bad' | null]} */
+function dataOf({ memberId, state }, { digests, members }) {
+  if (digests.kind === 'different' && digests.memberIds.includes(memberId))
+    return ['✕ differ', `at ${formatCount(digests.at)}`, 'bad'];
+  if (state !== 'ONLINE' || digests.kind !== 'equal' || members.length === 1) return [NOTHING, 'not compared'];
+  return ['✓ equal', `at ${formatCount(digests.upTo)}`];
+}
+
+export class MembersView {
+  /** @type {ViewList<WatchedMember, MemberRowView, { readonly group: Group, readonly nowMs: number }>} */
+  #rows = new ViewList(byId('members'), {
+    keyOf: ({ memberId, isSelf, page }) => `${memberId} ${isSelf} ${page}`,
+    make: (member, place) => new MemberRowView(member, place),
+  });
+
+  /** @param {Group} group @param {number} nowMs */
+  show(group, nowMs) {
+    this.#rows.show(group.members, { group, nowMs });
+  }
+}
