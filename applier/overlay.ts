@@ -41,6 +41,8 @@ const INSERTED_SINGLY_MAX = 16;
 const MOVED_OUT_BELOW = 4;
 
 export class Overlay {
+  /** Of each row the version read at this sequence number stays, and all newer ones. Never falls. */
+  keptFrom: SequenceNumber = Number.POSITIVE_INFINITY;
   readonly #tables = new Map<number, Table>();
   readonly #slabs = new Map<ArrayBufferLike, Slab>();
   readonly #isNeeded: (from: SequenceNumber, to: SequenceNumber) => boolean;
@@ -65,7 +67,10 @@ export class Overlay {
     return this.#tables.get(tableOf(key))?.rows.get(key);
   }
 
-  /** Adds the newest version of a row and drops those of it that nobody needs any more. Cost: O(versions of the row). */
+  /**
+   * Adds the newest version of a row and drops those of it that nobody needs any more (those that `keptFrom` passed
+   * meanwhile: in `tidy`). Cost: O(versions of the row) where the version before is not kept.
+   */
   add(key: RowKey, sequenceNumber: SequenceNumber, image: Uint8Array | null): void {
     const id = tableOf(key);
     let table = this.#tables.get(id);
@@ -83,7 +88,7 @@ export class Overlay {
       if (table.ordered !== null) table.added.push(key);
     } else {
       assert(before.sequenceNumber <= sequenceNumber, 'versions of a row are added in order');
-      version.older = this.#pruned(before, sequenceNumber);
+      version.older = sequenceNumber > this.keptFrom ? before : this.#pruned(before, sequenceNumber);
     }
     table.rows.set(key, version);
   }
@@ -108,7 +113,7 @@ export class Overlay {
 
   /**
    * Drops what nobody needs any more of rows that were not written since, moves images up to `settled` out of buffers
-   * that they are a small part of, and forgets orders that nobody used since the last call. Cost: O(rows).
+   * that they are a small part of, and forgets orders that nobody used since the last call. Cost: O(versions).
    */
   tidy(settled: SequenceNumber): void {
     for (const [id, table] of this.#tables) {
@@ -122,7 +127,9 @@ export class Overlay {
       }
       table.scanned = false;
       for (const newest of table.rows.values()) {
-        if (newest.older !== null) newest.older = this.#pruned(newest.older, newest.sequenceNumber);
+        let last: Version | null = newest;
+        while (last !== null && last.sequenceNumber > this.keptFrom) last = last.older;
+        if (last !== null && last.older !== null) last.older = this.#pruned(last.older, last.sequenceNumber);
         for (let version: Version | null = newest; version !== null; version = version.older) {
           if (version.sequenceNumber <= settled) this.#moveOut(version);
         }

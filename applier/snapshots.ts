@@ -12,7 +12,7 @@ interface Pin {
   readonly holders: Set<() => void>;
 }
 
-/** The sequence numbers that readers hold. New ones are never below older ones. */
+/** The sequence numbers that readers hold. Most are taken at the end of the order. */
 export class Snapshots {
   /** Ascending; each has a holder. */
   readonly #pins: Pin[] = [];
@@ -23,12 +23,7 @@ export class Snapshots {
 
   /** @param ended Called at most once, from `endOldest`; never after `release`. */
   acquire(sequenceNumber: SequenceNumber, ended: () => void): Snapshot {
-    let pin = this.#pins.at(-1);
-    if (pin === undefined || pin.sequenceNumber < sequenceNumber) {
-      pin = { sequenceNumber, holders: new Set() };
-      this.#pins.push(pin);
-    }
-    const held = pin;
+    const held = this.#pinAt(sequenceNumber);
     // A function of its own: two acquisitions may bring the same `ended`.
     const holder = () => ended();
     held.holders.add(holder);
@@ -50,6 +45,19 @@ export class Snapshots {
       pin.holders.clear();
       for (const holder of holders) holder();
     }
+  }
+
+  #pinAt(sequenceNumber: SequenceNumber): Pin {
+    const last = this.#pins.at(-1);
+    const at =
+      last === undefined || last.sequenceNumber < sequenceNumber
+        ? this.#pins.length
+        : this.#firstAtLeast(sequenceNumber);
+    const known = this.#pins[at];
+    if (known?.sequenceNumber === sequenceNumber) return known;
+    const pin: Pin = { sequenceNumber, holders: new Set() };
+    this.#pins.splice(at, 0, pin);
+    return pin;
   }
 
   #release(pin: Pin, holder: () => void): void {

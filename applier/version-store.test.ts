@@ -131,6 +131,43 @@ test('a held snapshot keeps its rows out of the base, and its release lets them 
   assert.equal(store.flushedUpTo, 2);
 });
 
+test('what is kept of the past is readable at every number, and holds the flush back only so far', () => {
+  const { store, clock } = makeStore();
+  store.keepFrom(0);
+  for (let n = 1; n <= 100; n++) {
+    store.publish(n, [{ key: KEY, image: Uint8Array.of(n) }]);
+    store.keepFrom(Math.max(0, n - 10));
+    clock.advance(20);
+  }
+  clock.advance(100);
+  assert.deepEqual([store.keptFrom, store.flushedUpTo], [90, 90]);
+  for (let n = 90; n <= 100; n++) assert.deepEqual(store.get(KEY, n), Uint8Array.of(n));
+  const past = store.acquireSnapshotAt(93, () => assert.fail('not ended'));
+  store.keepFrom(100);
+  clock.advance(100);
+  assert.equal(store.flushedUpTo, 93);
+  assert.deepEqual(store.get(KEY, 93), Uint8Array.of(93));
+  past.release();
+  clock.advance(100);
+  assert.deepEqual([store.flushedUpTo, store.overlayRows], [100, 0]);
+});
+
+test('what is kept no more goes from memory even while an old reader holds every flush back', () => {
+  const { store, clock } = makeStore();
+  store.keepFrom(0);
+  store.publish(1, [{ key: KEY, image: Uint8Array.of(1) }]);
+  const old = store.acquireSnapshot(() => assert.fail('not ended'));
+  let bytesMax = 0;
+  for (let n = 2; n <= 10_000; n++) {
+    store.publish(n, [{ key: KEY, image: Uint8Array.of(n & 0xff) }]);
+    store.keepFrom(Math.max(1, n - 10));
+    if (n % 100 === 0) clock.advance(50);
+    bytesMax = Math.max(bytesMax, store.overlayBytes);
+  }
+  assert.ok(bytesMax < 50_000, `${bytesMax} bytes`);
+  assert.deepEqual(store.get(KEY, old.sequenceNumber), Uint8Array.of(1));
+});
+
 test('above the bound of the overlay the oldest snapshots are ended, and the overload passes', () => {
   const { store, clock } = makeStore({ options: { overlayBytesMax: 100_000 } });
   const ended: number[] = [];

@@ -2,14 +2,15 @@
  * Row versions by sequence number: recent ones in an overlay in memory, older state in the lanes, one version a row.
  *
  * Publishing makes a sequence number visible at once. Behind it, flush rounds carry rows to the lanes. A round takes
- * the horizon h = min(oldest snapshot, appliedUpTo) and
+ * the horizon h = min(oldest snapshot, keptFrom, appliedUpTo) and
  *   1. has the verdicts made durable up to h (H3: a lane is never ahead of them),
  *   2. hands every lane the newest version up to h of each of its rows, and h as its new flush point,
  *   3. when a lane has it durably: renews the lane's read view, and only then drops these versions (H18).
  * So a read at snapshot s finds the newest version up to s in the overlay, or else in the base, whose rows are those of
- * some h <= s: no snapshot is below the horizon of a round, since snapshots are acquired at appliedUpTo only.
+ * some h <= s: no snapshot is below the horizon of a round, since snapshots are acquired from keptFrom on only.
  *
- * Of each row the overlay keeps its newest version and those that a snapshot or the running round reads (H21).
+ * Of each row the overlay keeps its newest version and those that a snapshot or the running round reads (H21); and all
+ * that are read from `keptFrom` on, where whoever owns the store asks for that: the recent past, at every number.
  *
  * After a restart the lanes may stand at different points; publications are repeated from behind the lowest, and a lane
  * does not take again what it has (H3).
@@ -95,6 +96,7 @@ export class VersionStore {
   #bytesPublished = 0;
   /** What was applied when the last round ended: images up to it are worth moving out of large buffers. */
   #settledUpTo: SequenceNumber = 0;
+  #hasPublished = false;
   #hasFailed = false;
   #isClosed = false;
   /** Called after every round, and when the store fails. */
@@ -124,6 +126,22 @@ export class VersionStore {
     return this.#flushedUpTo;
   }
 
+  /** The lowest sequence number that can be read, and so can all behind it. */
+  get keptFrom(): SequenceNumber {
+    return Math.min(this.#overlay.keptFrom, this.#appliedUpTo);
+  }
+
+  /**
+   * From now on every sequence number from `sequenceNumber` on is readable, until the next call, with a higher one. The
+   * first call comes before anything is published; without one, the past is not kept.
+   */
+  keepFrom(sequenceNumber: SequenceNumber): void {
+    const { keptFrom } = this.#overlay;
+    assert(sequenceNumber >= this.highestLanePoint, 'nothing is served below the highest lane point');
+    assert(sequenceNumber >= keptFrom || !this.#hasPublished, 'what was let go of does not come back');
+    this.#overlay.keptFrom = sequenceNumber;
+  }
+
   get overlayBytes(): number {
     return this.#overlay.bytes;
   }
@@ -144,6 +162,7 @@ export class VersionStore {
   publish(sequenceNumber: SequenceNumber, writes: readonly Write[], clear: readonly KeyRange[] = []): void {
     assert(sequenceNumber === this.#appliedUpTo + 1, 'publications are dense and in order');
     assert(!this.#isClosed, 'nothing is published after the close');
+    this.#hasPublished = true;
     const before = this.#overlay.bytes;
     for (const range of clear) this.#clears.push({ range, sequenceNumber });
     const isReplayed = sequenceNumber <= this.highestLanePoint;
@@ -168,7 +187,13 @@ export class VersionStore {
     return this.#snapshots.acquire(this.#appliedUpTo, ended);
   }
 
-  /** The row's image at `snapshot`: one that is held, or `appliedUpTo`. */
+  /** Holds an earlier sequence number, from `keptFrom` on, as `acquireSnapshot` holds the last. */
+  acquireSnapshotAt(sequenceNumber: SequenceNumber, ended: () => void): Snapshot {
+    assert(sequenceNumber >= this.keptFrom && sequenceNumber <= this.#appliedUpTo, 'the sequence number is kept');
+    return this.#snapshots.acquire(sequenceNumber, ended);
+  }
+
+  /** The row's image at `snapshot`: one that is held, or any from `keptFrom` to `appliedUpTo`. */
   get(key: RowKey, snapshot: SequenceNumber): Uint8Array | undefined {
     let version: Version | null | undefined = this.#overlay.newest(key);
     while (version && version.sequenceNumber > snapshot) version = version.older;
@@ -208,7 +233,7 @@ export class VersionStore {
     }
   }
 
-  /** Flushes what can be flushed without ending snapshots. `done` comes in a later turn, also after a failure. */
+  /** Flushes what can be flushed without ending snapshots or letting go of what is kept. `done` comes in a later turn, also after a failure. */
   flushNow(done: () => void): void {
     const goOn = () => {
       if (this.#hasFailed) done();
@@ -275,6 +300,8 @@ export class VersionStore {
       if (this.isOverloaded) this.#endOldSnapshots();
       if (this.#beginRound()) return;
       this.#bytesPublished = 0;
+      // While a snapshot holds the rounds back, none of them drops what `keptFrom` has passed.
+      if ((this.#snapshots.oldest ?? this.keptFrom) < this.keptFrom) this.#overlay.tidy(this.#settledUpTo);
       if (this.#appliedUpTo > this.#flushedUpTo) this.#scheduleRound(this.#options.flushIntervalMs);
     });
   }
@@ -289,7 +316,7 @@ export class VersionStore {
   }
 
   #horizon(): SequenceNumber {
-    return Math.min(this.#snapshots.oldest ?? this.#appliedUpTo, this.#appliedUpTo);
+    return Math.min(this.#snapshots.oldest ?? this.#appliedUpTo, this.keptFrom);
   }
 
   /** False if there is nothing to flush, or nothing that can be. */

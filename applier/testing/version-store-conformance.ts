@@ -35,7 +35,7 @@ type Step =
       readonly writes: readonly (readonly [number, number | null])[];
       readonly clear: number | null;
     }
-  | { readonly kind: 'acquire' }
+  | { readonly kind: 'acquire'; readonly back: number }
   | { readonly kind: 'release'; readonly which: number }
   | { readonly kind: 'read' }
   | { readonly kind: 'pass'; readonly ms: number }
@@ -59,7 +59,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       clear: fc.option(fc.nat(TABLES - 1), { freq: 8 }),
     }),
   },
-  { weight: 4, arbitrary: fc.constant({ kind: 'acquire' as const }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ kind: fc.constant('acquire' as const), back: fc.oneof(fc.constant(0), fc.nat(20)) }),
+  },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('release' as const), which: fc.nat() }) },
   { weight: 6, arbitrary: fc.constant({ kind: 'read' as const }) },
   { weight: 6, arbitrary: fc.record({ kind: fc.constant('pass' as const), ms: fc.nat(60) }) },
@@ -79,8 +82,10 @@ export async function checkVersionStore(
       fc.array(step, { minLength: 5, maxLength: 80, size: 'max' }),
       fc.constantFrom(1, 200, 1_000_000),
       fc.constantFrom(1500, 1_000_000),
-      async (steps, flushBytes, overlayBytesMax) => {
-        const world = new World(await makeFixture(), { flushIntervalMs: 40, flushBytes, overlayBytesMax });
+      fc.constantFrom(null, 0, 3, 15),
+      async (steps, flushBytes, overlayBytesMax, keptMax) => {
+        const options = { flushIntervalMs: 40, flushBytes, overlayBytesMax };
+        const world = new World(await makeFixture(), { options, keptMax });
         try {
           await world.start();
           for (const next of steps) await world.take(next);
@@ -99,6 +104,8 @@ export async function checkVersionStore(
 class World {
   readonly #fixture: LanesFixture;
   readonly #options: VersionStoreOptions;
+  /** So many sequence numbers of the past are kept readable; null: nobody asks for that. */
+  readonly #keptMax: number | null;
   readonly #log: Publication[] = [];
   #store!: VersionStore;
   #snapshots: { readonly sequenceNumber: SequenceNumber; release(): void }[] = [];
@@ -106,9 +113,13 @@ class World {
   /** Which table ids are in use; a cleared one is never used again. */
   readonly #tableIds = Array.from({ length: TABLES }, (_, i) => i);
 
-  constructor(fixture: LanesFixture, options: VersionStoreOptions) {
+  constructor(
+    fixture: LanesFixture,
+    { options, keptMax }: { readonly options: VersionStoreOptions; readonly keptMax: number | null },
+  ) {
     this.#fixture = fixture;
     this.#options = options;
+    this.#keptMax = keptMax;
   }
 
   async start(): Promise<void> {
@@ -129,9 +140,11 @@ class World {
       },
     });
     assert.equal(this.#store.appliedUpTo, Math.min(...lanes.map((lane) => lane.flushedUpTo)));
+    if (this.#keptMax !== null) this.#store.keepFrom(this.#store.highestLanePoint);
     while (this.#store.appliedUpTo < this.#log.length) {
       const { writes, clear } = this.#log[this.#store.appliedUpTo]!;
       this.#store.publish(this.#store.appliedUpTo + 1, writes, clear);
+      this.#keep();
       if (this.#store.appliedUpTo % 7 === 0) await this.#pass(5);
     }
   }
@@ -141,7 +154,7 @@ class World {
       case 'publish':
         return this.#publish(next.writes, next.clear);
       case 'acquire':
-        return this.#acquire();
+        return this.#acquire(next.back);
       case 'release':
         return this.#release(next.which);
       case 'read':
@@ -159,10 +172,10 @@ class World {
     }
   }
 
-  /** Every key, and everything in order, at every snapshot that is held and now. */
+  /** Every key, and everything in order, at every snapshot that is held, at every number that is kept, and now. */
   check(): void {
     const snapshots = new Set(this.#snapshots.map((snapshot) => snapshot.sequenceNumber));
-    snapshots.add(this.#store.appliedUpTo);
+    for (let kept = this.#store.keptFrom; kept <= this.#store.appliedUpTo; kept++) snapshots.add(kept);
     for (const snapshot of snapshots) {
       const expected = this.#stateAt(snapshot);
       const keys = [...expected.keys()].sort();
@@ -242,14 +255,27 @@ class World {
     this.#log.push(publication);
     this.#store.publish(this.#log.length, publication.writes, publication.clear);
     assert.equal(this.#store.appliedUpTo, this.#log.length);
+    this.#keep();
   }
 
-  #acquire(): void {
-    const held = this.#store.acquireSnapshot(() => {
+  #keep(): void {
+    if (this.#keptMax === null) return;
+    const { appliedUpTo, keptFrom } = this.#store;
+    const isLetGo = this.#store.isOverloaded && appliedUpTo >= this.#store.highestLanePoint;
+    this.#store.keepFrom(
+      isLetGo ? appliedUpTo : Math.max(keptFrom, this.#store.highestLanePoint, appliedUpTo - this.#keptMax),
+    );
+  }
+
+  #acquire(back: number): void {
+    const { keptFrom, appliedUpTo } = this.#store;
+    const sequenceNumber = appliedUpTo - (back % (appliedUpTo - keptFrom + 1));
+    const ended = () => {
       assert.ok(this.#snapshots.includes(held));
       this.#snapshots = this.#snapshots.filter((other) => other !== held);
-    });
-    assert.equal(held.sequenceNumber, this.#log.length);
+    };
+    const held = back === 0 ? this.#store.acquireSnapshot(ended) : this.#store.acquireSnapshotAt(sequenceNumber, ended);
+    assert.equal(held.sequenceNumber, sequenceNumber);
     this.#snapshots.push(held);
   }
 
@@ -275,8 +301,8 @@ class World {
   }
 
   async #flush(): Promise<void> {
-    const areNoneHeld = this.#snapshots.length === 0;
-    const oldest = this.#snapshots[0]?.sequenceNumber ?? this.#log.length;
+    const oldest = Math.min(this.#store.keptFrom, ...this.#snapshots.map(({ sequenceNumber }) => sequenceNumber));
+    const areNoneHeld = oldest === this.#log.length;
     let isDone = false;
     this.#store.flushNow(() => {
       isDone = true;
