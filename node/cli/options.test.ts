@@ -7,6 +7,7 @@ import {
   addresses,
   choice,
   commonOptions,
+  describeOptions,
   flag,
   type OptionSources,
   readOptions,
@@ -23,6 +24,7 @@ const OPTIONS = {
   seeds: { kind: addresses(), help: '' },
   insecure: { kind: flag(), help: '' },
   'log-level': { kind: choice('info', 'warn'), help: '' },
+  top: { kind: { ...wholeNumber(1, 100), whenAlone: '10' }, help: 'the hottest' },
 };
 
 function read(sources: Partial<OptionSources>) {
@@ -88,6 +90,17 @@ describe('options', () => {
     assert.match(problemOf({ args: ['--insecure=yes'] }), /--insecure is "yes"; it takes true or false/);
     assert.match(problemOf({ environment: { CONCERT_PORT: 'x' } }), /CONCERT_PORT is "x"/);
     assert.match(problemOf({ args: ['--config', config({ port: { a: 1 } })] }), /"port" in .* is \{"a":1\}/);
+  });
+
+  test('an option may stand for something without a value', () => {
+    assert.equal(read({ args: ['--top'] }).top, 10);
+    assert.equal(read({ args: ['--top', '--port', '5'] }).top, 10);
+    assert.equal(read({ args: ['--top', '5'] }).top, 5);
+    assert.equal(read({ args: ['--top=5', '--port', '5'] }).top, 5);
+    assert.equal(read({ environment: { CONCERT_TOP: '7' } }).top, 7);
+    assert.match(problemOf({ args: ['--top', 'x'] }), /--top is "x"; it takes a whole number from 1 to 100/);
+    assert.match(describeOptions(OPTIONS), /--top \[N\] +the hottest/);
+    assert.deepEqual(withoutOperands(OPTIONS, ['--top', '--insecure', 'a.csv'], 1).operands, ['a.csv']);
   });
 
   test('a missing value, an option said twice and a config file that is none are errors', () => {

@@ -9,6 +9,8 @@ import { wrongOption } from './cli-error.ts';
 export interface OptionKind<T> {
   /** What stands for the value in help; null: a flag, which takes none. */
   readonly placeholder: string | null;
+  /** What is meant where the option is said without a value; absent: it always has one. */
+  readonly whenAlone?: string;
   /** The value, or undefined if `text` is none. */
   parse(text: string): T | undefined;
   /** What a value looks like: "a whole number from 1 to 64". */
@@ -77,8 +79,11 @@ export function withoutOperands(
       continue;
     }
     rest.push(arg);
-    const takesValue = arg.startsWith('--') && (optionNamed(options, arg.slice(2))?.kind.placeholder ?? null) !== null;
-    if (takesValue && i + 1 < args.length) rest.push(args[++i]!);
+    const kind = arg.startsWith('--') ? optionNamed(options, arg.slice(2))?.kind : undefined;
+    const takesValue = kind !== undefined && kind.placeholder !== null;
+    if (takesValue && i + 1 < args.length && (kind.whenAlone === undefined || !isOption(args[i + 1]))) {
+      rest.push(args[++i]!);
+    }
   }
   return { args: rest, operands };
 }
@@ -129,7 +134,8 @@ export function addresses(): OptionKind<readonly string[]> {
 /** One line an option, aligned. */
 export function describeOptions(options: Options): string {
   const lines = Object.entries(options).map(([name, { kind, help }]) => {
-    return { left: `  --${name}${kind.placeholder === null ? '' : ` ${kind.placeholder}`}`, help };
+    const value = kind.whenAlone === undefined ? kind.placeholder : `[${kind.placeholder}]`;
+    return { left: `  --${name}${value === null ? '' : ` ${value}`}`, help };
   });
   const width = Math.max(...lines.map(({ left }) => left.length)) + 2;
   return lines.map(({ left, help }) => left.padEnd(width) + help).join('\n');
@@ -156,6 +162,7 @@ function readFlags(options: Options, args: readonly string[]): Map<string, Said>
     let value: string;
     if (equals >= 0) value = arg.slice(equals + 1);
     else if (option.kind.placeholder === null) value = 'true';
+    else if (option.kind.whenAlone !== undefined && isOption(args[i + 1])) value = option.kind.whenAlone;
     else if (i + 1 < args.length) value = args[++i]!;
     else throw wrongOption(`--${name} has no value; it takes ${option.kind.expected}`);
     said.set(name, { text: value, where: `--${name}` });
@@ -200,6 +207,11 @@ function readConfig(options: Options, file: string, sources: OptionSources): Map
     said.set(name, { text: isList ? value.join(',') : String(value), where });
   }
   return said;
+}
+
+/** Nothing, or the next option: no value. */
+function isOption(arg: string | undefined): boolean {
+  return arg === undefined || arg.startsWith('--');
 }
 
 function optionNamed(options: Options, name: string): Option<unknown> | undefined {
