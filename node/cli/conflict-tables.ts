@@ -1,0 +1,45 @@
+/** Conflicts as rows of tables, for the `conflicts` of the command line and of the shell. */
+import type { ConflictRow } from '../../client/index.ts';
+import type { HotRow, Pair } from './conflict-tally.ts';
+import type { MemberLabel } from './member-label.ts';
+
+export function conflictTable(conflicts: readonly ConflictRow[], label: MemberLabel) {
+  return conflicts.map(({ time, table, key, reason, loser, winner, phase }) => ({
+    time: timeOf(time),
+    table,
+    key,
+    reason,
+    'lost at': label(loser.member),
+    // Refused by its own member at once, or in the total order.
+    phase,
+    winner: winner === null ? null : label(winner.member),
+    'won as': winner === null ? null : sequenceNumberOf(winner.gtid),
+  }));
+}
+
+export function hotRowTable(hotRows: readonly HotRow[]) {
+  return hotRows.map(({ table, item, key, conflicts, lastTime }) => ({
+    table,
+    key: item === 'catalog' ? '(the table itself)' : key,
+    conflicts,
+    last: timeOf(lastTime),
+  }));
+}
+
+export function pairTable(pairs: readonly Pair[], label: MemberLabel) {
+  return pairs.map(({ loser, winner, conflicts }) => ({
+    loser: label(loser),
+    winner: winner === null ? '(snapshot too old)' : label(winner),
+    conflicts,
+  }));
+}
+
+/** `2026-11-20 09:00:00.123` of an ISO time. */
+export function timeOf(time: string): string {
+  return time.replace('T', ' ').replace('Z', '');
+}
+
+/** A number: it is what stays of a GTID where the group is known. */
+function sequenceNumberOf(gtid: string): number {
+  return Number(gtid.slice(gtid.lastIndexOf(':') + 1));
+}

@@ -1,0 +1,14 @@
+import type { MemberStatus } from '../../client/index.ts';
+
+export type MemberLabel = (memberId: string) => string;
+
+/** Names members by the address that clients reach them at, as far as that is known; else by the beginning of their id. */
+export function memberLabel(statuses: readonly MemberStatus[]): MemberLabel {
+  const known = new Map(statuses.map(({ memberId, url }) => [memberId, hostOf(url)]));
+  return (memberId) => known.get(memberId) ?? memberId.slice(0, 8);
+}
+
+/** `127.0.0.1:7001` of `ws://127.0.0.1:7001/v1`. */
+export function hostOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).host : url;
+}

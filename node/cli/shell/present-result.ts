@@ -1,0 +1,164 @@
+/** What is shown of an operation's result: rows under a head, or a line that says what was done. */
+import type { ConflictRow, MemberRow, MemberStatus, TableDescription } from '../../../client/index.ts';
+import { conflictTable, hotRowTable, pairTable, timeOf } from '../conflict-tables.ts';
+import type { ConflictCounts } from '../conflict-tally.ts';
+import { hostOf, memberLabel } from '../member-label.ts';
+import { cellText, jsonText } from './cell-text.ts';
+import type { Statement } from './parse-statement.ts';
+import type { TableRow } from './table-layout.ts';
+
+export type Presented =
+  | { readonly kind: 'table'; readonly rows: readonly TableRow[]; readonly title?: string; readonly noun?: string }
+  | { readonly kind: 'line'; readonly text: string };
+
+export function presentResult(
+  { name: op, arguments: args }: Pick<Statement, 'name' | 'arguments'>,
+  value: unknown,
+  context: { readonly isInTransaction: boolean; readonly members: readonly MemberStatus[] },
+): readonly Presented[] {
+  const label = memberLabel(context.members);
+  switch (op) {
+    case 'get':
+      return [table(value === null ? [] : [value])];
+    case 'getMany':
+      return [table((value as readonly unknown[]).map((row) => row ?? {}))];
+    case 'count':
+      return [line(cellText((value as { count: unknown }).count))];
+    case 'insert':
+    case 'put':
+    case 'update':
+    case 'delete':
+    case 'increment':
+    case 'commit':
+      return [line(doneText(value as Done, context.isInTransaction))];
+    case 'begin':
+      return [line('transaction open')];
+    case 'rollback':
+      return [line('rolled back')];
+    case 'transact':
+      return transacted(value as Done & { results: readonly unknown[] }, args.steps);
+    case 'createTable':
+    case 'alterTable':
+    case 'dropTable':
+    case 'truncateTable':
+      return [line('done')];
+    case 'tables':
+      return [table((value as readonly TableDescription[]).map(tableRow), { noun: 'table' })];
+    case 'describe':
+      return described(value as TableDescription);
+    case 'members':
+      return [
+        table(
+          (value as readonly MemberRow[]).map((row) => memberRow(row, context.members)),
+          { noun: 'member' },
+        ),
+      ];
+    case 'memberStats':
+      return [table((value as readonly TableRow[]).map(flat), { noun: 'member' })];
+    case 'conflicts':
+      return [table(conflictTable(value as readonly ConflictRow[], label), { noun: 'conflict' })];
+    case 'conflictSummary': {
+      const { hotRows, pairs } = value as ConflictCounts;
+      return [
+        table(hotRowTable(hotRows), { title: 'hot rows' }),
+        table(pairTable(pairs, label), { title: 'who lost to whom', noun: 'pair' }),
+      ];
+    }
+    case 'ping':
+      return [line(timeOf(String((value as { time: unknown }).time)))];
+    default:
+      return [anything(value)];
+  }
+}
+
+interface Done {
+  readonly sequenceNumber?: number | null;
+  readonly matched?: number;
+  readonly attempts?: number;
+  readonly generated?: TableRow;
+}
+
+function doneText({ sequenceNumber, matched, attempts, generated }: Done, isInTransaction: boolean): string {
+  const parts: string[] = [];
+  if (matched !== undefined) parts.push(`${matched} ${matched === 1 ? 'row' : 'rows'} matched`);
+  if (generated != null) parts.push(`generated ${jsonText(generated)}`);
+  if (isInTransaction) parts.push('in the open transaction');
+  else if (sequenceNumber == null) parts.push('nothing was written');
+  else parts.push(`committed as ${sequenceNumber}`);
+  if (attempts !== undefined && attempts > 1) parts.push(`at attempt ${attempts}`);
+  return parts.join(', ');
+}
+
+function transacted(value: Done & { results: readonly unknown[] }, steps: unknown): readonly Presented[] {
+  const ops = Array.isArray(steps) ? steps.map((step) => (step as { op?: unknown } | null)?.op) : [];
+  const rows = value.results.map((result, i) => ({ step: i, op: ops[i], result }));
+  return [table(rows, { noun: 'step' }), line(doneText(value, false))];
+}
+
+function tableRow({ table: name, primaryKey, columns }: TableDescription): TableRow {
+  return {
+    table: name,
+    'primary key': primaryKey.join(', '),
+    columns: columns === null ? 'free-form' : Object.keys(columns).join(', '),
+  };
+}
+
+function described({ table: name, primaryKey, columns }: TableDescription): readonly Presented[] {
+  const keyPlace = (column: string) => {
+    const place = primaryKey.indexOf(column);
+    return place < 0 ? undefined : place + 1;
+  };
+  if (columns === null) {
+    const rows = primaryKey.map((column) => ({ column, key: keyPlace(column) }));
+    return [table(rows, { title: `${name}: free-form beside its key`, noun: 'key column' })];
+  }
+  const rows = Object.entries(columns).map(([column, { type, nullable, default: byDefault }]) => ({
+    column,
+    type,
+    key: keyPlace(column),
+    nullable: nullable ?? false,
+    default: byDefault,
+  }));
+  return [table(rows, { title: name, noun: 'column' })];
+}
+
+function memberRow({ host, port, ...row }: MemberRow, members: readonly MemberStatus[]): TableRow {
+  const place = members.findIndex(({ memberId }) => memberId === row.memberId);
+  return {
+    use: place < 0 ? undefined : place + 1,
+    clients: place < 0 ? undefined : hostOf(members[place]!.url),
+    group: `${host}:${port}`,
+    state: row.state,
+    role: row.role,
+    reachable: row.reachable,
+    version: row.version,
+    memberId: row.memberId,
+  };
+}
+
+/** Objects in a row as columns of their own: `commitLatencyMs.p99`. */
+function flat(row: TableRow): TableRow {
+  const columns = Object.entries(row).flatMap(([column, value]) => {
+    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+    return isObject ? Object.entries(value).map(([part, inner]) => [`${column}.${part}`, inner]) : [[column, value]];
+  });
+  return Object.fromEntries(columns);
+}
+
+function anything(value: unknown): Presented {
+  if (Array.isArray(value) && value.every(isObject)) return table(value);
+  if (isObject(value) && Object.keys(value).length > 0) return table([value]);
+  return line(isObject(value) ? 'done' : cellText(value));
+}
+
+function isObject(value: unknown): value is TableRow {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array);
+}
+
+function table(rows: readonly unknown[], more: { readonly title?: string; readonly noun?: string } = {}): Presented {
+  return { kind: 'table', rows: rows as readonly TableRow[], ...more };
+}
+
+function line(text: string): Presented {
+  return { kind: 'line', text };
+}
