@@ -2,10 +2,16 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { appendFileSync } from 'node:fs';
 import path from 'node:path';
 import { waitUntil, within } from '../wait-until.ts';
+import { type Environment, mergedEnvironment } from './environment.ts';
 
 const main = path.join(import.meta.dirname, '..', '..', 'node', 'cli', 'main.ts');
+
+/** Of what it has said, the last; its log file has all. */
+const OUTPUT_CHARACTERS_MAX = 1024 * 1024;
+const EVENTS_MAX = 100_000;
 
 const running = new Set<ChildProcess>();
 process.on('exit', () => {
@@ -20,6 +26,15 @@ export interface Ended {
   readonly signal: NodeJS.Signals | null;
 }
 
+export interface ConcertProcessOptions {
+  /** Gets what it says, after what is there. */
+  readonly logFile?: string;
+  /** Of Node, before the script: `--cpu-prof` and the like. */
+  readonly nodeArguments?: readonly string[];
+  /** In a process group of its own: Ctrl-C does not reach it. Whoever starts it ends it. */
+  readonly detached?: boolean;
+}
+
 export class ConcertProcess {
   readonly child: ChildProcess;
   /** In the order logged. */
@@ -29,17 +44,22 @@ export class ConcertProcess {
   readonly ended: Promise<Ended>;
   hasEnded = false;
   #rest = '';
+  readonly #logFile: string | null;
 
-  constructor(args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
+  constructor(args: readonly string[], environment: Environment = {}, options: ConcertProcessOptions = {}) {
+    const { logFile = null, nodeArguments = [], detached = false } = options;
+    this.#logFile = logFile;
     const inherited = Object.entries(process.env).filter(([name]) => !/^(CONCERT|NODE_TEST)_/.test(name));
-    this.child = spawn(process.execPath, [main, ...args], {
+    this.child = spawn(process.execPath, [...nodeArguments, main, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...Object.fromEntries(inherited), ...environment },
+      detached,
+      env: mergedEnvironment(Object.fromEntries(inherited), environment),
     });
     running.add(this.child);
     this.child.stdout!.setEncoding('utf8').on('data', (text: string) => this.#said(text));
     this.child.stderr!.setEncoding('utf8').on('data', (text: string) => {
-      this.errors += text;
+      this.errors = (this.errors + text).slice(-OUTPUT_CHARACTERS_MAX);
+      this.#log(text);
     });
     this.ended = once(this.child, 'close').then(([code, signal]) => {
       this.hasEnded = true;
@@ -78,9 +98,15 @@ export class ConcertProcess {
   }
 
   #said(text: string): void {
-    this.output += text;
+    this.#log(text);
+    this.output = (this.output + text).slice(-OUTPUT_CHARACTERS_MAX);
     const lines = (this.#rest + text).split('\n');
     this.#rest = lines.pop()!;
     for (const line of lines) if (line.startsWith('{')) this.events.push(JSON.parse(line));
+    if (this.events.length > EVENTS_MAX) this.events.splice(0, EVENTS_MAX / 2);
+  }
+
+  #log(text: string): void {
+    if (this.#logFile !== null) appendFileSync(this.#logFile, text);
   }
 }

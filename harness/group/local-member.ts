@@ -1,16 +1,37 @@
 /** One member of a group of processes: where it lives, and the process that runs it, if one does. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import type { PowerCut } from '../disk/compile-power-cut.ts';
+import type { FaultyDisk } from '../disk/faulty-disk.ts';
+import type { SmallDisk } from '../disk/small-disk.ts';
 import { waitUntil, within } from '../wait-until.ts';
 import { Client } from './client.ts';
-import { ConcertProcess, type Ended } from './concert-process.ts';
+import { ConcertProcess, type ConcertProcessOptions, type Ended } from './concert-process.ts';
+import { type Environment, mergedEnvironment } from './environment.ts';
 
 export interface MemberStats {
   readonly memberId: string;
   readonly appliedUpTo: number;
   readonly digest: string;
   readonly countTransactionsInQueue: number;
+}
+
+export interface LocalMemberFacts {
+  readonly name: string;
+  readonly directory: string;
+  readonly port: number;
+  readonly groupPort: number;
+  /** Of every process that runs it. */
+  readonly environment: Environment;
+  /** Where clients reach it through a network; absent: at its port. */
+  readonly clientPort?: number;
+  readonly faultyDisk?: FaultyDisk;
+  /** The filesystem on which its directory lies, if it is one of its own. */
+  readonly smallDisk?: SmallDisk;
+  /** With what is drawn anew for each process: which of the unsynced pages survive. */
+  readonly powerCut?: { readonly library: Extract<PowerCut, { kind: 'compiled' }>; readonly drawSeed: () => number };
+  readonly process?: ConcertProcessOptions;
 }
 
 export const ONLINE_MS_MAX = 20_000;
@@ -20,25 +41,25 @@ export class LocalMember {
   readonly directory: string;
   readonly port: number;
   readonly groupPort: number;
-  /** Of every process that runs it. */
-  readonly environment: Record<string, string>;
+  readonly #facts: LocalMemberFacts;
   #process: ConcertProcess | null = null;
+  #isPaused = false;
 
-  constructor(facts: {
-    name: string;
-    directory: string;
-    port: number;
-    groupPort: number;
-    environment: Readonly<Record<string, string>>;
-  }) {
+  constructor(facts: LocalMemberFacts) {
     this.name = facts.name;
     this.directory = facts.directory;
     this.port = facts.port;
     this.groupPort = facts.groupPort;
-    this.environment = { ...facts.environment };
+    this.#facts = facts;
   }
 
+  /** For clients, through the network if there is one. */
   get url(): string {
+    return `ws://127.0.0.1:${this.#facts.clientPort ?? this.port}/v1`;
+  }
+
+  /** Past any network. */
+  get directUrl(): string {
     return `ws://127.0.0.1:${this.port}/v1`;
   }
 
@@ -56,20 +77,60 @@ export class LocalMember {
     return this.#process !== null && !this.#process.hasEnded;
   }
 
+  get isPaused(): boolean {
+    return this.isRunning && this.#isPaused;
+  }
+
   get memberId(): string {
     return JSON.parse(readFileSync(path.join(this.directory, 'member.json'), 'utf8')).memberId;
+  }
+
+  get faultyDisk(): FaultyDisk {
+    assert(this.#facts.faultyDisk !== undefined, `${this.name} is of a group made with faultyDisks`);
+    return this.#facts.faultyDisk;
+  }
+
+  get smallDisk(): SmallDisk | null {
+    return this.#facts.smallDisk ?? null;
   }
 
   /** As `concert start` with no more than its ports and its directory; `more`: further options. */
   start(...more: string[]): ConcertProcess {
     assert(!this.isRunning, `${this.name} runs already`);
-    this.#process = new ConcertProcess([...this.startArguments(), ...more], this.environment);
+    this.#isPaused = false;
+    const { environment, faultyDisk, process: options } = this.#facts;
+    const all = mergedEnvironment(environment, faultyDisk?.environment ?? {}, this.#powerCutEnvironment());
+    this.#process = new ConcertProcess([...this.startArguments(), ...more], all, options);
     return this.#process;
   }
 
   startArguments(): string[] {
     const { directory, port, groupPort } = this;
     return ['start', '--data', directory, '--port', String(port), '--group-port', String(groupPort)];
+  }
+
+  /** Stands still, with all its connections open. */
+  pause(): void {
+    this.process.signal('SIGSTOP');
+    this.#isPaused = true;
+  }
+
+  resume(): void {
+    this.process.signal('SIGCONT');
+    this.#isPaused = false;
+  }
+
+  /** The power goes at its next write or sync: what was not synced is lost. Resolves when it has. */
+  async cutPower(limitMs = 10_000): Promise<Ended> {
+    assert(this.#facts.powerCut !== undefined, `${this.name} is of a group made with powerCuts`);
+    this.process.signal('SIGUSR2');
+    return this.end(limitMs);
+  }
+
+  /** Of one that does not run: what a new disk holds. */
+  removeData(): void {
+    assert(!this.isRunning, `${this.name} runs`);
+    rmSync(this.directory, { recursive: true, force: true });
   }
 
   async online(): Promise<void> {
@@ -86,7 +147,7 @@ export class LocalMember {
     return within(`a connection to ${this.name}`, 5_000, Client.open(this.url));
   }
 
-  /** What it says of itself now. */
+  /** What it says of itself now. This and what follows looks past any network. */
   async state(): Promise<string> {
     const response = await fetch(`http://127.0.0.1:${this.port}/readyz`, { signal: AbortSignal.timeout(5_000) });
     return (await response.text()).trim();
@@ -100,7 +161,7 @@ export class LocalMember {
   }
 
   async stats(): Promise<MemberStats> {
-    const client = await this.client();
+    const client = await within(`a connection to ${this.name}`, 5_000, Client.open(this.directUrl));
     try {
       const rows = await within(`stats of ${this.name}`, 5_000, client.result<readonly MemberStats[]>('memberStats'));
       const own = rows.find((row) => row.memberId === this.memberId);
@@ -111,13 +172,26 @@ export class LocalMember {
     }
   }
 
-  /** Waits until its log says that it leads, or follows, in the newest term that it knows. */
+  /** What its log says last about who leads. */
   get latestLeader(): { readonly leader: string | null; readonly term: number } | null {
     const found = this.process.events.findLast((event) => event.event === 'leader');
     return found === undefined ? null : { leader: found.leader as string | null, term: found.term as number };
   }
 
+  /** What its log says last about reaching a majority; null: nothing. */
+  get hasQuorum(): boolean | null {
+    const found = this.process.events.findLast((event) => event.event === 'quorum');
+    return found === undefined ? null : (found.hasQuorum as boolean);
+  }
+
   async untilState(state: string, limitMs: number): Promise<void> {
     await waitUntil(`${this.name} is ${state}`, limitMs, async () => (await this.state()) === state);
+  }
+
+  #powerCutEnvironment(): Environment {
+    const { powerCut } = this.#facts;
+    if (powerCut === undefined) return {};
+    mkdirSync(this.directory, { recursive: true });
+    return powerCut.library.environment({ directory: this.directory, seed: powerCut.drawSeed() });
   }
 }

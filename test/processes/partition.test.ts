@@ -7,7 +7,7 @@ import { LocalGroup, type LocalMember, verifyEverywhere, Workload, waitUntil, wi
 const CUT_MS = 3_000;
 
 async function partitioned(t: test.TestContext, minorityOf: (group: LocalGroup) => Promise<LocalMember>) {
-  const group = await LocalGroup.create(t, { isCuttable: true });
+  const group = await LocalGroup.create(t, { network: true });
   const workload = await Workload.prepare(group);
   workload.start();
   await workload.commits(group.members, 20);
@@ -15,11 +15,9 @@ async function partitioned(t: test.TestContext, minorityOf: (group: LocalGroup) 
   const majority = group.others(minority);
 
   const client = await minority.client();
-  group.network.cut([group.members.indexOf(minority)]);
+  await group.network.cut({ name: 'isolated', member: group.placeOf(minority) });
   const cutAt = performance.now();
-  await waitUntil(`${minority.name} knows that it reaches no majority`, 5_000, () =>
-    minority.process.events.some((event) => event.event === 'quorum' && event.hasQuorum === false),
-  );
+  await waitUntil(`${minority.name} knows that it reaches no majority`, 5_000, () => minority.hasQuorum === false);
   const lostAt = performance.now();
   const acknowledgedBefore = workload.acknowledged(minority);
   const refused = await within(
@@ -39,7 +37,7 @@ async function partitioned(t: test.TestContext, minorityOf: (group: LocalGroup) 
     assert(gapMs < 2_000, `${member.name} committed nothing for ${Math.round(gapMs)} ms`);
   }
   t.diagnostic(`the minority knew after ${Math.round(lostAt - cutAt)} ms`);
-  group.network.heal();
+  await group.network.heal();
   await workload.commits(group.members, 20, 20_000);
   await workload.stop();
   for (const member of group.members) assert.equal(await member.state(), 'ONLINE');
@@ -58,15 +56,13 @@ describe('a partition of the network between the members', () => {
   });
 
   test('into three: nobody acknowledges anything until it has healed', async (t) => {
-    const group = await LocalGroup.create(t, { isCuttable: true });
+    const group = await LocalGroup.create(t, { network: true });
     const workload = await Workload.prepare(group);
     workload.start();
     await workload.commits(group.members, 20);
-    for (const [place] of group.members.entries()) group.network.cut([place]);
+    await group.network.cut({ name: 'apart' });
     await waitUntil('all know that they reach no majority', 5_000, () =>
-      group.members.every(
-        ({ process }) => process.events.findLast((event) => event.event === 'quorum')?.hasQuorum === false,
-      ),
+      group.members.every((member) => member.hasQuorum === false),
     );
     const before = workload.acknowledged();
     const clients = await Promise.all(group.members.map((member) => member.client()));
@@ -75,22 +71,21 @@ describe('a partition of the network between the members', () => {
     for (const { code } of refused) assert.equal(code, 'NO_QUORUM');
     for (const client of clients) client.close();
     assert.equal(workload.acknowledged(), before);
-    group.network.heal();
+    await group.network.heal();
     await workload.commits(group.members, 20, 20_000);
     await workload.stop();
     await verifyEverywhere(group, workload);
   });
 
   test('of which only one direction is lost, at the leader: the group commits again, and nothing is lost', async (t) => {
-    const group = await LocalGroup.create(t, { isCuttable: true });
+    const group = await LocalGroup.create(t, { network: true });
     const workload = await Workload.prepare(group);
     workload.start();
     await workload.commits(group.members, 20);
     const leader = await group.leader();
-    const place = group.members.indexOf(leader);
     const followers = group.others(leader);
     // The leader hears its followers, and none of them hears it.
-    for (const follower of followers) group.network.cutOneWay(place, group.members.indexOf(follower));
+    await group.network.cut({ name: 'mute', member: group.placeOf(leader) });
     const cutAt = performance.now();
     await waitUntil('another leads', 10_000, () => {
       const seen = followers.map((follower) => follower.latestLeader?.leader);
@@ -102,7 +97,7 @@ describe('a partition of the network between the members', () => {
         `longest gap at ${member.name}: ${Math.round(workload.longestGapMs(member, cutAt, performance.now()))} ms`,
       );
     }
-    group.network.heal();
+    await group.network.heal();
     await workload.commits(group.members, 20, 20_000);
     await workload.stop();
     await verifyEverywhere(group, workload);

@@ -1,8 +1,4 @@
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { compileLibrary } from './compile-library.ts';
 
 export interface PowerCutPlan {
   /** Exists when the process starts. */
@@ -23,22 +19,23 @@ export type PowerCut =
     }
   | { readonly kind: 'unavailable'; readonly reason: string };
 
-/** Compiles the library into a directory that goes with this process. See README.md. */
+/** Of a process whose power was cut. */
+export const POWER_CUT_STATUS = 137;
+
+/** Null: power can be cut here. */
+export function whyNoPowerCut(): string | null {
+  const library = compilePowerCut();
+  return library.kind === 'unavailable' ? library.reason : null;
+}
+
+/** The library for power cuts, compiled. See README.md. */
 export function compilePowerCut(): PowerCut {
-  if (process.platform !== 'linux') return { kind: 'unavailable', reason: 'power cuts are simulated on Linux only' };
-  const source = fileURLToPath(new URL('./power-cut.c', import.meta.url));
-  const directory = mkdtempSync(join(tmpdir(), 'concert-power-cut-'));
-  process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
-  const library = join(directory, 'power-cut.so');
-  const compiler = spawnSync('cc', ['-shared', '-fPIC', '-O1', '-o', library, source, '-ldl', '-lpthread'], {
-    encoding: 'utf8',
-  });
-  if (compiler.error !== undefined) return { kind: 'unavailable', reason: `no C compiler: ${compiler.error.message}` };
-  if (compiler.status !== 0) throw new Error(`power-cut.c does not compile:\n${compiler.stderr}`);
+  const library = compileLibrary('power-cut.c');
+  if (library.kind === 'unavailable') return library;
   return {
     kind: 'compiled',
     environment: ({ directory, at, seed, log }) => ({
-      LD_PRELOAD: library,
+      LD_PRELOAD: library.file,
       // Writes that go around the C library could not be taken back.
       UV_USE_IO_URING: '0',
       POWER_CUT_DIRECTORY: directory,

@@ -1,0 +1,73 @@
+/** The network of a group of processes: between its members, and between clients and each of them. */
+import path from 'node:path';
+import type { FlowName } from './flow.ts';
+import { type Lift, Network } from './network.ts';
+import { CLIENTS, lostFlows, type Shape } from './shapes.ts';
+
+const redirection = path.join(import.meta.dirname, 'redirect-connections.ts');
+const host = '127.0.0.1';
+
+export interface MemberPorts {
+  readonly port: number;
+  readonly groupPort: number;
+}
+
+export class GroupNetwork {
+  readonly network: Network;
+  readonly #members: readonly MemberPorts[];
+  /** The port that the first dials for the second, by flow. */
+  readonly #dialled: ReadonlyMap<FlowName, number>;
+
+  static async between(members: readonly MemberPorts[], { seed = 1 } = {}): Promise<GroupNetwork> {
+    const network = new Network({ seed });
+    const plans = members.flatMap(({ port, groupPort }, to) => [
+      { from: CLIENTS, to: String(to), host, port },
+      ...members.flatMap((_, from) => (from === to ? [] : [{ from: `${from}`, to: `${to}`, host, port: groupPort }])),
+    ]);
+    const ports = await network.open(plans);
+    const dialled = new Map(plans.map(({ from, to }, i) => [`${from}>${to}` as FlowName, ports[i]!]));
+    return new GroupNetwork(network, members, dialled);
+  }
+
+  private constructor(network: Network, members: readonly MemberPorts[], dialled: ReadonlyMap<FlowName, number>) {
+    this.network = network;
+    this.#members = members;
+    this.#dialled = dialled;
+  }
+
+  /** Where clients reach the member at `place`. */
+  clientPort(place: number): number {
+    return this.#dialled.get(`${CLIENTS}>${place}`)!;
+  }
+
+  /** What the processes of the member at `place` need in their environment to dial through this network. */
+  environmentOf(place: number): Readonly<Record<string, string>> {
+    const redirected = this.#members.flatMap(({ groupPort }, to) =>
+      to === place ? [] : [`${groupPort}:${this.#dialled.get(`${place}>${to}`)}`],
+    );
+    return { NODE_OPTIONS: `--import ${redirection}`, REDIRECT_CONNECTIONS: redirected.join(',') };
+  }
+
+  /** Every flow between members, or between clients and members. */
+  flows(between: 'members' | 'clients' | 'all'): FlowName[] {
+    const all = [...this.#dialled.keys()].flatMap((flow): FlowName[] => {
+      const [from, to] = flow.split('>') as [string, string];
+      return from === CLIENTS ? [flow, `${to}>${from}`] : [flow];
+    });
+    if (between === 'all') return all;
+    return all.filter((flow) => flow.includes(CLIENTS) === (between === 'clients'));
+  }
+
+  /** Nothing passes on the flows of `shape` until it is lifted. */
+  cut(shape: Shape, how: 'silent' | 'reset' = 'silent'): Promise<Lift> {
+    return this.network.impose(lostFlows(shape, this.#members.length), { cut: how });
+  }
+
+  heal(): Promise<void> {
+    return this.network.heal();
+  }
+
+  close(): Promise<void> {
+    return this.network.close();
+  }
+}

@@ -1,1 +1,0 @@
-export * from '../../../harness/network/cuttable-network.ts';
