@@ -29,7 +29,7 @@ export const startCommand = command({
   },
   notes: `A group is created once: one member with --bootstrap and the group addresses of all the others in --seeds, each
 of the others with the group address of that one. After that the members are fixed, and a member that finds its group
-in its data directory needs neither.`,
+in its data directory needs neither; said again, they change nothing.`,
   async run(values) {
     if (values.data === undefined) throw wrongOption('--data DIR is missing; it says where this member keeps its data');
     for (const name of ['group-name', 'certification-capacity'] as const) {

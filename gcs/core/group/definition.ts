@@ -33,6 +33,21 @@ export function decodeDefinition(
   return { kind: 'definition', definition: { groupId, groupName, view, options } };
 }
 
+/** Whether `definition` is what a bootstrap with these seeds, at the member `groupAddress`, makes. */
+export function isFormedBy(
+  definition: GroupDefinition,
+  asked: Pick<GroupDefinition, 'groupName' | 'options'> & { readonly seeds: readonly string[] },
+  groupAddress: string,
+): boolean {
+  const facts = (groupName: string, addresses: readonly string[], options: GroupDefinition['options']): string =>
+    JSON.stringify([groupName, addresses.toSorted(), Object.entries(options).sort()]);
+  const addresses = definition.view.members.map((member) => member.groupAddress);
+  return (
+    facts(definition.groupName, addresses, definition.options) ===
+    facts(asked.groupName, [groupAddress, ...asked.seeds], asked.options)
+  );
+}
+
 function isOptions(value: unknown): boolean {
   return typeof value === 'object' && value !== null;
 }

@@ -160,19 +160,12 @@ describe('forming a group', () => {
       for (const member of members.slice(1)) member.start({ kind: 'seeds', seeds: ['a:1'] });
       world.runUntil(world.random.split('when').below(SECONDS / 2));
       const victim = members[world.random.split('who').below(3)]!;
-      const hadGroup = victim.run!.definition !== null;
       victim.host.crash('power-lost');
       const formation: Formation =
         victim === members[0]
           ? { kind: 'bootstrap', seeds: ['b:1', 'c:1'], groupName: 'test', options: {} }
           : { kind: 'seeds', seeds: ['a:1'] };
-      victim.startRefused = null;
-      victim.start(hadGroup ? null : formation);
-      if (victim.startRefused !== null) {
-        assert.match(victim.startRefused, /already belongs to the group/);
-        victim.host.crash('killed');
-        victim.start(null);
-      }
+      victim.start(formation);
       until(world, () => members.every((member) => member.isReady));
     }
   });
@@ -184,12 +177,30 @@ describe('forming a group', () => {
     assert.match(member.startRefused!, /belongs to no group yet: say --bootstrap/);
   });
 
-  test('--bootstrap is refused where there is a group already', () => {
+  test('--bootstrap is refused where there is another group already, and does nothing where there is this one', () => {
     const world = new SimulatedWorld(5);
-    const [member] = formedGroup(world, ['a']);
+    const members = formedGroup(world);
+    const [member] = members;
+    const { definition } = member!.run!;
+    const same = { kind: 'bootstrap', seeds: ['c:1', 'b:1'], groupName: 'test', options: { colour: 'red' } } as const;
+    for (const other of [
+      { ...same, groupName: 'again' },
+      { ...same, seeds: ['b:1'] },
+      { ...same, seeds: ['b:1', 'd:1'] },
+      { ...same, options: { colour: 'blue' } },
+      { ...same, options: {} },
+    ]) {
+      member!.host.crash('killed');
+      member!.startRefused = null;
+      member!.start(other);
+      assert.match(member!.startRefused!, /already belongs to the group test, .* start without --bootstrap/);
+    }
     member!.host.crash('killed');
-    member!.start({ kind: 'bootstrap', seeds: [], groupName: 'again', options: {} });
-    assert.match(member!.startRefused!, /already belongs to the group test/);
+    member!.startRefused = null;
+    member!.start(same);
+    assert.equal(member!.startRefused, null);
+    until(world, () => member!.isReady);
+    assert.deepEqual(member!.run!.definition, definition);
   });
 
   test('a member that lost its disk does not come back as the old one, and both sides say why', () => {

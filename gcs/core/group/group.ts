@@ -33,7 +33,7 @@ import {
 import { decodePeerMessage, encodePeerMessage } from '../consensus/peer-message.ts';
 import { SegmentLog, type SegmentLogOptions } from '../log/segment-log.ts';
 import type { Delivery, GroupDefinition, GroupMember, LogReader } from '../types.ts';
-import { decodeDefinition, encodeDefinition, GROUP_FILE } from './definition.ts';
+import { decodeDefinition, encodeDefinition, GROUP_FILE, isFormedBy } from './definition.ts';
 import { decodeFrame, encodeFrame, type Frame, GROUP_PROTOCOL_VERSION, type Introduction } from './handshake.ts';
 
 /** How a member without a group comes to one. */
@@ -157,10 +157,12 @@ export class Group {
     }
     const problem = group.#adopt(decoded.definition);
     if (problem !== null) return { kind: 'refused', reason: problem };
-    if (setup.formation?.kind === 'bootstrap') {
+    const { formation } = setup;
+    // The same command line again asks for nothing new: so a member can be restarted by whoever started it first.
+    if (formation?.kind === 'bootstrap' && !isFormedBy(decoded.definition, formation, setup.groupAddress)) {
       return {
         kind: 'refused',
-        reason: `the data directory already belongs to the group ${decoded.definition.groupName}: start without --bootstrap`,
+        reason: `the data directory already belongs to the group ${decoded.definition.groupName}, and --bootstrap asks for one with another name, other members or other options: start without --bootstrap`,
       };
     }
     return { kind: 'prepared', group };
