@@ -1,5 +1,5 @@
 // Builds dist/, which the package ships: Node strips types only outside of node_modules, so an installed Concert runs
-// JavaScript. Emitted is what tsconfig.dist.json names and whatever that imports; `npm run check` checks the types.
+// JavaScript. Emitted is what tsconfig.dist.json names, and what that imports; `npm run check` checks the types.
 // Runs as `prepare`: with `npm ci`, before `npm pack`, and when another project installs this folder.
 'use strict';
 
