@@ -9,10 +9,24 @@ const bucketsPerDoubling = 128;
 const microsecondsMax = 2 ** 31 - 1;
 const bucketCount = exactMax + (31 - 8) * bucketsPerDoubling;
 
+/** A histogram as it travels between processes. */
+export interface RecordedLatencies {
+  readonly counts: Float64Array;
+  readonly maxMs: number;
+}
+
 export class LatencyHistogram {
   readonly #counts = new Float64Array(bucketCount);
   #count = 0;
   #maxMs = 0;
+
+  static of({ counts, maxMs }: RecordedLatencies): LatencyHistogram {
+    const histogram = new LatencyHistogram();
+    histogram.#counts.set(counts);
+    histogram.#count = counts.reduce((sum, count) => sum + count, 0);
+    histogram.#maxMs = maxMs;
+    return histogram;
+  }
 
   get count(): number {
     return this.#count;
@@ -40,6 +54,10 @@ export class LatencyHistogram {
       if (seen >= rank) return Math.min(this.#maxMs, upperMicroseconds(bucket) / 1000);
     }
     return this.#maxMs;
+  }
+
+  recorded(): RecordedLatencies {
+    return { counts: this.#counts, maxMs: this.#maxMs };
   }
 
   add(other: LatencyHistogram): void {

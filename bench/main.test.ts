@@ -23,13 +23,14 @@ async function bench(args: readonly string[]): Promise<{ code: number | null; st
   return { code, stdout, stderr };
 }
 
-async function benchFakeGroup(misbehaviour: Misbehaviour, ...more: readonly string[]) {
+async function benchFakeGroup(scenario: 'micro' | 'inventory', misbehaviour: Misbehaviour, ...more: readonly string[]) {
   const directory = mkdtempSync(path.join(tmpdir(), 'concert-bench-test-'));
   const json = path.join(directory, 'result.json');
   const group = await FakeGroup.start(3, misbehaviour);
+  const size = scenario === 'micro' ? ['--rows', '1200'] : ['--products', '30'];
   try {
-    const load = ['--connections', '6', '--rows', '1200', '--warmup', '0', '--seconds', '0.5', '--json', json];
-    const ran = await bench(['micro', '--url', group.urls.join(','), ...load, ...more]);
+    const load = ['--connections', '6', ...size, '--warmup', '0', '--seconds', '0.5', '--json', json];
+    const ran = await bench([scenario, '--url', group.urls.join(','), ...load, ...more]);
     const written = readFileSync(json, 'utf8');
     return { ...ran, report: written === '' ? null : JSON.parse(written) };
   } finally {
@@ -39,7 +40,7 @@ async function benchFakeGroup(misbehaviour: Misbehaviour, ...more: readonly stri
 }
 
 test('a run over a running group is verified, printed and written in the shape of the contract', async () => {
-  const { code, stdout, stderr, report } = await benchFakeGroup({});
+  const { code, stdout, stderr, report } = await benchFakeGroup('micro', {});
   assert.equal(code, 0, stderr);
   assert.match(stdout, /throughput .* tx\/s/);
   assert.match(stdout, /verified +yes/);
@@ -50,26 +51,74 @@ test('a run over a running group is verified, printed and written in the shape o
   assert.equal(report.aborted, 0);
   assert.equal(report.abortRate, 0);
   assert.ok(Math.abs(report.tps - report.committed / report.seconds) < 1e-6);
-  assert.deepEqual(Object.keys(report.latencyMs), ['p50', 'p95', 'p99', 'max']);
+  assert.deepEqual(Object.keys(report.latencyMs), ['p50', 'p95', 'p99', 'p999', 'max']);
+  assert.equal(report.latenessMs, null);
+  assert.deepEqual(report.memberIds, ['member-1', 'member-2', 'member-3']);
+  assert.equal(report.options.rows, 1200);
+  assert.equal(report.loadGeneratorCpuShares.length, 1);
   assert.equal(report.cpuSecondsPerThousand, null);
   assert.ok(report.cpuSecondsPerThousandLoadGenerator > 0);
   assert.equal(report.rssMiB, null);
   assert.equal(report.verified, true);
 });
 
-test('several runs are all verified, and give a median and a spread', async () => {
-  const { code, stdout, report } = await benchFakeGroup({ refusesOneIn: 10 }, '--runs', '3', '--pipeline', '4');
+test('several runs by several load generators are all verified, and give a median and a spread', async () => {
+  const more = ['--runs', '3', '--pipeline', '4', '--generators', '2'];
+  const { code, stdout, report } = await benchFakeGroup('micro', { refusesOneIn: 10 }, ...more);
   assert.equal(code, 0);
-  assert.match(stdout, /p99 ms +median/);
+  assert.match(stdout, /^run 3 .*\nmedian .*\nmin .*\nmax .*\n\(max-min\)\/med /m);
+  assert.match(stdout, /who lost +member \d to member \d/);
   assert.equal(report.runs.length, 3);
-  const { min, median, max } = report.spread.tps;
+  assert.equal(report.loadGeneratorCpuShares.length, 2);
+  const { min, median, max, relative } = report.spread.tps;
   assert.ok(min <= median && median <= max);
+  assert.equal(relative, (max - min) / median);
   assert.equal(report.tps, median);
   assert.ok(Math.abs(report.abortRate - 0.1) < 0.02);
 });
 
+test('an open loop says what was missed and how late the load generator was', async () => {
+  const { code, stdout, report } = await benchFakeGroup('micro', {}, '--rate', '300', '--arrivals', 'even');
+  assert.equal(code, 0);
+  assert.match(stdout, /open loop: 300\/s, even, at most 10000 waiting/);
+  assert.match(stdout, /missed +0, /);
+  assert.ok(report.latenessMs.max > 0);
+  assert.ok(report.committed > 0);
+});
+
+for (const method of ['interactive', 'transact']) {
+  test(`inventory is verified and tells of orders, returns, corrections and hot rows (${method})`, async () => {
+    const { code, stdout, stderr, report } = await benchFakeGroup('inventory', {}, '--method', method, '--stock', '20');
+    assert.equal(code, 0, stdout + stderr);
+    assert.deepEqual(Object.keys(report.committedByKind).sort(), ['correction', 'order', 'return']);
+    assert.ok(report.declined > 0);
+    assert.match(stdout, /hot rows +bench.products 3 17/);
+    const { method: used, stock, products } = report.options;
+    assert.deepEqual([used, stock, products], [method, 20, 30]);
+  });
+}
+
+test('inventory finds that updates were lost where nothing is certified', async () => {
+  const { code, stdout, report } = await benchFakeGroup('inventory', { certifiesNothing: true });
+  assert.equal(code, 1);
+  assert.equal(report.verified, false);
+  assert.match(stdout, /has a stock of -?\d+; orders, returns and corrections make it/);
+});
+
+test('inventory finds an acknowledged transaction that was not made', async () => {
+  const { code, stdout } = await benchFakeGroup('inventory', { losesOneIn: 50 });
+  assert.equal(code, 1);
+  assert.match(stdout, /was acknowledged and is not there/);
+});
+
+test('inventory is verified over transactions of unknown outcome', async () => {
+  const { code, stdout, report } = await benchFakeGroup('inventory', { cutsOneIn: 100 });
+  assert.equal(code, 0, stdout);
+  assert.ok(report.unknownOutcomes > 0 && report.connectionsLost > 0);
+});
+
 test('an acknowledged write that is lost ends with exit code 1 and says which', async () => {
-  const { code, stdout, report } = await benchFakeGroup({ losesOneIn: 2 });
+  const { code, stdout, report } = await benchFakeGroup('micro', { losesOneIn: 2 });
   assert.equal(code, 1);
   assert.equal(report.verified, false);
   assert.match(stdout, /verified +NO/);

@@ -2,9 +2,9 @@
 import { writeFileSync } from 'node:fs';
 import { BenchError } from './bench-error.ts';
 import { RequestError } from './member-connection.ts';
-import { help, parseOptions } from './options.ts';
+import { parseOptions } from './options.ts';
 import { comparePeers } from './peers/index.ts';
-import { printedReport } from './report.ts';
+import { printedReport } from './report-table.ts';
 import { runBenchmark } from './run.ts';
 
 /** Runs `concert bench` with the arguments after `bench`. Returns the exit code. */
@@ -25,13 +25,13 @@ export async function main(args: readonly string[]): Promise<number> {
     }
     const parsed = parseOptions(args, process.env);
     if (parsed.kind === 'help') {
-      process.stdout.write(`${help}\n`);
+      process.stdout.write(`${parsed.text}\n`);
       return 0;
     }
     const { options } = parsed;
     if (options.json !== null) write(options.json, '');
     const report = await runBenchmark(options, progress, interruption.signal);
-    process.stdout.write(printedReport(report));
+    process.stdout.write(printedReport(report, options));
     if (options.json !== null) write(options.json, `${JSON.stringify(report, null, 2)}\n`);
     return report.verified ? 0 : 1;
   } catch (error) {

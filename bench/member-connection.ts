@@ -58,6 +58,10 @@ export class MemberConnection {
     return this.welcome.member.memberId;
   }
 
+  get isOpen(): boolean {
+    return this.#socket.readyState === this.#socket.OPEN;
+  }
+
   /** Bytes of `message` in a frame. */
   bytesOf(message: unknown): number {
     return Buffer.byteLength(this.#encode(message));
@@ -68,7 +72,7 @@ export class MemberConnection {
     return new Promise((resolve, reject) => {
       const lost = () =>
         reject(new BenchError({ code: 'CONNECTION', message: `the connection to ${this.url} was lost during ${op}` }));
-      if (this.#socket.readyState !== this.#socket.OPEN) {
+      if (!this.isOpen) {
         lost();
         return;
       }

@@ -1,79 +1,83 @@
-/** The options of `concert bench`. */
+/** The options of `concert bench`: those of every scenario, and those that the scenario brings along. */
 import { parseArgs } from 'node:util';
 import { BenchError } from './bench-error.ts';
-import { scenarios } from './scenarios.ts';
+import type { Spacing } from './load/arrivals.ts';
+import {
+  choice,
+  decimalNumber,
+  describeOptions,
+  flag,
+  type OptionKind,
+  type Options,
+  type OptionValues,
+  option,
+  text,
+  wholeNumber,
+} from './option-kinds.ts';
+import type { Scenario } from './scenario.ts';
+import { scenarioNamed, scenarios } from './scenarios/index.ts';
 import type { Format } from './wire.ts';
 
-export interface BenchOptions {
+export interface BenchOptions extends Omit<OptionValues<typeof options>, 'url' | 'help'> {
   readonly scenario: string;
-  /** Of the group that is started; with `urls` as many as those. */
-  readonly members: number;
-  readonly connections: number;
-  readonly pipeline: number;
-  readonly seconds: number;
-  readonly warmup: number;
-  readonly rows: number;
-  readonly runs: number;
-  readonly format: Format;
-  /** Of a group that runs already; null: one is started. */
+  /** Of the scenario's own options. */
+  readonly own: Readonly<Record<string, unknown>>;
+  /** Of a group that runs already, and then `members` is their number; null: one is started. */
   readonly urls: readonly string[] | null;
-  readonly data: string | null;
-  readonly keep: boolean;
-  readonly profile: string | null;
-  readonly json: string | null;
 }
 
-export type ParsedOptions = { readonly kind: 'help' } | { readonly kind: 'run'; readonly options: BenchOptions };
+export type ParsedOptions =
+  | { readonly kind: 'help'; readonly text: string }
+  | { readonly kind: 'run'; readonly options: BenchOptions };
 
-export const help = `concert bench SCENARIO [options]: measures a group under load, and verifies that nothing was lost
+const secondsMax = 86_400;
+const slotsMax = 200_000;
 
-Scenarios
-${scenarios.map(({ name, summary }) => `  ${name.padEnd(20)} ${summary}`).join('\n')}
+const options = {
+  members: option(wholeNumber(1, 99), 3, 'members of the group that is started'),
+  connections: option(wholeNumber(1, 100_000), 64, 'connections of the load, spread evenly over the members'),
+  pipeline: option(wholeNumber(1, 10_000), 1, 'transactions under way on each connection'),
+  rate: option<number | null>(
+    decimalNumber(0.01, 10_000_000, 'N', 'transactions per second'),
+    null,
+    'open loop: start so many transactions per second in all, whatever becomes of them (closed loop)',
+  ),
+  arrivals: option(choice<Spacing>('poisson', 'even'), 'poisson' as Spacing, 'how those are spread in time'),
+  backlog: option(wholeNumber(0, 10_000_000), 10_000, 'of those, how many may wait for a free place; more are missed'),
+  attempts: option(wholeNumber(1, 1000), 10, 'of one transaction at most, where it is refused and may be run again'),
+  seconds: option(duration(0.1), 20, 'how long is measured'),
+  warmup: option(duration(0), 3, 'load before it, not counted'),
+  runs: option(wholeNumber(1, 1000), 1, 'measure so often; median and spread are printed'),
+  seed: option(
+    wholeNumber(0, 2 ** 32 - 1),
+    1,
+    'of data and load: what the transactions are about, and when they arrive',
+  ),
+  generators: option(wholeNumber(1, 64), 1, 'processes that make the load'),
+  format: option(choice<Format>('msgpack', 'json'), 'msgpack' as Format, 'of the frames'),
+  url: option<readonly string[] | null>(
+    addresses(),
+    null,
+    'load a group that runs already, at its members; starts none',
+  ),
+  data: option<string | null>(text('DIR'), null, 'where the members keep their data (a temporary directory)'),
+  keep: option(flag(), false, 'do not remove that data at the end'),
+  profile: option<string | null>(text('DIR'), null, 'the started members leave CPU profiles there'),
+  json: option<string | null>(text('FILE'), null, 'write the result there as well'),
+  help: option(flag(), false, 'this text'),
+} as const satisfies Options;
 
-Options
-  --members N          members of the group that is started (3)
-  --connections N      connections of the load, spread evenly over the members (64)
-  --pipeline N         requests outstanding on each connection (1)
-  --seconds S          how long is measured (20)
-  --warmup S           load before it, not counted (3)
-  --rows N             rows of the table (100000)
-  --runs N             measure so often; median and spread are printed (1)
-  --format FORMAT      msgpack or json (msgpack)
-  --url URL,...        load a group that runs already, its members' ws:// addresses; starts none
-  --data DIR           where the members of the started group keep their data (a temporary directory)
-  --keep               do not remove that data at the end
-  --profile DIR        the started members leave CPU profiles there
-  --json FILE          write the result there as well
-  --help               this text
+const ofOwnGroup: readonly string[] = ['members', 'data', 'keep', 'profile'];
+const ofOpenLoop = ['arrivals', 'backlog'] as const;
 
-An option that is not given may stand in the environment: CONCERT_SECONDS for --seconds.
-
-The exit code is 0 if the run was verified, 1 if not or if it could not be made, 2 for a wrong option.`;
-
-const ofOwnGroup = ['members', 'data', 'keep', 'profile'] as const;
-
-const kinds = {
-  members: { type: 'string' },
-  connections: { type: 'string' },
-  pipeline: { type: 'string' },
-  seconds: { type: 'string' },
-  warmup: { type: 'string' },
-  rows: { type: 'string' },
-  runs: { type: 'string' },
-  format: { type: 'string' },
-  url: { type: 'string' },
-  data: { type: 'string' },
-  keep: { type: 'boolean' },
-  profile: { type: 'string' },
-  json: { type: 'string' },
-  help: { type: 'boolean' },
-} as const;
-
-export const optionNames: readonly string[] = Object.keys(kinds);
+/** Of all scenarios. */
+export const optionNames: readonly string[] = [
+  ...new Set([options, ...scenarios.map((scenario) => scenario.options)].flatMap((each) => Object.keys(each))),
+];
 
 /** `CONCERT_SECONDS` stands for `--seconds`. */
 export function environmentNameOf(option: string): string {
-  return `CONCERT_${option.toUpperCase()}`;
+  return `CONCERT_${option.toUpperCase().replaceAll('-', '_')}`;
 }
 
 /**
@@ -85,46 +89,82 @@ export function parseOptions(
   args: readonly string[],
   environment: Readonly<Record<string, string | undefined>> = {},
 ): ParsedOptions {
-  const { values: flags, positionals } = parse(args);
-  const values = { ...fromEnvironment(environment, flags.url !== undefined), ...flags };
-  if (values.help === true) return { kind: 'help' };
-  const names = scenarios.map((scenario) => scenario.name).join(', ');
-  const [scenario, ...rest] = positionals;
-  if (scenario === undefined) throw wrong(`name a scenario: ${names} (see --help)`);
-  if (!scenarios.some(({ name }) => name === scenario))
-    throw wrong(`unknown scenario ${scenario}; known are: ${names}`);
+  const { flags, positionals } = readFlags(args);
+  const [name, ...rest] = positionals;
+  if (flags.has('help')) return { kind: 'help', text: helpOf(name === undefined ? undefined : scenarioOf(name)) };
+  if (name === undefined) throw wrong(`name a scenario: ${namesOf(scenarios)} (see --help)`);
+  const scenario = scenarioOf(name);
   if (rest.length > 0) throw wrong(`unexpected argument ${rest[0]}: one scenario is run at a time`);
-  const urls = values.url === undefined ? null : values.url.split(',').map(addressOf);
-  if (urls !== null) {
-    for (const name of ofOwnGroup) {
-      if (values[name] !== undefined)
-        throw wrong(`--${name} is for a group that is started; --url names one that runs`);
-    }
-  }
-  return {
-    kind: 'run',
-    options: {
-      scenario,
-      members: urls === null ? wholeNumber('members', values.members, 3, 1, 99) : urls.length,
-      connections: wholeNumber('connections', values.connections, 64, 1, 100_000),
-      pipeline: wholeNumber('pipeline', values.pipeline, 1, 1, 10_000),
-      seconds: duration('seconds', values.seconds, 20, 0.1),
-      warmup: duration('warmup', values.warmup, 3, 0),
-      rows: wholeNumber('rows', values.rows, 100_000, 1, 100_000_000),
-      runs: wholeNumber('runs', values.runs, 1, 1, 1000),
-      format: formatOf(values.format),
-      urls,
-      data: values.data ?? null,
-      keep: values.keep === true,
-      profile: values.profile ?? null,
-      json: values.json ?? null,
-    },
-  };
+  for (const flag of flags.keys()) requireKnown(flag, scenario);
+  const said = (of: Options) => new Map([...readEnvironment(of, environment), ...flags]);
+  const common = valuesOf(options, said(options));
+  const { url, help: _, ...values } = common;
+  checkTogether(common, flags);
+  const members = url === null ? values.members : url.length;
+  const own = valuesOf(scenario.options, said(scenario.options));
+  return { kind: 'run', options: { scenario: scenario.name, ...values, members, urls: url, own } };
 }
 
-function parse(args: readonly string[]) {
+function checkTogether(values: OptionValues<typeof options>, flags: ReadonlyMap<string, Said>): void {
+  const { url, rate, connections, pipeline, generators } = values;
+  for (const name of ofOwnGroup) {
+    if (url !== null && flags.has(name)) {
+      throw wrong(`--${name} is for a group that is started; --url names one that runs`);
+    }
+  }
+  for (const name of ofOpenLoop) {
+    if (rate === null && flags.has(name)) throw wrong(`--${name} is for an open loop: say its --rate too`);
+  }
+  if (connections * pipeline > slotsMax) {
+    throw wrong(`--connections x --pipeline: at most ${slotsMax}, not ${connections * pipeline}`);
+  }
+  if (generators > connections) {
+    throw wrong(`--generators: at most one a connection, of which there are ${connections}, not ${generators}`);
+  }
+}
+
+function helpOf(scenario: Scenario | undefined): string {
+  const head =
+    scenario === undefined
+      ? `concert bench SCENARIO [options]: measures a group under load, and verifies that nothing was lost
+
+Scenarios; concert bench SCENARIO --help shows the options of its own
+${scenarios.map(({ name, summary }) => `  ${name.padEnd(20)} ${summary}`).join('\n')}
+  ${'peers'.padEnd(20)} the same load on other systems in turn, with ratios`
+      : `concert bench ${scenario.name} [options]: ${scenario.summary}
+
+Options of ${scenario.name}
+${describeOptions(scenario.options)}`;
+  return `${head}
+
+Options of every scenario
+${describeOptions(options)}
+
+An option that is not given may stand in the environment: CONCERT_SECONDS for --seconds.
+
+The exit code is 0 if the run was verified, 1 if not or if it could not be made, 2 for a wrong option.`;
+}
+
+interface Said {
+  readonly text: string;
+  /** As the user knows it: `--seconds`, `CONCERT_SECONDS`. */
+  readonly where: string;
+}
+
+function readFlags(args: readonly string[]) {
+  // Whether an option takes a value does not depend on the scenario.
+  const all = Object.assign({}, ...scenarios.map((scenario) => scenario.options), options) as Options;
+  const kinds = Object.entries(all).map(
+    ([name, { kind }]) => [name, { type: kind.placeholder === null ? 'boolean' : 'string' }] as const,
+  );
   try {
-    return parseArgs({ args: [...args], allowPositionals: true, options: kinds });
+    const { values, positionals } = parseArgs({
+      args: args.map((arg) => (arg === '-h' ? '--help' : arg)),
+      allowPositionals: true,
+      options: Object.fromEntries(kinds),
+    });
+    const said = Object.entries(values).map(([name, value]) => [name, { text: String(value), where: `--${name}` }]);
+    return { flags: new Map(said as [string, Said][]), positionals };
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     const name = /'(-[^' ]*)/.exec(message)?.[1] ?? message;
@@ -133,45 +173,63 @@ function parse(args: readonly string[]) {
   }
 }
 
-function fromEnvironment(environment: Readonly<Record<string, string | undefined>>, isRunning: boolean) {
-  const args: string[] = [];
-  for (const name of optionNames) {
-    const text = environment[environmentNameOf(name)];
-    if (text === undefined || (isRunning && ofOwnGroup.some((one) => one === name))) continue;
-    if (name === 'keep' && text !== 'false') args.push('--keep');
-    else if (name !== 'keep' && name !== 'help') args.push(`--${name}=${text}`);
-  }
-  return parse(args).values;
+function readEnvironment(
+  of: Options,
+  environment: Readonly<Record<string, string | undefined>>,
+): readonly (readonly [string, Said])[] {
+  const names = Object.keys(of).filter((name) => name !== 'help');
+  return names.flatMap((name) => {
+    const where = environmentNameOf(name);
+    const text = environment[where];
+    return text === undefined ? [] : [[name, { text, where }] as const];
+  });
 }
 
-function wholeNumber(name: string, text: string | undefined, otherwise: number, min: number, max: number): number {
-  if (text === undefined) return otherwise;
-  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-  if (!(value >= min && value <= max)) throw wrong(`--${name}: a whole number from ${min} to ${max}, not ${text}`);
-  return value;
+function valuesOf<O extends Options>(of: O, said: ReadonlyMap<string, Said>): OptionValues<O> {
+  const values = Object.entries(of).map(([name, { kind, otherwise }]) => {
+    const one = said.get(name);
+    if (one === undefined) return [name, otherwise];
+    const value = kind.parse(one.text);
+    if (value === undefined) throw wrong(`${one.where}: ${kind.expected}, not ${one.text || '(nothing)'}`);
+    return [name, value];
+  });
+  return Object.fromEntries(values) as OptionValues<O>;
 }
 
-const secondsMax = 86_400;
-
-function duration(name: string, text: string | undefined, otherwise: number, min: number): number {
-  if (text === undefined) return otherwise;
-  const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
-  if (!(value >= min && value <= secondsMax))
-    throw wrong(`--${name}: seconds from ${min} to ${secondsMax}, not ${text}`);
-  return value;
+function scenarioOf(name: string): Scenario {
+  const scenario = scenarioNamed(name);
+  if (scenario === undefined) throw wrong(`unknown scenario ${name}; known are: ${namesOf(scenarios)}`);
+  return scenario;
 }
 
-function formatOf(text: string | undefined): Format {
-  if (text === undefined || text === 'msgpack') return 'msgpack';
-  if (text === 'json') return 'json';
-  throw wrong(`--format: msgpack or json, not ${text}`);
+function requireKnown(flag: string, scenario: Scenario): void {
+  if (Object.hasOwn(options, flag) || Object.hasOwn(scenario.options, flag)) return;
+  const others = scenarios.filter((other) => Object.hasOwn(other.options, flag));
+  throw wrong(`--${flag} is an option of ${namesOf(others)}, not of ${scenario.name}`);
 }
 
-function addressOf(text: string): string {
-  const url = URL.parse(text.trim());
-  if (url === null || (url.protocol !== 'ws:' && url.protocol !== 'wss:')) {
-    throw wrong(`--url: addresses like ws://127.0.0.1:7001, separated by commas, not ${text || '(nothing)'}`);
-  }
+function namesOf(some: readonly Scenario[]): string {
+  return some.map(({ name }) => name).join(', ');
+}
+
+function duration(min: number): OptionKind<number> {
+  return decimalNumber(min, secondsMax, 'S', 'seconds');
+}
+
+function addresses(): OptionKind<readonly string[]> {
+  return {
+    placeholder: 'URL,…',
+    parse: (said) => {
+      const urls = said.split(',').map(addressOf);
+      return urls.every((url) => url !== null) ? urls : undefined;
+    },
+    expected: 'addresses like ws://127.0.0.1:7001, separated by commas',
+  };
+}
+
+function addressOf(said: string): string | null {
+  const url = URL.parse(said.trim());
+  if (url === null || (url.protocol !== 'ws:' && url.protocol !== 'wss:')) return null;
   if (url.pathname === '/') url.pathname = '/v1';
   return url.href;
 }

@@ -1,33 +1,64 @@
-/** The result of a benchmark, as it is written and as it is printed. */
-import type { LoadResult } from './load.ts';
+/** The result of a benchmark, as it is written. */
+import type { LatencyHistogram } from './latency-histogram.ts';
+import type { LoadCounts, LoadResult } from './load/load-result.ts';
 import type { BenchOptions } from './options.ts';
 import type { Verification } from './scenario.ts';
+import { type Spread, spreadOf } from './spread.ts';
 
-export interface RunReport extends LoadResult, Verification {
+export { type Spread, spreadOf } from './spread.ts';
+
+export interface RunReport extends Omit<LoadCounts, 'lostTo'>, Verification {
+  readonly seconds: number;
   /** Refused attempts / attempts. */
   readonly abortRate: number;
   readonly tps: number;
-  /** Of all members together; null if they are not processes that we started. */
+  readonly latencyMs: Latencies;
+  /** Open loop: how late the load generators themselves were; it is part of the latencies. Null: closed loop. */
+  readonly latenessMs: Latencies | null;
+  /** Of all members together; null if they are not processes that we started, or did not live to the end. */
   readonly cpuSecondsPerThousand: number | null;
   readonly cpuSecondsPerThousandByMember: readonly number[] | null;
   readonly cpuSecondsPerThousandLoadGenerator: number;
+  /** Share of a core that each load generator used: near 1, it measures itself. */
+  readonly loadGeneratorCpuShares: readonly number[];
   /** Per member, at the end of the load. */
   readonly rssMiB: readonly number[] | null;
+  /** Of the refused attempts: at which member, against a transaction of which member; most first. */
+  readonly lostTo: readonly { readonly loser: string; readonly winner: string; readonly attempts: number }[];
+  /** What a member tells of the conflicts that it keeps; null: nothing. */
+  readonly conflictSummary: ConflictSummary | null;
+}
+
+export interface Latencies {
+  readonly p50: number;
+  readonly p95: number;
+  readonly p99: number;
+  readonly p999: number;
+  readonly max: number;
+}
+
+export interface ConflictSummary {
+  readonly since: string | null;
+  readonly conflicts: number;
+  readonly hotRows: readonly { readonly table: string; readonly key: unknown; readonly conflicts: number }[];
 }
 
 /** The figures are those of the run with the median throughput; `verified` only if every run was. */
 export interface BenchReport extends RunReport {
   readonly scenario: string;
-  readonly options: BenchOptions;
+  readonly options: Readonly<Record<string, unknown>>;
   readonly members: number;
+  /** In the order of the addresses. */
+  readonly memberIds: readonly string[];
   readonly runs: readonly RunReport[];
-  readonly spread: { readonly tps: Spread; readonly p99Ms: Spread };
-}
-
-export interface Spread {
-  readonly median: number;
-  readonly min: number;
-  readonly max: number;
+  readonly spread: {
+    readonly tps: Spread;
+    readonly p50Ms: Spread;
+    readonly p99Ms: Spread;
+    readonly abortRate: Spread;
+    /** Null where it is of a run. */
+    readonly cpuSecondsPerThousand: Spread | null;
+  };
 }
 
 /** What the processes used while it was measured. */
@@ -35,93 +66,88 @@ export interface Usage {
   /** Null: unknown. */
   readonly memberCpuSeconds: readonly number[] | null;
   readonly memberRssMiB: readonly number[] | null;
-  readonly loadGeneratorCpuSeconds: number;
+  /** One a process. */
+  readonly loadGeneratorCpuSeconds: readonly number[];
 }
 
-export function runReport(result: LoadResult, usage: Usage, verification: Verification): RunReport {
-  const attempts = result.committed + result.aborted;
-  const perThousand = (seconds: number) => (result.committed === 0 ? 0 : (seconds * 1000) / result.committed);
+export interface RunFacts {
+  readonly result: LoadResult;
+  readonly isOpenLoop: boolean;
+  readonly usage: Usage;
+  readonly verification: Verification;
+  readonly conflictSummary: ConflictSummary | null;
+}
+
+export function runReport({ result, isOpenLoop, usage, verification, conflictSummary }: RunFacts): RunReport {
+  const { seconds, latency, lateness } = result;
+  const { lostTo, ...counts } = result.counts;
+  const { committed, aborted, declined } = counts;
+  const attempts = committed + declined + aborted;
+  const perThousand = (cpuSeconds: number) => (committed === 0 ? 0 : (cpuSeconds * 1000) / committed);
   const cpuOfMembers = usage.memberCpuSeconds;
   return {
-    ...result,
-    abortRate: attempts === 0 ? 0 : result.aborted / attempts,
-    tps: result.committed / result.seconds,
-    cpuSecondsPerThousand: cpuOfMembers && perThousand(cpuOfMembers.reduce((sum, one) => sum + one, 0)),
+    seconds,
+    ...counts,
+    abortRate: attempts === 0 ? 0 : aborted / attempts,
+    tps: committed / seconds,
+    latencyMs: latenciesOf(latency),
+    latenessMs: isOpenLoop ? latenciesOf(lateness) : null,
+    cpuSecondsPerThousand: cpuOfMembers && perThousand(sumOf(cpuOfMembers)),
     cpuSecondsPerThousandByMember: cpuOfMembers?.map(perThousand) ?? null,
-    cpuSecondsPerThousandLoadGenerator: perThousand(usage.loadGeneratorCpuSeconds),
+    cpuSecondsPerThousandLoadGenerator: perThousand(sumOf(usage.loadGeneratorCpuSeconds)),
+    loadGeneratorCpuShares: usage.loadGeneratorCpuSeconds.map((cpuSeconds) => cpuSeconds / seconds),
     rssMiB: usage.memberRssMiB,
+    lostTo: pairsOf(lostTo),
+    conflictSummary,
     ...verification,
   };
 }
 
 /** `runs`: at least one. */
-export function benchReport(options: BenchOptions, runs: readonly RunReport[]): BenchReport {
+export function benchReport(
+  options: BenchOptions,
+  memberIds: readonly string[],
+  runs: readonly RunReport[],
+): BenchReport {
   const byTps = [...runs].sort((a, b) => a.tps - b.tps);
   const median = byTps[Math.floor((byTps.length - 1) / 2)]!;
+  const { own, ...common } = options;
+  const cpu = runs.map((run) => run.cpuSecondsPerThousand);
   return {
     scenario: options.scenario,
-    options,
+    options: { ...common, ...own },
     members: options.members,
+    memberIds,
     ...median,
     verified: runs.every((run) => run.verified),
     problems: runs.flatMap((run) => run.problems),
     runs,
-    spread: { tps: spreadOf(runs.map((run) => run.tps)), p99Ms: spreadOf(runs.map((run) => run.latencyMs.p99)) },
+    spread: {
+      tps: spreadOf(runs.map((run) => run.tps)),
+      p50Ms: spreadOf(runs.map((run) => run.latencyMs.p50)),
+      p99Ms: spreadOf(runs.map((run) => run.latencyMs.p99)),
+      abortRate: spreadOf(runs.map((run) => run.abortRate)),
+      cpuSecondsPerThousand: cpu.every((one) => one !== null) ? spreadOf(cpu) : null,
+    },
   };
 }
 
-export function spreadOf(values: readonly number[]): Spread {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length / 2;
-  const median = (sorted[Math.ceil(middle) - 1]! + sorted[Math.floor(middle)]!) / 2;
-  return { median, min: sorted[0]!, max: sorted.at(-1)! };
+function latenciesOf(histogram: LatencyHistogram): Latencies {
+  return {
+    p50: histogram.quantileMs(0.5),
+    p95: histogram.quantileMs(0.95),
+    p99: histogram.quantileMs(0.99),
+    p999: histogram.quantileMs(0.999),
+    max: histogram.maxMs,
+  };
 }
 
-export function printedReport(report: BenchReport): string {
-  const { options, latencyMs, spread } = report;
-  const load = `${options.connections} connections x ${options.pipeline}, ${options.format}, ${options.rows} rows`;
-  const cpu = report.cpuSecondsPerThousandByMember?.map((seconds) => milliseconds(seconds * 1000)).join(' + ');
-  const refusals = Object.entries(report.refusals).map(([code, count]) => `${code} ${count}`);
-  const lines: (readonly [string, string])[] = [
-    ['scenario', `${report.scenario}: ${report.members} members, ${load}`],
-    ['measured', `${report.seconds.toFixed(1)} s after ${options.warmup} s of warm-up`],
-    ['committed', `${grouped(report.committed)}`],
-    ['aborted', [grouped(report.aborted), ...refusals].join(', ')],
-    ['abort rate', `${(report.abortRate * 100).toFixed(3)} %`],
-    ['re-executed', grouped(report.reexecuted)],
-    ['unknown', `${grouped(report.unknownOutcomes)} outcomes, ${grouped(report.connectionsLost)} connections lost`],
-    ['throughput', `${grouped(Math.round(report.tps))} tx/s`],
-    [
-      'latency ms',
-      `p50 ${milliseconds(latencyMs.p50)}   p95 ${milliseconds(latencyMs.p95)}   p99 ${milliseconds(latencyMs.p99)}   max ${milliseconds(latencyMs.max)}`,
-    ],
-    [
-      'CPU ms / 1000',
-      cpu === undefined ? 'members: unknown' : `members ${cpu} = ${milliseconds(report.cpuSecondsPerThousand! * 1000)}`,
-    ],
-    ['', `load generator ${milliseconds(report.cpuSecondsPerThousandLoadGenerator * 1000)}`],
-    ['RSS MiB', report.rssMiB?.map((mib) => mib.toFixed(0)).join(' + ') ?? 'unknown'],
-  ];
-  if (report.runs.length > 1) {
-    lines.push(
-      ['runs', `${report.runs.length}; the figures above are those of the median one`],
-      ['throughput', `${spreadText(spread.tps, 0)} tx/s`],
-      ['p99 ms', spreadText(spread.p99Ms, 2)],
-    );
-  }
-  lines.push(['verified', report.verified ? 'yes' : 'NO']);
-  for (const problem of report.problems) lines.push(['', problem]);
-  return `${lines.map(([name, value]) => `${name.padEnd(14)} ${value}`).join('\n')}\n`;
+function pairsOf(lostTo: LoadCounts['lostTo']): RunReport['lostTo'] {
+  return Object.entries(lostTo)
+    .flatMap(([loser, winners]) => Object.entries(winners).map(([winner, attempts]) => ({ loser, winner, attempts })))
+    .sort((one, other) => other.attempts - one.attempts);
 }
 
-function grouped(value: number): string {
-  return String(value).replace(/\B(?=(\d{3})+$)/g, ',');
-}
-
-function milliseconds(value: number): string {
-  return value.toFixed(2);
-}
-
-function spreadText({ median, min, max }: Spread, digits: number): string {
-  return `median ${median.toFixed(digits)}, from ${min.toFixed(digits)} to ${max.toFixed(digits)}`;
+function sumOf(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0);
 }

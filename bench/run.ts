@@ -1,12 +1,15 @@
-/** Runs a benchmark: starts or finds a group, loads it from another process, verifies it, ends what was started. */
+/** Runs a benchmark: starts or finds a group, loads it from other processes, verifies it, ends what was started. */
 import { BenchError } from './bench-error.ts';
-import { LoadProcess } from './load-process.ts';
-import { MemberConnection } from './member-connection.ts';
+import type { SecondReport } from './load/load.ts';
+import type { LoadPlan } from './load/load-plan.ts';
+import { type LoadOutcome, LoadProcesses } from './load/load-processes.ts';
+import { MemberAccess } from './member-access.ts';
+import { type MemberConnection, RequestError } from './member-connection.ts';
 import type { BenchOptions } from './options.ts';
 import { freePorts, OwnGroup } from './own-group.ts';
-import { type BenchReport, benchReport, type RunReport, runReport } from './report.ts';
-import type { GroupAccess, ScenarioOptions } from './scenario.ts';
-import { scenarioNamed } from './scenarios.ts';
+import { type BenchReport, benchReport, type ConflictSummary, type RunReport, runReport } from './report.ts';
+import type { Scenario, ScenarioSetup, Verification } from './scenario.ts';
+import { scenarioNamed } from './scenarios/index.ts';
 import { UsageWatch } from './usage-watch.ts';
 
 /** Takes one line of what happens. */
@@ -39,29 +42,38 @@ function aborted(signal: AbortSignal): Promise<never> {
 
 async function measure(options: BenchOptions, progress: Progress, started: AsyncDisposableStack): Promise<BenchReport> {
   const scenario = scenarioNamed(options.scenario)!;
-  const scenarioOptions: ScenarioOptions = { rows: options.rows, slots: options.connections * options.pipeline };
+  const slots = options.connections * options.pipeline;
+  const setup = { options: options.own, seed: options.seed, slots } as ScenarioSetup;
   const { urls, processIds } = await groupOf(options, progress, started);
-  const group = await accessTo(urls, options, progress, started);
-  await scenario.setUp(group, scenarioOptions);
-  const load = new LoadProcess(options.scenario, scenarioOptions);
+  const access = new MemberAccess(urls, options.format);
+  started.defer(() => access.close());
+  const members = await access.open();
+  await scenario.setUp({ members, progress }, setup);
+  const load = new LoadProcesses(options.generators, options.scenario, setup);
   started.defer(() => load.stop());
   const runs: RunReport[] = [];
   for (let run = 1; run <= options.runs; run++) {
     if (options.runs > 1) progress(`run ${run} of ${options.runs}`);
     const usage = new UsageWatch(processIds);
-    const outcome = await load.run(planOf(urls, options), {
-      second: ({ isWarmup, committed, refused, p99Ms }) =>
-        progress(`${isWarmup ? 'warm-up  ' : ''}${committed}/s  p99 ${p99Ms.toFixed(1)} ms  refused ${refused}`),
+    const outcome = await load.run(planOf(urls, options, run), {
+      second: secondPrinter(options, progress),
       measuringBegan: () => usage.begin(),
       measuringEnded: () => usage.end(),
     });
     progress('verifying');
-    const verification = await scenario.verify(group, scenarioOptions, outcome.facts);
+    const { verification, conflictSummary } = await verify(scenario, access, setup, outcome, progress);
     runs.push(
-      runReport(outcome.result, { ...usage.used(), loadGeneratorCpuSeconds: outcome.cpuSeconds }, verification),
+      runReport({
+        result: outcome.result,
+        isOpenLoop: options.rate !== null,
+        usage: { ...usage.used(), loadGeneratorCpuSeconds: outcome.cpuSeconds },
+        verification,
+        conflictSummary,
+      }),
     );
   }
-  return benchReport(options, runs);
+  const memberIds = members.map((member) => member.memberId);
+  return benchReport(options, memberIds, runs);
 }
 
 async function groupOf(
@@ -88,28 +100,65 @@ async function groupOf(
   return { urls: group.urls, processIds: group.processIds };
 }
 
-async function accessTo(
-  urls: readonly string[],
-  options: BenchOptions,
-  progress: Progress,
-  started: AsyncDisposableStack,
-): Promise<GroupAccess> {
-  const members: MemberConnection[] = [];
-  for (const url of urls) {
-    const member = await MemberConnection.open(url, options.format);
-    started.defer(() => member.close());
-    members.push(member);
-  }
-  return { members, progress };
-}
-
-function planOf(urls: readonly string[], options: BenchOptions) {
+function planOf(urls: readonly string[], options: BenchOptions, run: number): LoadPlan {
+  const { format, connections, pipeline, attempts, warmup, seconds, rate, arrivals, generators } = options;
+  const backlogMax = Math.ceil(options.backlog / generators);
   return {
     urls,
-    format: options.format,
-    connections: options.connections,
-    pipeline: options.pipeline,
-    warmupSeconds: options.warmup,
-    seconds: options.seconds,
+    format,
+    connections,
+    pipeline,
+    openLoop: rate === null ? null : { ratePerSecond: rate, spacing: arrivals, backlogMax },
+    attempts,
+    warmupSeconds: warmup,
+    seconds,
+    // Of runs with one seed no two are alike.
+    seed: options.seed + run - 1,
   };
+}
+
+/** One line a second: how far it is, and how it goes. */
+function secondPrinter({ warmup, seconds, rate }: BenchOptions, progress: Progress): (report: SecondReport) => void {
+  const passed = { warmup: 0, measured: 0 };
+  return ({ isWarmup, latency, refused, missed, backlog }) => {
+    const where = isWarmup
+      ? `warm-up ${++passed.warmup}/${Math.ceil(warmup)} s`
+      : `${++passed.measured}/${Math.ceil(seconds)} s`;
+    const waiting = rate === null ? '' : `  waiting ${backlog}  missed ${missed}`;
+    const p99 = `p99 ${latency.quantileMs(0.99).toFixed(1)} ms`;
+    progress(`${where.padStart(14)}  ${latency.count} tx/s  ${p99}  refused ${refused}${waiting}`);
+  };
+}
+
+/** A member that went away during the run, or goes now, leaves a run that is not verified. */
+async function verify(
+  scenario: Scenario,
+  access: MemberAccess,
+  setup: ScenarioSetup,
+  { facts }: LoadOutcome,
+  progress: Progress,
+): Promise<{ readonly verification: Verification; readonly conflictSummary: ConflictSummary | null }> {
+  const { members, problems } = await access.reopen();
+  const unverified = (...more: string[]) => ({ verified: false, problems: [...problems, ...more] });
+  if (members.length === 0) return { verification: unverified(), conflictSummary: null };
+  try {
+    const conflictSummary = await conflictSummaryOf(members[0]!);
+    const verification = await scenario.verify({ members, progress }, setup, facts);
+    const verdict = problems.length === 0 ? verification : unverified(...verification.problems);
+    return { verification: verdict, conflictSummary };
+  } catch (error) {
+    if (!(error instanceof BenchError || error instanceof RequestError)) throw error;
+    return { verification: unverified(error.message), conflictSummary: null };
+  }
+}
+
+const hotRowsMax = 10;
+
+async function conflictSummaryOf(member: MemberConnection): Promise<ConflictSummary | null> {
+  try {
+    return (await member.request('conflictSummary', { limit: hotRowsMax })) as ConflictSummary;
+  } catch (error) {
+    if (error instanceof RequestError && error.error.code === 'UNKNOWN_OPERATION') return null;
+    throw error;
+  }
 }

@@ -31,6 +31,8 @@ export interface AnswerError {
   readonly message: string;
   readonly retry: 'no' | 'transaction' | 'elsewhere' | 'withKey';
   readonly retryAfterMs?: number;
+  /** Of a conflict: the member whose transaction came first. */
+  readonly winner?: { readonly member: string };
 }
 
 const msgpack = new Packr({ useRecords: false, variableMapSize: true, int64AsType: 'number' });

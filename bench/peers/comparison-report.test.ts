@@ -35,8 +35,8 @@ function report(ours: readonly PeerRun[], theirs: readonly PeerRun[]) {
 test('ratios are taken round by round', () => {
   const { ratios, verified } = report([run(100, 10), run(300, 10)], [run(50, 20), run(100, 40)]);
   assert.equal(verified, true);
-  assert.deepEqual(ratios[0]!.tps, { median: 2.5, min: 2, max: 3 });
-  assert.deepEqual(ratios[0]!.p99Ms, { median: 0.375, min: 0.25, max: 0.5 });
+  assert.deepEqual(ratios[0]!.tps, { median: 2.5, min: 2, max: 3, relative: 0.4 });
+  assert.deepEqual(ratios[0]!.p99Ms, { median: 0.375, min: 0.25, max: 0.5, relative: 0.25 / 0.375 });
 });
 
 test('where the peer wins is said plainly', () => {

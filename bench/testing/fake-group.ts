@@ -1,30 +1,41 @@
-/** A group of servers that share one map of rows and answer as members would; it can be told to misbehave. */
+/** A group of servers that share their tables and answer as members would; it can be told to misbehave. */
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { type Format, wireOf } from '../wire.ts';
+import { FakeTables, Refusal, type Statement } from './fake-tables.ts';
 
 export interface Misbehaviour {
-  /** Updates that are acknowledged but not made, one in so many. */
+  /** Commits that are acknowledged but not made, one in so many. */
   readonly losesOneIn?: number;
-  /** Updates that are refused with CERTIFICATION_CONFLICT, one in so many. */
+  /** Commits that are refused with CERTIFICATION_CONFLICT, one in so many. */
   readonly refusesOneIn?: number;
-  /** Updates whose connection is cut instead of an answer (the update is made), one in so many. */
+  /** Commits whose connection is cut instead of an answer (the commit is made), one in so many. */
   readonly cutsOneIn?: number;
+  /** Every transaction is committed, whatever was written since its snapshot. */
+  readonly certifiesNothing?: boolean;
   /** Each member says another digest. */
   readonly digestsDiffer?: boolean;
+  /** Members, from 0, that refuse every statement with NOT_ONLINE once a load has begun. */
+  readonly offline?: readonly number[];
+  /** What is answered in the order of the requests, but this much later. */
+  readonly answersAfterMs?: number;
 }
 
-type Request = { readonly id: number; readonly op: string } & Record<string, unknown>;
-type Row = { id: number; value: number; payload: string };
+type Request = Statement & { readonly id: number; readonly tx?: string; readonly steps?: readonly Statement[] };
+
+interface Session {
+  readonly memberAt: number;
+  readonly open: Map<string, Statement[]>;
+  readonly snapshots: Map<string, number>;
+}
 
 export class FakeGroup {
   readonly frames: unknown[] = [];
-  readonly rows = new Map<number, Row>();
+  readonly tables: FakeTables;
   readonly #servers: WebSocketServer[] = [];
   readonly #misbehaviour: Misbehaviour;
-  #sequenceNumber = 0;
-  #updates = 0;
+  #commits = 0;
 
   static async start(members: number, misbehaviour: Misbehaviour = {}): Promise<FakeGroup> {
     const group = new FakeGroup(misbehaviour);
@@ -37,7 +48,7 @@ export class FakeGroup {
         handleProtocols: (offered) => [...offered][0] ?? false,
       });
       await once(server, 'listening');
-      server.on('connection', (socket) => group.#serve(socket, `member-${at + 1}`));
+      server.on('connection', (socket) => group.#serve(socket, at));
       group.#servers.push(server);
     }
     return group;
@@ -45,87 +56,132 @@ export class FakeGroup {
 
   private constructor(misbehaviour: Misbehaviour) {
     this.#misbehaviour = misbehaviour;
+    this.tables = new FakeTables(misbehaviour.certifiesNothing === true);
   }
 
   get urls(): readonly string[] {
     return this.#servers.map((server) => `ws://127.0.0.1:${(server.address() as AddressInfo).port}/v1`);
   }
 
-  stop(): void {
-    for (const server of this.#servers) {
-      for (const client of server.clients) client.terminate();
-      server.close();
-    }
+  /** Connections of each member that are open now. */
+  get connections(): readonly number[] {
+    return this.#servers.map((server) => server.clients.size);
   }
 
-  #serve(socket: WebSocket, memberId: string): void {
+  /** Cuts all connections of a member and takes no more. */
+  kill(at: number): void {
+    const server = this.#servers[at]!;
+    for (const client of server.clients) client.terminate();
+    server.close();
+  }
+
+  stop(): void {
+    for (const at of this.#servers.keys()) this.kill(at);
+  }
+
+  #serve(socket: WebSocket, memberAt: number): void {
     const format: Format = socket.protocol === 'concert.v1.json' ? 'json' : 'msgpack';
     const wire = wireOf(format);
     const limits = { frameBytesMax: 64 * 1024, transactionBytesMax: 1024 * 1024, stepsMax: 500 };
-    socket.send(wire.encode({ event: 'welcome', member: { memberId }, limits }));
+    socket.send(wire.encode({ event: 'welcome', member: { memberId: memberName(memberAt) }, limits }));
+    const session: Session = { memberAt, open: new Map(), snapshots: new Map() };
     socket.on('message', (data) => {
       const message = wire.decode(data as Buffer);
       this.frames.push(message);
-      const answers = [];
+      const answers: object[] = [];
       for (const request of (Array.isArray(message) ? message : [message]) as Request[]) {
-        const answer = this.#answer(request, memberId);
+        const answer = this.#answer(request, session);
         if (answer === 'cut') {
           socket.terminate();
           return;
         }
         answers.push({ id: request.id, ...answer });
       }
-      socket.send(wire.encode(answers.length === 1 ? answers[0] : answers));
+      const send = () => socket.send(wire.encode(answers.length === 1 ? answers[0] : answers));
+      const { answersAfterMs } = this.#misbehaviour;
+      if (answersAfterMs === undefined) send();
+      else setTimeout(send, answersAfterMs);
     });
   }
 
-  #answer(request: Request, memberId: string): object | 'cut' {
-    switch (request.op) {
+  #answer(request: Request, session: Session): object | 'cut' {
+    try {
+      const result = this.#result(request, session);
+      return result === 'cut' ? 'cut' : { ok: true, result };
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      return { ok: false, error: error.facts };
+    }
+  }
+
+  /** @throws Refusal */
+  #result(request: Request, session: Session): unknown {
+    const { op, tx } = request;
+    const { tables } = this;
+    switch (op) {
       case 'dropTable':
-        this.rows.clear();
-        return this.#committed({});
       case 'createTable':
-        return this.#committed({});
-      case 'transact':
-        for (const { row } of request.steps as { row: Row }[]) this.rows.set(row.id, row);
-        return this.#committed({ results: [], attempts: 1 });
-      case 'update':
-        return this.#update(request.key as number, (request.set as { value: number }).value);
-      case 'scan':
-        return { ok: true, result: { rows: this.#scan(request.gt as number | undefined, request.limit as number) } };
+        tables.clear(request.table);
+        return {};
       case 'memberStats': {
+        const memberId = memberName(session.memberAt);
         const digest = this.#misbehaviour.digestsDiffer ? memberId : 'equal';
-        return { ok: true, result: [{ memberId, appliedUpTo: this.#sequenceNumber, digest }] };
+        return [{ memberId, appliedUpTo: tables.sequenceNumber, digest }];
       }
-      default:
-        return { ok: false, error: { code: 'UNKNOWN_OPERATION', message: request.op, retry: 'no' } };
+      case 'conflictSummary': {
+        const hotRows = [{ table: 'bench.products', key: 3, conflicts: 17 }];
+        return { since: null, conflicts: 17, hotRows, pairs: [] };
+      }
+      case 'scan':
+        return tables.read(request);
     }
+    if (this.#misbehaviour.offline?.includes(session.memberAt)) {
+      throw new Refusal({ code: 'NOT_ONLINE', message: 'this member is not online', retry: 'elsewhere' });
+    }
+    if (tx !== undefined) return this.#inside(request, tx, session);
+    if (op === 'transact') return this.#commit(request.steps!, tables.sequenceNumber, session);
+    return tables.isWrite(request) ? this.#commit([request], tables.sequenceNumber, session) : tables.read(request);
   }
 
-  #update(key: number, value: number): object | 'cut' {
+  #inside(request: Request, tx: string, session: Session): unknown {
+    const { open, snapshots } = session;
+    if (request.op === 'begin') {
+      if (open.has(tx)) throw new Refusal({ code: 'INVALID_ARGUMENT', message: `${tx} is open`, retry: 'no' });
+      open.set(tx, []);
+      return { tx };
+    }
+    const writes = open.get(tx);
+    if (writes === undefined) throw new Refusal({ code: 'NO_SUCH_TRANSACTION', message: tx, retry: 'no' });
+    if (!snapshots.has(tx)) snapshots.set(tx, this.tables.sequenceNumber);
+    if (request.op !== 'commit' && request.op !== 'rollback') {
+      if (!this.tables.isWrite(request)) return this.tables.read(request);
+      writes.push(request);
+      return { matched: 1 };
+    }
+    const snapshot = snapshots.get(tx)!;
+    open.delete(tx);
+    snapshots.delete(tx);
+    return request.op === 'rollback' ? {} : this.#commit(writes, snapshot, session);
+  }
+
+  /** @throws Refusal */
+  #commit(writes: readonly Statement[], snapshot: number, { memberAt }: Session): object | 'cut' {
     const { losesOneIn, refusesOneIn, cutsOneIn } = this.#misbehaviour;
-    this.#updates++;
-    const isOneIn = (count: number | undefined) => count !== undefined && this.#updates % count === 0;
-    if (isOneIn(refusesOneIn)) {
-      return { ok: false, error: { code: 'CERTIFICATION_CONFLICT', message: 'lost', retry: 'transaction' } };
-    }
-    const row = this.rows.get(key);
-    if (row === undefined) return this.#committed({ matched: 0 });
-    if (!isOneIn(losesOneIn)) row.value = value;
-    const answer = this.#committed({ matched: 1 });
-    return isOneIn(cutsOneIn) ? 'cut' : answer;
+    // The rows of the set-up are no part of what goes wrong.
+    const isOfLoad = writes.every((write) => write.op !== 'put');
+    if (isOfLoad) this.#commits++;
+    const isOneIn = (count: number | undefined) => isOfLoad && count !== undefined && this.#commits % count === 0;
+    if (isOneIn(refusesOneIn)) throw this.tables.conflict(memberName((memberAt + 1) % this.#servers.length));
+    const winner = this.tables.winnerSince(writes, snapshot);
+    if (winner !== null) throw this.tables.conflict(winner);
+    const results = this.tables.commit(isOneIn(losesOneIn) ? [] : writes, memberName(memberAt));
+    if (isOneIn(cutsOneIn)) return 'cut';
+    const { sequenceNumber } = this.tables;
+    const matched = isOneIn(losesOneIn) ? { matched: 1 } : results[0];
+    return { ...matched, results, attempts: 1, gtid: `fake:${sequenceNumber}`, sequenceNumber };
   }
+}
 
-  #committed(result: object): object {
-    this.#sequenceNumber++;
-    return {
-      ok: true,
-      result: { ...result, gtid: `fake:${this.#sequenceNumber}`, sequenceNumber: this.#sequenceNumber },
-    };
-  }
-
-  #scan(after: number | undefined, limit: number): readonly Row[] {
-    const keys = [...this.rows.keys()].sort((a, b) => a - b).filter((key) => after === undefined || key > after);
-    return keys.slice(0, limit).map((key) => this.rows.get(key)!);
-  }
+function memberName(at: number): string {
+  return `member-${at + 1}`;
 }

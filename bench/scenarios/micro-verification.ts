@@ -3,8 +3,8 @@
  * order the acknowledged writes of a row; so the row must hold the value of its last acknowledged write, or that of a
  * write whose outcome nobody learned, and hold it on every member.
  */
-import { isAgreed, type MemberPosition } from './agreement.ts';
-import type { Verification } from './scenario.ts';
+import { disagreementOf, type MemberPosition } from '../agreement.ts';
+import type { Verification } from '../scenario.ts';
 
 export interface AcknowledgedWrites {
   /** Per row: of its last acknowledged write; 0 if there is none. */
@@ -24,12 +24,25 @@ export const initialValue = 0;
 
 const problemsPerMemberMax = 3;
 
+/** Of all load generators together. `writes`: at least one's. */
+export function lastWrites(writes: readonly AcknowledgedWrites[]): AcknowledgedWrites {
+  const rows = writes[0]!.values.length;
+  const sequenceNumbers = new Float64Array(rows);
+  const values = new Float64Array(rows);
+  for (const one of writes) {
+    for (let row = 0; row < rows; row++) {
+      if (one.sequenceNumbers[row]! <= sequenceNumbers[row]!) continue;
+      sequenceNumbers[row] = one.sequenceNumbers[row]!;
+      values[row] = one.values[row]!;
+    }
+  }
+  return { sequenceNumbers, values, unknown: writes.flatMap(({ unknown }) => unknown) };
+}
+
 export function judgeRows(writes: AcknowledgedWrites, members: readonly MemberRows[]): Verification {
   const problems: string[] = [];
-  if (!isAgreed(members)) {
-    const positions = members.map((one) => `${one.memberId} ${one.digest || '(none)'} at ${one.appliedUpTo}`);
-    problems.push(`the members' digests are not equal at one sequence number: ${positions.join(', ')}`);
-  }
+  const disagreement = disagreementOf(members);
+  if (disagreement !== null) problems.push(disagreement);
   const unknown = new Map<number, number[]>();
   for (const { row, value } of writes.unknown) unknown.set(row, [...(unknown.get(row) ?? []), value]);
   const first = members[0];
