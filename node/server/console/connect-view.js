@@ -9,6 +9,8 @@ function copyable(text, what) {
   return element('div', { class: 'copyable' }, code, button);
 }
 
+const FIRST_ROW = "{ id: 1, name: 'violin', stock: 5 }";
+
 const COPIED_SHOWN_MS = 1_500;
 
 /** @param {HTMLElement} code @param {HTMLElement} button */
@@ -42,9 +44,14 @@ export class ConnectView {
     if (this.#urls.getAttribute('data-shown') === shown) return;
     setAttribute(this.#urls, 'data-shown', shown);
     this.#urls.replaceChildren(...urls.map((url) => element('li', {}, copyable(url, url))));
-    const program = `import { connect } from 'concert/client';\n\nconst client = await connect('${shown}');\nawait client.put('shop.products', { id: 5, name: 'violin', stock: 5 });`;
+    const list = urls.map((url) => `  '${url}',\n`).join('');
+    const program = `import { connect } from 'concert';\n\nconst client = await connect([\n${list}]);\nawait client.put('shop.products', ${FIRST_ROW});`;
     this.#connect.replaceChildren(copyable(program, 'the program'));
-    const commands = [`npx concert shell --url ${ownUrl}`];
+    const commands = [
+      `npx concert shell --url ${ownUrl}`,
+      'createTable shop.products ["id"]',
+      `put shop.products ${FIRST_ROW}`,
+    ];
     this.#first.replaceChildren(...commands.map((command) => element('li', {}, copyable(command, 'the command'))));
   }
 }

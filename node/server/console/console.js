@@ -5,7 +5,8 @@
  */
 /** @import { Connection } from './health.js' */
 /** @import { Answer } from './member-link.js' */
-import { ConflictSummaryView, ConflictsView } from './conflicts-view.js';
+import { ConflictSummaryView } from './conflict-summary-view.js';
+import { ConflictsView } from './conflicts-view.js';
 import { ConnectView } from './connect-view.js';
 import { byId, setAttribute, setText } from './elements.js';
 import { formatTimeOfDay } from './formats.js';
@@ -71,7 +72,7 @@ async function follow() {
 async function followConnected() {
   const { link, welcome } = await MemberLink.open(url);
   const { name } = welcome.group;
-  setText(byId('group-name'), name);
+  setText(byId('group-name'), name && `group ${name}`);
   setText(byId('version'), welcome.serverVersion);
   try {
     for (;;) {
@@ -113,7 +114,7 @@ function lose() {
 function showHealth() {
   views.health.show(healthOf({ connection, group, address, nowMs: Date.now() }), group, groupName);
   setAttribute(byId('watched'), 'data-stale', connection.kind === 'open' ? null : '');
-  setText(byId('looked-at'), lastAnswerMs === 0 ? '' : `as of ${formatTimeOfDay(lastAnswerMs)}`);
+  setText(byId('looked-at'), lastAnswerMs === 0 ? '' : `· updated ${formatTimeOfDay(lastAnswerMs)}`);
 }
 
 /** A while, or until the page is looked at again. @returns {Promise<void>} */

@@ -60,7 +60,7 @@ export class ViewList {
 
   /**
    * @param {Element} container
-   * @param {{ keyOf(item: Item): string, make(item: Item, place: number): View }} setup
+   * @param {{ keyOf(item: Item): string, make(item: Item): View }} setup
    */
   constructor(container, setup) {
     this.#container = container;
@@ -74,7 +74,7 @@ export class ViewList {
     this.#views = new Map();
     for (const [place, item] of items.entries()) {
       const key = keyOf(item);
-      const view = before.get(key) ?? make(item, place);
+      const view = before.get(key) ?? make(item);
       before.delete(key);
       this.#views.set(key, view);
       view.update(item, context);

@@ -31,6 +31,13 @@ export function formatMilliseconds(ms) {
   return `${ms >= 1 ? oneDecimal.format(ms) : ms.toFixed(2)} ms`;
 }
 
+/** Several in one unit: that of the greatest. @param {readonly number[]} values in milliseconds */
+export function formatMillisecondsTogether(values) {
+  const isSeconds = Math.max(...values) >= 1000;
+  const shown = values.map((ms) => oneDecimal.format(isSeconds ? ms / 1000 : ms));
+  return `${shown.join(' · ')} ${isSeconds ? 's' : 'ms'}`;
+}
+
 /** How long something has lasted, in its two greatest units. @param {number} ms */
 export function formatDuration(ms) {
   const seconds = Math.max(0, Math.floor(ms / 1000));

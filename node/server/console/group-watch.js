@@ -1,15 +1,16 @@
 /** @import { MemberRow, MemberStatsRow } from '../../engine/replica.ts' */
 /** @import { Comparison } from './digest-comparison.js' */
 /** @import { Sample } from './history.js' */
+/** @import { MemberName, MemberNames } from './member-names.js' */
 import { CounterRates } from './counter-rates.js';
 import { DigestComparison } from './digest-comparison.js';
 import { History } from './history.js';
-import { addressOf, isReachableAddress, memberNames } from './member-names.js';
+import { addressOf, isReachableAddress, memberNames, nameOf } from './member-names.js';
 
 /**
  * @typedef {object} WatchedMember one member, as the page's own member tells of it
  * @property {string} memberId
- * @property {string} name
+ * @property {MemberName} name
  * @property {string | null} page address of its own page; null: not known
  * @property {string | null} url of its API; null: not known
  * @property {boolean} isSelf
@@ -26,7 +27,7 @@ import { addressOf, isReachableAddress, memberNames } from './member-names.js';
 /**
  * @typedef {object} Group what is known after an answer
  * @property {readonly WatchedMember[]} members in the group's order
- * @property {ReadonlyMap<string, string>} names by member id
+ * @property {MemberNames} names
  * @property {number} appliedUpTo of the most advanced member
  * @property {number | null} commitsPerSecond
  * @property {number | null} conflictsPerSecond
@@ -115,7 +116,7 @@ export class GroupWatch {
   /**
    * @param {MemberRow} row
    * @param {MemberStatsRow | null} stats
-   * @param {{ readonly names: ReadonlyMap<string, string>, readonly selfId: string, readonly appliedUpTo: number, readonly nowMs: number }} context
+   * @param {{ readonly names: MemberNames, readonly selfId: string, readonly appliedUpTo: number, readonly nowMs: number }} context
    * @returns {WatchedMember}
    */
   #member(row, stats, { names, selfId, appliedUpTo, nowMs }) {
@@ -125,7 +126,7 @@ export class GroupWatch {
     const address = isReachableAddress(row) ? addressOf(row) : null;
     return {
       memberId,
-      name: names.get(memberId) ?? memberId,
+      name: nameOf(names, memberId),
       page: address && `http://${address}/`,
       url: address && `ws://${address}/v1`,
       isSelf: memberId === selfId,

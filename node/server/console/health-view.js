@@ -42,7 +42,9 @@ export class HealthView {
     if (this.#pages.getAttribute('data-shown') === shown) return;
     this.#pages.setAttribute('data-shown', shown);
     this.#pages.replaceChildren(
-      ...others.map(({ name, page }) => element('li', {}, element('a', { class: 'button', href: page ?? '' }, name))),
+      ...others.map(({ name, page }) =>
+        element('li', {}, element('a', { class: 'button', href: page ?? '' }, name.full)),
+      ),
     );
   }
 }

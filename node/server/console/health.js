@@ -4,6 +4,7 @@
  */
 /** @import { Group, WatchedMember } from './group-watch.js' */
 import { formatCount, formatDuration, formatRate, formatTimeOfDay } from './formats.js';
+import { nameOf as memberNameOf } from './member-names.js';
 
 /** @typedef {'good' | 'attention' | 'bad' | 'waiting'} Level */
 
@@ -131,7 +132,7 @@ function findingsOf(group, nowMs) {
 /** @param {Group} group @returns {readonly Finding[]} */
 function differingData({ digests, names }) {
   if (digests.kind !== 'different') return [];
-  const who = list(digests.memberIds.map((memberId) => names.get(memberId) ?? memberId));
+  const who = list(digests.memberIds.map((memberId) => memberNameOf(names, memberId).full));
   const text = `The data of ${who} differ from the others’ at ${formatCount(digests.at)}`;
   return [
     {
@@ -181,7 +182,7 @@ function unreachable({ members }, nowMs) {
       text: `${nameOf(member)} has been unreachable for ${howLong(member, nowMs)}${more}`,
       spoken: `${nameOf(member)} is unreachable${more}.`,
       ...(goesOn &&
-        isLast && { advice: `Without one more, nothing could commit: ${needed} of ${members.length} are needed.` }),
+        isLast && { advice: `If one more goes, nothing can commit: ${needed} of ${members.length} are needed.` }),
     };
   });
 }
@@ -236,7 +237,7 @@ function shortOf({ members }) {
 
 /** @param {WatchedMember} member */
 function nameOf({ isSelf, name }) {
-  return isSelf ? `This page’s member, ${name},` : `Member ${name}`;
+  return isSelf ? `This page’s member, ${name.full},` : `Member ${name.full}`;
 }
 
 /** @param {WatchedMember} member @param {number} nowMs */

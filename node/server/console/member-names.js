@@ -1,22 +1,37 @@
 /** @import { MemberRow } from '../../engine/replica.ts' */
 
 /**
- * What members are called: the address of their port for clients; where several have told the same one (as behind
- * `--host 0.0.0.0`), the beginning of the member id as well.
+ * @typedef {object} MemberName
+ * @property {string} full the address of its port for clients
+ * @property {string} short what of it tells the members apart, where there is little room
+ * @property {number} place in the group's list, from 0; decides its colour
+ */
+
+/** @typedef {ReadonlyMap<string, MemberName>} MemberNames by member id */
+
+/**
+ * Where several members have told the same address (as behind `--host 0.0.0.0`), the beginning of the member id joins it.
  *
  * @param {readonly MemberRow[]} rows
- * @returns {ReadonlyMap<string, string>} by member id
+ * @returns {MemberNames}
  */
 export function memberNames(rows) {
-  /** @type {Map<string, number>} */
-  const uses = new Map();
-  for (const row of rows) uses.set(addressOf(row), (uses.get(addressOf(row)) ?? 0) + 1);
+  const addresses = rows.map(addressOf);
+  const isOneHost = rows.length > 1 && rows.every(({ host }) => host === rows[0]?.host);
   return new Map(
-    rows.map((row) => {
+    rows.map((row, place) => {
       const address = addressOf(row);
-      return [row.memberId, uses.get(address) === 1 ? address : `${address} (${shortId(row.memberId)})`];
+      const isShared = addresses.indexOf(address) !== addresses.lastIndexOf(address);
+      if (isShared)
+        return [row.memberId, { full: `${address} (${shortId(row.memberId)})`, short: shortId(row.memberId), place }];
+      return [row.memberId, { full: address, short: isOneHost ? `:${row.port}` : address, place }];
     }),
   );
+}
+
+/** Also of one that is no member any more. @param {MemberNames} names @param {string} memberId @returns {MemberName} */
+export function nameOf(names, memberId) {
+  return names.get(memberId) ?? { full: shortId(memberId), short: shortId(memberId), place: names.size };
 }
 
 /** `host:port`, with brackets around an IPv6 address. @param {{ readonly host: string, readonly port: number }} row */

@@ -1,7 +1,15 @@
 /** @import { Group, WatchedMember } from './group-watch.js' */
 import { byId, element, icon, setAttribute, setText, showIcon, ViewList } from './elements.js';
-import { formatCount, formatDuration, formatMilliseconds, formatRate, NOTHING } from './formats.js';
+import {
+  formatCount,
+  formatDuration,
+  formatMilliseconds,
+  formatMillisecondsTogether,
+  formatRate,
+  NOTHING,
+} from './formats.js';
 import { howLong } from './health.js';
+import { swatch } from './member-mark.js';
 import { shortId } from './member-names.js';
 
 /** A cell of a figure and what is said of it below. */
@@ -37,12 +45,11 @@ class MemberRowView {
   #data = new Figure('Data');
   root;
 
-  /** @param {WatchedMember} member @param {number} place */
-  constructor(member, place) {
+  /** @param {WatchedMember} member */
+  constructor(member) {
     this.#name = member.isSelf || member.page === null ? element('span', {}) : element('a', { href: member.page });
-    const swatch = element('span', { class: 'swatch', 'data-series': String(place % 9), 'aria-hidden': 'true' });
     const tags = member.isSelf ? [element('span', { class: 'tag' }, 'this page')] : [];
-    const head = element('div', { class: 'member-name' }, swatch, this.#name, ...tags);
+    const head = element('div', { class: 'member-name' }, swatch(member.name.place), this.#name, ...tags);
     const state = element('div', { class: 'state' }, this.#stateIcon, this.#state);
     this.root = element(
       'tr',
@@ -59,7 +66,7 @@ class MemberRowView {
   update(member, { group, nowMs }) {
     const { stats, state, behind } = member;
     setAttribute(this.root, 'data-state', state);
-    setText(this.#name, member.name);
+    setText(this.#name, member.name.full);
     setText(this.#id, shortId(member.memberId));
     setText(this.#state, state);
     showIcon(this.#stateIcon, `state-${state}`);
@@ -67,9 +74,12 @@ class MemberRowView {
     this.#commits.show(formatRate(member.commitsPerSecond));
     this.#conflicts.show(formatRate(member.conflictsPerSecond));
     this.#latency.show(...latencyOf(member));
-    const waiting = stats?.countTransactionsInQueue ?? null;
-    const toApply = stats?.countTransactionsRemoteInApplierQueue ?? 0;
-    this.#queue.show(formatCount(waiting), toApply > 0 ? `${formatCount(toApply)} to apply` : '');
+    const isHeard = state !== 'UNREACHABLE' && stats !== null;
+    const toApply = isHeard ? stats.countTransactionsRemoteInApplierQueue : 0;
+    this.#queue.show(
+      formatCount(isHeard ? stats.countTransactionsInQueue : null),
+      toApply > 0 ? `${formatCount(toApply)} to apply` : '',
+    );
     const lag =
       behind.transactions === 0
         ? 'up to date'
@@ -88,7 +98,7 @@ function latencyOf({ stats, state }) {
   const latency = stats?.commitLatencyMs;
   if (latency === undefined || latency.count === 0 || state === 'UNREACHABLE') return [NOTHING];
   return [
-    `${formatMilliseconds(latency.p50)} · ${formatMilliseconds(latency.p95)} · ${formatMilliseconds(latency.p99)}`,
+    formatMillisecondsTogether([latency.p50, latency.p95, latency.p99]),
     `highest ${formatMilliseconds(latency.max)}`,
   ];
 }
@@ -105,7 +115,7 @@ export class MembersView {
   /** @type {ViewList<WatchedMember, MemberRowView, { readonly group: Group, readonly nowMs: number }>} */
   #rows = new ViewList(byId('members'), {
     keyOf: ({ memberId, isSelf, page }) => `${memberId} ${isSelf} ${page}`,
-    make: (member, place) => new MemberRowView(member, place),
+    make: (member) => new MemberRowView(member),
   });
 
   /** @param {Group} group @param {number} nowMs */

@@ -2,6 +2,7 @@
 /** @import { History, Sample } from './history.js' */
 import { byId, setAttribute, setText } from './elements.js';
 import { formatCompact, formatMilliseconds, formatRate, formatTimeOfDay } from './formats.js';
+import { SERIES_COUNT } from './member-mark.js';
 import { TimePlot } from './time-plot.js';
 
 /** What a plot is read out as is said anew so often: it is an image's description, not news. */
@@ -54,12 +55,12 @@ export class PlotsView {
 
   /** New ones where the members have changed. @param {Group} group */
   #plotsOf({ members }) {
-    const of = members.map(({ memberId, name }) => `${memberId} ${name}`).join();
+    const of = JSON.stringify(members.map(({ memberId, name }) => [memberId, name]));
     if (this.#ofMembers?.of === of) return this.#ofMembers;
     this.#ofMembers?.commits.remove();
     this.#ofMembers?.conflicts.remove();
     const options = {
-      series: members.map(({ name }, place) => ({ label: name, color: `--series-${place % 9}` })),
+      series: members.map(({ name }) => ({ label: name.short, color: `--series-${name.place % SERIES_COUNT}` })),
       isStacked: true,
       format: formatRate,
       formatAxis: formatCompact,

@@ -19,6 +19,9 @@ import { HISTORY_MS } from './history.js';
  */
 
 const HEIGHT = 168;
+const TICK_SECONDS = [10, 30, 60, 120, 300];
+/** A page that has just been opened shows what it has in more detail. */
+const SPANS_MS = [60_000, 120_000, HISTORY_MS];
 const FONT = '11px system-ui, sans-serif';
 
 export class TimePlot {
@@ -49,7 +52,9 @@ export class TimePlot {
     this.#columns = columns;
     this.#plot.batch(() => {
       this.#plot.setData([times, ...(this.#options.isStacked ? stacked(columns) : columns)], false);
-      this.#plot.setScale('x', { min: (nowMs - HISTORY_MS) / 1000, max: nowMs / 1000 });
+      const sinceMs = nowMs - 1000 * (times[0] ?? 0);
+      const spanMs = SPANS_MS.find((span) => span >= sinceMs) ?? HISTORY_MS;
+      this.#plot.setScale('x', { min: (nowMs - spanMs) / 1000, max: nowMs / 1000 });
     });
     this.#showLegend();
   }
@@ -73,7 +78,7 @@ export class TimePlot {
     return {
       width: Math.max(200, this.#mount.clientWidth),
       height: HEIGHT,
-      padding: [8, 4, 0, 0],
+      padding: [8, 14, 0, 0],
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, sync: { key: 'concert' }, points: { size: 6 } },
       scales: { x: { time: true }, y: { range: (_plot, _min, max) => [0, Math.max(1, (max ?? 0) * 1.08)] } },
@@ -81,10 +86,11 @@ export class TimePlot {
         {
           ...axis,
           grid: { show: false },
-          space: 70,
+          space: 48,
+          incrs: TICK_SECONDS,
           size: 24,
           gap: 4,
-          values: (_plot, times) => times.map((time) => formatTimeOfDay(time * 1000).slice(0, 5)),
+          values: (_plot, times) => times.map((time) => formatTick(time * 1000)),
         },
         {
           ...axis,
@@ -151,18 +157,20 @@ export class TimePlot {
   }
 }
 
-/** Each column plus those behind it; null where none of these is known. @param {(number | null)[][]} columns */
+/** Seconds only where they are not all zero. @param {number} ms */
+function formatTick(ms) {
+  const time = formatTimeOfDay(ms);
+  return time.endsWith(':00') ? time.slice(0, -3) : time.slice(-3);
+}
+
+/** Each column plus those behind it. Who says nothing adds nothing; null where nobody says anything. @param {(number | null)[][]} columns */
 function stacked(columns) {
+  const isKnown = (columns[0] ?? []).map((_, place) => columns.some((column) => column[place] !== null));
   /** @type {(number | null)[][]} */
   const sums = [];
-  for (let i = columns.length - 1; i >= 0; i--) {
+  for (const column of columns.toReversed()) {
     const below = sums[0];
-    sums.unshift(
-      (columns[i] ?? []).map((value, place) => {
-        const base = below?.[place] ?? null;
-        return value === null && base === null ? null : (value ?? 0) + (base ?? 0);
-      }),
-    );
+    sums.unshift(column.map((value, place) => (isKnown[place] ? (value ?? 0) + (below?.[place] ?? 0) : null)));
   }
   return sums;
 }
