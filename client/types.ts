@@ -415,11 +415,11 @@ export interface ClientOptions {
   readonly connectionsPerMember?: number;
   /** Until a first member answers `connect`, and how long a request may wait for a connection. Default 10,000. */
   readonly connectTimeoutMs?: number;
-  /** Runs of a request or transaction at most. Default 10. */
+  /** Runs of a request or transaction at most. Default 20. */
   readonly attempts?: number;
   /** For everything together, of each request or transaction. Default: none. */
   readonly timeoutMs?: number;
-  /** The wait before the n-th re-run is random up to `retryMs * 2^n`, but no longer than `retryMsMax`. Defaults 5 and 1,000. */
+  /** The wait before the n-th re-run is random up to `retryMs * 2^(n-1)`, but no longer than `retryMsMax`. Defaults 5 and 1,000. */
   readonly retryMs?: number;
   readonly retryMsMax?: number;
   /** As above, between attempts to connect to one member. Defaults 50 and 5,000. */
