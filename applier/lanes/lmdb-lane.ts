@@ -2,6 +2,7 @@
  * A lane over LMDB. A worker thread writes; the main thread reads through a transaction of its own, which is the read
  * view: it sees one state until `renewReadView` replaces it. Both share one environment (and one map of the file).
  */
+import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { RangeOptions, RootDatabase, Transaction } from 'lmdb';
 import type { RowKey } from '../../certifier/types.ts';
@@ -49,8 +50,7 @@ export async function makeLane(path: string, identity: LaneIdentity): Promise<vo
 }
 
 function spawnWorker(workerData: LaneWorkerData): Worker {
-  const name = import.meta.url.endsWith('.ts') ? './lane-worker.ts' : './lane-worker.js';
-  return new Worker(new URL(name, import.meta.url), { workerData });
+  return new Worker(new URL(`./lane-worker${extname(import.meta.filename)}`, import.meta.url), { workerData });
 }
 
 function firstAnswer(worker: Worker): Promise<FromWorker> {
