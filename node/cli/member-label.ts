@@ -1,10 +1,12 @@
-import type { MemberStatus } from '../../client/index.ts';
+import type { MemberRow, MemberStatus } from '../../client/index.ts';
 
 export type MemberLabel = (memberId: string) => string;
 
-/** Names members by the address that clients reach them at, as far as that is known; else by the beginning of their id. */
-export function memberLabel(statuses: readonly MemberStatus[]): MemberLabel {
-  const known = new Map(statuses.map(({ memberId, url }) => [memberId, hostOf(url)]));
+/** Names members by the address that clients reach them at, as far as it is known; else by the beginning of their id. */
+export function memberLabel(statuses: readonly MemberStatus[], rows: readonly MemberRow[]): MemberLabel {
+  const known = new Map(rows.map(({ memberId, host, port }) => [memberId, `${host}:${port}`]));
+  // What was typed is what is known best.
+  for (const { memberId, url } of statuses) if (memberId !== null) known.set(memberId, hostOf(url));
   return (memberId) => known.get(memberId) ?? memberId.slice(0, 8);
 }
 

@@ -1,11 +1,10 @@
 /** Shows results as the user wants them: as tables, expanded, or as JSON with one line a result. */
-import type { MemberStatus } from '../../../client/index.ts';
-import { jsonText } from './cell-text.ts';
-import type { Output } from './output.ts';
+import { jsonText } from '../display/cell-text.ts';
+import type { Output } from '../display/output.ts';
+import { renderExpanded, TableLayout, type TableRow } from '../display/table-layout.ts';
 import type { Statement } from './parse-statement.ts';
-import { presentResult } from './present-result.ts';
+import { type KnownMembers, presentResult } from './present-result.ts';
 import type { Result } from './session.ts';
-import { renderExpanded, TableLayout, type TableRow } from './table-layout.ts';
 
 export interface DisplaySettings {
   format: 'table' | 'json';
@@ -19,9 +18,9 @@ const BLOCK_ROWS_MAX = 500;
 export class Display {
   readonly settings: DisplaySettings;
   readonly #output: Output;
-  readonly #members: () => readonly MemberStatus[];
+  readonly #members: () => KnownMembers;
 
-  constructor(output: Output, settings: DisplaySettings, members: () => readonly MemberStatus[]) {
+  constructor(output: Output, settings: DisplaySettings, members: () => KnownMembers) {
     this.#output = output;
     this.settings = settings;
     this.#members = members;
@@ -40,7 +39,7 @@ export class Display {
       return;
     }
     const { value, isInTransaction } = result;
-    const presented = presentResult(statement, value, { isInTransaction, members: this.#members() });
+    const presented = presentResult(statement, value, { isInTransaction, ...this.#members() });
     for (const [i, part] of presented.entries()) {
       const from = i === presented.length - 1 ? startedMs : null;
       if (part.kind === 'line') {
@@ -51,10 +50,6 @@ export class Display {
       await this.#showTable([part.rows]);
       await this.#showFooter(countText(part.rows.length, part.noun ?? 'row'), from);
     }
-  }
-
-  async note(text: string): Promise<void> {
-    await this.#output.write(`${text}\n`);
   }
 
   /** Ends what was shown with a line; `startedMs` null: without the time it took. */

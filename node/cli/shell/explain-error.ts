@@ -1,7 +1,7 @@
 /** What went wrong, for people: the code, the message, who won, and what may be done now. */
 import { ConcertError } from '../../../client/index.ts';
+import { visible } from '../display/cell-text.ts';
 import type { MemberLabel } from '../member-label.ts';
-import { visible } from './cell-text.ts';
 import { ShellError } from './shell-error.ts';
 import { StatementError } from './statement-error.ts';
 
@@ -16,19 +16,26 @@ export function explainError(
   context: { readonly label: MemberLabel; readonly isDoomed: boolean },
 ): string[] {
   if (!(error instanceof ConcertError)) return error.message.split('\n').map(visible);
-  const lines = [`${error.code}: ${visible(error.message)}`];
+  const lines = [`${error.code}: ${visible(error.message).replace(/\.$/, '')}`];
   const winner = winnerOf(error);
   if (winner !== null) lines.push(`won by transaction ${winner.gtid} of ${context.label(winner.member)}`);
-  const advice = context.isDoomed ? 'the open transaction is doomed: rollback ends it' : ADVICE[error.retry];
-  if (advice !== undefined) lines.push(advice);
+  const advice = context.isDoomed ? 'the open transaction is doomed: rollback ends it' : adviceFor(error);
+  if (advice !== null) lines.push(advice);
   return lines;
 }
 
-const ADVICE: Readonly<Record<string, string>> = {
-  transaction: 'nothing was written; the whole transaction may be run again',
-  elsewhere: 'nothing was written; another member may do it: use shows them',
-  withKey: 'it may be committed, now or later: look before you run it again',
-};
+function adviceFor({ code, retry }: ConcertError): string | null {
+  switch (retry) {
+    case 'transaction':
+      return 'nothing was written; the whole transaction may be run again';
+    case 'elsewhere':
+      return 'nothing was written; another member may do it: use shows them';
+    case 'withKey':
+      return 'it may be committed, now or later: look before you run it again';
+    case 'no':
+      return code === 'TRANSACTION_ABORTED' ? 'the transaction is rolled back: nothing of it was written' : null;
+  }
+}
 
 function winnerOf(error: ConcertError): { readonly gtid: string; readonly member: string } | null {
   const { winner } = causeOf(error);

@@ -32,6 +32,7 @@ export class InteractiveShell {
   #waiting: string[] = [];
   #running: AbortController | null = null;
   #isClosed = false;
+  #isExited = false;
   #ended: () => void = () => {};
 
   constructor(facts: {
@@ -73,6 +74,8 @@ export class InteractiveShell {
     lines.on('SIGINT', () => this.#interrupted());
     lines.on('close', () => {
       this.#isClosed = true;
+      // Ctrl-D leaves the cursor behind the prompt.
+      if (this.#running === null && !this.#isExited) this.#say('');
       this.#running?.abort();
       if (this.#running === null) this.#ended();
     });
@@ -116,6 +119,7 @@ export class InteractiveShell {
     for (let text = this.#waiting.shift(); text !== undefined; text = this.#waiting.shift()) {
       const statement = text;
       if ((await this.#alone((signal) => this.#execute(statement, signal))) === 'exit') {
+        this.#isExited = true;
         this.#lines.close();
         return;
       }

@@ -3,8 +3,8 @@
  * transaction the refusal would doom it, so pages stay small there; elsewhere they grow with small rows.
  */
 import { ConcertError } from '../../../client/index.ts';
-import { jsonText } from './cell-text.ts';
-import type { TableRow } from './table-layout.ts';
+import { jsonText } from '../display/cell-text.ts';
+import type { TableRow } from '../display/table-layout.ts';
 
 /** As many rows of the largest size as fit an answer of a member: 16 MiB and 512 KiB. */
 const ROWS_SAFE = 30;

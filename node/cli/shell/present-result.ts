@@ -1,22 +1,27 @@
 /** What is shown of an operation's result: rows under a head, or a line that says what was done. */
 import type { ConflictRow, MemberRow, MemberStatus, TableDescription } from '../../../client/index.ts';
-import { conflictTable, hotRowTable, pairTable, timeOf } from '../conflict-tables.ts';
-import type { ConflictCounts } from '../conflict-tally.ts';
-import { hostOf, memberLabel } from '../member-label.ts';
-import { cellText, jsonText } from './cell-text.ts';
+import { conflictTable, hotRowTable, pairTable, timeOf } from '../conflicts/conflict-tables.ts';
+import type { ConflictCounts } from '../conflicts/conflict-tally.ts';
+import { cellText, jsonText } from '../display/cell-text.ts';
+import type { TableRow } from '../display/table-layout.ts';
+import type { MemberLabel } from '../member-label.ts';
 import type { Statement } from './parse-statement.ts';
-import type { TableRow } from './table-layout.ts';
 
 export type Presented =
   | { readonly kind: 'table'; readonly rows: readonly TableRow[]; readonly title?: string; readonly noun?: string }
   | { readonly kind: 'line'; readonly text: string };
 
+export interface KnownMembers {
+  readonly label: MemberLabel;
+  readonly members: readonly MemberStatus[];
+}
+
 export function presentResult(
   { name: op, arguments: args }: Pick<Statement, 'name' | 'arguments'>,
   value: unknown,
-  context: { readonly isInTransaction: boolean; readonly members: readonly MemberStatus[] },
+  context: KnownMembers & { readonly isInTransaction: boolean },
 ): readonly Presented[] {
-  const label = memberLabel(context.members);
+  const { label } = context;
   switch (op) {
     case 'get':
       return [table(value === null ? [] : [value])];
@@ -54,7 +59,7 @@ export function presentResult(
         ),
       ];
     case 'memberStats':
-      return [table((value as readonly TableRow[]).map(flat), { noun: 'member' })];
+      return [table(figuresOf(value as readonly MemberFigures[], label), { noun: 'figure' })];
     case 'conflicts':
       return [table(conflictTable(value as readonly ConflictRow[], label), { noun: 'conflict' })];
     case 'conflictSummary': {
@@ -126,14 +131,30 @@ function memberRow({ host, port, ...row }: MemberRow, members: readonly MemberSt
   const place = members.findIndex(({ memberId }) => memberId === row.memberId);
   return {
     use: place < 0 ? undefined : place + 1,
-    clients: place < 0 ? undefined : hostOf(members[place]!.url),
-    group: `${host}:${port}`,
+    address: `${host}:${port}`,
     state: row.state,
     role: row.role,
     reachable: row.reachable,
     version: row.version,
     memberId: row.memberId,
   };
+}
+
+type MemberFigures = TableRow & { readonly memberId: string };
+
+/** A line for each figure, a column for each member: there are many of those, and few of these. */
+function figuresOf(stats: readonly MemberFigures[], label: MemberLabel): readonly TableRow[] {
+  const members = stats.map(({ memberId, ...figures }) => ({ label: label(memberId), figures: flat(figures) }));
+  const names = new Set(members.flatMap(({ figures }) => Object.keys(figures)));
+  return [...names].map((figure) => {
+    const cells = members.map(({ label, figures }) => [label, shortGtid(figures[figure])]);
+    return Object.fromEntries([['figure', figure], ...cells]);
+  });
+}
+
+/** The group is the same for all. */
+function shortGtid(value: unknown): unknown {
+  return typeof value === 'string' ? value.replace(/^[0-9a-f-]{36}:/, '…:') : value;
 }
 
 /** Objects in a row as columns of their own: `commitLatencyMs.p99`. */

@@ -2,14 +2,12 @@
  * The shell's place in the group: one member at a time, and at most one open transaction there. When that member is lost,
  * the session goes on at another one and says so. A statement is sent again only where nothing of it can have happened.
  */
-
-import type { Client } from '../../../client/index.ts';
-import { ConcertError } from '../../../client/index.ts';
+import { type Client, ConcertError, type MemberRow, type MemberStatus } from '../../../client/index.ts';
+import type { TableRow } from '../display/table-layout.ts';
 import { hostOf } from '../member-label.ts';
 import { type Page, pagesOf } from './pages.ts';
 import type { Statement } from './parse-statement.ts';
 import { ShellError } from './shell-error.ts';
-import type { TableRow } from './table-layout.ts';
 
 export interface OpenTransaction {
   readonly name: string;
@@ -29,6 +27,8 @@ const STATEMENTS = new Set([
   ...['savepoint', 'rollbackTo'],
 ]);
 const APART = new Set(['createTable', 'alterTable', 'dropTable', 'truncateTable', 'transact']);
+/** How often a member executes a statement, on conflict, where the user does not say. */
+const MEMBER_ATTEMPTS = 3;
 /** Who is asked whether it serves has to answer soon: the user waits. */
 const PROBE_MS_MAX = 2_000;
 
@@ -56,11 +56,17 @@ export class Session {
     return this.#transaction;
   }
 
+  /** The connection ended since the last answer. */
+  get isLost(): boolean {
+    return this.#wasConnected && this.#status.connections === 0;
+  }
+
   /** @throws ConcertError (for `rows` while they are read, too), ShellError */
   async run(
     { name: op, arguments: args }: Pick<Statement, 'name' | 'arguments'>,
     signal: AbortSignal,
   ): Promise<Result> {
+    if (this.isLost) await this.#recoverBefore(op);
     const hasOwnTransaction = args.tx !== undefined;
     if (op === 'begin' && !hasOwnTransaction) return this.#begin(args, signal);
     if ((op === 'commit' || op === 'rollback') && !hasOwnTransaction) return this.#end(op, args, signal);
@@ -80,19 +86,15 @@ export class Session {
     return { kind: 'value', value: await request(args), isInTransaction };
   }
 
-  /** Goes to the member at `url`. @throws ConcertError, ShellError */
+  /** Goes to the member at `url`. @throws ShellError if it does not serve */
   async use(url: string): Promise<void> {
     if (this.#transaction !== null) {
       throw new ShellError(`a transaction is open at ${hostOf(this.#url)}; commit or rollback first`);
     }
-    await this.#client.at(url).request('ping', {}, { attempts: 1, timeoutMs: PROBE_MS_MAX });
+    const problem = await this.#problemOf(url);
+    if (problem !== null) throw new ShellError(`${hostOf(url)} does not serve: ${problem}`);
     this.#url = url;
     this.#wasConnected = true;
-  }
-
-  /** The connection ended since the last answer. */
-  get isLost(): boolean {
-    return this.#wasConnected && !this.#isConnected;
   }
 
   /** Goes on at a member that serves, if there is one. Not while a statement runs. */
@@ -104,14 +106,22 @@ export class Session {
   async end(): Promise<void> {
     const open = this.#transaction;
     this.#transaction = null;
-    if (open === null) return;
-    const rollback = this.#client.at(this.#url).request('rollback', { tx: open.name }, { attempts: 1, timeoutMs: 500 });
     // It ends with the connection in any case.
-    await rollback.catch(() => {});
+    if (open !== null)
+      await this.#client
+        .at(this.#url)
+        .request('rollback', { tx: open.name })
+        .catch(() => {});
   }
 
-  get #isConnected(): boolean {
-    return this.#client.status().some(({ url, connections }) => url === this.#url && connections > 0);
+  get #status(): MemberStatus {
+    return this.#client.at(this.#url).status()[0]!;
+  }
+
+  async #recoverBefore(op: string): Promise<void> {
+    const hadTransaction = this.#transaction !== null;
+    await this.#lost();
+    if (hadTransaction) throw new ShellError(`${op} was not run: it was meant for the transaction that is gone`);
   }
 
   async #begin(args: Arguments, signal: AbortSignal): Promise<Result> {
@@ -123,8 +133,7 @@ export class Session {
   }
 
   async #end(op: 'commit' | 'rollback', args: Arguments, signal: AbortSignal): Promise<Result> {
-    const open = this.#transaction;
-    if (open === null) throw new ShellError('no transaction is open; begin opens one');
+    if (this.#transaction === null) throw new ShellError('no transaction is open; begin opens one');
     try {
       const value = await this.#requestInside(op, args, signal);
       this.#transaction = null;
@@ -140,74 +149,109 @@ export class Session {
     const open = this.#transaction;
     if (open === null) throw new ShellError('the transaction is no longer open');
     try {
-      const member = this.#client.at(this.#url);
-      return await member.request(op, { ...args, tx: open.name }, { attempts: 1, signal });
+      return await givenUpBy(signal, this.#client.at(this.#url).request(op, { ...args, tx: open.name }));
     } catch (error) {
+      if (error instanceof GivenUp) return this.#givenUp(op);
       if (!(error instanceof ConcertError)) throw error;
-      if (!this.#isConnected || error.code === 'NO_SUCH_TRANSACTION' || error.code === 'CONNECTION_LOST') {
+      if (this.isLost || error.code === 'NO_SUCH_TRANSACTION' || error.code === 'CONNECTION_LOST') {
         // What becomes of a commit says its error.
         if (op === 'commit') this.#transaction = null;
         await this.#lost();
-      } else if (error.code === 'CANCELLED') {
-        await this.end();
-        this.#notice('the open transaction is rolled back');
       } else if (!open.outlivesErrors) open.doomedBy ??= error;
       throw error;
     }
   }
 
+  async #givenUp(op: string): Promise<never> {
+    if (op === 'commit') {
+      this.#transaction = null;
+      throw new ShellError('not waited for: the transaction may be committed, now or later');
+    }
+    await this.end();
+    throw new ShellError('given up; the open transaction is rolled back');
+  }
+
   async #request(op: string, args: Arguments, signal: AbortSignal): Promise<unknown> {
     try {
-      const result = await this.#client.at(this.#url).request(op, args, { attempts: 1, signal });
-      this.#wasConnected = true;
-      return result;
+      return await this.#ask(op, args, signal);
     } catch (error) {
       if (!(error instanceof ConcertError) || signal.aborted) throw error;
-      const isLost = !this.#isConnected;
+      const { isLost } = this;
       if (!isLost && error.retry !== 'elsewhere') throw error;
       const hasMoved = isLost ? await this.#lost() : await this.#moveOn(error.message);
-      if (!hasMoved || !happenedNothing(error) || args.tx !== undefined) throw error;
-      return this.#client.at(this.#url).request(op, args, { attempts: 1, signal });
+      // UNKNOWN_OUTCOME is no such error: something may have happened.
+      if (!hasMoved || error.retry !== 'elsewhere') throw error;
+      return this.#ask(op, args, signal);
     }
   }
 
-  /** The connection ended, and with it what was open. */
+  async #ask(op: string, args: Arguments, signal: AbortSignal): Promise<unknown> {
+    // The client tries once, so that the user learns at once; the member as often as it was told.
+    const memberAttempts = 'attempts' in args ? args.attempts : MEMBER_ATTEMPTS;
+    const options = { attempts: 1, memberAttempts, signal };
+    const result = await this.#client.at(this.#url).request(op, args, options);
+    this.#wasConnected = true;
+    return result;
+  }
+
+  /** The connection ended, and with it what was open. Whether the session is at a member again. */
   async #lost(): Promise<boolean> {
-    const problem = this.#client.status().find(({ url }) => url === this.#url)?.problem;
-    const why = problem == null ? '' : `: ${problem}`;
+    const { problem } = this.#status;
     const hadTransaction = this.#transaction !== null;
     this.#transaction = null;
     this.#wasConnected = false;
-    this.#notice(`the connection to ${hostOf(this.#url)} was lost${why}`);
+    this.#notice(`the connection to ${hostOf(this.#url)} was lost${problem === null ? '' : `: ${problem}`}`);
     if (hadTransaction) this.#notice('the open transaction is gone, nothing of it was written');
     return this.#moveOn(null);
   }
 
   /** To the first member that serves; `refusal`: why not to this one. Whether there is one. */
   async #moveOn(refusal: string | null): Promise<boolean> {
-    const urls = this.#client.urls.filter((url) => refusal === null || url !== this.#url);
+    const before = this.#url;
+    const urls = [...new Set([before, ...this.#client.urls])].filter((url) => refusal === null || url !== before);
     const probes = urls.map(async (url) => {
-      await this.#client.at(url).request('ping', {}, { attempts: 1, timeoutMs: PROBE_MS_MAX });
-      const state = this.#client.status().find((status) => status.url === url)?.state;
-      if (state != null && state !== 'ONLINE') throw new Error(`${url} is ${state}`);
+      const problem = await this.#problemOf(url);
+      if (problem !== null) throw new Error(problem);
       return url;
     });
     try {
       const found = await Promise.any(probes);
-      const isBack = found === this.#url;
       this.#url = found;
       this.#wasConnected = true;
-      const why = refusal === null ? '' : `${refusal} `;
-      this.#notice(isBack ? `connected to ${hostOf(found)} again` : `${why}Going on at ${hostOf(found)}`);
+      if (refusal !== null) this.#notice(`${hostOf(before)} refused: ${refusal}`);
+      this.#notice(found === before ? `connected to ${hostOf(found)} again` : `going on at ${hostOf(found)}`);
       return true;
     } catch {
-      if (refusal === null) this.#notice(`no member answers: ${urls.map(hostOf).join(', ')}`);
+      if (refusal === null) this.#notice(`no member serves: ${urls.map(hostOf).join(', ')}`);
       return false;
+    }
+  }
+
+  /** Why the member does not serve; null if it does. */
+  async #problemOf(url: string): Promise<string | null> {
+    try {
+      const member = this.#client.at(url);
+      const rows = await member.request<readonly MemberRow[]>('members', {}, { attempts: 1, timeoutMs: PROBE_MS_MAX });
+      const { memberId } = member.status()[0]!;
+      const state = rows.find((row) => row.memberId === memberId)?.state ?? 'OFFLINE';
+      return state === 'ONLINE' ? null : `it is ${state}`;
+    } catch (error) {
+      if (!(error instanceof ConcertError)) throw error;
+      return error.code === 'INVALID_ARGUMENT'
+        ? error.message
+        : (this.#client.at(url).status()[0]!.problem ?? 'no answer');
     }
   }
 }
 
-/** It was refused, or never reached anybody. */
-function happenedNothing(error: ConcertError): boolean {
-  return error.retry === 'elsewhere' || error.code === 'CONNECTION_FAILED' || error.code === 'CONNECTION_LOST';
+class GivenUp extends Error {}
+
+/** What `answer` gives, or a GivenUp when `signal` does not want to wait for it any longer. */
+function givenUpBy<T>(signal: AbortSignal, answer: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const givenUp = () => reject(new GivenUp());
+    if (signal.aborted) givenUp();
+    signal.addEventListener('abort', givenUp, { once: true });
+    answer.then(resolve, reject).finally(() => signal.removeEventListener('abort', givenUp));
+  });
 }

@@ -2,12 +2,12 @@
 
 import type { Client } from '../../../client/index.ts';
 import { ConcertError } from '../../../client/index.ts';
-import { hostOf, memberLabel } from '../member-label.ts';
-import { jsonText } from './cell-text.ts';
+import { jsonText } from '../display/cell-text.ts';
+import type { Output } from '../display/output.ts';
+import { hostOf, type MemberLabel } from '../member-label.ts';
 import { Display, type DisplaySettings } from './display.ts';
 import { formNamed } from './forms.ts';
 import { helpOf, helpOverview } from './help.ts';
-import type { Output } from './output.ts';
 import { parseStatement, type Statement } from './parse-statement.ts';
 import { Session } from './session.ts';
 import { ShellError } from './shell-error.ts';
@@ -17,20 +17,28 @@ export class Shell {
   readonly session: Session;
   readonly settings: DisplaySettings;
   readonly #client: Client;
+  readonly #label: () => MemberLabel;
   readonly #output: Output;
+  readonly #notice: (text: string) => void;
   readonly #display: Display;
 
   constructor(facts: {
     readonly client: Client;
+    readonly label: () => MemberLabel;
     readonly output: Output;
     readonly settings: DisplaySettings;
     readonly notice: (text: string) => void;
   }) {
     this.#client = facts.client;
+    this.#label = facts.label;
     this.#output = facts.output;
+    this.#notice = facts.notice;
     this.settings = facts.settings;
     this.session = new Session(facts.client, facts.notice);
-    this.#display = new Display(facts.output, facts.settings, () => facts.client.status());
+    this.#display = new Display(facts.output, facts.settings, () => ({
+      label: facts.label(),
+      members: facts.client.status(),
+    }));
   }
 
   /** Runs one statement. `exit`: no more are wanted. @throws StatementError, ShellError, ConcertError */
@@ -50,7 +58,7 @@ export class Shell {
     const shown =
       error instanceof ConcertError
         ? { code: error.code, sqlState: error.sqlState, message, retry: error.retry, ...error.facts }
-        : { message };
+        : { code: 'MALFORMED_STATEMENT', message };
     await this.#output.write(`${jsonText({ error: shown })}\n`);
   }
 
@@ -79,23 +87,17 @@ export class Shell {
   async #use(wanted: unknown): Promise<void> {
     const { urls } = this.#client;
     if (wanted === undefined) {
-      const status = this.#client.status();
-      const value = urls.map((url, i) => ({
-        use: i + 1,
-        clients: hostOf(url),
-        here: url === this.session.url,
-        state: status[i]?.state ?? null,
-        memberId: status[i]?.memberId ?? null,
-        problem: status[i]?.problem ?? null,
-      }));
+      const value = this.#client.status().map(({ url, memberId, state, problem }, i) => {
+        return { use: i + 1, address: hostOf(url), here: url === this.session.url, state, memberId, problem };
+      });
       const result = { kind: 'value', value, isInTransaction: false } as const;
       await this.#display.show({ name: 'use', arguments: {} }, result, performance.now());
       return;
     }
-    const url = urls[Number(wanted) - 1] ?? urls.find((one) => one === wanted || hostOf(one) === wanted);
+    const url = urls[Number(wanted) - 1] ?? (String(wanted).includes(':') ? withScheme(String(wanted)) : undefined);
     if (url === undefined) {
-      const known = urls.map((one, i) => `${i + 1} (${one})`).join(', ');
-      throw new ShellError(`${JSON.stringify(wanted)} is none of the members that this shell was given: ${known}`);
+      const known = urls.map((one, i) => `${i + 1} (${hostOf(one)})`).join(', ');
+      throw new ShellError(`${JSON.stringify(wanted)} is no member; there are ${known}, and any ws://HOST:PORT/v1`);
     }
     await this.session.use(url);
   }
@@ -107,11 +109,11 @@ export class Shell {
     const subscription = (this.#client.subscribe as AnySubscribe)(name, more);
     const close = () => subscription.close();
     signal.addEventListener('abort', close);
+    this.#notice(`subscribed to ${name}; Ctrl-C ends it`);
     let left = typeof limit === 'number' && limit > 0 ? limit : Number.POSITIVE_INFINITY;
     try {
       for await (const event of subscription) {
-        const label = memberLabel(this.#client.status());
-        const lines = this.settings.format === 'json' ? [jsonText(event)] : eventLines(event, label);
+        const lines = this.settings.format === 'json' ? [jsonText(event)] : eventLines(event, this.#label());
         await this.#output.write(lines.map((line) => `${line}\n`).join(''));
         if (--left <= 0 || signal.aborted) break;
       }
@@ -120,6 +122,10 @@ export class Shell {
       subscription.close();
     }
   }
+}
+
+function withScheme(address: string): string {
+  return address.includes('://') ? address : `ws://${address}/v1`;
 }
 
 type AnySubscribe = (stream: string, args: object) => AsyncIterable<StreamEvent> & { close(): void };

@@ -1,8 +1,8 @@
 /** Events of a subscription as lines, one for each change of a row, view or conflict. */
 import type { ChangeEvent, ConflictEvent, ViewEvent } from '../../../client/index.ts';
-import { conflictTable, timeOf } from '../conflict-tables.ts';
+import { conflictTable, timeOf } from '../conflicts/conflict-tables.ts';
+import { cellText } from '../display/cell-text.ts';
 import type { MemberLabel } from '../member-label.ts';
-import { cellText } from './cell-text.ts';
 
 export type StreamEvent = ChangeEvent | ViewEvent | ConflictEvent;
 

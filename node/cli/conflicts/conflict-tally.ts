@@ -2,7 +2,7 @@
  * Conflicts as several members tell them, each counted once. All members know those that were refused in the total order;
  * what a member refused before that only it knows.
  */
-import type { ConflictRow } from '../../client/index.ts';
+import type { ConflictRow } from '../../../client/index.ts';
 
 /** As the result of `conflictSummary`. */
 export interface ConflictCounts {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { ConflictRow } from '../../client/index.ts';
+import type { ConflictRow } from '../../../client/index.ts';
+import { memberLabel } from '../member-label.ts';
 import { conflictTable, hotRowTable, pairTable } from './conflict-tables.ts';
 import { ConflictTally } from './conflict-tally.ts';
-import { memberLabel } from './member-label.ts';
 
 function conflict(second: number, facts: Partial<ConflictRow> & { loser: ConflictRow['loser'] }): ConflictRow {
   const time = `2026-11-20T09:00:${String(second).padStart(2, '0')}.000Z`;
@@ -64,7 +64,7 @@ describe('conflicts as several members tell them', () => {
 
   test('are shown with the addresses of members, as far as those are known', () => {
     const status = { state: 'ONLINE', connections: 1, outstanding: 0, problem: null };
-    const label = memberLabel([{ ...status, url: 'ws://127.0.0.1:7001/v1', memberId: 'a' }]);
+    const label = memberLabel([{ ...status, url: 'ws://127.0.0.1:7001/v1', memberId: 'a' }], []);
     assert.deepEqual(conflictTable([ordered], label), [
       {
         time: '2026-11-20 09:00:03.000',

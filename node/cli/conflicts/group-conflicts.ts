@@ -1,8 +1,8 @@
 /** The conflicts of a whole group: each member is asked for those that it knows. */
-import { type Client, ConcertError, type ConflictRow } from '../../client/index.ts';
-import { failed } from './cli-error.ts';
+import { type Client, ConcertError, type ConflictRow } from '../../../client/index.ts';
+import { failed } from '../cli-error.ts';
+import { hostOf } from '../member-label.ts';
 import { ConflictTally } from './conflict-tally.ts';
-import { hostOf } from './member-label.ts';
 
 /** What a member keeps. */
 export const CONFLICTS_OF_MEMBER_MAX = 10_000;

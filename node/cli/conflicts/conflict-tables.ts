@@ -1,7 +1,7 @@
 /** Conflicts as rows of tables, for the `conflicts` of the command line and of the shell. */
-import type { ConflictRow } from '../../client/index.ts';
+import type { ConflictRow } from '../../../client/index.ts';
+import type { MemberLabel } from '../member-label.ts';
 import type { HotRow, Pair } from './conflict-tally.ts';
-import type { MemberLabel } from './member-label.ts';
 
 export function conflictTable(conflicts: readonly ConflictRow[], label: MemberLabel) {
   return conflicts.map(({ time, table, key, reason, loser, winner, phase }) => ({

@@ -1,0 +1,82 @@
+/** Asks a group for its conflicts and shows them, once or again and again. */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ConflictRow } from '../../../client/index.ts';
+import { jsonText } from '../display/cell-text.ts';
+import type { Output } from '../display/output.ts';
+import { TableLayout } from '../display/table-layout.ts';
+import { connectGroup, memberNames } from '../group-client.ts';
+import type { MemberLabel } from '../member-label.ts';
+import { conflictTable, hotRowTable, pairTable, timeOf } from './conflict-tables.ts';
+import type { ConflictTally } from './conflict-tally.ts';
+import { GroupConflicts } from './group-conflicts.ts';
+
+const WATCH_MS = 1_000;
+const CONNECT_MS_MAX = 5_000;
+
+export interface ConflictsOptions {
+  readonly url: string | undefined;
+  /** How many hot rows; null: the conflicts themselves. */
+  readonly top: number | null;
+  readonly last: number;
+  readonly table: string | undefined;
+  readonly watch: boolean;
+  readonly json: boolean;
+}
+
+/** Exit code. @throws CliError if no member answers */
+export async function showConflicts(options: ConflictsOptions, output: Output): Promise<number> {
+  const { url, table, watch } = options;
+  const client = await connectGroup(url, { connectTimeoutMs: CONNECT_MS_MAX });
+  const stopping = new AbortController();
+  process.once('SIGINT', () => stopping.abort());
+  try {
+    const label = await memberNames(client);
+    const group = new GroupConflicts(client, table, (line) => process.stderr.write(`concert: ${line}\n`));
+    const show = options.top === null ? lastShown(output, options) : topShown(output, options.top, options);
+    for (let added = await group.ask(); ; added = await group.ask()) {
+      await show(group.tally, added, label());
+      if (!watch) return 0;
+      await delay(WATCH_MS, undefined, { signal: stopping.signal }).catch(() => {});
+      if (stopping.signal.aborted) return 0;
+    }
+  } finally {
+    await client.close({ timeoutMs: 0 });
+  }
+}
+
+/** Shows what is known now; `added`: what was not known at the last call, oldest first. */
+type Show = (tally: ConflictTally, added: readonly ConflictRow[], label: MemberLabel) => Promise<void>;
+
+function lastShown(output: Output, { last, json, watch }: ConflictsOptions): Show {
+  const layout = new TableLayout(output.width);
+  let isFirst = true;
+  return async (tally, added, label) => {
+    // The newest come first where that is all, and last where more are to come.
+    const newest = isFirst ? tally.newestFirst(last) : [];
+    const rows = watch ? (isFirst ? newest.reverse() : added) : newest;
+    isFirst = false;
+    if (json && watch) await output.write(rows.map((row) => `${jsonText(row)}\n`).join(''));
+    else if (json) await output.write(`${jsonText({ conflicts: rows })}\n`);
+    else if (rows.length > 0) await output.write(layout.render(conflictTable(rows, label)));
+    else if (!watch) await output.write('no conflicts\n');
+  };
+}
+
+function topShown(output: Output, top: number, { json, watch }: ConflictsOptions): Show {
+  let isFirst = true;
+  return async (tally, added, label) => {
+    if (!isFirst && added.length === 0) return;
+    const counts = tally.summary(top);
+    const { since, conflicts, hotRows, pairs } = counts;
+    if (json) await output.write(`${jsonText(counts)}\n`);
+    else {
+      // A watched terminal shows one picture, not a roll of them.
+      let text = watch && output.width !== null ? '\x1b[H\x1b[2J' : isFirst ? '' : '\n';
+      text += since === null ? 'no conflicts\n' : `${conflicts} conflicts since ${timeOf(since)}\n`;
+      if (hotRows.length > 0) text += `\n${new TableLayout(output.width).render(hotRowTable(hotRows))}`;
+      if (pairs.length > 0) text += `\n${new TableLayout(output.width).render(pairTable(pairs, label))}`;
+      await output.write(text);
+    }
+    isFirst = false;
+  };
+}
