@@ -18,9 +18,9 @@
 
 /**
  * @typedef {{ readonly kind: 'unknown' }
- *   | { readonly kind: 'equal', readonly upTo: number, readonly sinceMs: number }
+ *   | { readonly kind: 'equal', readonly upTo: number }
  *   | { readonly kind: 'different', readonly at: number, readonly memberIds: readonly string[] }} Comparison
- *   `sinceMs`: when it was seen. `memberIds`: those that differ from most, or all of them if there is no most.
+ *   `memberIds`: those that differ from most, or all of them if there is no most.
  */
 
 const KEPT_MAX = 60;
@@ -40,6 +40,8 @@ export class DigestComparison {
    * @returns {Comparison}
    */
   compare(members, nowMs) {
+    for (const memberId of this.#shown.keys())
+      if (!members.some((one) => one.memberId === memberId)) this.#forget(memberId);
     for (const shown of members) this.#keep(shown, nowMs);
     const different = this.#different(members, nowMs);
     if (different !== null) return different;
@@ -47,8 +49,14 @@ export class DigestComparison {
     // A group that was created anew begins from 0 again.
     const highest = Math.max(0, ...members.map(({ appliedUpTo }) => appliedUpTo));
     if (this.#equal !== null && this.#equal.upTo > highest) this.#equal = null;
-    if (upTo !== null && upTo >= (this.#equal?.upTo ?? 0)) this.#equal = { kind: 'equal', upTo, sinceMs: nowMs };
+    if (upTo !== null && upTo >= (this.#equal?.upTo ?? 0)) this.#equal = { kind: 'equal', upTo };
     return this.#equal ?? { kind: 'unknown' };
+  }
+
+  /** @param {string} memberId */
+  #forget(memberId) {
+    this.#shown.delete(memberId);
+    this.#now.delete(memberId);
   }
 
   /** @param {Shown} shown @param {number} nowMs */
