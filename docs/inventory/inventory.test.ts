@@ -1,0 +1,23 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+import { test } from 'node:test';
+
+test('three shops over one stock: the books are right at every member, and the conflicts are shown', async () => {
+  const run = spawn(process.execPath, [path.join(import.meta.dirname, 'main.ts'), '--seconds', '2']);
+  let output = '';
+  run.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+  });
+  run.stderr.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+  });
+  const [code] = await once(run, 'close');
+  assert.equal(code, 0, output);
+  for (const shop of [1, 2, 3])
+    assert.match(output, new RegExp(`^shop ${shop}: \\d+ orders, \\d+ pieces, books right$`, 'm'));
+  assert.match(output, /never negative in \d+ audits/);
+  assert.match(output, /^[1-9]\d* transactions lost to another one/m);
+  assert.match(output, /shop \d lost/);
+});
