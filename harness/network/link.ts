@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import type { Flow } from './flow.ts';
 import { Pipe } from './pipe.ts';
+import { resetSocket } from './reset-socket.ts';
 
 export interface LinkTarget {
   readonly host: string;
@@ -90,8 +91,8 @@ class ProxiedConnection {
   }
 
   reset(): void {
-    this.#near.resetAndDestroy();
-    this.#far?.resetAndDestroy();
+    resetSocket(this.#near);
+    if (this.#far !== null) resetSocket(this.#far);
   }
 
   #dial(): void {

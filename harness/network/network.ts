@@ -18,6 +18,7 @@ export class Network {
   readonly #waiting = new Map<number, { resolve: (result: unknown) => void; reject: (error: Error) => void }>();
   readonly #imposed = new Set<Imposed>();
   #lastId = 0;
+  #hasEnded = false;
 
   /** `seed`: of the jitter. */
   constructor({ seed = 1 }: { readonly seed?: number } = {}) {
@@ -31,10 +32,8 @@ export class Network {
       if (error === null) waiting.resolve(result);
       else waiting.reject(new Error(`the network: ${error}`));
     });
-    this.#thread.on('error', (error) => {
-      for (const { reject } of this.#waiting.values()) reject(error);
-      this.#waiting.clear();
-    });
+    this.#thread.on('error', (error) => this.#ended(error));
+    this.#thread.on('exit', () => this.#ended(new Error('the network has ended')));
   }
 
   /** The ports to dial, one a link. */
@@ -69,8 +68,15 @@ export class Network {
   }
 
   async close(): Promise<void> {
+    if (this.#hasEnded) return;
     await this.#ask({ kind: 'close' });
     await this.#thread.terminate();
+  }
+
+  #ended(error: Error): void {
+    this.#hasEnded = true;
+    for (const { reject } of this.#waiting.values()) reject(error);
+    this.#waiting.clear();
   }
 
   #apply(): Promise<void> {
@@ -83,6 +89,7 @@ export class Network {
   }
 
   #ask<T>(task: ProxyTask): Promise<T> {
+    if (this.#hasEnded) return Promise.reject(new Error('the network has ended'));
     const id = ++this.#lastId;
     return new Promise<T>((resolve, reject) => {
       this.#waiting.set(id, { resolve: resolve as (result: unknown) => void, reject });

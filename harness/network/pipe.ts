@@ -5,6 +5,7 @@
  */
 import type { Socket } from 'node:net';
 import type { Flow, FlowCondition } from './flow.ts';
+import { resetSocket } from './reset-socket.ts';
 
 type Passed = Uint8Array | 'end' | 'reset';
 
@@ -129,7 +130,7 @@ export class Pipe {
 
   #pass(what: Passed): void {
     if (what === 'end') this.#sink.end();
-    else if (what === 'reset') this.#sink.resetAndDestroy();
+    else if (what === 'reset') resetSocket(this.#sink);
     else {
       this.#flow.bytes += what.length;
       this.#isSinkFull = !this.#sink.write(what);
