@@ -5,11 +5,25 @@ import { benchCommand } from './bench.ts';
 import { CliError } from './cli-error.ts';
 import { clusterCommand } from './cluster.ts';
 import type { Command } from './command.ts';
+import { conflictsCommand } from './conflicts/command.ts';
+import { importCommand } from './import/command.ts';
+import { shellCommand } from './shell/command.ts';
 import { startCommand } from './start.ts';
 import { statusCommand } from './status.ts';
+import { verifyCommand } from './verify/command.ts';
 import { versionCommand } from './version.ts';
 
-const COMMANDS: readonly Command[] = [startCommand, clusterCommand, statusCommand, benchCommand, versionCommand];
+const COMMANDS: readonly Command[] = [
+  startCommand,
+  clusterCommand,
+  statusCommand,
+  shellCommand,
+  conflictsCommand,
+  importCommand,
+  verifyCommand,
+  benchCommand,
+  versionCommand,
+];
 
 /** Exit code of `concert ARGS…`. */
 async function main(args: readonly string[]): Promise<number> {

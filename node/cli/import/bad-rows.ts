@@ -1,6 +1,7 @@
 /** The rows that could not be imported: as a message where the import stops at the first, as lines of JSON in a file where not. */
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { wrongOption } from '../cli-error.ts';
+import { valueJson } from '../value-json.ts';
 import type { Misfit } from './row-form.ts';
 import type { SourceRow } from './source-row.ts';
 
@@ -28,7 +29,7 @@ export function badRowOf(source: SourceRow, fault: Pick<Misfit, 'column' | 'prob
 /** `FILE line 5, row 4, column "lat": expected double: "north"` */
 export function describeBadRow(file: string, { line, row, column, problem, value, text }: BadRow): string {
   const where = `${file} line ${line}, row ${row}${column === null ? '' : `, column ${JSON.stringify(column)}`}`;
-  const shown = value === undefined ? (column === null ? text : null) : shownValue(value);
+  const shown = value === undefined ? (column === null ? text : null) : valueJson(value);
   return `${where}: ${problem}${shown === null ? '' : `: ${shortened(shown)}`}`;
 }
 
@@ -48,19 +49,12 @@ export class BadRowFile {
   }
 
   write(row: BadRow): void {
-    writeSync(this.#descriptor, `${shownValue(row)}\n`);
+    writeSync(this.#descriptor, `${valueJson(row)}\n`);
   }
 
   close(): void {
     closeSync(this.#descriptor);
   }
-}
-
-function shownValue(value: unknown): string {
-  return JSON.stringify(value, (_name, part) => {
-    if (typeof part === 'bigint') return String(part);
-    return part instanceof Uint8Array ? { $bytes: Buffer.from(part).toString('base64') } : part;
-  });
 }
 
 function shortened(text: string): string {

@@ -1,7 +1,7 @@
 /** The file as bytes: unpacked where its name ends in `.gz`, from any offset; or the standard input. */
-import { createReadStream, fstatSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
-import { pipeline, type Readable } from 'node:stream';
+import { createReadStream, type ReadStream, type Stats } from 'node:fs';
+import { access, constants, stat } from 'node:fs/promises';
+import { pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { failed } from '../cli-error.ts';
 
@@ -56,36 +56,31 @@ function standardInput(): Input {
 }
 
 async function openFile(file: string): Promise<Input> {
-  let handle: FileHandle;
+  let stats: Stats;
   try {
-    handle = await open(file, 'r');
+    stats = await stat(file);
+    await access(file, constants.R_OK);
   } catch (error) {
     throw unreadable(file, error);
   }
-  const stat = fstatSync(handle.fd);
-  if (stat.isDirectory()) {
-    await handle.close();
-    throw failed(`${file} is a directory; name a file of rows`);
-  }
+  if (stats.isDirectory()) throw failed(`${file} is a directory; name a file of rows`);
   const isPacked = file.endsWith('.gz');
-  const isPlain = stat.isFile();
-  let stream: Readable | null = null;
+  const isPlain = stats.isFile();
+  let packed: ReadStream | null = null;
   return {
     name: file,
-    size: isPlain ? stat.size : null,
-    identity: isPlain ? { size: stat.size, mtimeMs: stat.mtimeMs } : null,
+    size: isPlain ? stats.size : null,
+    identity: isPlain ? { size: stats.size, mtimeMs: stats.mtimeMs } : null,
     isPacked,
-    bytesRead: () => (stream as { bytesRead?: number } | null)?.bytesRead ?? 0,
+    bytesRead: () => packed?.bytesRead ?? 0,
     async *chunks(offset) {
-      const start = isPacked || !isPlain ? 0 : offset;
-      const options = { fd: handle.fd, autoClose: false, highWaterMark: CHUNK_BYTES, ...(isPlain && { start }) };
-      const bytes = createReadStream('', options);
-      stream = bytes;
-      // Errors of the file come out of the end of the pipeline.
-      const unpacked = isPacked ? pipeline(bytes, createGunzip({ chunkSize: CHUNK_BYTES }), () => {}) : bytes;
+      const start = isPlain && !isPacked ? offset : 0;
+      packed = createReadStream(file, { highWaterMark: CHUNK_BYTES, ...(isPlain && { start }) });
+      // What goes wrong with the file comes out of the end of the pipeline.
+      const bytes = isPacked ? pipeline(packed, createGunzip({ chunkSize: CHUNK_BYTES }), () => {}) : packed;
       let before = offset - start;
       try {
-        for await (const chunk of unpacked as AsyncIterable<Buffer>) {
+        for await (const chunk of bytes as AsyncIterable<Buffer>) {
           const skipped = Math.min(before, chunk.length);
           before -= skipped;
           if (skipped < chunk.length) yield chunk.subarray(skipped);
@@ -94,10 +89,11 @@ async function openFile(file: string): Promise<Input> {
         throw unreadable(file, error);
       } finally {
         bytes.destroy();
-        unpacked.destroy();
       }
     },
-    close: () => handle.close(),
+    close: async () => {
+      packed?.destroy();
+    },
   };
 }
 
