@@ -1,6 +1,6 @@
 /** A folder that knows nothing of this checkout, and the package in it as `npm install` of the packed tarball leaves it. */
 import { execFile } from 'node:child_process';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { globSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -52,6 +52,7 @@ export async function installedPackage(): Promise<string> {
   const folder = mkdtempSync(path.join(tmpdir(), 'concert-package-'));
   writeFileSync(path.join(folder, 'package.json'), '{ "name": "empty", "private": true, "type": "module" }\n');
   await runs('npm', ['pack', '--silent', '--pack-destination', folder], { cwd: checkout });
-  await runs('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', './concert-0.1.0.tgz'], { cwd: folder });
+  const [tarball] = globSync('concert-*.tgz', { cwd: folder });
+  await runs('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', `./${tarball}`], { cwd: folder });
   return folder;
 }
