@@ -47,11 +47,16 @@ export class ConnectView {
     const list = urls.map((url) => `  '${url}',\n`).join('');
     const program = `import { connect } from 'concert';\n\nconst client = await connect([\n${list}]);\nawait client.put('shop.products', ${FIRST_ROW});`;
     this.#connect.replaceChildren(copyable(program, 'the program'));
-    const commands = [
-      `npx concert shell --url ${ownUrl}`,
-      'createTable shop.products ["id"]',
-      `put shop.products ${FIRST_ROW}`,
+    const steps = [
+      ['In a terminal', `npx concert shell --url ${ownUrl}`],
+      ['In the shell', 'createTable shop.products ["id"]'],
+      ['', `put shop.products ${FIRST_ROW}`],
     ];
-    this.#first.replaceChildren(...commands.map((command) => element('li', {}, copyable(command, 'the command'))));
+    this.#first.replaceChildren(
+      ...steps.map(([where = '', command = '']) => {
+        const label = where === '' ? [] : [element('span', { class: 'note' }, where)];
+        return element('li', {}, ...label, copyable(command, 'the command'));
+      }),
+    );
   }
 }

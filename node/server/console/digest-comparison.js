@@ -18,9 +18,9 @@
 
 /**
  * @typedef {{ readonly kind: 'unknown' }
- *   | { readonly kind: 'equal', readonly upTo: number }
+ *   | { readonly kind: 'equal', readonly upTo: number, readonly seenMs: number }
  *   | { readonly kind: 'different', readonly at: number, readonly memberIds: readonly string[] }} Comparison
- *   `memberIds`: those that differ from most, or all of them if there is no most.
+ *   `seenMs`: when the comparison was possible last. `memberIds`: those that differ from most, or all of them if there is no most.
  */
 
 const KEPT_MAX = 60;
@@ -40,8 +40,9 @@ export class DigestComparison {
    * @returns {Comparison}
    */
   compare(members, nowMs) {
-    for (const memberId of this.#shown.keys())
+    for (const memberId of this.#shown.keys()) {
       if (!members.some((one) => one.memberId === memberId)) this.#forget(memberId);
+    }
     for (const shown of members) this.#keep(shown, nowMs);
     const different = this.#different(members, nowMs);
     if (different !== null) return different;
@@ -49,7 +50,9 @@ export class DigestComparison {
     // A group that was created anew begins from 0 again.
     const highest = Math.max(0, ...members.map(({ appliedUpTo }) => appliedUpTo));
     if (this.#equal !== null && this.#equal.upTo > highest) this.#equal = null;
-    if (upTo !== null && upTo >= (this.#equal?.upTo ?? 0)) this.#equal = { kind: 'equal', upTo };
+    const isNow = members.every(({ appliedUpTo }) => appliedUpTo === upTo);
+    if (upTo !== null && (isNow || upTo > (this.#equal?.upTo ?? -1)))
+      this.#equal = { kind: 'equal', upTo, seenMs: nowMs };
     return this.#equal ?? { kind: 'unknown' };
   }
 

@@ -15,11 +15,13 @@ test('a digest that all members have shown proves them equal there, though not a
   assert.deepEqual(comparison.compare([shown('a', 11, 'y'), shown('b', 10, 'x')], 1_000), {
     kind: 'equal',
     upTo: 10,
+    seenMs: 1_000,
   });
   // It stays known while they run on.
   assert.deepEqual(comparison.compare([shown('a', 20, 'p'), shown('b', 19, 'q')], 2_000), {
     kind: 'equal',
     upTo: 10,
+    seenMs: 1_000,
   });
 });
 

@@ -125,7 +125,7 @@ describe('a watched group', () => {
       statsOf('3', { appliedUpTo: 5, digest: 'old' }),
     ];
     const { digests } = watch.take({ members, memberStats, selfId: '1' }, startMs);
-    assert.deepEqual(digests, { kind: 'equal', upTo: 9 });
+    assert.deepEqual(digests, { kind: 'equal', upTo: 9, seenMs: startMs });
   });
 
   test('a page off this machine is linked by address, one that listens everywhere not at all', () => {

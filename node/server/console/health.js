@@ -35,6 +35,8 @@ import { nameOf as memberNameOf } from './member-names.js';
 /** A connection that takes no longer is nothing to be told of. */
 const CONNECT_MS = 3_000;
 const LAG_MS_MAX = 5_000;
+/** What was compared before that says nothing of now. */
+export const COMPARED_MS_MAX = 10_000;
 
 /**
  * @param {{ readonly connection: Connection, readonly group: Group | null, readonly address: string, readonly nowMs: number }} facts
@@ -46,7 +48,7 @@ export function healthOf({ connection, group, address, nowMs }) {
   if (group === null) return connecting(address, 0);
   if (group.members.length === 0) return withoutGroup(address);
   const [gravest, ...others] = findingsOf(group, nowMs);
-  if (gravest === undefined) return good(group);
+  if (gravest === undefined) return good(group, nowMs);
   return {
     level: gravest.level,
     headline: gravest.text,
@@ -100,16 +102,16 @@ function withoutGroup(address) {
   return { level: 'attention', headline, spoken: headline, short: 'no group yet', details, offersOtherMembers: false };
 }
 
-/** @param {Group} group @returns {Health} */
-function good(group) {
+/** @param {Group} group @param {number} nowMs @returns {Health} */
+function good(group, nowMs) {
   const count = group.members.length;
   const who = count === 1 ? 'The only member is ONLINE' : `All ${count} members are ONLINE`;
   const { digests } = group;
-  const isEqual = digests.kind === 'equal' && count > 1;
-  const at = isEqual ? ` at ${formatCount(digests.upTo)}` : '';
+  const isEqual = group.appliedUpTo > 0 && digests.kind === 'equal' && nowMs - digests.seenMs <= COMPARED_MS_MAX;
+  const data = isEqual ? `, data equal at ${formatCount(digests.upTo)}` : '';
   return {
     level: 'good',
-    headline: `${who}, ${commitsOf(group)}${isEqual ? `, data equal${at}` : ''}`,
+    headline: `${who}, ${commitsOf(group)}${data}`,
     spoken: `${who}.`,
     short: shortOf(group),
     details: [],

@@ -37,7 +37,7 @@ function groupOf(members: readonly WatchedMember[], changes: Partial<Group> = {}
     commitsPerSecond: 12_345,
     conflictsPerSecond: 3,
     latencyMs: null,
-    digests: { kind: 'equal', upTo: 4321 },
+    digests: { kind: 'equal', upTo: 4321, seenMs: nowMs - 1_000 },
     viewId: 'view',
     ...changes,
   };
@@ -64,7 +64,13 @@ describe('health in words', () => {
       health(groupOf(threeWith({}), { commitsPerSecond: 0 })).headline,
       'All 3 members are ONLINE, no commits at present, data equal at 4,321',
     );
-    const alone = groupOf([memberAt(0)], { appliedUpTo: 0, commitsPerSecond: 0 });
+    const compared = { kind: 'equal', upTo: 4321, seenMs: nowMs - 60_000 } as const;
+    assert.equal(
+      health(groupOf(threeWith({}), { digests: compared })).headline,
+      'All 3 members are ONLINE, 12,345 commits/s',
+      'a comparison of a minute ago says nothing of now',
+    );
+    const alone = groupOf([memberAt(0)], { appliedUpTo: 0, commitsPerSecond: 0, digests: { kind: 'unknown' } });
     assert.equal(health(alone).headline, 'The only member is ONLINE, no commits yet');
   });
 

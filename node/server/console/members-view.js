@@ -8,7 +8,7 @@ import {
   formatRate,
   NOTHING,
 } from './formats.js';
-import { howLong } from './health.js';
+import { COMPARED_MS_MAX, howLong } from './health.js';
 import { swatch } from './member-mark.js';
 import { shortId } from './member-names.js';
 
@@ -33,7 +33,7 @@ class Figure {
 
 class MemberRowView {
   #name;
-  #id = element('span', { class: 'note' });
+  #id = element('code', {});
   #stateIcon = icon('state-OFFLINE');
   #state = element('span', {});
   #stateNote = element('span', { class: 'note' });
@@ -49,12 +49,13 @@ class MemberRowView {
   constructor(member) {
     this.#name = member.isSelf || member.page === null ? element('span', {}) : element('a', { href: member.page });
     const tags = member.isSelf ? [element('span', { class: 'tag' }, 'this page')] : [];
-    const head = element('div', { class: 'member-name' }, swatch(member.name.place), this.#name, ...tags);
+    const head = element('div', { class: 'member-name' }, swatch(member.name.place), this.#name);
+    const note = element('div', { class: 'member-note' }, this.#id, ...tags);
     const state = element('div', { class: 'state' }, this.#stateIcon, this.#state);
     this.root = element(
       'tr',
       {},
-      element('th', { scope: 'row' }, head, this.#id),
+      element('th', { scope: 'row' }, head, note),
       element('td', { class: 'state-cell' }, state, this.#stateNote),
       ...[this.#commits, this.#conflicts, this.#latency, this.#queue, this.#applied, this.#data].map(
         ({ root }) => root,
@@ -89,7 +90,7 @@ class MemberRowView {
       stats === null ? '' : lag,
       behind.transactions > 0 ? 'attention' : null,
     );
-    this.#data.show(...dataOf(member, group));
+    this.#data.show(...dataOf(member, group, nowMs));
   }
 }
 
@@ -103,12 +104,14 @@ function latencyOf({ stats, state }) {
   ];
 }
 
-/** @param {WatchedMember} member @param {Group} group @returns {[value: string, note?: string, level?: 'bad' | null]} */
-function dataOf({ memberId, state }, { digests, members }) {
+/** @param {WatchedMember} member @param {Group} group @param {number} nowMs @returns {[value: string, note?: string, level?: 'bad' | null]} */
+function dataOf({ memberId, state }, { digests }, nowMs) {
   if (digests.kind === 'different' && digests.memberIds.includes(memberId))
     return ['✕ differ', `at ${formatCount(digests.at)}`, 'bad'];
-  if (state !== 'ONLINE' || digests.kind !== 'equal' || members.length === 1) return [NOTHING, 'not compared'];
-  return ['✓ equal', `at ${formatCount(digests.upTo)}`];
+  if (state !== 'ONLINE' || digests.kind !== 'equal') return [NOTHING, 'not compared'];
+  const ageMs = nowMs - digests.seenMs;
+  const ago = ageMs > COMPARED_MS_MAX ? `, ${formatDuration(ageMs)} ago` : '';
+  return ['✓ equal', `at ${formatCount(digests.upTo)}${ago}`];
 }
 
 export class MembersView {
