@@ -9,9 +9,21 @@ const path = require('path');
 // member a tenth of its processor time back. Processes that this one starts take the flag along.
 const NODE_FLAGS = ['--max-semi-space-size=64'];
 
-const sources = path.join(__dirname, '..', 'node', 'cli', 'main.ts');
-const compiled = path.join(__dirname, '..', 'dist', 'node', 'cli', 'main.js');
+const root = path.join(__dirname, '..');
+const sources = path.join(root, 'node', 'cli', 'main.ts');
+const isCheckout = fs.existsSync(sources);
+const main = isCheckout ? sources : path.join(root, 'dist', 'node', 'cli', 'main.js');
 
-require('./pinned-node.cjs').runPinned(
-  NODE_FLAGS.concat(fs.existsSync(sources) ? sources : compiled, process.argv.slice(2)),
-);
+if (isCheckout && !isInstalled('ws')) {
+  process.stderr.write(`concert: what it needs is not installed: run \`npm ci\` in ${root}\n`);
+  process.exit(1);
+}
+require('./pinned-node.cjs').runPinned(NODE_FLAGS.concat(main, process.argv.slice(2)));
+
+function isInstalled(name) {
+  try {
+    return Boolean(require.resolve(name));
+  } catch (_) {
+    return false;
+  }
+}

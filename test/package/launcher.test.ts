@@ -105,6 +105,14 @@ describe('concert, started by an older Node', { skip: older === null && 'this ma
     writeFileSync(path.join(folder, 'bin', 'run.cjs'), '');
     await fails(/run `npm ci` with optional dependencies/);
   });
+
+  test('says in one line that a checkout has nothing installed', async () => {
+    mkdirSync(path.join(folder, 'node', 'cli'), { recursive: true });
+    writeFileSync(path.join(folder, 'node', 'cli', 'main.ts'), '');
+    const { code, errors } = await run(older!, [bin, 'version']);
+    assert.equal(errors, `concert: what it needs is not installed: run \`npm ci\` in ${folder}\n`);
+    assert.equal(code, 1);
+  });
 });
 
 function hasEnded(pid: number): boolean {
