@@ -15,7 +15,9 @@ const NO_ASSETS = ['.ts', '.md', '.json'];
 const compiler = findCompiler();
 if (compiler === null) {
   const packs = ['pack', 'publish'].includes(process.env.npm_command);
-  process.stderr.write('concert: dist/ is not built, since typescript is not installed: run `npm ci` for it\n');
+  process.stderr.write(
+    'concert: dist/ is not built, since typescript is not installed, or not as a whole: run `npm ci` for it\n',
+  );
   // Without development dependencies the commands run from their sources all the same.
   process.exit(packs ? 1 : 0);
 }
@@ -35,10 +37,13 @@ const dist = path.join(root, 'dist');
 fs.rmSync(dist, { recursive: true, force: true });
 fs.renameSync(built, dist);
 
+/** Null if there is none, or only its half: the compiled part is an optional dependency of its platform. */
 function findCompiler() {
   try {
-    return path.join(path.dirname(require.resolve('typescript/package.json')), 'bin', 'tsc');
-  } catch {
+    const tsc = path.join(path.dirname(require.resolve('typescript/package.json')), 'bin', 'tsc');
+    const { status } = spawnSync(process.execPath, [tsc, '--version'], { stdio: 'ignore' });
+    return status === 0 ? tsc : null;
+  } catch (_) {
     return null;
   }
 }
