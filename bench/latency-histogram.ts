@@ -65,12 +65,6 @@ export class LatencyHistogram {
     this.#count += other.#count;
     this.#maxMs = Math.max(this.#maxMs, other.#maxMs);
   }
-
-  clear(): void {
-    this.#counts.fill(0);
-    this.#count = 0;
-    this.#maxMs = 0;
-  }
 }
 
 function bucketOf(microseconds: number): number {

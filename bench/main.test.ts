@@ -23,14 +23,25 @@ async function bench(args: readonly string[]): Promise<{ code: number | null; st
   return { code, stdout, stderr };
 }
 
-async function benchFakeGroup(scenario: 'micro' | 'inventory', misbehaviour: Misbehaviour, ...more: readonly string[]) {
+interface Setup {
+  readonly scenario?: 'micro' | 'inventory';
+  readonly misbehaviour?: Misbehaviour;
+  readonly seconds?: number;
+  readonly more?: readonly string[];
+  readonly meanwhile?: (group: FakeGroup) => Promise<void>;
+}
+
+async function benchFakeGroup(setup: Setup) {
+  const { scenario = 'micro', misbehaviour = {}, seconds = 0.5, more = [], meanwhile = async () => {} } = setup;
   const directory = mkdtempSync(path.join(tmpdir(), 'concert-bench-test-'));
   const json = path.join(directory, 'result.json');
   const group = await FakeGroup.start(3, misbehaviour);
   const size = scenario === 'micro' ? ['--rows', '1200'] : ['--products', '30'];
   try {
-    const load = ['--connections', '6', ...size, '--warmup', '0', '--seconds', '0.5', '--json', json];
-    const ran = await bench([scenario, '--url', group.urls.join(','), ...load, ...more]);
+    const load = ['--connections', '6', ...size, '--warmup', '0', '--seconds', String(seconds), '--json', json];
+    const running = bench([scenario, '--url', group.urls.join(','), ...load, ...more]);
+    await meanwhile(group);
+    const ran = await running;
     const written = readFileSync(json, 'utf8');
     return { ...ran, report: written === '' ? null : JSON.parse(written) };
   } finally {
@@ -40,7 +51,7 @@ async function benchFakeGroup(scenario: 'micro' | 'inventory', misbehaviour: Mis
 }
 
 test('a run over a running group is verified, printed and written in the shape of the contract', async () => {
-  const { code, stdout, stderr, report } = await benchFakeGroup('micro', {});
+  const { code, stdout, stderr, report } = await benchFakeGroup({});
   assert.equal(code, 0, stderr);
   assert.match(stdout, /throughput .* tx\/s/);
   assert.match(stdout, /verified +yes/);
@@ -64,7 +75,7 @@ test('a run over a running group is verified, printed and written in the shape o
 
 test('several runs by several load generators are all verified, and give a median and a spread', async () => {
   const more = ['--runs', '3', '--pipeline', '4', '--generators', '2'];
-  const { code, stdout, report } = await benchFakeGroup('micro', { refusesOneIn: 10 }, ...more);
+  const { code, stdout, report } = await benchFakeGroup({ misbehaviour: { refusesOneIn: 10 }, more });
   assert.equal(code, 0);
   assert.match(stdout, /^run 3 .*\nmedian .*\nmin .*\nmax .*\n\(max-min\)\/med /m);
   assert.match(stdout, /who lost +member \d to member \d/);
@@ -78,8 +89,12 @@ test('several runs by several load generators are all verified, and give a media
 });
 
 test('an open loop says what was missed and how late the load generator was', async () => {
-  const { code, stdout, report } = await benchFakeGroup('micro', {}, '--rate', '300', '--arrivals', 'even');
+  const { code, stdout, stderr, report } = await benchFakeGroup({
+    seconds: 1.5,
+    more: ['--rate', '300', '--arrivals', 'even', '--generators', '2'],
+  });
   assert.equal(code, 0);
+  assert.match(stderr, /^ +1\/2 s +\d+ tx\/s +p99 [\d.]+ ms +refused 0 +waiting \d+ +missed 0$/m);
   assert.match(stdout, /open loop: 300\/s, even, at most 10000 waiting/);
   assert.match(stdout, /missed +0, /);
   assert.ok(report.latenessMs.max > 0);
@@ -88,7 +103,10 @@ test('an open loop says what was missed and how late the load generator was', as
 
 for (const method of ['interactive', 'transact']) {
   test(`inventory is verified and tells of orders, returns, corrections and hot rows (${method})`, async () => {
-    const { code, stdout, stderr, report } = await benchFakeGroup('inventory', {}, '--method', method, '--stock', '20');
+    const { code, stdout, stderr, report } = await benchFakeGroup({
+      scenario: 'inventory',
+      more: ['--method', method, '--stock', '20'],
+    });
     assert.equal(code, 0, stdout + stderr);
     assert.deepEqual(Object.keys(report.committedByKind).sort(), ['correction', 'order', 'return']);
     assert.ok(report.declined > 0);
@@ -99,26 +117,41 @@ for (const method of ['interactive', 'transact']) {
 }
 
 test('inventory finds that updates were lost where nothing is certified', async () => {
-  const { code, stdout, report } = await benchFakeGroup('inventory', { certifiesNothing: true });
+  const { code, stdout, report } = await benchFakeGroup({
+    scenario: 'inventory',
+    misbehaviour: { certifiesNothing: true },
+  });
   assert.equal(code, 1);
   assert.equal(report.verified, false);
   assert.match(stdout, /has a stock of -?\d+; orders, returns and corrections make it/);
 });
 
 test('inventory finds an acknowledged transaction that was not made', async () => {
-  const { code, stdout } = await benchFakeGroup('inventory', { losesOneIn: 50 });
+  const { code, stdout } = await benchFakeGroup({ scenario: 'inventory', misbehaviour: { losesOneIn: 50 } });
   assert.equal(code, 1);
   assert.match(stdout, /was acknowledged and is not there/);
 });
 
 test('inventory is verified over transactions of unknown outcome', async () => {
-  const { code, stdout, report } = await benchFakeGroup('inventory', { cutsOneIn: 100 });
+  const { code, stdout, report } = await benchFakeGroup({ scenario: 'inventory', misbehaviour: { cutsOneIn: 100 } });
   assert.equal(code, 0, stdout);
   assert.ok(report.unknownOutcomes > 0 && report.connectionsLost > 0);
 });
 
+test('a member that is killed during a run and comes back is counted, and the run is verified', async () => {
+  const meanwhile = async (group: FakeGroup) => {
+    while (group.commits < 100) await new Promise((resolve) => setTimeout(resolve, 5));
+    group.kill(1);
+    await group.revive(1);
+  };
+  const { code, stdout, report } = await benchFakeGroup({ scenario: 'inventory', seconds: 1.5, meanwhile });
+  assert.equal(code, 0, stdout);
+  assert.equal(report.verified, true);
+  assert.ok(report.connectionsLost > 0);
+});
+
 test('an acknowledged write that is lost ends with exit code 1 and says which', async () => {
-  const { code, stdout, report } = await benchFakeGroup('micro', { losesOneIn: 2 });
+  const { code, stdout, report } = await benchFakeGroup({ misbehaviour: { losesOneIn: 2 } });
   assert.equal(code, 1);
   assert.equal(report.verified, false);
   assert.match(stdout, /verified +NO/);

@@ -30,13 +30,20 @@ export class MemberAccess {
   }
 
   /** After `open`: waits for members that are away, but not for long. */
-  async reopen(msMax = reopenMsMax): Promise<Reachable> {
+  async reopen(progress: (line: string) => void, msMax = reopenMsMax): Promise<Reachable> {
+    const away = this.#urls.filter((_, at) => !this.#members[at]!.isOpen);
+    if (away.length > 0) progress(`waiting for ${away.join(', ')}`);
     const deadline = performance.now() + msMax;
     const problems = await Promise.all(this.#members.map((_, at) => this.#reopenOne(at, deadline)));
     return {
       members: this.#members.filter((_, at) => problems[at] === null),
       problems: problems.filter((problem) => problem !== null),
     };
+  }
+
+  /** Some may be lost by now. */
+  get members(): readonly MemberConnection[] {
+    return this.#members;
   }
 
   close(): void {

@@ -7,7 +7,7 @@ type Line = readonly [name: string, value: string];
 
 /** From this share of a core on, a load generator measures itself. */
 const busyShare = 0.85;
-const pairsShown = 6;
+const pairsShown = 9;
 const hotRowsShown = 5;
 
 export function printedReport(report: BenchReport, options: BenchOptions): string {

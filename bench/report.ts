@@ -1,4 +1,5 @@
 /** The result of a benchmark, as it is written. */
+import type { ConflictSummary } from './conflict-summary.ts';
 import type { LatencyHistogram } from './latency-histogram.ts';
 import type { LoadCounts, LoadResult } from './load/load-result.ts';
 import type { BenchOptions } from './options.ts';
@@ -25,7 +26,7 @@ export interface RunReport extends Omit<LoadCounts, 'lostTo'>, Verification {
   readonly rssMiB: readonly number[] | null;
   /** Of the refused attempts: at which member, against a transaction of which member; most first. */
   readonly lostTo: readonly { readonly loser: string; readonly winner: string; readonly attempts: number }[];
-  /** What a member tells of the conflicts that it keeps; null: nothing. */
+  /** Null: no member tells of its conflicts. */
   readonly conflictSummary: ConflictSummary | null;
 }
 
@@ -35,12 +36,6 @@ export interface Latencies {
   readonly p99: number;
   readonly p999: number;
   readonly max: number;
-}
-
-export interface ConflictSummary {
-  readonly since: string | null;
-  readonly conflicts: number;
-  readonly hotRows: readonly { readonly table: string; readonly key: unknown; readonly conflicts: number }[];
 }
 
 /** The figures are those of the run with the median throughput; `verified` only if every run was. */

@@ -1,13 +1,14 @@
 /** Runs a benchmark: starts or finds a group, loads it from other processes, verifies it, ends what was started. */
 import { BenchError } from './bench-error.ts';
+import { type ConflictSummary, conflictSummaryOf } from './conflict-summary.ts';
 import type { SecondReport } from './load/load.ts';
 import type { LoadPlan } from './load/load-plan.ts';
 import { type LoadOutcome, LoadProcesses } from './load/load-processes.ts';
 import { MemberAccess } from './member-access.ts';
-import { type MemberConnection, RequestError } from './member-connection.ts';
+import { RequestError } from './member-connection.ts';
 import type { BenchOptions } from './options.ts';
 import { freePorts, OwnGroup } from './own-group.ts';
-import { type BenchReport, benchReport, type ConflictSummary, type RunReport, runReport } from './report.ts';
+import { type BenchReport, benchReport, type RunReport, runReport } from './report.ts';
 import type { Scenario, ScenarioSetup, Verification } from './scenario.ts';
 import { scenarioNamed } from './scenarios/index.ts';
 import { UsageWatch } from './usage-watch.ts';
@@ -138,27 +139,16 @@ async function verify(
   { facts }: LoadOutcome,
   progress: Progress,
 ): Promise<{ readonly verification: Verification; readonly conflictSummary: ConflictSummary | null }> {
-  const { members, problems } = await access.reopen();
+  const { members, problems } = await access.reopen(progress);
   const unverified = (...more: string[]) => ({ verified: false, problems: [...problems, ...more] });
   if (members.length === 0) return { verification: unverified(), conflictSummary: null };
   try {
-    const conflictSummary = await conflictSummaryOf(members[0]!);
+    const conflictSummary = await conflictSummaryOf(members[0]!, scenario.tables);
     const verification = await scenario.verify({ members, progress }, setup, facts);
     const verdict = problems.length === 0 ? verification : unverified(...verification.problems);
     return { verification: verdict, conflictSummary };
   } catch (error) {
     if (!(error instanceof BenchError || error instanceof RequestError)) throw error;
     return { verification: unverified(error.message), conflictSummary: null };
-  }
-}
-
-const hotRowsMax = 10;
-
-async function conflictSummaryOf(member: MemberConnection): Promise<ConflictSummary | null> {
-  try {
-    return (await member.request('conflictSummary', { limit: hotRowsMax })) as ConflictSummary;
-  } catch (error) {
-    if (error instanceof RequestError && error.error.code === 'UNKNOWN_OPERATION') return null;
-    throw error;
   }
 }

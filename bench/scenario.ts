@@ -8,6 +8,7 @@ export interface Scenario<O extends Options = Options> {
   readonly summary: string;
   /** Those of its own, beside those of every scenario. */
   readonly options: O;
+  readonly tables: readonly string[];
   /** Makes tables and rows; when it is done, all members have them. */
   setUp(group: GroupAccess, setup: ScenarioSetup<O>): Promise<void>;
   /** Made once in each load generator's process, for all runs. */

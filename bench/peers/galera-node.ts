@@ -50,6 +50,7 @@ innodb_buffer_pool_size=512M
 innodb_log_file_size=512M
 innodb_flush_log_at_trx_commit=${flushes ? 1 : 0}
 innodb_autoinc_lock_mode=2
+innodb_rollback_on_timeout=ON
 binlog_format=ROW
 default_storage_engine=InnoDB
 wsrep_on=ON

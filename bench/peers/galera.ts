@@ -11,6 +11,10 @@ import { runSysbench, type SysbenchResult, sysbench } from './sysbench.ts';
 import { watchUsage } from './usage.ts';
 
 const nodeCount = 3;
+/** Of a product, before the load; as our own scenario has it. */
+const initialStock = 100;
+/** Ids of one run of the load; the next run's begin behind them. */
+const idsPerRun = 1_000_000_000;
 const startMsMax = 180_000;
 const agreementMsMax = 60_000;
 const database = 'bench';
@@ -49,6 +53,7 @@ function galeraPeer({ name, summary, flushes }: { name: string; summary: string;
 class GaleraCluster implements RunningPeer {
   readonly #nodes: readonly GaleraNode[];
   readonly #processes: ServerProcess[] = [];
+  #loads = 0;
   readonly #sysbench = programNamed('sysbench')!;
   readonly #client = programNamed('mariadb')!;
 
@@ -102,14 +107,15 @@ class GaleraCluster implements RunningPeer {
     const measured = await this.#load(plan, plan.seconds);
     const usage = used();
     loaded.push(measured);
-    const committed = loaded.reduce((sum, one) => sum + one.committed, 0);
-    const problems = await this.#verify(plan, { before, committed });
-    const perThousand = (seconds: number) => (seconds * 1000) / Math.max(1, measured.committed);
+    const problems = await this.#verify(plan, { before, committed: committedBy(loaded, plan) });
+    // What was declined is no commit.
+    const committed = totalOf(committedBy([measured], plan));
+    const perThousand = (seconds: number) => (seconds * 1000) / Math.max(1, committed);
     return {
       seconds: measured.seconds,
-      committed: measured.committed,
+      committed,
       aborted: measured.aborted,
-      tps: measured.committed / measured.seconds,
+      tps: committed / measured.seconds,
       latencyMs: measured.latencyMs,
       cpuSecondsPerThousand: usage.cpuSeconds === null ? null : perThousand(usage.cpuSeconds),
       cpuSecondsPerThousandLoadGenerator: perThousand(measured.cpuSeconds),
@@ -156,6 +162,7 @@ class GaleraCluster implements RunningPeer {
       '--histogram=on',
       '--percentile=99',
       ...scriptOptions(plan),
+      ...(plan.scenario === 'inventory' ? [`--first-id=${idsPerRun * this.#loads++}`] : []),
       'run',
     ]);
   }
@@ -165,13 +172,17 @@ class GaleraCluster implements RunningPeer {
   }
 
   /** What is to hold for the rows of every node, given what was acknowledged. */
-  async #verify(plan: PeerPlan, load: { before: Sums; committed: number }): Promise<string[]> {
+  async #verify(
+    plan: PeerPlan,
+    load: { before: Sums; committed: Readonly<Record<string, number>> },
+  ): Promise<string[]> {
     const problems = await this.#agreement(plan);
     for (const node of this.#nodes) {
       const sums = this.#sums(node, plan);
-      const done = sums.transactions - load.before.transactions;
-      if (done !== load.committed) {
-        problems.push(`${node.name} holds ${done} transactions of ${load.committed} acknowledged ones`);
+      for (const [kind, acknowledged] of Object.entries(load.committed)) {
+        const done = sums.transactions[kind]! - load.before.transactions[kind]!;
+        if (done !== acknowledged)
+          problems.push(`${node.name} holds ${done} ${kind}; ${acknowledged} were acknowledged`);
       }
       for (const [what, value] of Object.entries(sums.zero)) {
         if (value !== 0) problems.push(`${node.name}: ${what} is ${value}, not 0`);
@@ -202,12 +213,15 @@ class GaleraCluster implements RunningPeer {
   #sums(node: GaleraNode, plan: PeerPlan): Sums {
     if (plan.scenario === 'micro') {
       const [transactions] = this.#query(node, 'SELECT SUM(value) FROM micro');
-      return { transactions: Number(transactions), zero: {} };
+      return { transactions: { updates: Number(transactions) }, zero: {} };
     }
-    const [transactions, wrong, negative] = this.#query(node, INVENTORY_SUMS);
+    const [orders, returns, corrections, wrong, negative] = this.#query(node, INVENTORY_SUMS).map(Number);
     return {
-      transactions: Number(transactions),
-      zero: { 'products whose stock is wrong': Number(wrong), 'products with negative stock': Number(negative) },
+      transactions: { orders: orders!, returns: returns!, corrections: corrections! },
+      zero: {
+        'the number of products with a wrong stock': wrong!,
+        'that of products with a negative stock': negative!,
+      },
     };
   }
 
@@ -231,21 +245,27 @@ class GaleraCluster implements RunningPeer {
   }
 }
 
+/** What the rows of one node tell. */
 interface Sums {
-  /** Told by the rows: all that were ever committed. */
-  readonly transactions: number;
+  /** All that were ever committed, by kind. */
+  readonly transactions: Readonly<Record<string, number>>;
+  /** What has to be 0. */
   readonly zero: Readonly<Record<string, number>>;
 }
 
 const INVENTORY_SUMS = `
-  SELECT (SELECT COUNT(*) FROM movements);
-  SELECT COUNT(*) FROM products p LEFT JOIN
-    (SELECT product, SUM(quantity) AS moved FROM movement_lines GROUP BY product) m ON m.product = p.id
-    WHERE p.stock <> p.initial + COALESCE(m.moved, 0);
+  SELECT COUNT(*) FROM orders; SELECT COUNT(*) FROM orders WHERE status = 'returned'; SELECT COUNT(*) FROM corrections;
+  SELECT COUNT(*) FROM products p
+    LEFT JOIN (SELECT line.product, SUM(line.quantity) AS quantity FROM orders,
+        JSON_TABLE(lines_json, '$[*]' COLUMNS (product INT PATH '$[0]', quantity INT PATH '$[1]')) line
+        WHERE status = 'ordered' GROUP BY line.product) sold ON sold.product = p.id
+    LEFT JOIN (SELECT product, SUM(difference) AS difference FROM corrections GROUP BY product) corrected
+      ON corrected.product = p.id
+    WHERE p.stock <> ${initialStock} - COALESCE(sold.quantity, 0) + COALESCE(corrected.difference, 0);
   SELECT COUNT(*) FROM products WHERE stock < 0`;
 
 function tablesOf(plan: PeerPlan): readonly string[] {
-  return plan.scenario === 'micro' ? ['micro'] : ['products', 'movements', 'movement_lines'];
+  return plan.scenario === 'micro' ? ['micro'] : ['products', 'orders', 'corrections'];
 }
 
 function script(plan: PeerPlan): string {
@@ -254,7 +274,7 @@ function script(plan: PeerPlan): string {
 
 function scriptOptions(plan: PeerPlan): string[] {
   if (plan.scenario === 'micro') return [`--rows=${plan.rows}`];
-  return [`--rows=${plan.rows}`, `--skew=${plan.skew}`];
+  return [`--rows=${plan.rows}`, `--skew=${plan.skew}`, `--stock=${initialStock}`];
 }
 
 /** A server that is started by root runs as the user that its package made. */
@@ -285,4 +305,24 @@ function run(program: string, args: readonly string[]): void {
   if (ended.status === 0) return;
   const why = (ended.error?.message ?? `${ended.stdout}${ended.stderr}`).trim().split('\n').slice(-2).join(' | ');
   throw new BenchError({ code: 'GROUP', message: `${path.basename(program)} failed: ${why}` });
+}
+
+/** Acknowledged transactions by kind. */
+function committedBy(loaded: readonly SysbenchResult[], plan: PeerPlan): Readonly<Record<string, number>> {
+  if (plan.scenario === 'micro') return { updates: loaded.reduce((sum, { committed }) => sum + committed, 0) };
+  const sums = { orders: 0, returns: 0, corrections: 0 };
+  for (const { output } of loaded) {
+    for (const [, orders, returns, corrections] of output.matchAll(
+      /^counts: (\d+) orders (\d+) returns (\d+) corr/gm,
+    )) {
+      sums.orders += Number(orders);
+      sums.returns += Number(returns);
+      sums.corrections += Number(corrections);
+    }
+  }
+  return sums;
+}
+
+function totalOf(counts: Readonly<Record<string, number>>): number {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0);
 }

@@ -32,6 +32,7 @@ export const inventory: Scenario<typeof options> = {
   name: 'inventory',
   summary: 'orders, returns and corrections of the same products, values depending on reads',
   options,
+  tables: schema.map(({ table }) => table),
   async setUp(group, { options: { products, stock } }) {
     const member = group.members[0]!;
     for (const table of schema) {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { judgeRows, type MemberRows } from './micro-verification.ts';
+import { judgeRows, lastWrites, type MemberRows } from './micro-verification.ts';
 
 /** Row 0 never written, row 1 last by 7 at sequence number 5, row 2 by 9 at 6. */
 function acknowledged(unknown: readonly { row: number; value: number }[] = []) {
@@ -14,6 +14,13 @@ function member(memberId: string, values: readonly number[], more: Partial<Membe
 test('rows that hold their last acknowledged write on all members are verified', () => {
   const verification = judgeRows(acknowledged(), [member('a', [0, 7, 9]), member('b', [0, 7, 9])]);
   assert.deepEqual(verification, { verified: true, problems: [] });
+});
+
+test('of the writes that several load generators saw acknowledged, the later of a row counts', () => {
+  const other = { sequenceNumbers: Float64Array.of(3, 4, 8), values: Float64Array.of(2, 1, 5), unknown: [] };
+  const unknown = [{ row: 1, value: 11 }];
+  const { sequenceNumbers, values, unknown: all } = lastWrites([acknowledged(unknown), other]);
+  assert.deepEqual([[...sequenceNumbers], [...values], all], [[3, 5, 8], [2, 7, 5], unknown]);
 });
 
 test('a lost acknowledged write is found', () => {

@@ -21,6 +21,7 @@ export const micro: Scenario<typeof options> = {
   name: 'micro',
   summary: 'single-row updates by primary key, autocommit, uniform over --rows rows',
   options,
+  tables: [table],
   async setUp(group, { options }) {
     const member = group.members[0]!;
     await member.requestUntilDone('dropTable', { table, ifExists: true });
@@ -70,8 +71,9 @@ class MicroWorkload implements Workload<MicroTransaction> {
   }
 
   *attempt({ row, value }: MicroTransaction): Attempt {
-    const [result] = yield [{ op: 'update', table, key: row, set: { value } }];
-    const { sequenceNumber, matched } = result as Readonly<Record<string, unknown>>;
+    // With an `id` from the beginning: its sender would have to make room for one.
+    const results = yield [{ id: 0, op: 'update', table, key: row, set: { value } }];
+    const { sequenceNumber, matched } = results[0] as Readonly<Record<string, unknown>>;
     if (matched !== 1) throw wrong(`an update of row ${row} matched ${matched} rows`);
     if (typeof sequenceNumber !== 'number') {
       throw wrong(`an acknowledged update has the sequence number ${sequenceNumber}`);

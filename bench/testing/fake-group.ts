@@ -34,23 +34,14 @@ export class FakeGroup {
   readonly frames: unknown[] = [];
   readonly tables: FakeTables;
   readonly #servers: WebSocketServer[] = [];
+  readonly #ports: number[] = [];
   readonly #misbehaviour: Misbehaviour;
-  #commits = 0;
+  /** Of the load, refused ones included. */
+  commits = 0;
 
   static async start(members: number, misbehaviour: Misbehaviour = {}): Promise<FakeGroup> {
     const group = new FakeGroup(misbehaviour);
-    for (let at = 0; at < members; at++) {
-      const server = new WebSocketServer({
-        host: '127.0.0.1',
-        port: 0,
-        perMessageDeflate: false,
-        maxPayload: 64 * 1024,
-        handleProtocols: (offered) => [...offered][0] ?? false,
-      });
-      await once(server, 'listening');
-      server.on('connection', (socket) => group.#serve(socket, at));
-      group.#servers.push(server);
-    }
+    for (let at = 0; at < members; at++) await group.#listen(at, 0);
     return group;
   }
 
@@ -60,7 +51,7 @@ export class FakeGroup {
   }
 
   get urls(): readonly string[] {
-    return this.#servers.map((server) => `ws://127.0.0.1:${(server.address() as AddressInfo).port}/v1`);
+    return this.#ports.map((port) => `ws://127.0.0.1:${port}/v1`);
   }
 
   /** Connections of each member that are open now. */
@@ -75,8 +66,27 @@ export class FakeGroup {
     server.close();
   }
 
+  /** Takes connections again, where it did. */
+  async revive(at: number): Promise<void> {
+    await this.#listen(at, this.#ports[at]!);
+  }
+
   stop(): void {
     for (const at of this.#servers.keys()) this.kill(at);
+  }
+
+  async #listen(at: number, port: number): Promise<void> {
+    const server = new WebSocketServer({
+      host: '127.0.0.1',
+      port,
+      perMessageDeflate: false,
+      maxPayload: 64 * 1024,
+      handleProtocols: (offered) => [...offered][0] ?? false,
+    });
+    await once(server, 'listening');
+    server.on('connection', (socket) => this.#serve(socket, at));
+    this.#servers[at] = server;
+    this.#ports[at] = (server.address() as AddressInfo).port;
   }
 
   #serve(socket: WebSocket, memberAt: number): void {
@@ -129,8 +139,8 @@ export class FakeGroup {
         return [{ memberId, appliedUpTo: tables.sequenceNumber, digest }];
       }
       case 'conflictSummary': {
-        const hotRows = [{ table: 'bench.products', key: 3, conflicts: 17 }];
-        return { since: null, conflicts: 17, hotRows, pairs: [] };
+        if (request.table !== 'bench.products') return { since: null, conflicts: 0, hotRows: [], pairs: [] };
+        return { since: null, conflicts: 17, hotRows: [{ table: request.table, key: 3, conflicts: 17 }], pairs: [] };
       }
       case 'scan':
         return tables.read(request);
@@ -169,8 +179,8 @@ export class FakeGroup {
     const { losesOneIn, refusesOneIn, cutsOneIn } = this.#misbehaviour;
     // The rows of the set-up are no part of what goes wrong.
     const isOfLoad = writes.every((write) => write.op !== 'put');
-    if (isOfLoad) this.#commits++;
-    const isOneIn = (count: number | undefined) => isOfLoad && count !== undefined && this.#commits % count === 0;
+    if (isOfLoad) this.commits++;
+    const isOneIn = (count: number | undefined) => isOfLoad && count !== undefined && this.commits % count === 0;
     if (isOneIn(refusesOneIn)) throw this.tables.conflict(memberName((memberAt + 1) % this.#servers.length));
     const winner = this.tables.winnerSince(writes, snapshot);
     if (winner !== null) throw this.tables.conflict(winner);
