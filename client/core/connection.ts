@@ -64,6 +64,7 @@ export class Connection {
   #state: 'opening' | 'open' | 'closed' = 'opening';
   #waiting: Request[] = [];
   #isFlushWanted = false;
+  #roundsLeft = 0;
   #lastId = 0;
   #frameBytesMax = 0;
   #outstandingMax: number;
@@ -127,7 +128,8 @@ export class Connection {
     this.#waiting.push(request);
     if (this.#isFlushWanted) return;
     this.#isFlushWanted = true;
-    void turnEnded.then(this.#flush);
+    this.#roundsLeft = ROUNDS;
+    void turnEnded.then(this.#flushSoon);
   }
 
   /** It left, and has no answer yet. */
@@ -154,6 +156,12 @@ export class Connection {
     this.#socket.close();
     this.#end('closed by this client');
   }
+
+  readonly #flushSoon = (): void => {
+    this.#roundsLeft--;
+    if (this.#roundsLeft > 0) void turnEnded.then(this.#flushSoon);
+    else this.#flush();
+  };
 
   readonly #flush = (): void => {
     this.#isFlushWanted = false;
@@ -318,6 +326,9 @@ export class Connection {
 const BYTES_PER_UNIT_MAX = 3;
 
 const turnEnded = Promise.resolve();
+
+/** A turn ends when its promises are settled: those of a function that has asked its last take a few rounds to its commit. */
+const ROUNDS = 5;
 
 /** Close codes by which a member says that it cannot read what it was sent. */
 const FAULTS: ReadonlySet<number> = new Set([1002, 1003, 1007, 1009]);

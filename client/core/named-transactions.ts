@@ -1,7 +1,7 @@
 /** Transactions that a program names itself, by `request('begin', {tx})` and on. Nothing of them is ever repeated. */
 import type { Message } from './check-message.ts';
 import type { Context } from './context.ts';
-import { closed, invalidArgument, transactionEnded } from './own-errors.ts';
+import { closed, invalidArgument, noSuchTransaction } from './own-errors.ts';
 import { PinnedTransaction } from './pinned-transaction.ts';
 
 export class NamedTransactions {
@@ -20,7 +20,7 @@ export class NamedTransactions {
     }
     if (op === 'begin') return this.#begin(tx, message);
     const transaction = this.#open.get(tx);
-    if (transaction === undefined) return Promise.reject(transactionEnded(op));
+    if (transaction === undefined) return Promise.reject(noSuchTransaction(tx));
     if (op !== 'commit' && op !== 'rollback') return transaction.ask(message);
     this.#open.delete(tx);
     if (op === 'commit') return transaction.commit(true);
@@ -28,16 +28,17 @@ export class NamedTransactions {
     return Promise.resolve({});
   }
 
-  #begin(name: string, { id: _id, op: _op, tx: _tx, ...args }: Message): Promise<unknown> {
-    if (this.#context.isClosing) return Promise.reject(closed());
-    if (this.#open.has(name))
-      return Promise.reject(invalidArgument('tx', `transaction ${JSON.stringify(name)} is open`));
+  async #begin(name: string, { id: _id, op: _op, tx: _tx, ...args }: Message): Promise<unknown> {
+    if (this.#context.isClosing) throw closed();
+    for (const [other, transaction] of this.#open) if (transaction.hasGivenUp) this.#open.delete(other);
+    if (this.#open.has(name)) throw invalidArgument('tx', `transaction ${JSON.stringify(name)} is open`);
     const { settings, acknowledged } = this.#context;
     const transaction = new PinnedTransaction({
       context: this.#context,
       name,
       avoided: null,
-      beginArguments: () => args,
+      beginArguments: args,
+      remainingMs: () => null,
       floor: settings.readYourWrites ? acknowledged.upTo : 0,
       idempotencyKey: typeof args.idempotencyKey === 'string' ? args.idempotencyKey : null,
     });

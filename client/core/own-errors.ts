@@ -54,6 +54,12 @@ export function protocolError(url: string, problem: string): ConcertError {
   return own('PROTOCOL', '08P01', 'no', `${url}: ${problem}.`, { url, problem });
 }
 
+export function noSuchTransaction(tx: string): ConcertError {
+  return own('NO_SUCH_TRANSACTION', '25000', 'no', `No transaction ${JSON.stringify(tx)} was begun by this client.`, {
+    tx,
+  });
+}
+
 export function transactionEnded(op: string): ConcertError {
   const message = `${op}: this transaction has ended; its requests belong inside the function that was given to transaction().`;
   return own('NO_SUCH_TRANSACTION', '25000', 'no', message, { op });

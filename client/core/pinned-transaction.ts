@@ -19,8 +19,10 @@ export interface TransactionSetup {
   /** Unique among the open ones of this client. */
   readonly name: string;
   readonly avoided: Member | null;
-  /** Of `begin`, but for `tx`; asked for when it is sent. */
-  readonly beginArguments: () => Readonly<Record<string, unknown>>;
+  /** Of `begin`, but for `tx` and `timeoutMs`. */
+  readonly beginArguments: Readonly<Record<string, unknown>>;
+  /** What is left to its deadline when it is begun; null: it has none. */
+  readonly remainingMs: () => number | null;
   /** To be visible where it runs. */
   readonly floor: number;
   readonly idempotencyKey: string | null;
@@ -33,6 +35,7 @@ export class PinnedTransaction implements Seeker {
   readonly #setup: TransactionSetup;
   readonly #context: Context;
   #connection: Connection | null = null;
+  readonly #beginMessage: Message;
   #begin: TransactionRequest | null = null;
   /** Made before there was a connection, in order. */
   #early: TransactionRequest[] = [];
@@ -42,9 +45,12 @@ export class PinnedTransaction implements Seeker {
   #failure: ConcertError | null = null;
   #commit: TransactionRequest | null = null;
   #isOver = false;
+  #endedBy: ConcertError | null = null;
 
+  /** @throws ConcertError INVALID_ARGUMENT */
   constructor(setup: TransactionSetup) {
     this.#setup = setup;
+    this.#beginMessage = sendable({ ...setup.beginArguments, id: 0, op: 'begin', tx: setup.name });
     this.#context = setup.context;
     this.name = setup.name;
     this.avoided = setup.avoided;
@@ -89,8 +95,7 @@ export class PinnedTransaction implements Seeker {
 
   begin(): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const message: Message = { id: 0, op: 'begin', tx: this.name };
-      this.#begin = new TransactionRequest(this, message, { resolve, reject, commits: false });
+      this.#begin = new TransactionRequest(this, this.#beginMessage, { resolve, reject, commits: false });
       this.#pending.add(this.#begin);
       this.#context.pool.place(this);
     });
@@ -116,7 +121,7 @@ export class PinnedTransaction implements Seeker {
     this.#early = [];
     for (const request of [...this.#pending]) {
       if (connection === null || !connection.hasSent(request)) {
-        this.#fail(request, this.#failure ?? transactionEnded(request.message.op));
+        this.#fail(request, this.#endedBy ?? transactionEnded(request.message.op));
       }
     }
     if (connection?.isOpen) connection.send(new Rollback(this.name, () => this.#freeRoom()));
@@ -126,6 +131,7 @@ export class PinnedTransaction implements Seeker {
   end(error: ConcertError): void {
     if (this.#isOver) return;
     this.#failure ??= error;
+    this.#endedBy = error;
     const commit = this.#commit;
     const isCommitSent = commit !== null && this.#connection?.hasSent(commit) === true;
     if (isCommitSent) this.#isOver = true;
@@ -140,12 +146,13 @@ export class PinnedTransaction implements Seeker {
     this.#connection = connection;
     connection.openTransactions++;
     this.#holdsRoom = true;
-    const { message } = this.#begin!;
-    Object.assign(message, this.#setup.beginArguments());
-    const given = message.atLeast as string | number | undefined;
+    const message = this.#beginMessage;
     const { floor } = this.#setup;
+    const given = message.atLeast as string | number | undefined;
     const isNeeded = floor > connection.member.seenUpTo && message.asOf === undefined;
     if (isNeeded && (given === undefined || sequenceNumberOf(given) < floor)) message.atLeast = floor;
+    const remainingMs = this.#setup.remainingMs();
+    if (remainingMs !== null) message.timeoutMs = remainingMs;
     connection.send(this.#begin!);
     for (const request of this.#early) connection.send(request);
     this.#early = [];
@@ -190,8 +197,10 @@ export class PinnedTransaction implements Seeker {
   }
 
   /** Was not sent, and neither is what follows. */
-  tooLarge(bytes: number, bytesMax: number, op: string): void {
-    this.end(requestTooLarge(op, bytes, bytesMax));
+  tooLarge(request: TransactionRequest, bytes: number, bytesMax: number): void {
+    const error = requestTooLarge(request.message.op, bytes, bytesMax);
+    this.#fail(request, error);
+    this.end(aborted(error));
   }
 
   #ask(message: Message, commits: boolean): Promise<unknown> {
@@ -202,12 +211,12 @@ export class PinnedTransaction implements Seeker {
       const problem = this.#problemWith(request, queuedMax);
       if (problem !== null) {
         this.#fail(request, problem);
-        if (!this.#isOver) this.end(problem);
+        if (!this.#isOver) this.end(aborted(problem));
         return;
       }
       if (message.op === 'commit') this.#commit = request;
       if (!this.isBegun) this.begin().catch(ignore);
-      if (this.#isOver) return this.#fail(request, this.#failure!);
+      if (this.#isOver) return this.#fail(request, this.#endedBy!);
       this.#pending.add(request);
       if (this.#connection === null) this.#early.push(request);
       else this.#connection.send(request);
@@ -215,7 +224,7 @@ export class PinnedTransaction implements Seeker {
   }
 
   #problemWith(request: TransactionRequest, queuedMax: number): ConcertError | null {
-    if (this.#isOver) return this.#failure ?? transactionEnded(request.message.op);
+    if (this.#isOver) return this.#endedBy ?? transactionEnded(request.message.op);
     if (this.#pending.size > queuedMax) return queueFull(queuedMax);
     try {
       request.message = sendable(request.message);
@@ -284,7 +293,7 @@ class TransactionRequest implements Request {
   }
 
   tooLarge(bytes: number, bytesMax: number): void {
-    this.#transaction.tooLarge(bytes, bytesMax, this.message.op);
+    this.#transaction.tooLarge(this, bytes, bytesMax);
   }
 }
 

@@ -49,6 +49,7 @@ class Run<T> {
   readonly #work: Work<T>;
   readonly #options: TransactionOptions;
   readonly #newName: () => string;
+  readonly #beginArguments: Readonly<Record<string, unknown>>;
   readonly #patience: Patience | null;
   readonly #stopHearingOfEnd: () => void;
   #giveUp: (error: ConcertError, isFinal: boolean) => void = () => {};
@@ -63,6 +64,8 @@ class Run<T> {
     this.#work = work;
     this.#options = options;
     this.#newName = newName;
+    const told = TO_THE_MEMBER.filter((name) => options[name] !== undefined);
+    this.#beginArguments = Object.fromEntries(told.map((name) => [name, options[name]]));
     this.#patience = Patience.of(context, options, (error, isFinal) => this.#giveUp(error, isFinal));
     this.#stopHearingOfEnd = context.atEnd(() => this.#giveUp(closed(), true));
   }
@@ -103,18 +106,11 @@ class Run<T> {
       context: this.#context,
       name: this.#newName(),
       avoided: this.#avoided,
-      beginArguments: () => this.#beginArguments(),
+      beginArguments: this.#beginArguments,
+      remainingMs: () => this.#patience?.remainingMs ?? null,
       floor: Math.max(settings.readYourWrites ? acknowledged.upTo : 0, this.#winner),
       idempotencyKey: this.#options.idempotencyKey ?? null,
     });
-  }
-
-  #beginArguments(): Readonly<Record<string, unknown>> {
-    const args: Record<string, unknown> = {};
-    for (const name of TO_THE_MEMBER) if (this.#options[name] !== undefined) args[name] = this.#options[name];
-    const remainingMs = this.#patience?.remainingMs ?? null;
-    if (remainingMs !== null) args.timeoutMs = remainingMs;
-    return args;
   }
 
   /** Settled when `work` and the commit are done, or when patience is over, whatever `work` still does. */

@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { SimulatedWorld } from './testing/simulated-world.ts';
+
+describe('backpressure', () => {
+  test('no more than outstandingMax requests are unanswered on a connection; the others wait and go in order', async () => {
+    const world = new SimulatedWorld();
+    const member = world.member('a').on('put', () => 'hold');
+    const client = await world.connect([member], { outstandingMax: 4 });
+    const all = Promise.all(Array.from({ length: 10 }, (_, id) => client.put('t.t', { id })));
+    await world.settle();
+    assert.equal(member.requests.length, 4);
+    member.release(1);
+    await world.settle();
+    assert.equal(member.requests.length, 5);
+    member.release();
+    await world.settle();
+    assert.equal(member.requests.length, 9);
+    member.release();
+    await world.settle();
+    member.release();
+    await world.until(all);
+    assert.deepEqual(
+      member.requests.map((request) => (request.row as { id: number }).id),
+      Array.from({ length: 10 }, (_, id) => id),
+    );
+  });
+
+  test('a member that takes fewer is sent fewer', async () => {
+    const world = new SimulatedWorld();
+    const member = world.member('a', { limits: { pendingRequestsMax: 2 } }).on('put', () => 'hold');
+    const client = await world.connect([member]);
+    for (let id = 0; id < 5; id++) client.put('t.t', { id }).catch(() => {});
+    await world.settle();
+    assert.equal(member.requests.length, 2);
+    await client.close({ timeoutMs: 0 });
+  });
+
+  test('beyond queuedMax requests are refused at once with OVERLOADED, and the others are not hurt', async () => {
+    const world = new SimulatedWorld();
+    const member = world.member('a').on('put', () => 'hold');
+    const client = await world.connect([member], { outstandingMax: 2, queuedMax: 3 });
+    const all = Promise.allSettled(Array.from({ length: 7 }, (_, id) => client.put('t.t', { id })));
+    await world.settle();
+    for (let i = 0; i < 5; i++) {
+      member.release();
+      await world.settle();
+    }
+    const outcomes = await world.until(all);
+    assert.deepEqual(
+      outcomes.map((outcome) => (outcome.status === 'rejected' ? outcome.reason.code : 'done')),
+      ['done', 'done', 'done', 'done', 'done', 'OVERLOADED', 'OVERLOADED'],
+    );
+    assert.equal(
+      outcomes.filter((outcome) => outcome.status === 'rejected' && outcome.reason.retry !== 'no').length,
+      0,
+    );
+  });
+
+  test('a transaction may go on where requests on their own have to wait', async () => {
+    const world = new SimulatedWorld();
+    const member = world.member('a').on('get', () => 'hold');
+    const client = await world.connect([member], { outstandingMax: 2, queuedMax: 3 });
+    let goOn = () => {};
+    const work = client.transaction(async (tx) => {
+      await tx.put('t.t', { id: 1 });
+      await new Promise<void>((resolve) => {
+        goOn = resolve;
+      });
+      await tx.put('t.t', { id: 2 });
+    });
+    await world.settle();
+    const reads = [1, 2, 3, 4].map((id) => client.get('t.t', id));
+    await world.settle();
+    goOn();
+    await world.settle();
+    member.release(1);
+    await world.settle();
+    assert.equal(member.requestsOf('put').length, 2, 'it was in the line of its connection before the waiting reads');
+    member.release();
+    await world.settle();
+    member.release();
+    await world.until(Promise.all([work, ...reads]));
+  });
+
+  test('a transaction that asks more than queuedMax without awaiting is refused, and nothing of it is committed', async () => {
+    const world = new SimulatedWorld();
+    const member = world.member('a');
+    const client = await world.connect([member], { outstandingMax: 2, queuedMax: 10 });
+    const work = client.transaction((tx) => {
+      for (let id = 0; id < 50; id++) void tx.put('t.t', { id });
+    });
+    await assert.rejects(world.until(work), { code: 'TRANSACTION_ABORTED', message: /OVERLOADED/ });
+    await world.settle();
+    assert.equal(member.requestsOf('commit').length, 0);
+  });
+
+  test('nothing more is sent while the network has not taken what was sent', async () => {
+    const world = new SimulatedWorld();
+    const member = world.member('a');
+    const client = await world.connect([member], { bufferedBytesMax: 1_000 });
+    member.link.bufferedBytes = 5_000;
+    await world.until(client.get('t.t', 1));
+    const waiting = client.get('t.t', 2);
+    await world.advance(1_000);
+    assert.equal(member.requestsOf('get').length, 1);
+    member.link.bufferedBytes = 400;
+    await world.until(waiting);
+    assert.equal(member.requestsOf('get').length, 2);
+  });
+});
