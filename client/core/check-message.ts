@@ -11,8 +11,8 @@ export interface Message {
   [argument: string]: unknown;
 }
 
-/** The contract allows 32 levels, of which a batch is one. */
-const DEPTH_MAX = 31;
+/** The contract allows 32 levels; a batch is one, and what a container holds is another. */
+const DEPTH_MAX = 30;
 
 const INTEGER_MIN = -(2n ** 63n);
 const INTEGER_MAX = 2n ** 63n - 1n;
