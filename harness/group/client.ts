@@ -1,5 +1,6 @@
 /** A lean client of a member: asks, and learns the answer or that there will be none. */
 import WebSocket from 'ws';
+import type { HistoryWriter } from '../history/history-writer.ts';
 
 export interface ErrorFacts {
   readonly code: string;
@@ -22,6 +23,13 @@ interface Message {
   readonly error?: ErrorFacts;
 }
 
+/** Where a client leaves what it asks and is told. */
+export interface ClientRecord {
+  readonly history: HistoryWriter;
+  readonly process: number;
+  readonly member: string;
+}
+
 export class Client {
   /** The connection, for what `ask` does not do. */
   readonly socket: WebSocket;
@@ -30,20 +38,22 @@ export class Client {
   /** The close code. */
   readonly closed: Promise<number>;
   readonly #waiting = new Map<number, (answer: Answer) => void>();
+  readonly #record: ClientRecord | null;
   #lastId = 0;
 
   /** Rejects if nobody answers. */
-  static open(url: string): Promise<Client> {
+  static open(url: string, record?: ClientRecord): Promise<Client> {
     return new Promise((resolve, reject) => {
       const socket = new WebSocket(url, 'concert.v1.json', { handshakeTimeout: 5_000, perMessageDeflate: false });
-      const client = new Client(socket);
+      const client = new Client(socket, record ?? null);
       socket.once('open', () => resolve(client));
       socket.once('error', reject);
     });
   }
 
-  private constructor(socket: WebSocket) {
+  private constructor(socket: WebSocket, record: ClientRecord | null) {
     this.socket = socket;
+    this.#record = record;
     socket.on('error', () => {});
     socket.on('message', (data) => {
       for (const message of [JSON.parse(String(data))].flat() as Message[]) this.#received(message);
@@ -61,7 +71,19 @@ export class Client {
     return this.socket.readyState === WebSocket.OPEN;
   }
 
-  ask(op: string, facts: Readonly<Record<string, unknown>> = {}): Promise<Answer> {
+  async ask(op: string, facts: Readonly<Record<string, unknown>> = {}): Promise<Answer> {
+    if (this.#record === null) return this.#ask(op, facts);
+    const { history, process, member } = this.#record;
+    const invocation = history.invoke({ process, member, op, arguments: facts });
+    const answer = await this.#ask(op, facts);
+    if (answer.kind === 'result') invocation.ok(answer.result);
+    else if (answer.kind === 'error') invocation.answered(answer.error);
+    else if (answer.code === null) invocation.fail({ code: 'NOT_SENT', message: 'the connection had ended' });
+    else invocation.info({ code: 'CONNECTION_LOST', message: `closed with ${answer.code}` });
+    return answer;
+  }
+
+  #ask(op: string, facts: Readonly<Record<string, unknown>>): Promise<Answer> {
     return new Promise((resolve) => {
       if (!this.isOpen) {
         resolve({ kind: 'lost', code: null });

@@ -42,7 +42,9 @@ export class ConcertProcess {
   output = '';
   errors = '';
   readonly ended: Promise<Ended>;
-  hasEnded = false;
+  /** By the system's time of day; null: it runs. */
+  endedAtMs: number | null = null;
+  end: Ended | null = null;
   #rest = '';
   readonly #logFile: string | null;
 
@@ -62,10 +64,15 @@ export class ConcertProcess {
       this.#log(text);
     });
     this.ended = once(this.child, 'close').then(([code, signal]) => {
-      this.hasEnded = true;
+      this.endedAtMs = Date.now();
+      this.end = { code, signal };
       running.delete(this.child);
-      return { code, signal };
+      return this.end;
     });
+  }
+
+  get hasEnded(): boolean {
+    return this.end !== null;
   }
 
   get pid(): number {

@@ -5,6 +5,7 @@ import path from 'node:path';
 import type { PowerCut } from '../disk/compile-power-cut.ts';
 import type { FaultyDisk } from '../disk/faulty-disk.ts';
 import type { SmallDisk } from '../disk/small-disk.ts';
+import type { HistoryWriter } from '../history/history-writer.ts';
 import { waitUntil, within } from '../wait-until.ts';
 import { Client } from './client.ts';
 import { ConcertProcess, type ConcertProcessOptions, type Ended } from './concert-process.ts';
@@ -41,8 +42,9 @@ export class LocalMember {
   readonly directory: string;
   readonly port: number;
   readonly groupPort: number;
+  /** All that have run it, the newest last. */
+  readonly processes: ConcertProcess[] = [];
   readonly #facts: LocalMemberFacts;
-  #process: ConcertProcess | null = null;
   #isPaused = false;
 
   constructor(facts: LocalMemberFacts) {
@@ -69,12 +71,13 @@ export class LocalMember {
 
   /** The one that runs, or that ran last. */
   get process(): ConcertProcess {
-    assert(this.#process !== null, `${this.name} was started`);
-    return this.#process;
+    const newest = this.processes.at(-1);
+    assert(newest !== undefined, `${this.name} was started`);
+    return newest;
   }
 
   get isRunning(): boolean {
-    return this.#process !== null && !this.#process.hasEnded;
+    return this.processes.at(-1)?.hasEnded === false;
   }
 
   get isPaused(): boolean {
@@ -100,8 +103,9 @@ export class LocalMember {
     this.#isPaused = false;
     const { environment, faultyDisk, process: options } = this.#facts;
     const all = mergedEnvironment(environment, faultyDisk?.environment ?? {}, this.#powerCutEnvironment());
-    this.#process = new ConcertProcess([...this.startArguments(), ...more], all, options);
-    return this.#process;
+    const started = new ConcertProcess([...this.startArguments(), ...more], all, options);
+    this.processes.push(started);
+    return started;
   }
 
   startArguments(): string[] {
@@ -143,8 +147,10 @@ export class LocalMember {
     return within(`${this.name} ends`, limitMs, this.process.ended);
   }
 
-  client(): Promise<Client> {
-    return within(`a connection to ${this.name}`, 5_000, Client.open(this.url));
+  /** `history`: gets what the client asks and is told. */
+  client(history?: HistoryWriter): Promise<Client> {
+    const record = history && { history, process: history.newProcess(), member: this.name };
+    return within(`a connection to ${this.name}`, 5_000, Client.open(this.url, record));
   }
 
   /** What it says of itself now. This and what follows looks past any network. */

@@ -10,6 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Answer, Client } from '../group/client.ts';
 import type { LocalGroup } from '../group/local-group.ts';
 import type { LocalMember } from '../group/local-member.ts';
+import type { HistoryWriter } from '../history/history-writer.ts';
 import { waitUntil, within } from '../wait-until.ts';
 
 export const SHARED_COUNTERS = 16;
@@ -29,16 +30,22 @@ export interface WrittenEntry {
   why: string | number | null;
 }
 
+export interface WorkloadOptions {
+  /** Gets what the writers ask and are told. */
+  readonly history?: HistoryWriter | null;
+}
+
 export class Workload {
   readonly entries: WrittenEntry[] = [];
   readonly #acknowledgedAt = new Map<LocalMember, number[]>();
   readonly #members: readonly LocalMember[];
+  readonly #history: HistoryWriter | null;
   readonly #writers: Promise<void>[] = [];
   #isStopped = false;
   #lastWriter = 0;
 
   /** Creates the tables. */
-  static async prepare(group: LocalGroup): Promise<Workload> {
+  static async prepare(group: LocalGroup, { history = null }: WorkloadOptions = {}): Promise<Workload> {
     const { members } = group;
     const client = await members[0]!.client();
     for (const table of ['test.entries', 'test.writers', 'test.counters']) {
@@ -48,13 +55,14 @@ export class Workload {
       await client.result('put', { table: 'test.counters', row: { id, count: 0 } });
     }
     client.close();
-    const workload = new Workload(members);
+    const workload = new Workload(members, history);
     group.atEnd(() => workload.stop());
     return workload;
   }
 
-  private constructor(members: readonly LocalMember[]) {
+  private constructor(members: readonly LocalMember[], history: HistoryWriter | null) {
     this.#members = members;
+    this.#history = history;
     for (const member of members) this.#acknowledgedAt.set(member, []);
   }
 
@@ -75,6 +83,11 @@ export class Workload {
   acknowledged(member?: LocalMember): number {
     if (member !== undefined) return this.#acknowledgedAt.get(member)!.length;
     return this.entries.reduce((count, entry) => count + (entry.fate === 'acknowledged' ? 1 : 0), 0);
+  }
+
+  /** When, by `performance.now()`, ascending. */
+  acknowledgedAt(member: LocalMember): readonly number[] {
+    return this.#acknowledgedAt.get(member)!;
   }
 
   /** Waits until each of `members` has acknowledged `more` further transactions. */
@@ -102,7 +115,7 @@ export class Workload {
     for (let number = 1; !this.#isStopped; number++) {
       while (client === null || !client.isOpen) {
         if (this.#isStopped) return;
-        client = await member.client().catch(() => null);
+        client = await member.client(this.#history ?? undefined).catch(() => null);
         if (client === null) await delay(REFUSED_PAUSE_MS);
       }
       const counter = writer % 2 === 0 ? (writer * 7 + number) % SHARED_COUNTERS : null;

@@ -7,29 +7,28 @@ import type { FlowName } from './flow.ts';
 /** The node of all clients. */
 export const CLIENTS = 'clients';
 
-export type Shape =
+/** `P`: how members are told. */
+export type Shape<P = number> =
   /** One hears no other and is heard by none. */
-  | { readonly name: 'isolated'; readonly member: number }
+  | { readonly name: 'isolated'; readonly member: P }
   /** Each is alone. */
   | { readonly name: 'apart' }
   /** The first half, the larger one if they cannot be equal, and the rest. */
   | { readonly name: 'halves' }
   /** Only those of one group reach each other; who is in none is alone. */
-  | { readonly name: 'groups'; readonly groups: readonly (readonly number[])[] }
+  | { readonly name: 'groups'; readonly groups: readonly (readonly P[])[] }
   /** Two halves that do not reach each other, and one that reaches all. */
-  | { readonly name: 'bridge'; readonly member: number }
+  | { readonly name: 'bridge'; readonly member: P }
   /** In a ring, each reaches its neighbours, just enough for a majority; no two see the same one. Four members or more. */
   | { readonly name: 'ring' }
   /** What one sends does not reach the other; the opposite way is open. */
-  | { readonly name: 'oneWay'; readonly from: number; readonly to: number }
+  | { readonly name: 'oneWay'; readonly from: P; readonly to: P }
   /** One is heard, and hears nobody. */
-  | { readonly name: 'deaf'; readonly member: number }
+  | { readonly name: 'deaf'; readonly member: P }
   /** One hears, and is heard by nobody. */
-  | { readonly name: 'mute'; readonly member: number }
+  | { readonly name: 'mute'; readonly member: P }
   /** Clients do not reach these members, which reach each other. */
-  | { readonly name: 'clients'; readonly members: readonly number[] };
-
-export type ShapeName = Shape['name'];
+  | { readonly name: 'clients'; readonly members: readonly P[] };
 
 /** @throws RangeError if the shape needs more members, or names one that there is not */
 export function lostFlows(shape: Shape, memberCount: number): FlowName[] {
