@@ -8,6 +8,15 @@ export interface ConflictSummary {
   readonly conflicts: number;
   /** Most conflicts first. */
   readonly hotRows: readonly { readonly table: string; readonly key: unknown; readonly conflicts: number }[];
+  /** Most conflicts first. Those that the members resolved on their own are among them. */
+  readonly pairs: readonly Pair[];
+}
+
+/** No winner: the loser's snapshot was too old. */
+interface Pair {
+  readonly loser: string;
+  readonly winner: string | null;
+  readonly conflicts: number;
 }
 
 const hotRowsMax = 10;
@@ -27,9 +36,19 @@ export async function conflictSummaryOf(
         .flatMap(({ hotRows }) => hotRows)
         .sort((one, other) => other.conflicts - one.conflicts)
         .slice(0, hotRowsMax),
+      pairs: addedUp(each.flatMap(({ pairs }) => pairs)),
     };
   } catch (error) {
     if (error instanceof RequestError && error.error.code === 'UNKNOWN_OPERATION') return null;
     throw error;
   }
+}
+
+function addedUp(pairs: readonly Pair[]): readonly Pair[] {
+  const sums = new Map<string, Pair>();
+  for (const { loser, winner, conflicts } of pairs) {
+    const name = JSON.stringify([loser, winner]);
+    sums.set(name, { loser, winner, conflicts: (sums.get(name)?.conflicts ?? 0) + conflicts });
+  }
+  return [...sums.values()].sort((one, other) => other.conflicts - one.conflicts);
 }

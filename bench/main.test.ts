@@ -111,6 +111,8 @@ for (const method of ['interactive', 'transact']) {
     assert.deepEqual(Object.keys(report.committedByKind).sort(), ['correction', 'order', 'return']);
     assert.ok(report.declined > 0);
     assert.match(stdout, /hot rows +bench.products 3 17/);
+    // One of each of the three tables.
+    assert.deepEqual(report.conflictSummary.pairs, [{ loser: 'member-1', winner: 'member-2', conflicts: 51 }]);
     const { method: used, stock, products } = report.options;
     assert.deepEqual([used, stock, products], [method, 20, 30]);
   });

@@ -61,10 +61,16 @@ function whatBecameOfIt(report: BenchReport): readonly Line[] {
 
 function whoLost({ lostTo, conflictSummary, memberIds }: BenchReport): readonly Line[] {
   const name = (id: string) => (memberIds.includes(id) ? `member ${memberIds.indexOf(id) + 1}` : id);
-  const pairs = lostTo.map(({ loser, winner, attempts }) => `${name(loser)} to ${name(winner)} ${grouped(attempts)}`);
-  const lines = inColumns('who lost', pairs.slice(0, pairsShown), 3);
-  const hot = conflictSummary?.hotRows ?? [];
-  const rows = hot.map(({ table, key, conflicts }) => `${table} ${JSON.stringify(key)} ${grouped(conflicts)}`);
+  const { pairs = [], hotRows = [] } = conflictSummary ?? {};
+  // Where the load saw nobody win, as with expectations that failed, the members still know.
+  const all: readonly { loser: string; winner: string | null; attempts: number }[] =
+    lostTo.length > 0 ? lostTo : pairs.map(({ conflicts, ...pair }) => ({ ...pair, attempts: conflicts }));
+  const lost = all.map(({ loser, winner, attempts }) => {
+    const to = winner === null ? 'its age' : name(winner);
+    return `${name(loser)} to ${to} ${grouped(attempts)}`;
+  });
+  const lines = inColumns('who lost', lost.slice(0, pairsShown), 3);
+  const rows = hotRows.map(({ table, key, conflicts }) => `${table} ${JSON.stringify(key)} ${grouped(conflicts)}`);
   return [...lines, ...inColumns('hot rows', rows.slice(0, hotRowsShown), 3)];
 }
 

@@ -62,6 +62,10 @@ test('who lost to whom is named by the places of the members, most first', () =>
   ]);
   const text = printedReport(report, options);
   assert.match(text, /who lost +member 2 to gone 9 +member 1 to member 2 3 +member 1 to member 1 1/);
+  const pairs = [{ loser: 'a', winner: 'b', conflicts: 7 }];
+  const conflictSummary = { since: null, conflicts: 7, hotRows: [], pairs };
+  const ofMembers = benchReport(options, ['a', 'b'], [run({ committed: 10 }, { conflictSummary })]);
+  assert.match(printedReport(ofMembers, options), /who lost +member 1 to member 2 7\n/);
   assert.match(text, /scenario +inventory: 3 members, products 1000, skew 0.8, stock 100, method interactive/);
 });
 

@@ -139,8 +139,9 @@ export class FakeGroup {
         return [{ memberId, appliedUpTo: tables.sequenceNumber, digest }];
       }
       case 'conflictSummary': {
-        if (request.table !== 'bench.products') return { since: null, conflicts: 0, hotRows: [], pairs: [] };
-        return { since: null, conflicts: 17, hotRows: [{ table: request.table, key: 3, conflicts: 17 }], pairs: [] };
+        const pairs = [{ loser: 'member-1', winner: 'member-2', conflicts: 17 }];
+        if (request.table !== 'bench.products') return { since: null, conflicts: 0, hotRows: [], pairs };
+        return { since: null, conflicts: 17, hotRows: [{ table: request.table, key: 3, conflicts: 17 }], pairs };
       }
       case 'scan':
         return tables.read(request);
