@@ -4,8 +4,7 @@ import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { MemberRow, MemberStatsRow } from '../engine/replica.ts';
-import { ApiClient } from './api-client.ts';
+import type { Client, MemberRow } from '../../client/index.ts';
 import { certificationCapacity } from './certification-capacity.ts';
 import { failed } from './cli-error.ts';
 import { type ClusterLayout, hasGroup, type LocalMember, localHost, openLayout } from './cluster-layout.ts';
@@ -173,7 +172,7 @@ class LocalCluster {
         this.#layout.members.map((member, i) => [
           member.name,
           states[i] ?? 'OFFLINE',
-          `ws://${localHost}:${member.port}/v1`,
+          clientsUrlOf(member),
           `http://${localHost}:${member.port}/`,
           `${localHost}:${member.groupPort}`,
           path.relative(process.cwd(), member.directory) || member.directory,
@@ -185,37 +184,29 @@ class LocalCluster {
   /** Until asked to stop: commits and conflicts of the group, each second on a terminal, else each five. */
   async #showLive(): Promise<void> {
     const everyMs = this.#output.isTTY ? 1_000 : 5_000;
-    let client: ApiClient | null = null;
-    let before: { readonly atMs: number; readonly committed: number; readonly conflicts: number } | null = null;
+    const { connect } = await import('../../client/index.ts');
+    const urls = this.#layout.members.map(clientsUrlOf);
+    const options = { prefer: 'first', connectTimeoutMs: answerMsMax, timeoutMs: answerMsMax } as const;
+    let client: Client | null = null;
+    let before: Figures | null = null;
     while (!this.#isStopAsked) {
-      if (client === null || !client.isOpen) {
-        client = await this.#anyClient();
-        before = null;
-      }
-      const rows = await client?.request<readonly MemberStatsRow[]>('memberStats').catch(() => null);
-      const members = await client?.request<readonly MemberRow[]>('members').catch(() => null);
-      const most = rows?.reduce((a, b) => (b.appliedUpTo > a.appliedUpTo ? b : a));
-      if (most !== undefined && members) {
-        const now = { atMs: performance.now(), committed: most.appliedUpTo, conflicts: most.countConflictsDetected };
-        if (before !== null) this.#showRates(before, now, members);
-        before = now;
-      } else this.#showLine('no member answers');
+      client ??= await connect(urls, options).catch(() => null);
+      const now = client && (await figuresOf(client).catch(() => null));
+      if (now === null) this.#showLine('no member answers');
+      else if (before !== null) this.#showRates(before, now);
+      before = now;
       await this.#pause(everyMs);
     }
-    client?.close();
+    await client?.close({ timeoutMs: 0 });
   }
 
-  #showRates(
-    before: { readonly atMs: number; readonly committed: number; readonly conflicts: number },
-    now: { readonly atMs: number; readonly committed: number; readonly conflicts: number },
-    members: readonly MemberRow[],
-  ): void {
+  #showRates(before: Figures, now: Figures): void {
     const seconds = (now.atMs - before.atMs) / 1000;
     const commits = Math.max(0, Math.round((now.committed - before.committed) / seconds));
     const conflicts = Math.max(0, Math.round((now.conflicts - before.conflicts) / seconds));
-    const online = members.filter((member) => member.state === 'ONLINE').length;
+    const online = now.members.filter((member) => member.state === 'ONLINE').length;
     this.#showLine(
-      `${online} of ${members.length} members ONLINE, ${commits} commits/s, ${conflicts} conflicts/s, ${now.committed} committed`,
+      `${online} of ${now.members.length} members ONLINE, ${commits} commits/s, ${conflicts} conflicts/s, ${now.committed} committed`,
     );
   }
 
@@ -231,17 +222,6 @@ class LocalCluster {
   #endLiveLine(): void {
     if (this.#isLiveLineShown) this.#output.write('\n');
     this.#isLiveLineShown = false;
-  }
-
-  async #anyClient(): Promise<ApiClient | null> {
-    for (const { member } of this.#running) {
-      try {
-        return await ApiClient.open(`ws://${localHost}:${member.port}/v1`, answerMsMax);
-      } catch {
-        // The next one may answer.
-      }
-    }
-    return null;
   }
 
   async #stopAll(): Promise<void> {
@@ -262,6 +242,25 @@ class LocalCluster {
   async #pause(ms: number): Promise<void> {
     await delay(ms, undefined, { signal: this.#stopAsked.signal }).catch(() => {});
   }
+}
+
+interface Figures {
+  readonly atMs: number;
+  readonly committed: number;
+  readonly conflicts: number;
+  readonly members: readonly MemberRow[];
+}
+
+/** Of the group, as the member knows it that is asked. */
+async function figuresOf(client: Client): Promise<Figures> {
+  const [rows, members] = await Promise.all([client.memberStats(), client.members()]);
+  const most = rows.reduce((a, b) => (b.appliedUpTo > a.appliedUpTo ? b : a));
+  const { appliedUpTo, countConflictsDetected } = most;
+  return { atMs: performance.now(), committed: appliedUpTo, conflicts: countConflictsDetected, members };
+}
+
+function clientsUrlOf({ port }: LocalMember): string {
+  return `ws://${localHost}:${port}/v1`;
 }
 
 function startArguments(member: LocalMember): string[] {

@@ -6,7 +6,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, describe, test } from 'node:test';
-import { ApiClient } from './api-client.ts';
+import { connect } from '../../client/index.ts';
 
 const main = path.join(import.meta.dirname, 'main.ts');
 
@@ -85,10 +85,10 @@ describe('running members', { timeout: 120_000 }, () => {
     const first = start(data, '--bootstrap', '--lanes', '1');
     const ready = await readyOf(first);
     assert.equal(Number(readFileSync(path.join(data, 'pid'), 'utf8')), ready.pid);
-    const client = await ApiClient.open(ready.url, 5_000);
-    await client.request('createTable', { table: 'test.t', primaryKey: ['id'] });
-    await client.request('insert', { table: 'test.t', row: { id: 1, name: 'first' } });
-    client.close();
+    const client = await connect(ready.url);
+    await client.createTable({ table: 'test.t', primaryKey: ['id'] });
+    await client.insert('test.t', { id: 1, name: 'first' });
+    await client.close();
 
     const second = start(data);
     assert.equal(await second.ended, 1);
@@ -100,9 +100,9 @@ describe('running members', { timeout: 120_000 }, () => {
     assert.match(first.output, /"event":"stopped"/);
 
     const again = concert('start', '--data', data, '--port', '0', '--group-port', String(ready.groupPort));
-    const after = await ApiClient.open((await readyOf(again)).url, 5_000);
-    assert.deepEqual(await after.request('get', { table: 'test.t', key: 1 }), { id: 1, name: 'first' });
-    after.close();
+    const after = await connect((await readyOf(again)).url);
+    assert.deepEqual(await after.get('test.t', 1), { id: 1, name: 'first' });
+    await after.close();
     assert.equal(await again.stop(), 0);
     const wrongLanes = start(data, '--lanes', '3');
     assert.equal(await wrongLanes.ended, 1);
@@ -136,16 +136,13 @@ describe('running members', { timeout: 120_000 }, () => {
     const cluster = concert('cluster', '--members', '3', '--data', data, ...ports);
     await cluster.until(/member-3 +ONLINE +ws:\/\/127\.0\.0\.1/);
     const url = (member: number) => `ws://127.0.0.1:${port + member - 1}/v1`;
-    const client = await ApiClient.open(url(1), 5_000);
-    await client.request('createTable', { table: 'test.t', primaryKey: ['id'] });
-    const { sequenceNumber } = await client.request<{ sequenceNumber: number }>('insert', {
-      table: 'test.t',
-      row: { id: 1 },
-    });
-    client.close();
-    const other = await ApiClient.open(url(3), 5_000);
-    assert.deepEqual(await other.request('get', { table: 'test.t', key: 1, atLeast: sequenceNumber }), { id: 1 });
-    other.close();
+    const client = await connect(url(1));
+    await client.createTable({ table: 'test.t', primaryKey: ['id'] });
+    const { sequenceNumber } = await client.insert('test.t', { id: 1 });
+    await client.close();
+    const other = await connect(url(3));
+    assert.deepEqual(await other.get('test.t', 1, { atLeast: sequenceNumber! }), { id: 1 });
+    await other.close();
     let metrics: readonly ReadonlyMap<string, number>[] = [];
     const sumOf = (name: string) => metrics.reduce((sum, each) => sum + each.get(name)!, 0);
     // Two followers may take a moment longer to find each other.
@@ -174,9 +171,9 @@ describe('running members', { timeout: 120_000 }, () => {
 
     const again = concert('cluster', '--data', data);
     await again.until(/member-2 +ONLINE/);
-    const reader = await ApiClient.open(url(2), 5_000);
-    assert.deepEqual(await reader.request('get', { table: 'test.t', key: 1 }), { id: 1 });
-    reader.close();
+    const reader = await connect(url(2));
+    assert.deepEqual(await reader.get('test.t', 1), { id: 1 });
+    await reader.close();
     assert.equal(await again.stop(), 0);
   });
 });

@@ -93,7 +93,7 @@ describe('concert', { concurrency: 2 }, () => {
     const { port } = server.address() as { port: number };
     await new Promise((resolve) => server.close(resolve));
     await fails(1, /no member answers at .*connection refused/, ['status', '--url', `ws://127.0.0.1:${port}/v1`]);
-    await fails(1, /"nonsense" is no WebSocket address/, ['status', '--url', 'nonsense']);
+    await fails(2, /--url: "nonsense" is no address of a member; expected ws:/, ['status', '--url', 'nonsense']);
   });
 
   test('a cluster says which port is in use', async () => {

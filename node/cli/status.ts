@@ -1,34 +1,32 @@
-import type { MemberRow, MemberStatsRow } from '../engine/replica.ts';
-import { ApiClient } from './api-client.ts';
+import type { MemberRow, MemberStats } from '../../client/index.ts';
 import { command } from './command.ts';
-import { flag, text } from './options.ts';
+import { flag } from './options.ts';
 import { textTable } from './text-table.ts';
+import { urlOption } from './url-option.ts';
 
-const answerMsMax = 5_000;
+const ANSWER_MS_MAX = 5_000;
 
 export const statusCommand = command({
   name: 'status',
   summary: 'show the members of a group as one of them sees them',
   options: {
-    url: { kind: text('URL'), help: 'a member (ws://127.0.0.1:7001/v1)' },
+    url: { ...urlOption, help: `${urlOption.help}; the first that serves is asked` },
     json: { kind: flag(), help: 'print {members, memberStats} as JSON' },
   },
   async run({ url, json }, { output }) {
-    const client = await ApiClient.open(url ?? 'ws://127.0.0.1:7001/v1', answerMsMax);
+    const { connectGroup } = await import('./group-client.ts');
+    const client = await connectGroup(url, { prefer: 'first', timeoutMs: ANSWER_MS_MAX });
     try {
-      const [members, memberStats] = await Promise.all([
-        client.request<readonly MemberRow[]>('members'),
-        client.request<readonly MemberStatsRow[]>('memberStats'),
-      ]);
+      const [members, memberStats] = await Promise.all([client.members(), client.memberStats()]);
       output.write(json ? `${JSON.stringify({ members, memberStats }, null, 2)}\n` : statusTable(members, memberStats));
     } finally {
-      client.close();
+      await client.close({ timeoutMs: 0 });
     }
     return 0;
   },
 });
 
-export function statusTable(members: readonly MemberRow[], memberStats: readonly MemberStatsRow[]): string {
+export function statusTable(members: readonly MemberRow[], memberStats: readonly MemberStats[]): string {
   const stats = new Map(memberStats.map((row) => [row.memberId, row]));
   return textTable(
     ['member', 'address', 'state', 'role', 'applied up to', 'checked', 'conflicts', 'in queue', 'digest'],

