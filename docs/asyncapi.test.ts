@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, test } from 'node:test';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import { parse } from 'yaml';
 import { ERROR_CLASSES } from '../node/engine/errors.ts';
 import { OPERATIONS } from '../node/engine/sessions/operations.ts';
+import { accounts, TABLE } from '../node/engine/testing/accounts.ts';
 
 interface Schema {
   readonly $ref?: string;
@@ -62,6 +64,25 @@ describe('the AsyncAPI document', () => {
       assert.notEqual(at, undefined, reference);
     }
   });
+});
+
+test('every event is as the AsyncAPI document says, and it names no other', () => {
+  const { client, clock, replica } = accounts([1]);
+  for (const stream of ['changes', 'views', 'conflicts']) client.do('subscribe', { stream });
+  client.do('subscribe', { stream: 'changes', table: TABLE });
+  client.do('createTable', { table: 'a.b', primaryKey: ['k'] });
+  client.do('put', { table: TABLE, row: { id: 1, v: 2 } });
+  client.do('delete', { table: TABLE, key: 1 });
+  client.do('dropTable', { table: 'a.b' });
+  replica.conflictSeen(replica.conflicts(1, null)[0]!);
+  clock.advance(2000);
+  client.connection.shutDown();
+  const ajv = new Ajv2020({ strict: false }).addSchema(document, 'document');
+  const isEvent = ajv.compile({ $ref: 'document#/components/schemas/event' });
+  for (const event of client.events)
+    assert.ok(isEvent(event), `${JSON.stringify(event)}: ${ajv.errorsText(isEvent.errors)}`);
+  const documentedEvents = schemas.event!.oneOf!.map((event) => resolved(resolved(event).properties!.event!).const!);
+  assert.deepEqual([...new Set(client.events.map(({ event }) => event))].sort(), [...documentedEvents].sort());
 });
 
 function bothWays({ inside, alone }: Extract<ReturnType<typeof OPERATIONS.get>, { kind: 'statement' }>) {

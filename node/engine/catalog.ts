@@ -4,7 +4,7 @@ import type { KeyRange } from '../../applier/types.ts';
 import type { RowKey } from '../../certifier/types.ts';
 import { assert, type SequenceNumber, unreachable } from '../../gcs/base/index.ts';
 import type { ImageCodec } from './image-codec.ts';
-import { CATALOG_RANGE, catalogKey } from './key-codec.ts';
+import { CATALOG_RANGE, catalogKey, decodeKey } from './key-codec.ts';
 import type { SchemaEffect } from './member/schema-effect.ts';
 import type { SchemaChange } from './replica.ts';
 import { decodeDefinition, encodeDefinition } from './schema-codec.ts';
@@ -62,6 +62,13 @@ export class Catalog {
     this.#add(sequenceNumber, name, definition);
     const image = definition === null ? null : encodeDefinition(definition, codec);
     return { key: catalogKey(name), image, clearedTableId };
+  }
+
+  /** Does again what a kept change did. */
+  repeat(sequenceNumber: SequenceNumber, { key, image }: SchemaEffect, codec: ImageCodec): void {
+    const decoded = decodeKey(key, null);
+    assert(decoded.kind === 'definition', 'a schema change writes a definition');
+    this.#add(sequenceNumber, decoded.name, image === null ? null : decodeDefinition(image, codec));
   }
 
   tableAt(name: string, snapshot: SequenceNumber): TableDefinition | undefined {

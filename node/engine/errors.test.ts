@@ -256,7 +256,6 @@ test('what belongs to later versions is refused and said to be unsupported', () 
     'savepoint',
     'rollbackTo',
     'outcome',
-    'subscribe',
     'alterTable',
     'variables',
     'leave',
@@ -300,6 +299,14 @@ test('wrong arguments are named', () => {
     ['conflicts', { table: 5 }, 'table'],
     ['conflictSummary', { limit: 10_001 }, 'limit'],
     ['conflictSummary', { table: [] }, 'table'],
+    ['subscribe', {}, 'stream'],
+    ['subscribe', { stream: 'transactions' }, 'stream'],
+    ['subscribe', { stream: 'changes', from: -1 }, 'from'],
+    ['subscribe', { stream: 'changes', from: '5' }, 'from'],
+    ['subscribe', { stream: 'changes', table: 5 }, 'table'],
+    ['subscribe', { stream: 'views', table: TABLE }, 'table'],
+    ['subscribe', { stream: 'conflicts', from: 5 }, 'from'],
+    ['unsubscribe', {}, 'subscription'],
   ];
   for (const [op, message, argument] of wrong) {
     const error = client.fail(op, message);
@@ -371,6 +378,8 @@ const OPS = [
   'memberStats',
   'conflicts',
   'conflictSummary',
+  'subscribe',
+  'unsubscribe',
   'increment',
   'toString',
 ];

@@ -173,6 +173,17 @@ export function noSuchTransaction(tx: string): RequestError {
   return new RequestError('NO_SUCH_TRANSACTION', `No transaction ${show(tx)} is open on this connection.`, { tx });
 }
 
+export function noSuchSubscription(subscription: string): RequestError {
+  const message = `No subscription ${show(subscription)} is open on this connection.`;
+  return new RequestError('NO_SUCH_SUBSCRIPTION', message, { subscription });
+}
+
+/** `oldest`: what a stream can still go on from. */
+export function historyPurged(oldest: number): RequestError {
+  const message = `This member can tell the changes behind sequence number ${oldest} only; what was before is no longer held.`;
+  return new RequestError('HISTORY_PURGED', message, { oldest });
+}
+
 export function readOnlyTransaction(op: string): RequestError {
   return new RequestError('READ_ONLY_TRANSACTION', `${show(op)} writes, and the transaction is read-only.`, { op });
 }

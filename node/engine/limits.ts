@@ -14,6 +14,10 @@ export interface Limits {
   readonly pendingRequestsMax: number;
   /** A connection's open cursors: the one unused longest gives way to a new one. */
   readonly openCursorsMax: number;
+  /** A connection's subscriptions. */
+  readonly subscriptionsMax: number;
+  /** A stream of changes that were not asked for tells so often how far it is. */
+  readonly progressMs: number;
   /** Steps of one `transact`. */
   readonly stepsMax: number;
   /** What a client may ask for as `attempts`. */
@@ -34,6 +38,8 @@ export const DEFAULT_LIMITS: Limits = {
   openTransactionsMax: 256,
   pendingRequestsMax: 65_536,
   openCursorsMax: 64,
+  subscriptionsMax: 64,
+  progressMs: 1000,
   stepsMax: 10_000,
   attemptsMax: 1000,
   transactionMsMax: 300_000,

@@ -3,9 +3,11 @@
  * statement layer above knows nothing of the group. Callbacks come in a later turn, exactly once.
  */
 
+import type { Write } from '../../applier/index.ts';
 import type { KeyRange } from '../../applier/types.ts';
 import type { CommitTime, RowKey, Transaction, Writer } from '../../certifier/types.ts';
 import type { MemberId, MemberOrdinal, SequenceNumber } from '../../gcs/base/index.ts';
+import type { SchemaEffect } from './member/schema-effect.ts';
 import type { TableDefinition } from './table-definition.ts';
 
 export type MemberState = 'OFFLINE' | 'RECOVERING' | 'ONLINE' | 'ERROR';
@@ -35,14 +37,39 @@ export interface Replica {
   /** Calls `done` once `sequenceNumber` is visible here (maybe in this turn). Returns how to give up. */
   whenApplied(sequenceNumber: SequenceNumber, done: () => void): { cancel(): void };
 
+  /** What was published behind it is held, and every sequence number from it on is readable. */
+  readonly heldFrom: SequenceNumber;
+  /** What was published behind `after`, in order, at most `countMax`. `after`: from `heldFrom` on. */
+  publications(after: SequenceNumber, countMax: number): readonly Publication[];
+  /** The table of that id: one that exists, or that a publication which is held is about. */
+  tableById(tableId: number): TableDefinition | undefined;
+  /** Calls `changed`, in the midst of what is done, whenever there may be more publications or conflicts or other members. */
+  watch(changed: () => void): { stop(): void };
+
   members(): readonly MemberRow[];
+  /** Another number when `members` may have changed. */
+  readonly viewRevision: number;
   memberStats(): readonly MemberStatsRow[];
   /** The last conflicts seen by the group, newest first. */
   conflicts(limit: number, table: string | null): readonly ConflictRecord[];
+  /** How many there were. */
+  readonly conflictsSeen: number;
+  /** Those behind the first `after`, oldest first, at most `countMax`; null if not all of them are kept. */
+  conflictsAfter(after: number, countMax: number): readonly ConflictRecord[] | null;
   /** All conflicts that are kept, counted; at most `limit` hot rows. */
   conflictSummary(limit: number, table: string | null): ConflictSummary;
   /** A client was answered that its transaction is committed, `ms` after its request was taken up. */
   commitAnswered(ms: number): void;
+}
+
+/** What took one sequence number. */
+export interface Publication {
+  readonly sequenceNumber: SequenceNumber;
+  readonly commitTime: CommitTime;
+  readonly origin: MemberOrdinal;
+  /** None where it is a schema change. */
+  readonly writes: readonly Write[];
+  readonly schema: SchemaEffect | null;
 }
 
 export interface SnapshotHandle {

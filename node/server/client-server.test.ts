@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
 import { connect } from 'node:net';
 import { after, describe, test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import WebSocket from 'ws';
 import type { MemberState } from '../engine/replica.ts';
 import { isLoopback, isOriginAllowed } from './addresses.ts';
@@ -14,7 +15,9 @@ class FakeMember {
   readonly received: unknown[] = [];
   closed = 0;
   shutDowns = 0;
+  roomAgains = 0;
   send: (message: object) => void = () => {};
+  hasRoom: () => boolean = () => true;
   /** Answers one request; by default at once. */
   answer: (message: unknown) => void = (message) =>
     this.send({ id: (message as { id?: unknown })?.id ?? null, ok: true, result: {} });
@@ -67,8 +70,9 @@ class FakeMember {
           },
         ],
       },
-      openConnection: (send) => {
+      openConnection: (send, hasRoom) => {
         member.send = send;
+        member.hasRoom = hasRoom;
         return {
           receive: (message) => {
             member.received.push(message);
@@ -81,6 +85,10 @@ class FakeMember {
           },
           shutDown: () => {
             member.shutDowns++;
+            member.#happens();
+          },
+          roomAgain: () => {
+            member.roomAgains++;
             member.#happens();
           },
         };
@@ -284,6 +292,40 @@ describe('client server', () => {
     clearInterval(fill);
     const metrics = await (await fetch(`http://127.0.0.1:${server.port}/metrics`)).text();
     assert.match(metrics, /^concert_slow_clients_cut_total 1$/m);
+  });
+
+  test('a client that does not take its events is made none, and more when it has taken all of them', async () => {
+    const member = new FakeMember();
+    const server = await start(member, { limits: { bufferedBytesHigh: 100_000, bufferedBytesMax: 1_000_000 } });
+    const client = new Client(server);
+    await client.until(1);
+    client.socket.pause();
+    const event = { event: 'change', text: 'x'.repeat(50_000) };
+    let sent = 0;
+    for (; member.hasRoom(); sent++) {
+      member.send(event);
+      await setImmediate();
+    }
+    assert.equal(member.hasRoom(), false);
+    assert.equal(member.roomAgains, 0);
+    client.socket.resume();
+    await member.until(() => member.roomAgains === 1);
+    assert.equal(member.hasRoom(), true);
+    await client.until(1 + sent);
+    assert.equal(member.closed, 0);
+    client.socket.close();
+  });
+
+  test('events of one turn wait for room once they would fill a frame', async () => {
+    const member = new FakeMember();
+    const client = new Client(await start(member));
+    await client.until(1);
+    let sent = 0;
+    for (; member.hasRoom(); sent++) member.send({ event: 'change', sent });
+    assert.equal(sent, 1024);
+    await member.until(() => member.roomAgains === 1);
+    assert.equal(member.hasRoom(), true);
+    client.socket.close();
   });
 
   test('a client that answers no ping is cut', async () => {

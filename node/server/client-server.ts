@@ -27,7 +27,7 @@ export interface ClientServerOptions {
 export interface Served {
   readonly serverVersion: string;
   readonly replica: Pick<Replica, 'groupName' | 'memberId' | 'state' | 'members' | 'memberStats'>;
-  readonly openConnection: (send: (message: object) => void) => ClientConnection;
+  readonly openConnection: (send: (message: object) => void, hasRoom: () => boolean) => ClientConnection;
   /** Told to clients in `welcome` beside `frameBytesMax`. */
   readonly engineLimits?: Readonly<Record<string, number>>;
   readonly moreMetrics?: readonly MetricSource[];
@@ -196,7 +196,12 @@ export class ClientServer {
       this.#counters.framesMalformed++;
     });
     socket.send(this.#welcome(served));
-    socket.attach(served.openConnection((message) => socket.send(message)));
+    socket.attach(
+      served.openConnection(
+        (message) => socket.send(message),
+        () => socket.hasRoom(),
+      ),
+    );
     webSocket.on('close', () => {
       this.#sockets.delete(socket);
       this.#noticeChange();

@@ -1,7 +1,7 @@
 /**
- * One client's WebSocket: frames in, answers out. Answers of one turn of the event loop leave in one frame. A client
- * that does not take its answers, or that has too many requests waiting, is not read from until it does; one that lets
- * them grow beyond all measure is cut.
+ * One client's WebSocket: frames in, answers and events out. Those of one turn of the event loop leave in one frame. A
+ * client that does not take its answers, or that has too many requests waiting, is not read from until it does; one that
+ * lets them grow beyond all measure is cut. Events are only made for a client that has taken what it was sent.
  */
 import type { WebSocket } from 'ws';
 import type { FrameCodec } from './frame-codec.ts';
@@ -15,6 +15,8 @@ export interface ClientConnection {
   close(): void;
   /** Lets what is committing finish, and answers everything else, now and later, SHUTTING_DOWN. */
   shutDown(): void;
+  /** There is room for events, after `hasRoom` said that there is none. */
+  roomAgain(): void;
 }
 
 /** Counted since the start, read at scrape. */
@@ -42,6 +44,9 @@ export class ClientSocket {
   /** Invariant: requests received minus answers queued for sending. */
   #outstanding = 0;
   #isPaused = false;
+  /** Events wait for room; a ping that tells when there is some has been sent. */
+  #isRoomAwaited = false;
+  #isRoomPinged = false;
   #pingsMissed = 0;
 
   constructor(setup: {
@@ -86,7 +91,33 @@ export class ClientSocket {
     if (this.#queued.push(message) === 1) this.#events.flushWanted(this);
   }
 
+  /**
+   * Whether events may be sent. They wait long before reading from the client would be stopped, or the client be cut, for
+   * what it does not take. After a no, `roomAgain` tells the connection once the client has taken all that was sent.
+   */
+  hasRoom(): boolean {
+    if (this.#socket.readyState !== this.#socket.OPEN) return false;
+    if (this.#isRoomAwaited) return false;
+    const isFull = this.#socket.bufferedAmount > this.#limits.bufferedBytesHigh / 2;
+    if (!isFull && this.#queued.length < messagesPerFrameMax) return true;
+    this.#isRoomAwaited = true;
+    this.#events.flushWanted(this);
+    return false;
+  }
+
   flush(): void {
+    this.#sendQueued();
+    if (!this.#isRoomAwaited || this.#isRoomPinged || this.#socket.readyState !== this.#socket.OPEN) return;
+    // An empty ping behind what is queued tells when the client has taken it.
+    this.#isRoomPinged = true;
+    this.#socket.ping(undefined, false, () => {
+      this.#isRoomPinged = false;
+      this.#isRoomAwaited = false;
+      this.#connection?.roomAgain();
+    });
+  }
+
+  #sendQueued(): void {
     const messages = this.#queued;
     if (messages.length === 0 || this.#socket.readyState !== this.#socket.OPEN) return;
     this.#queued = [];

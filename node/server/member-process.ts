@@ -25,7 +25,7 @@ import { ClientServer, refuseInsecureAddress } from './client-server.ts';
 import { diskFailure } from './disk-failure.ts';
 import { type EventLog, eventLog, type LogLevel } from './events.ts';
 import { defaultServerLimits } from './limits.ts';
-import { commitDurationSource, memberCounterSources, memberGaugeSources } from './metrics.ts';
+import { commitDurationSource, engineSources, memberCounterSources, memberGaugeSources } from './metrics.ts';
 import { imageCodec } from './msgpack.ts';
 import { listenError, ServerError } from './server-error.ts';
 import { packageVersion } from './version.ts';
@@ -111,17 +111,8 @@ export async function startMember(options: StartOptions): Promise<RunningMember>
       replica: member,
       serverVersion: packageVersion(),
       engineLimits: { ...limits },
-      openConnection: (send) => engine.openConnection(send),
-      moreMetrics: [
-        ...memberCounterSources(member.counters),
-        ...memberGaugeSources(member),
-        {
-          name: 'concert_open_transactions',
-          help: 'Transactions that clients have open here',
-          kind: 'gauge',
-          read: () => engine.openTransactions,
-        },
-      ],
+      openConnection: (send, hasRoom) => engine.openConnection(send, hasRoom),
+      moreMetrics: [...memberCounterSources(member.counters), ...memberGaugeSources(member), ...engineSources(engine)],
       histograms: [commitDurationSource(member)],
     });
     member.open();

@@ -3,7 +3,7 @@
  * is a plain number that is read when somebody scrapes.
  */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
-import type { CommitDurations, Member, MemberCounters } from '../engine/index.ts';
+import type { CommitDurations, Engine, Member, MemberCounters } from '../engine/index.ts';
 import type { MemberState, MemberStatsRow, Replica } from '../engine/replica.ts';
 import type { ServerCounters } from './client-socket.ts';
 
@@ -147,7 +147,7 @@ export function commitDurationSource(member: Pick<Member, 'commitLatencies'>): H
 
 /** The group layer and the storage of the member: whether it leads, how far it is, what waits where. */
 export function memberGaugeSources(
-  member: Pick<Member, 'group' | 'store' | 'hasQuorum' | 'members'>,
+  member: Pick<Member, 'group' | 'store' | 'history' | 'hasQuorum' | 'members'>,
 ): readonly MetricSource[] {
   const gauge = (name: string, help: string, read: () => number): MetricSource => ({ kind: 'gauge', name, help, read });
   const { group } = member;
@@ -183,6 +183,44 @@ export function memberGaugeSources(
     ),
     gauge('concert_overlay_bytes', 'Memory of row versions not yet flushed', () => member.store?.overlayBytes ?? 0),
     gauge('concert_overlay_rows', 'Rows with versions not yet flushed', () => member.store?.overlayRows ?? 0),
+    gauge(
+      'concert_history_from',
+      'Sequence number behind which streams of changes can go on here',
+      () => member.history?.heldFrom ?? 0,
+    ),
+    gauge('concert_history_bytes', 'Size of the transactions held for streams', () => member.history?.bytes ?? 0),
+  ];
+}
+
+/** What clients have open on the member, and what they are sent beside their answers. */
+export function engineSources(
+  engine: Pick<Engine, 'openTransactions' | 'openSubscriptions' | 'counters'>,
+): readonly MetricSource[] {
+  return [
+    {
+      name: 'concert_open_transactions',
+      help: 'Transactions that clients have open here',
+      kind: 'gauge',
+      read: () => engine.openTransactions,
+    },
+    {
+      name: 'concert_open_subscriptions',
+      help: 'Streams that clients follow here',
+      kind: 'gauge',
+      read: () => engine.openSubscriptions,
+    },
+    {
+      name: 'concert_events_sent_total',
+      help: 'Events sent to those who follow a stream',
+      kind: 'counter',
+      read: () => engine.counters.eventsSent,
+    },
+    {
+      name: 'concert_slow_subscriptions_ended_total',
+      help: 'Streams ended: their client was too slow for what is held',
+      kind: 'counter',
+      read: () => engine.counters.slowSubscriptionsEnded,
+    },
   ];
 }
 

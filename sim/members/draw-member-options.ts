@@ -17,6 +17,10 @@ export function drawMemberOptions(random: SeededRandom): MemberOptions {
       flushBytes: random.pick([100, 10_000, 1024 * 1024]),
       overlayBytesMax: random.pick([20_000, 1024 * 1024]),
     },
+    history: {
+      transactionsMax: random.pick([1, 20, 200, 10_000]),
+      bytesMax: random.pick([10_000, 100_000, 1024 * 1024]),
+    },
     verdicts: { chunkBytes: random.pick([512, 4096, 65_536]) },
     noticeEveryMs: random.pick([100, 500]),
     sweepEveryMs: 50,

@@ -17,6 +17,7 @@ import type { Elections } from '../observers/elections.ts';
 import type { Judge } from '../observers/judge.ts';
 import { MemberObserver } from '../observers/member-observer.ts';
 import type { ShadowDatabase } from '../observers/shadow-database.ts';
+import type { StreamObserver } from '../observers/stream-observer.ts';
 import type { TotalOrder } from '../observers/total-order.ts';
 import { Occasions } from '../occasions.ts';
 import type { SimulatedHost, SimulatedProcess, SimulatedWorld } from '../world/index.ts';
@@ -41,11 +42,14 @@ export interface MemberClusterSetup {
   readonly laneCount: number;
   readonly capacity: number;
   readonly options: MemberOptions;
+  /** Those who follow the changes at a member. */
+  readonly followers: (host: string) => readonly StreamObserver[];
 }
 
 interface Machine {
   readonly memberId: string;
   readonly lanes: readonly MemoryLaneDisk[];
+  readonly followers: readonly StreamObserver[];
 }
 
 export class MemberCluster implements FaultTargets {
@@ -63,7 +67,7 @@ export class MemberCluster implements FaultTargets {
       host.processFailed = (error) => judge.fail(`${host.name} stops: ${error instanceof Error ? error.stack : error}`);
       host.turnEnded = () => this.runningOn(host)?.observer.turnEnded();
       const lanes = Array.from({ length: laneCount }, () => new MemoryLaneDisk());
-      this.#machines.set(host, { memberId: random.uuid(), lanes });
+      this.#machines.set(host, { memberId: random.uuid(), lanes, followers: setup.followers(host.name) });
       return host;
     });
     world.network.frameSent = (from, to, bytes) => {
@@ -114,8 +118,14 @@ export class MemberCluster implements FaultTargets {
   get isConverged(): boolean {
     return this.members.every((host) => {
       const running = this.runningOn(host);
-      return running?.member.state === 'ONLINE' && running.observer.place === this.#setup.order.length;
+      if (running?.member.state !== 'ONLINE' || running.observer.place !== this.#setup.order.length) return false;
+      return this.#machines.get(host)!.followers.every(({ position }) => position === running.member.appliedUpTo);
     });
+  }
+
+  /** Whoever follows a stream takes all that there is from now on. */
+  followersTakeAll(): void {
+    for (const { followers } of this.#machines.values()) for (const follower of followers) follower.takeAll();
   }
 
   describe(): string {
@@ -124,7 +134,8 @@ export class MemberCluster implements FaultTargets {
         const running = this.runningOn(host);
         if (running === null) return `${host.name} is down`;
         const { place } = running.observer;
-        return `${host.name} ${running.member.state} at ${place} of ${this.#setup.order.length}`;
+        const positions = this.#machines.get(host)!.followers.map(({ position }) => position);
+        return `${host.name} ${running.member.state} at ${place} of ${this.#setup.order.length}, streams at ${positions.join(' and ')}`;
       })
       .join(', ');
   }
@@ -193,6 +204,7 @@ export class MemberCluster implements FaultTargets {
       observer = new MemberObserver({ name: who, member, judge, order, shadow });
       const engine = new Engine({ replica: member, clock, random, limits: DEFAULT_LIMITS, imageCodec: codec });
       this.#running.set(host, { process, member, engine, observer });
+      for (const follower of machine.followers) follower.started(process, member, engine);
       member.open();
     });
   }

@@ -10,11 +10,12 @@ import { checkNobodyIsElectableWithout } from '../observers/electability.ts';
 import { Elections } from '../observers/elections.ts';
 import { Judge } from '../observers/judge.ts';
 import { ShadowDatabase } from '../observers/shadow-database.ts';
+import { StreamObserver, zeroStreamCounts } from '../observers/stream-observer.ts';
 import { TotalOrder } from '../observers/total-order.ts';
 import type { SeedOptions, SeedResult } from '../seed-result.ts';
 import { History } from '../workload/history.ts';
 import { imageCodec } from '../workload/image-codec.ts';
-import { drawScript, prepareTables, type Workload } from '../workload/scripts.ts';
+import { drawScript, prepareTables, TABLES, type Workload } from '../workload/scripts.ts';
 import { SimulatedClient } from '../workload/simulated-client.ts';
 import { SimulatedWorld, withoutImpureGlobals } from '../world/index.ts';
 import { drawCapacity, drawLaneCount, drawMemberOptions } from './draw-member-options.ts';
@@ -39,6 +40,8 @@ class MemberSeed {
   readonly #clients: readonly SimulatedClient[];
   readonly #durationMs: number;
   readonly #configuration: string;
+  readonly #told = new Map<number, string>();
+  readonly #streams = zeroStreamCounts();
   #isClosing = false;
 
   constructor(seed: number, off: ReadonlySet<string>) {
@@ -85,6 +88,7 @@ class MemberSeed {
       laneCount,
       capacity,
       options,
+      followers: (host) => this.#makeFollowers(host),
     });
     this.#faults = new FaultInjector({ world, targets: this.#cluster, plan, random: world.random.split('faults') });
     this.#clients = this.#makeClients(clientCount, {
@@ -122,11 +126,30 @@ class MemberSeed {
         'answered refused': counts.refused,
         unknown: counts.unknown,
         'read only': counts.readOnly,
+        'changes told': this.#streams.changes,
+        'streams resumed': this.#streams.resumed,
+        'streams too slow': this.#streams.tooSlow,
+        'history purged': this.#streams.historyPurged,
       },
       simulatedMs: world.nowUs / 1000,
       configuration: this.#configuration,
       story: world.story.toString(),
     };
+  }
+
+  /** One of all changes, one of some table. */
+  #makeFollowers(host: string): readonly StreamObserver[] {
+    const random = this.#world.random.split(`followers of ${host}`);
+    const setup = {
+      world: this.#world,
+      judge: this.#judge,
+      shadow: this.#shadow,
+      codec: imageCodec,
+      told: this.#told,
+      counts: this.#streams,
+      random,
+    };
+    return [null, random.pick(Object.keys(TABLES))].map((table) => new StreamObserver(host, table, setup));
   }
 
   #makeClients(count: number, workload: Workload): readonly SimulatedClient[] {
@@ -152,6 +175,7 @@ class MemberSeed {
   #converge(what: string): void {
     if (this.#judge.violation !== null) return;
     this.#isClosing = true;
+    this.#cluster.followersTakeAll();
     const beganUs = this.#world.nowUs;
     const isDone = (): boolean => this.#clients.every((client) => !client.isBusy) && this.#cluster.isConverged;
     this.#world.runFor(CONVERGENCE_MS_MAX * 1000, () => this.#judge.violation !== null || isDone());

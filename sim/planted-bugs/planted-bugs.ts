@@ -36,6 +36,21 @@ export const PLANTED_BUGS: readonly SoughtBug[] = [
     replace: 'replica.commit({ snapshotVersion: replica.appliedUpTo, writeSet }, deadlineMs, (outcome) => {',
   },
   {
+    name: 'past-flushed-over',
+    scenario: 'member',
+    file: 'applier/version-store.ts',
+    find: 'return Math.min(this.#snapshots.oldest ?? this.#appliedUpTo, this.keptFrom);',
+    replace: 'return Math.min(this.#snapshots.oldest ?? this.#appliedUpTo, this.#appliedUpTo);',
+  },
+  {
+    // The image before a change is that before the one before, where the row was changed twice in a row.
+    name: 'change-told-from-the-wrong-past',
+    scenario: 'member',
+    file: 'node/engine/sessions/subscriptions/change-rows.ts',
+    find: 'return remembered === undefined ? (this.#replica.get(key, sequenceNumber - 1) ?? null) : remembered;',
+    replace: 'return this.#replica.get(key, Math.max(this.#replica.heldFrom, sequenceNumber - 2)) ?? null;',
+  },
+  {
     // Every fifth sequence number becomes visible before its rows do, which follow those of the next one.
     name: 'publication-out-of-order',
     scenario: 'member',

@@ -18,14 +18,29 @@ export class ConflictLog {
   readonly #countMax: number;
   readonly #ring: SeenConflict[] = [];
   #next = 0;
+  #count = 0;
 
   constructor(countMax: number) {
     this.#countMax = countMax;
   }
 
+  /** How many were added. */
+  get count(): number {
+    return this.#count;
+  }
+
   add(conflict: SeenConflict): void {
+    this.#count++;
     this.#ring[this.#next] = conflict;
     this.#next = (this.#next + 1) % this.#countMax;
+  }
+
+  /** Those behind the first `after`, oldest first, at most `countMax`; null if not all of them are kept. */
+  behind(after: number, countMax: number): readonly SeenConflict[] | null {
+    const missed = this.#count - after;
+    if (missed > this.#ring.length) return null;
+    const first = this.#next - missed + this.#countMax;
+    return Array.from({ length: Math.min(missed, countMax) }, (_, i) => this.#ring[(first + i) % this.#countMax]!);
   }
 
   /** Newest first. */

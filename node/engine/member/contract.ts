@@ -5,6 +5,7 @@ import type { Environment, Incarnation, MemberId, SequenceNumber } from '../../.
 import type { Formation, GroupMember, GroupOptions } from '../../../gcs/core/index.ts';
 import type { ImageCodec } from '../image-codec.ts';
 import type { MemberState } from '../replica.ts';
+import type { ChangeHistoryOptions } from './change-history.ts';
 import type { OutboxOptions } from './outbox.ts';
 
 export interface MemberOptions {
@@ -12,6 +13,7 @@ export interface MemberOptions {
   readonly outbox: OutboxOptions;
   readonly versions: VersionStoreOptions;
   readonly verdicts: VerdictFileOptions;
+  readonly history: ChangeHistoryOptions;
   /** How often the members tell each other how they are. */
   readonly noticeEveryMs: number;
   /** How often waiting commits are looked at. */

@@ -34,6 +34,7 @@ import type {
   MemberRow,
   MemberState,
   MemberStatsRow,
+  Publication,
   Refusal,
   Replica,
   SchemaChange,
@@ -42,6 +43,7 @@ import type {
 } from '../replica.ts';
 import type { TableDefinition } from '../table-definition.ts';
 import { AppliedWaiters } from './applied-waiters.ts';
+import type { ChangeHistory } from './change-history.ts';
 import { CommitLatencies } from './commit-latency.ts';
 import { summarizeConflicts } from './conflict-summary.ts';
 import { type MemberEvents, type MemberSetup, zeroCounters } from './contract.ts';
@@ -68,6 +70,8 @@ export class Member implements Replica {
   #isStopping = false;
   #hasEnded = false;
   readonly #stopping: (() => void)[] = [];
+  #viewRevision = 0;
+  readonly #watchers: (() => void)[] = [];
   #isDeliveryPaused = false;
   #sweep: ScheduledCall | null = null;
   #nextNoticeMs = 0;
@@ -90,7 +94,10 @@ export class Member implements Replica {
         formed: (definition, self) => member!.#guard(() => member!.#formed(definition, self)),
         delivered: (delivery) => member!.#guard(() => member!.#delivered(delivery)),
         statusChanged: (status) => member!.#statusChanged(status),
-        reachabilityChanged: (peer, reachable) => setup.events.reachabilityChanged(peer.memberId, reachable),
+        reachabilityChanged: (peer, reachable) => {
+          setup.events.reachabilityChanged(peer.memberId, reachable);
+          member!.#viewChanged();
+        },
         noticed: (from, bytes) => member!.#noticed(from, bytes),
         refusedPeer: (address, reason) => setup.events.refusedPeer(address, reason),
         refused: (reason) => setup.events.refused(reason),
@@ -246,7 +253,10 @@ export class Member implements Replica {
     const refusal = this.#whyNot();
     if (refusal !== null) return this.#answerLater(() => done(refusal));
     const lost = this.#run.preCertify(transaction);
-    if (lost !== null) return this.#answerLater(() => done(lost));
+    if (lost !== null) {
+      this.#tellWatchers();
+      return this.#answerLater(() => done(lost));
+    }
     this.counters.localProposed++;
     this.#outbox.add(encodeGroupMessage({ kind: 'transaction', transaction }), deadlineMs, (fate) =>
       done(typeof fate === 'string' ? { kind: fate } : (fate as CommitOutcome)),
@@ -271,6 +281,31 @@ export class Member implements Replica {
       return { cancel: () => {} };
     }
     return this.#waiters.add(sequenceNumber, done);
+  }
+
+  get heldFrom(): SequenceNumber {
+    return this.#running?.history.heldFrom ?? 0;
+  }
+
+  get history(): ChangeHistory | null {
+    return this.#running?.history ?? null;
+  }
+
+  publications(after: SequenceNumber, countMax: number): readonly Publication[] {
+    return this.#run.history.publications(after, countMax);
+  }
+
+  tableById(tableId: number): TableDefinition | undefined {
+    return this.#run.catalog.tableById(tableId);
+  }
+
+  watch(changed: () => void): { stop(): void } {
+    this.#watchers.push(changed);
+    return { stop: () => this.#watchers.splice(this.#watchers.indexOf(changed), 1) };
+  }
+
+  get viewRevision(): number {
+    return this.#viewRevision;
   }
 
   members(): readonly MemberRow[] {
@@ -298,6 +333,16 @@ export class Member implements Replica {
       if (table === null || record.table === table) found.push(record);
     }
     return found;
+  }
+
+  get conflictsSeen(): number {
+    return this.#running?.conflicts.count ?? 0;
+  }
+
+  conflictsAfter(after: number, countMax: number): readonly ConflictRecord[] | null {
+    const run = this.#run;
+    const names = this.#namesOf(run);
+    return run.conflicts.behind(after, countMax)?.map((seen) => describeConflict(seen, names)) ?? null;
   }
 
   conflictSummary(limit: number, table: string | null): ConflictSummary {
@@ -352,6 +397,16 @@ export class Member implements Replica {
     }
     if (run.store.appliedUpTo > before) this.#waiters.applied(run.store.appliedUpTo);
     if (run.store.isOverloaded) this.#pauseDelivery(true);
+    this.#tellWatchers();
+  }
+
+  #viewChanged(): void {
+    this.#viewRevision++;
+    this.#tellWatchers();
+  }
+
+  #tellWatchers(): void {
+    for (const changed of this.#watchers) changed();
   }
 
   // From the start to ONLINE
@@ -371,6 +426,7 @@ export class Member implements Replica {
     if (rebuilt.kind === 'refused') return this.#refused(rebuilt.reason);
     const { state, entries } = rebuilt;
     this.#running = state;
+    this.#viewChanged();
     const upTo = state.certifier.sequenceNumber;
     this.#events.recovered({ entries, upTo, ms: clock.monotonicMs() - startedMs });
     this.#setState('RECOVERING', `rebuilt up to sequence number ${upTo}, waiting for the group`);
@@ -398,7 +454,9 @@ export class Member implements Replica {
   #noticed(from: MemberOrdinal, bytes: Uint8Array): void {
     const notice = decodeStatusNotice(bytes);
     if (notice === null || this.#running === null) return;
+    const before = this.#notices.get(from);
     this.#notices.set(from, notice);
+    if (before?.state !== notice.state || before.version !== notice.version) this.#viewChanged();
     if (this.#state === 'ERROR') return;
     const judgement = this.#running.digests.told(from, notice.digests);
     if (judgement === 'equal') return;
@@ -458,6 +516,7 @@ export class Member implements Replica {
     if (state === this.#state) return;
     this.#state = state;
     this.#events.stateChanged(state, why);
+    this.#viewChanged();
   }
 
   #refused(reason: string): void {

@@ -16,6 +16,9 @@ export const MEMBER_DEFAULTS: MemberOptions = {
     noQuorumWaitMs: 3000,
   },
   versions: { flushIntervalMs: 1000, flushBytes: 16 * 1024 * 1024, overlayBytesMax: 256 * 1024 * 1024 },
+  // Some seconds at full speed, hours of a quiet group: long enough to go on at another member. Rows take several times
+  // these bytes in memory, and a start repeats as much.
+  history: { transactionsMax: 50_000, bytesMax: 32 * 1024 * 1024 },
   verdicts: { chunkBytes: 4 * 1024 * 1024 },
   noticeEveryMs: 500,
   sweepEveryMs: 50,

@@ -10,8 +10,9 @@ import { decodeBatch } from '../../../certifier/index.ts';
 import { assert, type LogIndex, type SequenceNumber } from '../../../gcs/base/index.ts';
 import type { LogEntry, LogReader } from '../../../gcs/core/index.ts';
 import { catalogItemKey } from '../key-codec.ts';
+import type { HeldEntry } from './change-history.ts';
 import { publicationOf, writesOf } from './publication.ts';
-import { decodeSchemaEffect } from './schema-effect.ts';
+import { decodeSchemaEffect, type SchemaEffect } from './schema-effect.ts';
 
 /** Bytes of the log read at a time. */
 const READ_BYTES = 1024 * 1024;
@@ -23,6 +24,9 @@ export interface Replay {
   readonly certifier: Certifier;
   readonly publishFrom: SequenceNumber;
   publish(sequenceNumber: SequenceNumber, writes: readonly Write[], clear: readonly KeyRange[]): void;
+  schemaChanged(sequenceNumber: SequenceNumber, effect: SchemaEffect): void;
+  /** Told behind each entry of which something was published. */
+  repeated(entry: HeldEntry): void;
 }
 
 /** Returns how many log entries were read. */
@@ -44,16 +48,21 @@ export function replayUpToKeptVerdicts(replay: Replay): number {
   return count;
 }
 
-function repeat({ certifier, publishFrom, publish }: Replay, entry: LogEntry, record: VerdictRecord): void {
+function repeat(replay: Replay, entry: LogEntry, record: VerdictRecord): void {
+  const { certifier, publishFrom, publish } = replay;
   const batch = decodeBatch(entry.payload);
   assert(
     batch.kind === 'batch' && batch.messages.length === record.verdicts.length,
     'a kept verdict for every message',
   );
+  let positives = 0;
+  let upTo = 0;
   for (let i = 0; i < record.verdicts.length; i++) {
     const verdict = record.verdicts[i]!;
     if (verdict.kind === 'negative') continue;
     const { sequenceNumber } = verdict;
+    positives++;
+    upTo = sequenceNumber;
     const message = batch.messages[i]!;
     const writer = { sequenceNumber, origin: entry.origin };
     if (message.kind === 'transaction') {
@@ -65,9 +74,14 @@ function repeat({ certifier, publishFrom, publish }: Replay, entry: LogEntry, re
       const keys = effect.clearedTableId === null ? [] : [catalogItemKey(effect.clearedTableId)];
       certifier.restoreSchemaChange(keys, writer);
       const { writes, clear } = publicationOf(effect);
-      if (sequenceNumber >= publishFrom) publish(sequenceNumber, writes, clear);
+      if (sequenceNumber < publishFrom) continue;
+      publish(sequenceNumber, writes, clear);
+      replay.schemaChanged(sequenceNumber, effect);
     }
   }
+  if (upTo < publishFrom) return;
+  const { origin, payload } = entry;
+  replay.repeated({ origin, payload, verdicts: record.verdicts, after: upTo - positives, upTo });
 }
 
 function* entriesOf(log: LogReader, from: LogIndex, upTo: LogIndex): Generator<LogEntry, undefined> {

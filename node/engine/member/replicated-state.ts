@@ -12,13 +12,14 @@ import { Catalog, decodeSchemaChange } from '../catalog.ts';
 import type { ImageCodec } from '../image-codec.ts';
 import { catalogItemKey } from '../key-codec.ts';
 import type { CommitOutcome, SchemaOutcome } from '../replica.ts';
+import { ChangeHistory, type HeldEntry } from './change-history.ts';
 import { ConflictLog, type SeenConflict } from './conflict-log.ts';
 import type { MemberCounters, MemberSetup } from './contract.ts';
 import { DigestWatch } from './digest-watch.ts';
 import { CERTIFICATION_CAPACITY } from './options.ts';
 import { publicationOf, writesOf } from './publication.ts';
 import { replayUpToKeptVerdicts } from './replay.ts';
-import { encodeSchemaEffect } from './schema-effect.ts';
+import { encodeSchemaEffect, type SchemaEffect } from './schema-effect.ts';
 
 /** Refusals in the verdict file; never renumbered. */
 const REASON_CONFLICT = 1;
@@ -64,6 +65,7 @@ export class ReplicatedState {
   readonly certifier: Certifier;
   readonly verdicts: VerdictFile;
   readonly store: VersionStore;
+  readonly history: ChangeHistory;
   readonly catalog: Catalog;
   readonly digests: DigestWatch;
   readonly conflicts: ConflictLog;
@@ -102,21 +104,33 @@ export class ReplicatedState {
       makeVerdictsDurable: (_upTo, done) => verdicts.makeDurable(done),
       failed: setup.failed,
     });
+    const history = new ChangeHistory(options.history, store.highestLanePoint);
+    store.keepFrom(history.heldFrom);
+    const schemaChanges: { sequenceNumber: SequenceNumber; effect: SchemaEffect }[] = [];
     const entries = replayUpToKeptVerdicts({
       log,
       verdicts,
       certifier,
       publishFrom: lowest + 1,
       publish: (sequenceNumber, writes, clear) => store.publish(sequenceNumber, writes, clear),
+      schemaChanged: (sequenceNumber, effect) => schemaChanges.push({ sequenceNumber, effect }),
+      repeated: (entry) => {
+        history.add(entry);
+        store.keepFrom(history.heldFrom);
+      },
     });
     assert(store.appliedUpTo === kept.sequenceNumber, 'the replay ends at the last kept verdict');
-    const catalog = Catalog.load(store, kept.sequenceNumber, imageCodec);
-    return { kind: 'rebuilt', state: new ReplicatedState(setup, { certifier, verdicts, store, catalog }), entries };
+    const catalog = Catalog.load(store, history.heldFrom, imageCodec);
+    for (const { sequenceNumber, effect } of schemaChanges) {
+      if (sequenceNumber > history.heldFrom) catalog.repeat(sequenceNumber, effect, imageCodec);
+    }
+    const state = new ReplicatedState(setup, { certifier, verdicts, store, history, catalog });
+    return { kind: 'rebuilt', state, entries };
   }
 
   private constructor(
     setup: ReplicatedStateSetup,
-    parts: Pick<ReplicatedState, 'certifier' | 'verdicts' | 'store' | 'catalog'>,
+    parts: Pick<ReplicatedState, 'certifier' | 'verdicts' | 'store' | 'history' | 'catalog'>,
   ) {
     const { member, definition, self, counters } = setup;
     this.definition = definition;
@@ -124,6 +138,7 @@ export class ReplicatedState {
     this.certifier = parts.certifier;
     this.verdicts = parts.verdicts;
     this.store = parts.store;
+    this.history = parts.history;
     this.catalog = parts.catalog;
     this.digests = new DigestWatch(definition.view.members.length);
     this.conflicts = new ConflictLog(member.options.conflictsKeptMax);
@@ -140,8 +155,9 @@ export class ReplicatedState {
 
   /** Takes the next entry through. Returns what became of its messages, in their order. */
   deliver(delivery: Delivery): readonly Fate[] {
-    const { index } = delivery;
-    const batch = decodeBatch(delivery.payload);
+    const { index, origin, payload } = delivery;
+    const after = this.certifier.sequenceNumber;
+    const batch = decodeBatch(payload);
     if (batch.kind === 'malformed') {
       throw new InvariantViolation(`a chosen batch is readable: log index ${index}, ${batch.reason}`);
     }
@@ -154,6 +170,7 @@ export class ReplicatedState {
     const { purgeFloor, digest } = this.certifier;
     this.verdicts.append({ logIndex: index, verdicts, purgeFloor, digest });
     for (const { sequenceNumber, writes, clear } of publications) this.store.publish(sequenceNumber, writes, clear);
+    this.#remember({ origin, payload, verdicts, after, upTo: this.certifier.sequenceNumber });
     this.#deliveredUpTo = index;
     this.digests.delivered(index, () => digest);
     this.#count(delivery, publications.length);
@@ -172,6 +189,13 @@ export class ReplicatedState {
       phase: 'local',
     });
     return outcomeOf(negative, 'local');
+  }
+
+  /** The past gives way before any reader's snapshot does. */
+  #remember(entry: HeldEntry): void {
+    this.history.add(entry);
+    if (this.store.isOverloaded) this.history.forget();
+    this.store.keepFrom(this.history.heldFrom);
   }
 
   #certify(transaction: Transaction, { delivery, verdicts, fates, publications }: Passage): void {

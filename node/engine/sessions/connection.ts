@@ -37,6 +37,8 @@ import { commitError, committed, nothingWritten, refusalError } from './outcomes
 import { RowsInFlight } from './rows-in-flight.ts';
 import { runStatement } from './run-statement.ts';
 import type { EngineContext, RequestId, Session, WaitingRequest } from './session.ts';
+import type { Outlet } from './subscriptions/subscription.ts';
+import { Subscriptions } from './subscriptions/subscriptions.ts';
 import { transactWork } from './transact.ts';
 
 /** How long a client that has too much outstanding is asked to wait. */
@@ -54,6 +56,7 @@ export class Connection implements Session {
   readonly #defaults: BeginOptions;
   readonly #transactions = new Map<string, OpenTransaction>();
   readonly #cursors: Cursors;
+  readonly #subscriptions: Subscriptions;
   readonly #alone: StatementContext;
   readonly #inside: StatementContext;
   readonly #asStep: StatementContext;
@@ -66,11 +69,19 @@ export class Connection implements Session {
   #isClosed = false;
   #isShuttingDown = false;
 
-  /** `ended`: called once, when the connection was closed. */
-  constructor(engine: EngineContext, send: (answer: object) => void, ended: (connection: Connection) => void) {
+  /** `outlet`: where answers and events go. `ended`: called once, when the connection was closed. */
+  constructor(engine: EngineContext, outlet: Outlet, ended: (connection: Connection) => void) {
     this.engine = engine;
-    this.#send = send;
+    this.#send = outlet.send;
     this.#ended = ended;
+    this.#subscriptions = new Subscriptions(engine, {
+      hasRoom: outlet.hasRoom,
+      send: (event) => {
+        if (this.#isClosed) return;
+        engine.counters.eventsSent++;
+        outlet.send(event);
+      },
+    });
     const { clock, random, limits, deadlines } = engine;
     this.#defaults = defaultBeginOptions(limits);
     this.#cursors = new Cursors({
@@ -91,6 +102,15 @@ export class Connection implements Session {
   /** Open transactions, doomed ones included. */
   get openTransactions(): number {
     return this.#transactions.size;
+  }
+
+  get openSubscriptions(): number {
+    return this.#subscriptions.size;
+  }
+
+  /** The outlet has room for events, after it had none. */
+  roomAgain(): void {
+    if (this.#subscriptions.size > 0) this.engine.feed.wake();
   }
 
   /** Starts a request. `message`: decoded from the client's frame, of any content. Never throws at it. */
@@ -201,6 +221,10 @@ export class Connection implements Session {
         if (operation.kind === 'conflicts') return this.succeed(id, replica.conflicts(limit, table));
         return this.succeed(id, replica.conflictSummary(limit, table));
       }
+      case 'subscribe':
+        return this.succeed(id, this.#subscriptions.open(message));
+      case 'unsubscribe':
+        return this.succeed(id, this.#subscriptions.close(message));
       default:
         throw unknownOperation(op);
     }
@@ -451,6 +475,7 @@ export class Connection implements Session {
     for (const request of [...this.waiting]) request.giveUp(error);
     for (const { id } of this.#behindSchema.splice(0)) this.refuse(id, error);
     this.#cursors.dropAll();
+    this.#subscriptions.endAll('shuttingDown');
     for (const open of [...this.#transactions.values()]) this.#forget(open);
   }
 }

@@ -2,7 +2,9 @@
 import { TableCache } from '../transaction.ts';
 import { Connection } from './connection.ts';
 import { Deadlines } from './deadlines.ts';
-import type { EngineContext, EngineSetup } from './session.ts';
+import type { EngineContext, EngineCounters, EngineSetup } from './session.ts';
+import { ChangeRows } from './subscriptions/change-rows.ts';
+import { Feed } from './subscriptions/feed.ts';
 
 export class Engine {
   readonly #context: EngineContext;
@@ -10,10 +12,14 @@ export class Engine {
 
   constructor(setup: EngineSetup) {
     const { replica, clock, limits, imageCodec } = setup;
+    const tables = new TableCache();
     this.#context = {
       ...setup,
       deadlines: new Deadlines(clock),
-      transactions: { replica, limits, imageCodec, tables: new TableCache() },
+      transactions: { replica, limits, imageCodec, tables },
+      feed: new Feed({ replica, clock }),
+      changeRows: new ChangeRows({ replica, tables, imageCodec }),
+      counters: { eventsSent: 0, slowSubscriptionsEnded: 0 },
     };
   }
 
@@ -29,9 +35,21 @@ export class Engine {
     return open;
   }
 
-  /** Opens a client's connection. `send` is given each answer, perhaps within `receive`; it must not throw. */
-  openConnection(send: (answer: object) => void): Connection {
-    const connection = new Connection(this.#context, send, (ended) => this.#connections.delete(ended));
+  /** Streams that clients follow, over all connections. */
+  get openSubscriptions(): number {
+    return this.#context.feed.size;
+  }
+
+  get counters(): Readonly<EngineCounters> {
+    return this.#context.counters;
+  }
+
+  /**
+   * Opens a client's connection. `send` is given each answer, perhaps within `receive`, and each event; it must not
+   * throw. `hasRoom`: whether the client takes events now; where it says no, `roomAgain` is called when it does.
+   */
+  openConnection(send: (message: object) => void, hasRoom: () => boolean = () => true): Connection {
+    const connection = new Connection(this.#context, { send, hasRoom }, (ended) => this.#connections.delete(ended));
     this.#connections.add(connection);
     return connection;
   }

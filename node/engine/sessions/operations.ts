@@ -26,7 +26,9 @@ export type Operation =
         | 'members'
         | 'memberStats'
         | 'conflicts'
-        | 'conflictSummary';
+        | 'conflictSummary'
+        | 'subscribe'
+        | 'unsubscribe';
       readonly argumentNames: ArgumentNames;
     };
 
@@ -46,6 +48,8 @@ export const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operat
   simple('memberStats', []),
   simple('conflicts', ['limit', 'table']),
   simple('conflictSummary', ['limit', 'table']),
+  simple('subscribe', ['stream', 'table', 'from']),
+  simple('unsubscribe', ['subscription']),
 ]);
 
 function simple(

@@ -7,6 +7,8 @@ import type { Replica } from '../replica.ts';
 import type { TransactionSetup } from '../transaction.ts';
 import type { Deadlines } from './deadlines.ts';
 import type { RowsInFlight } from './rows-in-flight.ts';
+import type { ChangeRows } from './subscriptions/change-rows.ts';
+import type { Feed } from './subscriptions/feed.ts';
 
 /** What a member gives to its sessions. */
 export interface EngineSetup {
@@ -21,6 +23,16 @@ export interface EngineSetup {
 export interface EngineContext extends EngineSetup {
   readonly deadlines: Deadlines;
   readonly transactions: TransactionSetup;
+  readonly feed: Feed;
+  readonly changeRows: ChangeRows;
+  readonly counters: EngineCounters;
+}
+
+/** Since the start. */
+export interface EngineCounters {
+  eventsSent: number;
+  /** Ended with `tooSlow`. */
+  slowSubscriptionsEnded: number;
 }
 
 export type RequestId = string | number;

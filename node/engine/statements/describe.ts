@@ -5,15 +5,15 @@ import type { Statement } from './statement.ts';
 export const tables: Statement = {
   argumentNames: [],
   isWrite: false,
-  run: (transaction) => transaction.allTables().map(shown),
+  run: (transaction) => transaction.allTables().map(shownDefinition),
 };
 
 export const describe: Statement = {
   argumentNames: ['table'],
   isWrite: false,
-  run: (transaction, message) => shown(tableOf(transaction, message).definition),
+  run: (transaction, message) => shownDefinition(tableOf(transaction, message).definition),
 };
 
-function shown({ name, tableId, primaryKey, columns }: TableDefinition): object {
+export function shownDefinition({ name, tableId, primaryKey, columns }: TableDefinition): object {
   return { table: name, tableId, primaryKey, columns };
 }

@@ -13,6 +13,7 @@ import type {
   ConflictRecord,
   ConflictSummary,
   MemberState,
+  Publication,
   Refusal,
   Replica,
   SchemaChange,
@@ -52,6 +53,13 @@ export class ManualClock implements Clock {
     return this.#calls.length;
   }
 
+  /** What is due, and not what that schedules. */
+  turn(): void {
+    const due = this.#calls.filter((call) => call.atMs <= this.#nowMs);
+    this.#calls = this.#calls.filter((call) => call.atMs > this.#nowMs);
+    for (const { callback } of due) callback();
+  }
+
   advance(ms: number): void {
     const untilMs = this.#nowMs + ms;
     for (;;) {
@@ -82,6 +90,14 @@ export class SoloReplica implements Replica {
   /** Transactions handed to the group. */
   readonly committed: Transaction[] = [];
   readonly commitsAnsweredMs: number[] = [];
+  heldFrom: SequenceNumber = 0;
+  viewRevision = 0;
+  conflictsSeen = 0;
+  /** Of those told to followers. */
+  conflictsKeptMax = 1000;
+  readonly #publications: Publication[] = [];
+  readonly #conflicts: ConflictRecord[] = [];
+  #watchers: (() => void)[] = [];
   readonly #clock: Clock;
   readonly #rows = new Map<RowKey, Version[]>();
   readonly #writers = new Map<RowKey, SequenceNumber>();
@@ -154,7 +170,9 @@ export class SoloReplica implements Replica {
       if (judged.kind === 'nothing') return done({ kind: 'done', sequenceNumber: this.appliedUpTo, changed: false });
       if (judged.kind !== 'done') return done({ kind: judged.kind });
       const sequenceNumber = this.appliedUpTo + 1;
-      const { key, image, clearedTableId } = this.#catalog.apply(sequenceNumber, judged, testImageCodec);
+      const schema = this.#catalog.apply(sequenceNumber, judged, testImageCodec);
+      const { key, image, clearedTableId } = schema;
+      this.#publish(sequenceNumber, { writes: [], schema });
       this.#write(key, sequenceNumber, image);
       if (clearedTableId !== null) {
         this.#writers.set(catalogItemKey(clearedTableId), sequenceNumber);
@@ -209,6 +227,42 @@ export class SoloReplica implements Replica {
     return [];
   }
 
+  publications(after: SequenceNumber, countMax: number): readonly Publication[] {
+    return this.#publications.filter(({ sequenceNumber }) => sequenceNumber > after).slice(0, countMax);
+  }
+
+  tableById(tableId: number) {
+    return this.#catalog.tableById(tableId);
+  }
+
+  watch(changed: () => void): { stop(): void } {
+    this.#watchers.push(changed);
+    return {
+      stop: () => {
+        this.#watchers = this.#watchers.filter((watcher) => watcher !== changed);
+      },
+    };
+  }
+
+  get watched(): boolean {
+    return this.#watchers.length > 0;
+  }
+
+  viewChanged(): void {
+    this.viewRevision++;
+    this.#tellWatchers();
+  }
+
+  conflictSeen(conflict: ConflictRecord): void {
+    this.conflictsSeen = this.#conflicts.push(conflict);
+    this.#tellWatchers();
+  }
+
+  conflictsAfter(after: number, countMax: number): readonly ConflictRecord[] | null {
+    if (after < this.conflictsSeen - this.conflictsKeptMax) return null;
+    return this.#conflicts.slice(after, after + countMax);
+  }
+
   conflicts(limit: number, table: string | null): readonly ConflictRecord[] {
     const winner = { member: MEMBER_ID, gtid: `${GROUP_ID}:1` };
     const loser = { member: MEMBER_ID, transactionId: '1' };
@@ -241,9 +295,11 @@ export class SoloReplica implements Replica {
       }
     }
     const sequenceNumber = this.appliedUpTo + 1;
-    for (const { key, kind, image } of writeSet) if (kind !== 'check') this.#write(key, sequenceNumber, image);
+    const writes = writeSet.filter(({ kind }) => kind !== 'check').map(({ key, image }) => ({ key, image }));
+    for (const { key, image } of writes) this.#write(key, sequenceNumber, image);
+    const { commitTime } = this.#publish(sequenceNumber, { writes, schema: null });
     this.#applied(sequenceNumber);
-    return { kind: 'committed', sequenceNumber, commitTime: { physicalMs: this.#clock.wallMs(), logical: 0 } };
+    return { kind: 'committed', sequenceNumber, commitTime };
   }
 
   #write(key: RowKey, sequenceNumber: SequenceNumber, image: Uint8Array | null): void {
@@ -255,9 +311,21 @@ export class SoloReplica implements Replica {
 
   #applied(sequenceNumber: SequenceNumber): void {
     this.appliedUpTo = sequenceNumber;
+    this.#tellWatchers();
     const due = this.#waiters.filter((waiter) => waiter.sequenceNumber <= sequenceNumber);
     this.#waiters = this.#waiters.filter((waiter) => waiter.sequenceNumber > sequenceNumber);
     for (const { done } of due) done();
+  }
+
+  #publish(sequenceNumber: SequenceNumber, what: Pick<Publication, 'writes' | 'schema'>): Publication {
+    const commitTime = { physicalMs: this.#clock.wallMs(), logical: 0 };
+    const publication = { sequenceNumber, commitTime, origin: 0, ...what };
+    this.#publications.push(publication);
+    return publication;
+  }
+
+  #tellWatchers(): void {
+    for (const changed of this.#watchers) changed();
   }
 }
 
@@ -270,16 +338,33 @@ export interface TestAnswer {
   readonly error?: any;
 }
 
-/** A client whose answers are kept. */
+export interface TestEvent {
+  readonly event: string;
+  readonly subscription: string;
+  readonly sequenceNumber: number;
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into events of any shape
+  readonly [fact: string]: any;
+}
+
+/** A client whose answers and events are kept. */
 export class TestClient {
   readonly answers: TestAnswer[] = [];
+  readonly events: TestEvent[] = [];
+  /** Whether it takes events. */
+  hasRoom = true;
   readonly connection: Connection;
   readonly #replica: SoloReplica;
   #lastId = 0;
 
   constructor(engine: Engine, replica: SoloReplica) {
     this.#replica = replica;
-    this.connection = engine.openConnection((answer) => this.answers.push(answer as TestAnswer));
+    this.connection = engine.openConnection(
+      (message) => {
+        if ('event' in message) this.events.push(message as TestEvent);
+        else this.answers.push(message as TestAnswer);
+      },
+      () => this.hasRoom,
+    );
   }
 
   /** Sends without waiting; returns the request's id. */

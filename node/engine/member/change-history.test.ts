@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { KeptVerdict } from '../../../applier/index.ts';
+import { encodeBatch, encodeGroupMessage } from '../../../certifier/index.ts';
+import { ChangeHistory, type ChangeHistoryOptions, type HeldEntry } from './change-history.ts';
+
+/** An entry behind `after`; each verdict that is true took a sequence number. */
+function entry(after: number, verdicts: readonly boolean[]): HeldEntry {
+  let upTo = after;
+  const kept = verdicts.map((isPositive): KeptVerdict => {
+    if (!isPositive) return { kind: 'negative', reason: 1 };
+    return { kind: 'positive', sequenceNumber: ++upTo, commitTime: { physicalMs: upTo, logical: 0 }, resolved: null };
+  });
+  const messages = verdicts.map((_verdict, i) => {
+    const writeSet = [{ key: `key ${after}.${i}`, kind: 'put' as const, image: Uint8Array.of(i) }];
+    return encodeGroupMessage({ kind: 'transaction', transaction: { snapshotVersion: 0, writeSet } });
+  });
+  return { origin: 1, payload: encodeBatch(messages), verdicts: kept, after, upTo };
+}
+
+function history(options: Partial<ChangeHistoryOptions>, entries: readonly (readonly boolean[])[], from = 0) {
+  const made = new ChangeHistory({ transactionsMax: 1000, bytesMax: 1e6, ...options }, from);
+  let after = 0;
+  for (const verdicts of entries) {
+    const next = entry(after, verdicts);
+    made.add(next);
+    after = next.upTo;
+  }
+  return made;
+}
+
+const numbersOf = (made: ChangeHistory, after: number, countMax = 1000) =>
+  made.publications(after, countMax).map(({ sequenceNumber }) => sequenceNumber);
+
+test('what was published behind a place is given in order, refused transactions left out', () => {
+  const made = history({}, [[true, false, true], [false], [true], [true, true]]);
+  assert.deepEqual(numbersOf(made, 0), [1, 2, 3, 4, 5]);
+  assert.deepEqual(numbersOf(made, 1, 3), [2, 3, 4]);
+  assert.deepEqual(numbersOf(made, 5), []);
+  const [, second] = made.publications(0, 2);
+  assert.deepEqual(second, {
+    sequenceNumber: 2,
+    commitTime: { physicalMs: 2, logical: 0 },
+    origin: 1,
+    writes: [{ key: 'key 0.2', image: Uint8Array.of(2) }],
+    schema: null,
+  });
+});
+
+test('the same publication is the same object for whoever asks next', () => {
+  const made = history({}, [[true, true]]);
+  assert.equal(made.publications(0, 1)[0], made.publications(0, 2)[0]);
+});
+
+test('beyond so many transactions, or bytes, the oldest entries go', () => {
+  const entries = Array.from({ length: 100 }, () => [true, true]);
+  const few = history({ transactionsMax: 5 }, entries);
+  assert.deepEqual([few.heldFrom, few.transactions], [196, 4]);
+  assert.deepEqual(numbersOf(few, 196), [197, 198, 199, 200]);
+  const bytesOfOne = entry(198, [true, true]).payload.length;
+  const small = history({ bytesMax: 3 * bytesOfOne }, entries);
+  assert.deepEqual([small.heldFrom, small.bytes], [194, 3 * bytesOfOne]);
+  const none = history({ transactionsMax: 0 }, entries);
+  assert.deepEqual([none.heldFrom, none.transactions, none.bytes], [200, 0, 0]);
+});
+
+test('what lies before the place where it begins is not held, in the midst of an entry too', () => {
+  const made = history({}, [[true, true], [true, true], [true]], 3);
+  assert.deepEqual([made.heldFrom, made.transactions], [3, 2]);
+  assert.deepEqual(numbersOf(made, 3), [4, 5]);
+});
+
+test('when it forgets, it goes on from where it is', () => {
+  const made = history({}, [[true, true]]);
+  made.forget();
+  assert.deepEqual([made.heldFrom, made.bytes], [2, 0]);
+  made.add(entry(2, [true]));
+  assert.deepEqual(numbersOf(made, 2), [3]);
+  assert.throws(() => made.publications(1, 1), /what is asked for is held/);
+});

@@ -1,0 +1,97 @@
+/**
+ * What a publication changed, as clients are shown it: each row before and after, decoded as `get` would give it. The
+ * same at every member, since nothing goes into it but the order and what it made of the rows.
+ */
+import type { RowKey } from '../../../../certifier/types.ts';
+import { assert, type SequenceNumber } from '../../../../gcs/base/index.ts';
+import type { ImageCodec, Row } from '../../image-codec.ts';
+import { decodeKey, shownKey, tableIdOf } from '../../key-codec.ts';
+import type { Publication, Replica } from '../../replica.ts';
+import type { Table } from '../../table.ts';
+import type { TableCache } from '../../transaction.ts';
+
+export interface ChangedRow {
+  readonly table: string;
+  readonly key: unknown;
+  /** Null: there was none. */
+  readonly before: Row | null;
+  /** Null: there is none. */
+  readonly after: Row | null;
+}
+
+export interface Change {
+  readonly rows: readonly ChangedRow[];
+  /** Of the row images. */
+  readonly bytes: number;
+}
+
+/** Rows remembered of the publications shown last; beyond that the version store is asked again. */
+const REMEMBERED_MAX = 4096;
+
+export class ChangeRows {
+  readonly #replica: Replica;
+  readonly #tables: TableCache;
+  readonly #codec: ImageCodec;
+  /** Shared by all who are at the same place. */
+  readonly #shown = new WeakMap<Publication, Change>();
+  /** Images as of `#rememberedUpTo`, of rows written since some place before it: a row written often is not searched for each time. */
+  readonly #remembered = new Map<RowKey, Uint8Array | null>();
+  #rememberedUpTo: SequenceNumber = 0;
+
+  constructor(setup: { replica: Replica; tables: TableCache; imageCodec: ImageCodec }) {
+    this.#replica = setup.replica;
+    this.#tables = setup.tables;
+    this.#codec = setup.imageCodec;
+  }
+
+  /** Whether a row of that table is among those changed: told without looking into any. */
+  concerns({ writes }: Publication, table: string): boolean {
+    return writes.some(({ key }) => this.#replica.tableById(tableIdOf(key))?.name === table);
+  }
+
+  /** `publication` is held by the replica. */
+  changeOf(publication: Publication): Change {
+    let change = this.#shown.get(publication);
+    if (change === undefined) {
+      change = this.#show(publication);
+      this.#shown.set(publication, change);
+    }
+    return change;
+  }
+
+  #show({ sequenceNumber, writes }: Publication): Change {
+    if (sequenceNumber !== this.#rememberedUpTo + 1 || this.#remembered.size > REMEMBERED_MAX) this.#remembered.clear();
+    this.#rememberedUpTo = sequenceNumber;
+    let bytes = 0;
+    const rows = writes.map(({ key, image }) => {
+      const before = this.#imageBefore(key, sequenceNumber);
+      this.#remembered.set(key, image);
+      bytes += (before?.length ?? 0) + (image?.length ?? 0);
+      return this.#rowOf(key, before, image);
+    });
+    return { rows, bytes };
+  }
+
+  #imageBefore(key: RowKey, sequenceNumber: SequenceNumber): Uint8Array | null {
+    const remembered = this.#remembered.get(key);
+    return remembered === undefined ? (this.#replica.get(key, sequenceNumber - 1) ?? null) : remembered;
+  }
+
+  #rowOf(key: RowKey, before: Uint8Array | null, after: Uint8Array | null): ChangedRow {
+    const definition = this.#replica.tableById(tableIdOf(key));
+    assert(definition !== undefined, 'the table of a publication that is held is known');
+    const table = this.#tables.of(definition);
+    const decoded = decodeKey(key, table.keyTypes);
+    assert(decoded.kind === 'row', 'transactions write rows');
+    return {
+      table: table.name,
+      key: shownKey(decoded.values),
+      before: this.#decoded(table, before),
+      after: this.#decoded(table, after),
+    };
+  }
+
+  #decoded(table: Table, image: Uint8Array | null): Row | null {
+    return image === null ? null : table.decode(image, this.#codec);
+  }
+}

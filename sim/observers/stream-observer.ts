@@ -1,0 +1,235 @@
+/**
+ * Follows the changes at one member, as a client would: goes on where it was after every end, takes nothing for a while
+ * now and then. What it is told has to be the order, without a gap: every row before and after as the shadow database
+ * has them, word for word as any other member tells it; and with one table, all of that table and nothing else.
+ */
+import type { SeededRandom, SequenceNumber } from '../../gcs/base/index.ts';
+import {
+  decodeKey,
+  decodeRow,
+  type Engine,
+  type ImageCodec,
+  type Member,
+  shownKey,
+  tableIdOf,
+} from '../../node/engine/index.ts';
+import type { SimulatedProcess, SimulatedWorld } from '../world/index.ts';
+import type { Judge } from './judge.ts';
+import type { ShadowDatabase } from './shadow-database.ts';
+
+/** What all streams of a world have in common. */
+export interface StreamObserverSetup {
+  readonly world: SimulatedWorld;
+  readonly judge: Judge;
+  readonly shadow: ShadowDatabase;
+  readonly codec: ImageCodec;
+  readonly random: SeededRandom;
+  /** Events of all rows by sequence number, as they were told first. Shared. */
+  readonly told: Map<SequenceNumber, string>;
+  readonly counts: StreamCounts;
+}
+
+export interface StreamCounts {
+  changes: number;
+  resumed: number;
+  tooSlow: number;
+  historyPurged: number;
+}
+
+export function zeroStreamCounts(): StreamCounts {
+  return { changes: 0, resumed: 0, tooSlow: 0, historyPurged: 0 };
+}
+
+interface Run {
+  readonly process: SimulatedProcess;
+  readonly member: Member;
+  readonly connection: { receive(message: object): void; roomAgain(): void };
+}
+
+type Message = Readonly<Record<string, unknown>>;
+
+const LOOK_EVERY_US = 50_000;
+
+export class StreamObserver {
+  readonly #setup: StreamObserverSetup;
+  readonly #host: string;
+  readonly #table: string | null;
+  /** Null: never subscribed. */
+  #position: SequenceNumber | null = null;
+  #run: Run | null = null;
+  #isSubscribed = false;
+  #hasRoom = true;
+  #isAsked = false;
+
+  constructor(host: string, table: string | null, setup: StreamObserverSetup) {
+    this.#host = host;
+    this.#table = table;
+    this.#setup = setup;
+    this.#look();
+  }
+
+  /** Everything up to here was told, or is no more to be told. */
+  get position(): SequenceNumber | null {
+    return this.#position;
+  }
+
+  /** The member has started again. */
+  started(process: SimulatedProcess, member: Member, engine: Engine): void {
+    const isCurrent = (): boolean => this.#run === run;
+    const connection = engine.openConnection(
+      (message) => {
+        if (isCurrent()) this.#receive(message as Message);
+      },
+      () => this.#hasRoom,
+    );
+    const run: Run = { process, member, connection };
+    this.#run = run;
+    this.#isSubscribed = false;
+    this.#isAsked = false;
+  }
+
+  /** Takes everything from now on. */
+  takeAll(): void {
+    this.#hasRoom = true;
+    this.#inTurn(({ connection }) => connection.roomAgain());
+  }
+
+  #look(): void {
+    const { world, random } = this.#setup;
+    world.schedule(LOOK_EVERY_US + random.below(LOOK_EVERY_US), () => {
+      this.#inTurn((run) => {
+        if (this.#isSubscribed) this.#changeRoom(run);
+        else this.#subscribe(run);
+      });
+      this.#look();
+    });
+  }
+
+  #changeRoom({ connection }: Run): void {
+    const { random } = this.#setup;
+    if (!random.chance(this.#hasRoom ? 10 : 20)) return;
+    this.#hasRoom = !this.#hasRoom;
+    if (this.#hasRoom) connection.roomAgain();
+  }
+
+  #subscribe({ connection, member }: Run): void {
+    if (member.state !== 'ONLINE' || this.#isAsked) return;
+    this.#isAsked = true;
+    const from = this.#position === null ? {} : { from: this.#position };
+    const table = this.#table === null ? {} : { table: this.#table };
+    connection.receive({ id: 1, op: 'subscribe', stream: 'changes', ...from, ...table });
+  }
+
+  #inTurn(work: (run: Run) => void): void {
+    const run = this.#run;
+    if (run?.process.isAlive && !run.process.isPaused) run.process.turn(() => work(run));
+  }
+
+  #receive(message: Message): void {
+    if ('ok' in message) return this.#answered(message);
+    const { judge, counts } = this.#setup;
+    judge.check(this.#isSubscribed, `${this.#who} sends ${message.event} to nobody`);
+    switch (message.event) {
+      case 'change':
+      case 'schemaChange':
+        return this.#changed(message);
+      case 'progress':
+        return this.#movedTo(message.upTo as number);
+      case 'ended':
+        this.#movedTo(message.resumeFrom as number);
+        if (message.reason === 'tooSlow') counts.tooSlow++;
+        this.#isSubscribed = false;
+        return;
+      default:
+        return judge.fail(`${this.#who} sends the event ${message.event}`);
+    }
+  }
+
+  #answered({ ok, result, error }: Message): void {
+    const { judge, counts } = this.#setup;
+    this.#isAsked = false;
+    if (ok === true) {
+      const { sequenceNumber } = result as { sequenceNumber: number };
+      if (this.#position === null) this.#position = sequenceNumber;
+      else counts.resumed++;
+      judge.check(sequenceNumber === this.#position, `${this.#who} begins behind ${sequenceNumber}`);
+      this.#isSubscribed = true;
+      return;
+    }
+    const { code, oldest } = error as { code: string; oldest?: number };
+    if (code !== 'HISTORY_PURGED') return;
+    judge.check(oldest! > this.#position!, `${this.#who} has purged ${this.#position} and not ${oldest}`);
+    counts.historyPurged++;
+    this.#position = null;
+  }
+
+  #changed(event: Message): void {
+    const { judge, shadow, told, counts } = this.#setup;
+    const { subscription: _subscription, ...facts } = event;
+    const sequenceNumber = event.sequenceNumber as number;
+    const { rows } = facts;
+    judge.check(sequenceNumber <= shadow.sequenceNumber, `${this.#who} tells ${sequenceNumber} before it is ordered`);
+    this.#movedTo(sequenceNumber - 1);
+    this.#position = sequenceNumber;
+    counts.changes++;
+    const expected = this.#expectedAt(sequenceNumber);
+    const isSame = JSON.stringify(rows ?? null) === JSON.stringify(expected);
+    judge.check(isSame, `${this.#who} tells ${shown(rows)} of ${sequenceNumber}, not ${shown(expected)}`);
+    if (this.#table !== null) return;
+    const text = JSON.stringify(facts);
+    const before = told.get(sequenceNumber);
+    if (before === undefined) told.set(sequenceNumber, text);
+    else judge.check(before === text, `${this.#who} tells ${shown(facts)}, and another one told ${before}`);
+  }
+
+  /** Nothing that was asked for lies between. */
+  #movedTo(upTo: SequenceNumber): void {
+    const { judge } = this.#setup;
+    judge.check(upTo >= this.#position!, `${this.#who} goes back from ${this.#position} to ${upTo}`);
+    for (let missed = this.#position! + 1; missed <= upTo; missed++) {
+      judge.check(!this.#isWanted(missed), `${this.#who} leaves out ${missed} behind ${this.#position}`);
+    }
+    this.#position = upTo;
+  }
+
+  #isWanted(sequenceNumber: SequenceNumber): boolean {
+    if (this.#table === null) return true;
+    const certified = this.#setup.shadow.certifiedAt(sequenceNumber);
+    if (certified?.kind === 'schema-change') {
+      const { change } = certified;
+      return (change.kind === 'create-table' ? change.table.name : change.name) === this.#table;
+    }
+    return this.#expectedAt(sequenceNumber)!.length > 0;
+  }
+
+  /** The rows to be told, or null for a schema change. */
+  #expectedAt(sequenceNumber: SequenceNumber): readonly object[] | null {
+    const { shadow, codec } = this.#setup;
+    const certified = shadow.certifiedAt(sequenceNumber)!;
+    if (certified.kind === 'schema-change') return null;
+    const rows: object[] = [];
+    for (const { key, kind } of certified.transaction.writeSet) {
+      if (kind === 'check') continue;
+      const table = shadow.tableById(tableIdOf(key))!;
+      if (this.#table !== null && this.#table !== table.name) continue;
+      const columns = table.columns === null ? null : Object.keys(table.columns);
+      const rowAt = (at: SequenceNumber) => {
+        const image = shadow.imageAt(key, at);
+        return image === null ? null : decodeRow(image, columns, codec);
+      };
+      const decoded = decodeKey(key, null);
+      const shown = decoded.kind === 'row' ? shownKey(decoded.values) : null;
+      rows.push({ table: table.name, key: shown, before: rowAt(sequenceNumber - 1), after: rowAt(sequenceNumber) });
+    }
+    return rows;
+  }
+
+  get #who(): string {
+    return `the stream of ${this.#table ?? 'all tables'} at ${this.#host}`;
+  }
+}
+
+/** Without the padding that makes rows large. */
+function shown(facts: unknown): string {
+  return JSON.stringify(facts).replaceAll(/\.{3,}/g, '...');
+}
