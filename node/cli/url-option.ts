@@ -7,5 +7,5 @@ export const LOCAL_URLS: readonly string[] = LOCAL_PORTS.map((port) => `ws://127
 
 export const urlOption = {
   kind: text('URL,…'),
-  help: `members, by the addresses that clients use (those of npm start: ${LOCAL_URLS[0]} and so on)`,
+  help: `client addresses of members (those of npm start: ${LOCAL_URLS[0]}, …)`,
 };

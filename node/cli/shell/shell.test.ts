@@ -297,6 +297,32 @@ done
       await terminal.sees(/ id │ a column 0 +│/);
     });
 
+    test('Ctrl-C leaves what hangs, and says what may become of it', async (t) => {
+      const terminal = await open(t);
+      terminal.type('begin\rput shop.products {id: 60}\r');
+      await terminal.sees(/in the open transaction.*\n.*\[open\]> /);
+      const others = group.members.slice(1);
+      for (const { process } of others) process.signal('SIGSTOP');
+      try {
+        await terminal.enters('commit');
+        terminal.type('\r');
+        await stuck(group);
+        terminal.type('\u0003');
+        await terminal.sees('not waited for: the transaction may be committed, now or later');
+        await terminal.sees(`${address(0)}> `);
+        await terminal.enters('put shop.products {id: 61}');
+        terminal.type('\r');
+        await stuck(group, 2);
+        terminal.type('\u0003');
+        await terminal.sees(/UNKNOWN_OUTCOME: .*\n {2}it may be committed, now or later/);
+        await terminal.sees(`${address(0)}> `);
+      } finally {
+        for (const { process } of others) process.signal('SIGCONT');
+      }
+      const back = await waitUntil('what hung is committed', 20_000, () => client.get('shop.products', 61));
+      assert.deepEqual(back, { id: 61 });
+    });
+
     test('goes on at another member when its own is lost, and says what is gone', async (t) => {
       const terminal = await open(t);
       terminal.type('begin\r');
@@ -331,4 +357,29 @@ done
     assert.equal(await client.get('shop.products', 50), null);
     await group.restart();
   });
+
+  test('a write of which nobody knows what became is not sent again', async () => {
+    const others = group.members.slice(1);
+    for (const { process } of others) process.signal('SIGSTOP');
+    try {
+      const shell = new RunningCommand(['shell', '--url', url], environment, 'put shop.products {id: 70}; ping');
+      await stuck(group);
+      await group.members[0]!.process.kill();
+      const { code, output, errors } = await shell.finished;
+      assert.equal(code, 1);
+      assert.equal(output, '');
+      assert.match(
+        errors,
+        /line 1: UNKNOWN_OUTCOME: .*; it may be committed, now or later: look before you run it again\n$/,
+      );
+    } finally {
+      for (const { process } of others) process.signal('SIGCONT');
+    }
+  });
 });
+
+/** Waits until commits wait for the group at its first member, which goes on alone. */
+async function stuck({ members: [first] }: LocalGroup, commits = 1): Promise<void> {
+  const waiting = () => first!.metric('concert_transactions_in_queue');
+  await waitUntil('a commit waits', 10_000, async () => (await waiting()) >= commits);
+}
