@@ -5,7 +5,7 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { type Client, connect, type Row } from '../../../client/index.ts';
-import { LocalGroup, waitUntil } from '../../../harness/index.ts';
+import { LocalGroup, Scope, waitUntil } from '../../../harness/index.ts';
 import { type Finished, RunningCommand, runCommand } from '../testing/run-command.ts';
 
 describe('concert import', { timeout: 180_000 }, () => {
@@ -13,15 +13,19 @@ describe('concert import', { timeout: 180_000 }, () => {
   const states = path.join(folder, 'state', 'concert', 'imports');
   const environment = { XDG_STATE_HOME: path.join(folder, 'state') };
   after(() => rmSync(folder, { recursive: true, force: true }));
+  const scope = new Scope();
   let group: LocalGroup;
   let client: Client;
   let url: string;
   before(async () => {
-    group = await LocalGroup.create({ after });
+    group = await LocalGroup.create(scope);
     url = group.members.map((member) => member.url).join(',');
     client = await connect(url);
   });
-  after(() => client.close());
+  after(async () => {
+    await client.close();
+    await scope.end();
+  });
 
   const write = (name: string, content: string | Uint8Array) => {
     const file = path.join(folder, name);
@@ -91,13 +95,13 @@ describe('concert import', { timeout: 180_000 }, () => {
     const finished = await runCommand(
       [...args, ...types],
       environment,
-      '007,2026-11-20T09:00:00Z,1.50\n008,2026-11-20,\n',
+      '007,2026-11-20T09:00:00Z,1.50\n008,2026-11-20T00:00:00.5Z,\n',
     );
     const report = JSON.parse(succeeded(finished).output);
     assert.deepEqual([report.rows, report.isCreated, report.badRows, report.table], [2, true, 0, 'typed.a']);
     assert.deepEqual(await rowsOf('typed.a'), [
       { id: '007', at: '2026-11-20T09:00:00.000Z', price: 1.5 },
-      { id: '008', at: '2026-11-20T00:00:00.000Z', price: null },
+      { id: '008', at: '2026-11-20T00:00:00.500Z', price: null },
     ]);
     failed(
       await runCommand([...args, ...types], environment, '007,2026-11-20T09:00:00Z,1.50\n'),
@@ -166,7 +170,7 @@ describe('concert import', { timeout: 180_000 }, () => {
     const numbers = ['--table', 'bad.b', '--key', 'id', '--columns', 'id:integer,n:integer'];
     failed(
       await importFile(file, ...numbers),
-      /line 2, row 2, column "n": expected integer, not text: "two"; 1 rows are in; the same command goes on behind row 1;/,
+      /line 2, row 2, column "n": expected integer, not text: "two"; 1 row is in; the same command goes on behind row 1;/,
     );
     assert.deepEqual(await rowsOf('bad.b'), [{ id: 1, n: 1 }]);
   });
@@ -177,7 +181,7 @@ describe('concert import', { timeout: 180_000 }, () => {
     const args = ['--table', 'passed.a', '--key', 'id', '--errors', errors];
     const { output } = succeeded(await importFile(file, ...args));
     assert.match(output, /^4 rows put into/);
-    assert.match(output, /^2 rows did not fit: see .*errors\.jsonl$/m);
+    assert.match(output, /^2 bad rows passed by: see .*errors\.jsonl$/m);
     const passed = readFileSync(errors, 'utf8')
       .trim()
       .split('\n')
@@ -193,7 +197,7 @@ describe('concert import', { timeout: 180_000 }, () => {
       [1, 2, 4, 6],
     );
     const again = ['--table', 'passed.b', '--key', 'id', '--errors', errors, '--errors-max', '1'];
-    failed(await importFile(file, ...again), /--errors-max 1 bad rows were passed by already/);
+    failed(await importFile(file, ...again), /--errors-max allows no more than 1 bad row/);
   });
 
   test('names the line where a file cannot be read any further', async () => {

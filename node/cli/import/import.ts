@@ -1,11 +1,12 @@
 /**
  * One import from its start to its end. Rows are read, made to fit the table and gathered into batches while earlier
- * batches are under way; what is acknowledged without a gap is noted in the state file about once a second.
+ * batches are under way; what is acknowledged without a gap is noted in the state file a few times a second.
  *
  * However it ends, what is under way is waited for first: so the state file tells all that is known to be in.
  */
 import { type Client, ConcertError, type Step } from '../../../client/index.ts';
 import { CliError, failed } from '../cli-error.ts';
+import { counted, grouped } from '../counts.ts';
 import { type BadRow, type BadRowFile, badRowOf, describeBadRow } from './bad-rows.ts';
 import { type Batch, type BatchBounds, Batches } from './batches.ts';
 import type { ColumnType, ToldColumns } from './column-types.ts';
@@ -13,7 +14,7 @@ import { DonePrefix, type Progress } from './done-prefix.ts';
 import type { ImportState, StateFile } from './import-state.ts';
 import type { Input } from './input.ts';
 import { type OpenRows, openRows, type Reading } from './open-rows.ts';
-import { grouped, type ProgressFigures } from './progress-display.ts';
+import type { ProgressFigures } from './progress-display.ts';
 import { type Misfit, RowForm } from './row-form.ts';
 import { RowRefused, Sender, type SenderClock, type SenderCounters } from './sender.ts';
 import { type SourceRow, START, UnreadableInput } from './source-row.ts';
@@ -54,7 +55,7 @@ export interface ImportReport extends SenderCounters {
   readonly isInterrupted: boolean;
 }
 
-const STATE_EVERY_MS = 1_000;
+const STATE_EVERY_MS = 250;
 
 export class Import {
   readonly #setup: ImportSetup;
@@ -120,7 +121,8 @@ export class Import {
       await this.#importAll();
     } catch (error) {
       await this.#settle();
-      throw this.#explained(error);
+      // An interrupted import lets go of what is refused for now.
+      if (!this.#isInterrupted || !(error instanceof ConcertError)) throw this.#explained(error);
     }
     await this.#settle();
     if (!this.#isInterrupted) {
@@ -292,16 +294,16 @@ export class Import {
 
   async #checkTable(): Promise<void> {
     const { client, table } = this.#setup;
-    const atLeast = this.#newest === null ? {} : { atLeast: this.#newest.gtid };
-    const { tableId } = await client.describe(table, atLeast);
-    if (tableId === this.#target!.description.tableId) return;
+    const { tableId: before } = this.#target!.description;
+    const { tableId } = await client.describe(table, { atLeast: this.#newest?.gtid ?? before });
+    if (tableId === before) return;
     throw failed(`table ${table} was dropped or truncated during the import, and rows with it; import the file again`);
   }
 
   #explained(error: unknown): unknown {
     const { input, badRowsMax, badRowFile } = this.#setup;
     const rows = this.#rowsBefore + this.#sender.counters.rows;
-    const end = `${grouped(rows)} rows are in; ${this.howToGoOn}`;
+    const end = `${counted(rows, 'row')} ${rows === 1 ? 'is' : 'are'} in; ${this.howToGoOn}`;
     if (error instanceof UnreadableInput) {
       return failed(`${input.name} line ${error.line}: ${error.message}; ${end}`, error);
     }
@@ -310,16 +312,15 @@ export class Import {
       const advice =
         badRowFile === null
           ? '--errors FILE passes such rows by'
-          : `--errors-max ${badRowsMax} bad rows were passed by already`;
+          : `--errors-max allows no more than ${counted(badRowsMax, 'bad row')}`;
       return failed(`${describeBadRow(input.name, row)}; ${end}; ${advice}`, error);
     }
-    if (error instanceof CliError && error.exitCode === 1 && this.#target !== null) {
-      return failed(`${error.message}; ${end}`, error);
+    const isBegun = this.#target !== null;
+    if (error instanceof CliError) {
+      return isBegun && error.exitCode === 1 ? failed(`${error.message}; ${end}`, error) : error;
     }
-    if (error instanceof ConcertError && this.#target !== null) {
-      return failed(`${error.code}: ${error.message}; ${end}`, error);
-    }
-    return error;
+    if (!(error instanceof ConcertError)) return error;
+    return failed(`${error.code}: ${error.message}${isBegun ? ` ${end}` : ''}`, error);
   }
 }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { grouped, ProgressDisplay } from './progress-display.ts';
+import { counted, grouped } from '../counts.ts';
+import { ProgressDisplay } from './progress-display.ts';
 
 /** Lines of a display that is started at 0, at times with figures. */
 function linesOf(
@@ -70,6 +71,7 @@ test('on a terminal there is a bar, as far as it is wide enough', () => {
   assert.equal(tiny, '25 %  1,000');
 });
 
-test('counts are grouped by thousands', () => {
+test('counts are grouped by thousands, and one is told from many', () => {
+  assert.deepEqual([counted(0, 'row'), counted(1, 'row'), counted(1_000, 'row')], ['0 rows', '1 row', '1,000 rows']);
   assert.deepEqual([0, 999, 1_000, 171_075, 1_234_567].map(grouped), ['0', '999', '1,000', '171,075', '1,234,567']);
 });

@@ -1,4 +1,5 @@
 /** How an import is getting on: one line that changes on a terminal, else a line every few seconds. */
+import { counted, grouped } from '../counts.ts';
 
 export interface ProgressFigures {
   readonly rows: number;
@@ -57,7 +58,7 @@ export class ProgressDisplay {
     const since = seen[0]!;
     const seconds = (nowMs - since.atMs) / 1000;
     const rate = seconds > 0 ? (figures.rows - since.figures.rows) / seconds : 0;
-    const parts = [`${grouped(figures.rows)} rows`, `${grouped(Math.round(rate))} rows/s`];
+    const parts = [counted(figures.rows, 'row'), `${grouped(Math.round(rate))} rows/s`];
     const { fraction } = figures;
     if (fraction !== null) {
       const speed = seconds > 0 ? (fraction - (since.figures.fraction ?? 0)) / seconds : 0;
@@ -70,11 +71,6 @@ export class ProgressDisplay {
     const width = (this.#output.columns ?? 80) - 1;
     return (line.length <= width ? line : text).slice(0, Math.max(0, width));
   }
-}
-
-/** 171,075 */
-export function grouped(count: number): string {
-  return String(count).replace(/\B(?=(?:\d{3})+$)/g, ',');
 }
 
 function bar(fraction: number): string {

@@ -6,6 +6,7 @@
  * so the line ends outside of quotes are exactly those behind an even number of them.
  */
 import { isUtf8 } from 'node:buffer';
+import { counted } from '../counts.ts';
 import { type Line, Lines } from './lines.ts';
 import {
   type Position,
@@ -163,8 +164,4 @@ function isEmpty({ text }: Line): boolean {
 
 function withoutClosingQuote(lines: readonly Line[]): UnreadableInput {
   return new UnreadableInput(lines[0]!.number, 'a quote is opened in this row and never closed');
-}
-
-function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }

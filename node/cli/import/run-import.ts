@@ -3,6 +3,7 @@ import path from 'node:path';
 import { type Client, ConcertError } from '../../../client/index.ts';
 import { failed, wrongOption } from '../cli-error.ts';
 import type { CommandRun } from '../command.ts';
+import { counted, grouped } from '../counts.ts';
 import { connectGroup } from '../group-client.ts';
 import { BadRowFile } from './bad-rows.ts';
 import { BAD_ROWS_DEFAULT, BATCH_ROWS_DEFAULT, CONCURRENCY_DEFAULT, type ImportOptions } from './command.ts';
@@ -10,7 +11,7 @@ import { Import, type ImportReport } from './import.ts';
 import { type ImportState, StateFile, stateDirectory } from './import-state.ts';
 import { type Input, openInput } from './input.ts';
 import { type Reading, readingOf } from './open-rows.ts';
-import { grouped, ProgressDisplay } from './progress-display.ts';
+import { ProgressDisplay } from './progress-display.ts';
 
 /** Far below a frame's bound of 1 MiB, and enough that the batch's own costs do not count. */
 const BATCH_BYTES_MAX = 256 * 1024;
@@ -147,10 +148,12 @@ function shownReport(report: ImportReport): object {
 function summary(report: ImportReport, run: Import, errors: string | undefined): string {
   const { table, isCreated, rows, rowsBefore, badRows, seconds, retries, conflicts, isInterrupted } = report;
   const rate = `${seconds.toFixed(1)} s (${grouped(Math.round(rows / seconds))} rows/s)`;
-  const lines = [`${grouped(rows)} rows put into ${table}${isCreated ? ', created for them,' : ''} in ${rate}`];
-  if (rowsBefore > 0) lines.push(`${grouped(rowsBefore)} rows were put by earlier runs`);
-  if (badRows > 0) lines.push(`${grouped(badRows)} rows did not fit: see ${errors}`);
-  lines.push(`${grouped(conflicts)} conflicts with other writers, ${grouped(retries)} batches sent again`);
+  const lines = [`${counted(rows, 'row')} put into ${table}${isCreated ? ', created for them,' : ''} in ${rate}`];
+  if (rowsBefore > 0) lines.push(`${counted(rowsBefore, 'row')} put by earlier runs`);
+  if (badRows > 0) lines.push(`${counted(badRows, 'bad row')} passed by: see ${errors}`);
+  lines.push(
+    `${counted(conflicts, 'conflict')} with other writers, batches sent again for other reasons: ${grouped(retries)}`,
+  );
   if (isInterrupted) lines.push(`interrupted: ${run.howToGoOn}`);
   return `${lines.join('\n')}\n`;
 }

@@ -38,8 +38,8 @@ export async function targetTable(client: Client, wish: TableWish): Promise<Targ
   }
   const definition = definitionOf(wish);
   // Two imports may create it at the same time, and one that was cut off may have done so: then it is as good as found.
-  await client.createTable({ ...definition, ifNotExists: true });
-  const created = await client.describe(wish.table);
+  const { sequenceNumber } = await client.createTable({ ...definition, ifNotExists: true });
+  const created = await client.describe(wish.table, { atLeast: sequenceNumber ?? 0 });
   checkAgreement(created, wish);
   return { description: created, isCreated: true };
 }

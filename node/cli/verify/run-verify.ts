@@ -2,7 +2,8 @@
 import { ConcertError } from '../../../client/index.ts';
 import { CliError } from '../cli-error.ts';
 import type { CommandRun } from '../command.ts';
-import { grouped, ProgressDisplay } from '../import/progress-display.ts';
+import { counted, grouped } from '../counts.ts';
+import { ProgressDisplay } from '../import/progress-display.ts';
 import { textTable } from '../text-table.ts';
 import { valueJson } from '../value-json.ts';
 import { DIFFERENCES_DEFAULT, type VerifyOptions } from './command.ts';
@@ -90,7 +91,9 @@ function shownText(report: VerifyReport, members: readonly VerifiedMember[]): st
   }
   const differences = tables.reduce((sum, one) => sum + one.differences, 0);
   if (differences > rowDifferences.length) {
-    parts.push(`${grouped(differences - rowDifferences.length)} more rows are not the same (--limit shows more)\n`);
+    parts.push(
+      `rows that are not the same and not shown (see --limit): ${grouped(differences - rowDifferences.length)}\n`,
+    );
   }
   if (digests.kind === 'different') {
     const shown = members.map(({ memberId }) => digests.digests[memberId]);
@@ -108,5 +111,5 @@ function equal({ tables, sequenceNumbers, digests }: VerifyReport, members: read
     digests.kind === 'equal'
       ? `digests equal at ${grouped(digests.sequenceNumber)}`
       : 'digests not compared: the group is being written to';
-  return `equal: ${members.length} members hold the same ${grouped(rows)} rows in ${tables.length} tables at sequence number ${at}; ${ofDigests}`;
+  return `equal: ${counted(members.length, 'member')} ${members.length === 1 ? 'holds' : 'hold the same'} ${counted(rows, 'row')} in ${counted(tables.length, 'table')} at sequence number ${at}; ${ofDigests}`;
 }

@@ -20,7 +20,7 @@ export interface FoundMembers {
   close(): Promise<void>;
 }
 
-const OPTIONS = { connectTimeoutMs: 5_000, readYourWrites: false };
+const OPTIONS = { connectTimeoutMs: 3_000, readYourWrites: false };
 
 /**
  * All members of the group that answers at `said`, what `--url` was given. Where that names a member it is asked there; the
