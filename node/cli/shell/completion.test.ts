@@ -13,7 +13,8 @@ describe('Tab', () => {
     assert.deepEqual(await offered('scan shop.products li'), ['limit ']);
     assert.deepEqual(await offered('scan shop.products reverse limit 1 re'), []);
     assert.deepEqual(await offered('subscribe ch'), ['changes ']);
-    assert.deepEqual(await offered('subscribe changes table shop.o'), ['shop.orders ']);
+    assert.deepEqual(await offered('subscribe changes shop.o'), ['shop.orders ']);
+    assert.deepEqual(await offered('conflicts limit 5 table shop.o'), ['shop.orders ']);
     assert.deepEqual(await offered('help trans'), ['transact ']);
     assert.deepEqual(await offered('begin; get shop.p'), ['shop.products ']);
   });

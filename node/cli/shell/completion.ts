@@ -26,9 +26,9 @@ async function candidatesFor(words: readonly string[], tables: () => Promise<rea
   const form = formNamed(name!);
   if (form === undefined) return [];
   if (form.name === 'help') return rest.length === 1 ? FORMS.map((one) => one.name).sort() : [];
-  if (rest.at(-2) === 'table' || (rest.length === 1 && form.positionals[0]?.kind === 'table'))
-    return [...(await tables())];
-  if (rest.length === 1 && form.positionals[0]?.kind === 'name') return form.positionals[0].shown.split('|');
+  const positional = form.positionals[rest.length - 1];
+  if (rest.at(-2) === 'table' || positional?.kind === 'table') return [...(await tables())];
+  if (positional?.kind === 'name') return positional.shown.split('|');
   const said = new Set(rest);
   return Object.keys(form.clauses).filter((clause) => !said.has(clause));
 }

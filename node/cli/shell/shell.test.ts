@@ -269,7 +269,7 @@ done
 
     test('subscribe shows what happens until Ctrl-C', async (t) => {
       const terminal = await open(t);
-      terminal.type('subscribe changes table shop.products\r');
+      terminal.type('subscribe changes shop.products\r');
       await terminal.sees('subscribed to changes; Ctrl-C ends it');
       const writer = client.at(group.members[1]!.url);
       const { sequenceNumber } = await writer.put('shop.products', { id: 20, stock: 1 });
