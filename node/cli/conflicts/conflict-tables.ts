@@ -3,17 +3,15 @@ import type { ConflictRow } from '../../../client/index.ts';
 import type { MemberLabel } from '../member-label.ts';
 import type { HotRow, Pair } from './conflict-tally.ts';
 
-export function conflictTable(conflicts: readonly ConflictRow[], label: MemberLabel) {
-  return conflicts.map(({ time, table, key, reason, loser, winner, phase }) => ({
-    time: timeOf(time),
+/** `today`: the day of which times are shown without it, `2026-11-20`. */
+export function conflictTable(conflicts: readonly ConflictRow[], label: MemberLabel, today = utcDay()) {
+  return conflicts.map(({ time, table, key, reason, loser, winner }) => ({
+    time: time.startsWith(`${today}T`) ? timeOf(time).slice(today.length + 1) : timeOf(time),
     table,
     key,
     reason,
     'lost at': label(loser.member),
-    // Refused by its own member at once, or in the total order.
-    phase,
     winner: winner === null ? null : label(winner.member),
-    'won as': winner === null ? null : sequenceNumberOf(winner.gtid),
   }));
 }
 
@@ -39,7 +37,6 @@ export function timeOf(time: string): string {
   return time.replace('T', ' ').replace('Z', '');
 }
 
-/** A number: it is what stays of a GTID where the group is known. */
-function sequenceNumberOf(gtid: string): number {
-  return Number(gtid.slice(gtid.lastIndexOf(':') + 1));
+function utcDay(): string {
+  return new Date().toISOString().slice(0, 10);
 }

@@ -134,7 +134,6 @@ function memberRow({ host, port, ...row }: MemberRow, members: readonly MemberSt
     address: `${host}:${port}`,
     state: row.state,
     role: row.role,
-    reachable: row.reachable,
     version: row.version,
     memberId: row.memberId,
   };

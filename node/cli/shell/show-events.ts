@@ -1,6 +1,6 @@
 /** Events of a subscription as lines, one for each change of a row, view or conflict. */
 import type { ChangeEvent, ConflictEvent, ViewEvent } from '../../../client/index.ts';
-import { conflictTable, timeOf } from '../conflicts/conflict-tables.ts';
+import { timeOf } from '../conflicts/conflict-tables.ts';
 import { cellText } from '../display/cell-text.ts';
 import type { MemberLabel } from '../member-label.ts';
 
@@ -22,10 +22,9 @@ export function eventLines(event: StreamEvent, label: MemberLabel): string[] {
       return [`view ${event.viewId}: ${members.join('; ')}`];
     }
     case 'conflict': {
-      const [row] = conflictTable([event.conflict], label);
-      const { time, table, key, reason, winner, phase } = row!;
-      const won = winner === null ? '' : `, won by ${winner} as ${row!['won as']}`;
-      return [`${time}  ${table} ${cellText(key)}  ${reason} (${phase}): lost at ${row!['lost at']}${won}`];
+      const { time, table, key, reason, loser, winner } = event.conflict;
+      const won = winner === null ? '' : `, won by ${winner.gtid} of ${label(winner.member)}`;
+      return [`${timeOf(time)}  ${table} ${cellText(key)}  ${reason}: lost at ${label(loser.member)}${won}`];
     }
   }
 }
