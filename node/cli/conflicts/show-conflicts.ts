@@ -27,7 +27,7 @@ export async function showConflicts(options: ConflictsOptions, output: Output): 
   const { url, table, watch } = options;
   const client = await connectGroup(url);
   const stopping = new AbortController();
-  process.once('SIGINT', () => stopping.abort());
+  process.on('SIGINT', () => stopping.abort());
   try {
     const label = await memberNames(client);
     const group = new GroupConflicts(client, table, (line) => process.stderr.write(`concert: ${line}\n`));

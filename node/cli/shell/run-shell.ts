@@ -47,7 +47,7 @@ export async function runShell(values: ShellOptions, { environment, output }: Co
     if (!isInteractive) {
       const stopping = new AbortController();
       const input = values.execute === undefined ? readline.createInterface({ input: process.stdin }) : null;
-      process.once('SIGINT', () => {
+      process.on('SIGINT', () => {
         stopping.abort();
         input?.close();
       });
