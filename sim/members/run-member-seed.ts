@@ -10,7 +10,7 @@ import { checkNobodyIsElectableWithout } from '../observers/electability.ts';
 import { Elections } from '../observers/elections.ts';
 import { Judge } from '../observers/judge.ts';
 import { ShadowDatabase } from '../observers/shadow-database.ts';
-import { StreamObserver, zeroStreamCounts } from '../observers/stream-observer.ts';
+import { StreamObserver, type StreamObserverSetup, zeroStreamCounts } from '../observers/stream-observer.ts';
 import { TotalOrder } from '../observers/total-order.ts';
 import type { SeedOptions, SeedResult } from '../seed-result.ts';
 import { History } from '../workload/history.ts';
@@ -40,7 +40,8 @@ class MemberSeed {
   readonly #clients: readonly SimulatedClient[];
   readonly #durationMs: number;
   readonly #configuration: string;
-  readonly #told = new Map<number, string>();
+  readonly #told: StreamObserverSetup['told'] = new Map();
+  readonly #expected: StreamObserverSetup['expected'] = new Map();
   readonly #streams = zeroStreamCounts();
   #isClosing = false;
 
@@ -146,6 +147,7 @@ class MemberSeed {
       shadow: this.#shadow,
       codec: imageCodec,
       told: this.#told,
+      expected: this.#expected,
       counts: this.#streams,
       random,
     };

@@ -146,10 +146,13 @@ export class Member implements Replica {
       this.#outbox.abandon();
       this.#setState('OFFLINE', 'stopped');
       this.#sweep?.cancel();
-      const store = this.#running?.store;
+      const running = this.#running;
       this.#group.stop(() => {
-        if (store === undefined) return this.#closeLanes(() => this.#ended());
-        store.flushNow(() => store.close(() => this.#running!.verdicts.close(() => this.#ended())));
+        if (running === null) return this.#closeLanes(() => this.#ended());
+        const { store, verdicts } = running;
+        const close = (): void => store.close(() => verdicts.close(() => this.#ended()));
+        // Also those of the past that is kept in memory: the next start repeats it, and judges nothing anew.
+        store.flushNow(() => verdicts.makeDurable(close));
       });
     };
     wait();
