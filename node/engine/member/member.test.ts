@@ -1,14 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { MemoryLaneDisk, MemoryLaneStore } from '../../../applier/index.ts';
 import { lruRecencyCache } from '../../../certifier/cache/index.ts';
 import type { NewRecencyCache } from '../../../certifier/index.ts';
-import { type SimulatedHost, SimulatedWorld } from '../../../sim/world/index.ts';
+import { SimulatedWorld } from '../../../sim/world/index.ts';
 import type { CommitOutcome } from '../replica.ts';
-import { testImageCodec } from '../testing/image-codec.ts';
-import { CERTIFICATION_CAPACITY, MEMBER_DEFAULTS, Member } from './index.ts';
+import { type SimulatedMember, startGroup, until } from '../testing/simulated-group.ts';
 
-const SECONDS = 1_000_000;
 const KEY = '\0\0\0\x01key';
 
 /** A certification database that remembers nobody: its member lets lost updates through. */
@@ -17,62 +14,8 @@ const forgetfulCache: NewRecencyCache = (setup) => {
   return { peek: () => undefined, set: (place, value) => cache.set(place, value), size: 0 };
 };
 
-interface TestMember {
-  readonly host: SimulatedHost;
-  readonly member: Member;
-  readonly states: string[];
-}
-
-function startGroup(world: SimulatedWorld, caches: readonly NewRecencyCache[]): readonly TestMember[] {
-  const hosts = caches.map((_cache, i) => world.addHost(`m${i}`, `m${i}:1`));
-  return hosts.map((host, i): TestMember => {
-    const states: string[] = [];
-    let member: Member | null = null;
-    const others = hosts.filter((other) => other !== host).map(({ address }) => address);
-    host.start((environment) => {
-      const prepared = Member.prepare({
-        environment,
-        memberId: `id-${i}`,
-        incarnation: 1,
-        groupAddress: host.address,
-        host: host.name,
-        port: 1,
-        formation:
-          i === 0
-            ? { kind: 'bootstrap', seeds: others, groupName: 'test', options: { [CERTIFICATION_CAPACITY]: 100 } }
-            : { kind: 'seeds', seeds: others },
-        lanes: [new MemoryLaneStore({ disk: new MemoryLaneDisk(), clock: environment.clock, flushDelayMs: () => 1 })],
-        newCache: caches[i]!,
-        imageCodec: testImageCodec,
-        version: 'test',
-        options: MEMBER_DEFAULTS,
-        events: {
-          stateChanged: (state, why) => states.push(`${state}: ${why}`),
-          leaderChanged: () => {},
-          quorumChanged: () => {},
-          reachabilityChanged: () => {},
-          formed: () => {},
-          refusedPeer: () => {},
-          recovered: () => {},
-          refused: (reason) => assert.fail(reason),
-          failed: (error) => assert.fail(error),
-        },
-      });
-      assert.equal(prepared.kind, 'prepared');
-      member = prepared.member;
-      member.open();
-    });
-    return { host, member: member!, states };
-  });
-}
-
-function until(world: SimulatedWorld, condition: () => boolean, seconds = 20): void {
-  world.runUntil(world.nowUs + seconds * SECONDS, condition);
-  assert.ok(condition(), 'the condition came true in time');
-}
-
 /** Writes one row on `snapshotVersion`, pre-certification left out: as if another writer's commit came in between. */
-function commit(world: SimulatedWorld, { host, member }: TestMember, snapshotVersion: number): CommitOutcome {
+function commit(world: SimulatedWorld, { host, member }: SimulatedMember, snapshotVersion: number): CommitOutcome {
   let outcome: CommitOutcome | null = null;
   const transaction = { snapshotVersion, writeSet: [{ key: KEY, kind: 'put', image: new Uint8Array([1]) }] } as const;
   host.process!.turn(() => member.commit(transaction, Number.POSITIVE_INFINITY, (result) => (outcome = result)));
@@ -82,7 +25,7 @@ function commit(world: SimulatedWorld, { host, member }: TestMember, snapshotVer
 
 test('H22: a member whose verdicts differ from those of the majority stops serving, and the others go on', () => {
   const world = new SimulatedWorld(1);
-  const members = startGroup(world, [lruRecencyCache, lruRecencyCache, forgetfulCache]);
+  const members = startGroup(world, { caches: [lruRecencyCache, lruRecencyCache, forgetfulCache] });
   until(world, () => members.every(({ member }) => member.state === 'ONLINE'));
   const [first, second, astray] = members;
   assert.equal(commit(world, first!, 0).kind, 'committed');
@@ -99,7 +42,7 @@ test('H22: a member whose verdicts differ from those of the majority stops servi
 
 test('two members that judge differently both stop: nobody knows who is right', () => {
   const world = new SimulatedWorld(2);
-  const members = startGroup(world, [lruRecencyCache, forgetfulCache]);
+  const members = startGroup(world, { caches: [lruRecencyCache, forgetfulCache] });
   until(world, () => members.every(({ member }) => member.state === 'ONLINE'));
   assert.equal(commit(world, members[0]!, 0).kind, 'committed');
   until(world, () => members.every(({ member }) => member.appliedUpTo === 1));
@@ -110,7 +53,7 @@ test('two members that judge differently both stop: nobody knows who is right', 
 
 test('without a quorum a commit is refused, and what is refused is never in the order', () => {
   const world = new SimulatedWorld(3);
-  const members = startGroup(world, [lruRecencyCache, lruRecencyCache, lruRecencyCache]);
+  const members = startGroup(world);
   until(world, () => members.every(({ member }) => member.state === 'ONLINE'));
   const [alone, ...others] = members;
   for (const { host } of others) host.crash('power-lost');
@@ -125,11 +68,11 @@ test('without a quorum a commit is refused, and what is refused is never in the 
 
 test('how long commits took at one member is told by all', () => {
   const world = new SimulatedWorld(5);
-  const members = startGroup(world, [lruRecencyCache, lruRecencyCache, lruRecencyCache]);
+  const members = startGroup(world);
   until(world, () => members.every(({ member }) => member.state === 'ONLINE'));
   const [first, ...others] = members;
   first!.host.process!.turn(() => first!.member.commitAnswered(12));
-  const latencyAt = ({ member }: TestMember) =>
+  const latencyAt = ({ member }: SimulatedMember) =>
     member.memberStats().find(({ memberId }) => memberId === 'id-0')?.commitLatencyMs.count;
   until(world, () => others.every((other) => latencyAt(other) === 1));
   const row = others[0]!.member.memberStats().find(({ memberId }) => memberId === 'id-0')!;
@@ -139,7 +82,7 @@ test('how long commits took at one member is told by all', () => {
 
 test('asked twice to stop, a member answers both', () => {
   const world = new SimulatedWorld(4);
-  const [only] = startGroup(world, [lruRecencyCache]);
+  const [only] = startGroup(world, { caches: [lruRecencyCache] });
   until(world, () => only!.member.state === 'ONLINE');
   const done: number[] = [];
   only!.host.process!.turn(() => {
