@@ -60,8 +60,7 @@ test('the console page in a browser', { skip: whyNoBrowser(), timeout: 120_000 }
   const browser = await TestBrowser.launch(t);
   const [own, , third] = group.members;
   const address = `127\\.0\\.0\\.1:${own!.port}`;
-  const pages: WatchedPage[] = [];
-  for (const look of LOOKS) pages.push(await browser.open(`http://127.0.0.1:${own!.port}/`, look));
+  const pages = await Promise.all(LOOKS.map((look) => browser.open(`http://127.0.0.1:${own!.port}/`, look)));
   const [wide] = pages as [WatchedPage];
   const everywhere = async (look: (watched: WatchedPage) => Promise<void>) => void (await Promise.all(pages.map(look)));
   await everywhere(async ({ page }) => {
@@ -102,7 +101,7 @@ test('the console page in a browser', { skip: whyNoBrowser(), timeout: 120_000 }
         `[...document.querySelectorAll('#hot-rows .key')].some((key) => key.textContent === ${JSON.stringify(shownKey)})`,
       );
       assert.equal(await page.locator('main img').count(), 0, 'a key is never markup');
-      assert.ok((await page.locator('#pairs td.pair').count()) >= 4);
+      await until(watched, 'who lost to whom', "document.querySelectorAll('#pairs td.pair').length >= 4");
       assert.match(await page.locator('#members tr').first().innerText(), /\d+(\.\d)? · \d+(\.\d)? · \d+(\.\d)? m?s/);
       await stays(watched);
     }),
@@ -182,7 +181,6 @@ test('the console page in a browser', { skip: whyNoBrowser(), timeout: 120_000 }
         // The browser itself tells of each connection that was refused; nothing else may be told.
         const others = watched.takeComplaints().filter((one) => !/WebSocket connection to .* failed/.test(one));
         assert.deepEqual(others, [], watched.name);
-        await watched.screenshot('back');
         await stays(watched);
       });
     },

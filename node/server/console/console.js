@@ -96,6 +96,7 @@ function take([members, memberStats, conflicts, summary], selfId, name) {
   group = watch.take({ members: members.result, memberStats: memberStats.result, selfId }, nowMs);
   showHealth();
   if (document.hidden) return;
+  byId('watched').hidden = group.members.length === 0;
   views.members.show(group, nowMs);
   views.connect.show(group, url);
   views.plots.show(group, nowMs);

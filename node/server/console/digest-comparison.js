@@ -19,8 +19,9 @@
 /**
  * @typedef {{ readonly kind: 'unknown' }
  *   | { readonly kind: 'equal', readonly upTo: number, readonly seenMs: number }
- *   | { readonly kind: 'different', readonly at: number, readonly memberIds: readonly string[] }} Comparison
- *   `seenMs`: when the comparison was possible last. `memberIds`: those that differ from most, or all of them if there is no most.
+ *   | { readonly kind: 'different', readonly at: number, readonly memberIds: readonly string[], readonly isMinority: boolean }} Comparison
+ *   `seenMs`: when the comparison was possible last. `memberIds`: those that differ from most; all
+ *   that were compared, if no digest is that of most.
  */
 
 const KEPT_MAX = 60;
@@ -104,6 +105,7 @@ export class DigestComparison {
         kind: 'different',
         at,
         memberIds: there.filter((one) => !most?.includes(one)).map((one) => one.memberId),
+        isMinority: most !== undefined,
       };
     }
     return null;

@@ -34,7 +34,12 @@ test('refusals on their way make no alarm; standing still at one number with oth
   const differing = [shown('a', 10, 'x'), shown('b', 10, 'x'), shown('c', 10, 'z')];
   assert.notEqual(comparison.compare(differing, 0).kind, 'different');
   assert.notEqual(comparison.compare(differing, 4_000).kind, 'different');
-  assert.deepEqual(comparison.compare(differing, 5_000), { kind: 'different', at: 10, memberIds: ['c'] });
+  assert.deepEqual(comparison.compare(differing, 5_000), {
+    kind: 'different',
+    at: 10,
+    memberIds: ['c'],
+    isMinority: true,
+  });
 });
 
 test('a member with something to do is not standing still', () => {
@@ -47,7 +52,12 @@ test('where no digest has a majority, all are named', () => {
   const comparison = new DigestComparison();
   const differing = [shown('a', 10, 'x'), shown('b', 10, 'z')];
   comparison.compare(differing, 0);
-  assert.deepEqual(comparison.compare(differing, 5_000), { kind: 'different', at: 10, memberIds: ['a', 'b'] });
+  assert.deepEqual(comparison.compare(differing, 5_000), {
+    kind: 'different',
+    at: 10,
+    memberIds: ['a', 'b'],
+    isMinority: false,
+  });
 });
 
 test('a group that begins from nothing again was not compared yet', () => {

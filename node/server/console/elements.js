@@ -82,5 +82,7 @@ export class ViewList {
       if (there !== view.root) this.#container.insertBefore(view.root, there);
     }
     for (const { root } of before.values()) root.remove();
+    // Should two items have one key after all, their views do not pile up.
+    while (this.#container.children.length > items.length) this.#container.lastElementChild?.remove();
   }
 }

@@ -135,13 +135,14 @@ function findingsOf(group, nowMs) {
 function differingData({ digests, names }) {
   if (digests.kind !== 'different') return [];
   const who = list(digests.memberIds.map((memberId) => memberNameOf(names, memberId).full));
-  const text = `The data of ${who} differ from the others’ at ${formatCount(digests.at)}`;
+  const whom = digests.isMinority ? 'the others’' : 'each other';
+  const text = `The data of ${who} differ from ${whom} at ${formatCount(digests.at)}`;
   return [
     {
       level: 'bad',
       text,
       spoken: text,
-      advice: 'Keep clients away from it, and keep its data directory: `concert verify` shows the rows that differ.',
+      advice: 'Keep clients away, and keep the data directories: concert verify shows the rows that differ.',
     },
   ];
 }

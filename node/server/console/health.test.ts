@@ -104,10 +104,15 @@ describe('health in words', () => {
   });
 
   test('data that differ come before everything else', () => {
-    const digests = { kind: 'different', at: 4000, memberIds: ['id-2'] } as const;
+    const digests = { kind: 'different', at: 4000, memberIds: ['id-2'], isMinority: true } as const;
     const members = threeWith({ state: 'UNREACHABLE' }, { state: 'UNREACHABLE' });
     const { level, headline } = health(groupOf(members, { digests }));
     assert.deepEqual([level, headline], ['bad', 'The data of 10.0.0.2:7001 differ from the others’ at 4,000']);
+    const split = { kind: 'different', at: 4000, memberIds: ['id-1', 'id-2', 'id-3'], isMinority: false } as const;
+    assert.match(
+      health(groupOf(threeWith({}), { digests: split })).headline,
+      /^The data of 10\.0\.0\.1:7001, 10\.0\.0\.2:7001 and 10\.0\.0\.3:7001 differ from each other/,
+    );
   });
 
   test('a member that stopped serving, catches up, or lags is named', () => {

@@ -17,16 +17,25 @@
  */
 export function memberNames(rows) {
   const addresses = rows.map(addressOf);
-  const isOneHost = rows.length > 1 && rows.every(({ host }) => host === rows[0]?.host);
+  const shortOf = shortening(rows);
   return new Map(
     rows.map((row, place) => {
       const address = addressOf(row);
       const isShared = addresses.indexOf(address) !== addresses.lastIndexOf(address);
-      if (isShared)
-        return [row.memberId, { full: `${address} (${shortId(row.memberId)})`, short: shortId(row.memberId), place }];
-      return [row.memberId, { full: address, short: isOneHost ? `:${row.port}` : address, place }];
+      const id = shortId(row.memberId);
+      return [
+        row.memberId,
+        isShared ? { full: `${address} (${id})`, short: id, place } : { full: address, short: shortOf(row), place },
+      ];
     }),
   );
+}
+
+/** What is the same for all says nothing. @param {readonly MemberRow[]} rows @returns {(row: MemberRow) => string} */
+function shortening(rows) {
+  if (rows.length > 1 && rows.every(({ host }) => host === rows[0]?.host)) return ({ port }) => `:${port}`;
+  if (rows.length > 1 && rows.every(({ port }) => port === rows[0]?.port)) return ({ host }) => host;
+  return addressOf;
 }
 
 /** Also of one that is no member any more. @param {MemberNames} names @param {string} memberId @returns {MemberName} */

@@ -9,14 +9,25 @@ function rows(...addresses: [host: string, port: number][]): MemberRow[] {
 
 const names = (...addresses: [host: string, port: number][]) => [...memberNames(rows(...addresses)).values()];
 
-test('members are called by address; where the hosts are one, the port tells them apart', () => {
+test('members are called by address; where the hosts or the ports are one, the other tells them apart', () => {
   assert.deepEqual(names(['127.0.0.1', 7001], ['127.0.0.1', 7002]), [
     { full: '127.0.0.1:7001', short: ':7001', place: 0 },
     { full: '127.0.0.1:7002', short: ':7002', place: 1 },
   ]);
   assert.deepEqual(
-    names(['10.0.0.1', 7001], ['::1', 7001]).map(({ short }) => short),
-    ['10.0.0.1:7001', '[::1]:7001'],
+    names(['10.0.0.1', 7001], ['::1', 7001]).map(({ full, short }) => [full, short]),
+    [
+      ['10.0.0.1:7001', '10.0.0.1'],
+      ['[::1]:7001', '::1'],
+    ],
+  );
+  assert.deepEqual(
+    names(['10.0.0.1', 7001], ['::1', 7002]).map(({ short }) => short),
+    ['10.0.0.1:7001', '[::1]:7002'],
+  );
+  assert.deepEqual(
+    names(['10.0.0.1', 7001]).map(({ short }) => short),
+    ['10.0.0.1:7001'],
   );
 });
 

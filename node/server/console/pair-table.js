@@ -8,6 +8,9 @@ import { nameOf } from './member-names.js';
 /** What stands for the winner where a snapshot was too old, and so lost to nobody. */
 const NOBODY = '';
 
+/** Where their names are longer together, in characters, winners' names stand upright. */
+const CROWD = 28;
+
 /** Who lost to whom how often: losers in rows, winners in columns, shaded by count. */
 export class PairTable {
   #mount;
@@ -59,6 +62,10 @@ export class PairTable {
       });
       return element('tr', {}, element('th', { scope: 'row' }, marked(loser, names)), ...cells);
     });
+    this.#mount.classList.toggle(
+      'crowded',
+      winners.reduce((length, winner) => length + nameOf(names, winner).short.length, 0) > CROWD,
+    );
     this.#mount.replaceChildren(element('thead', {}, head), element('tbody', {}, ...rows));
   }
 }

@@ -20,7 +20,7 @@ export class PlotsView {
     ],
     isStacked: false,
     format: formatMilliseconds,
-    formatAxis: (value) => `${formatCompact(value)} ms`,
+    formatAxis: (value) => (value < 1000 ? `${formatCompact(value)} ms` : `${formatCompact(value / 1000)} s`),
   });
   /** @type {{ readonly commits: TimePlot, readonly conflicts: TimePlot, readonly of: string } | null} */
   #ofMembers = null;

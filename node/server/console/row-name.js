@@ -6,7 +6,7 @@ const KEY_CHARACTERS_SHOWN = 60;
 
 /** A table and a key of it. @param {{ readonly table: string, readonly item: string, readonly key: unknown }} row */
 export function rowName({ table, item, key }) {
-  const parts = [element('bdi', { class: 'table-name' }, table)];
+  const parts = [element('bdi', { class: 'table-name' }, ...breakable(table))];
   if (item !== 'row') parts.push(element('span', { class: 'tag' }, item === 'catalog' ? 'definition' : item));
   if (key !== null) {
     const text = formatKey(key);
@@ -14,4 +14,9 @@ export function rowName({ table, item, key }) {
     parts.push(element('code', { class: 'key', dir: 'ltr', ...(isLong && { tabindex: '0' }) }, text));
   }
   return element('div', { class: 'row-name' }, ...parts);
+}
+
+/** May be broken where a name's parts end. @param {string} name */
+function breakable(name) {
+  return name.split(/(?<=[._$-])/).flatMap((part, i) => (i === 0 ? [part] : [element('wbr'), part]));
 }
