@@ -14,6 +14,8 @@ export class RequestError extends Error {
 }
 
 const refusalsMax = 50;
+/** A member that stands still keeps its connections open. */
+const answerMsDefault = 60_000;
 
 export class MemberConnection {
   readonly url: string;
@@ -21,10 +23,11 @@ export class MemberConnection {
   readonly #socket: WebSocket;
   readonly #encode: (message: unknown) => string | Uint8Array;
   readonly #waiting: Map<number, (answer: Answer | null) => void>;
+  readonly #answerMsMax: number;
   #lastId = 0;
 
   /** @throws BenchError */
-  static async open(url: string, format: Format): Promise<MemberConnection> {
+  static async open(url: string, format: Format, answerMsMax = answerMsDefault): Promise<MemberConnection> {
     const wire = wireOf(format);
     const waiting = new Map<number, (answer: Answer | null) => void>();
     const { socket, welcome } = await openConnection(url, wire, (message) => {
@@ -37,7 +40,7 @@ export class MemberConnection {
       for (const lost of waiting.values()) lost(null);
       waiting.clear();
     });
-    return new MemberConnection({ url, welcome, socket, encode: wire.encode, waiting });
+    return new MemberConnection({ url, welcome, socket, encode: wire.encode, waiting, answerMsMax });
   }
 
   private constructor(setup: {
@@ -46,12 +49,14 @@ export class MemberConnection {
     socket: WebSocket;
     encode: (message: unknown) => string | Uint8Array;
     waiting: Map<number, (answer: Answer | null) => void>;
+    answerMsMax: number;
   }) {
     this.url = setup.url;
     this.welcome = setup.welcome;
     this.#socket = setup.socket;
     this.#encode = setup.encode;
     this.#waiting = setup.waiting;
+    this.#answerMsMax = setup.answerMsMax;
   }
 
   get memberId(): string {
@@ -67,22 +72,28 @@ export class MemberConnection {
     return Buffer.byteLength(this.#encode(message));
   }
 
-  /** @throws RequestError if it is refused, BenchError if the connection is lost. */
+  /** @throws RequestError if it is refused, BenchError if the connection is lost or no answer comes. */
   request(op: string, args: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const lost = () =>
-        reject(new BenchError({ code: 'CONNECTION', message: `the connection to ${this.url} was lost during ${op}` }));
+      const fail = (message: string) => reject(new BenchError({ code: 'CONNECTION', message }));
+      const lost = () => fail(`the connection to ${this.url} was lost during ${op}`);
       if (!this.isOpen) {
         lost();
         return;
       }
       this.#lastId++;
-      this.#waiting.set(this.#lastId, (answer) => {
+      const id = this.#lastId;
+      const timer = setTimeout(() => {
+        this.#waiting.delete(id);
+        fail(`${this.url} did not answer ${op} within ${this.#answerMsMax / 1000} s`);
+      }, this.#answerMsMax);
+      this.#waiting.set(id, (answer) => {
+        clearTimeout(timer);
         if (answer === null) lost();
         else if (answer.ok) resolve(answer.result);
         else reject(new RequestError(op, answer.error!));
       });
-      this.#socket.send(this.#encode({ id: this.#lastId, op, ...args }));
+      this.#socket.send(this.#encode({ id, op, ...args }));
     });
   }
 

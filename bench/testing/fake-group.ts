@@ -110,7 +110,7 @@ export class FakeGroup {
       const send = () => socket.send(wire.encode(answers.length === 1 ? answers[0] : answers));
       const { answersAfterMs } = this.#misbehaviour;
       if (answersAfterMs === undefined) send();
-      else setTimeout(send, answersAfterMs);
+      else setTimeout(send, answersAfterMs).unref();
     });
   }
 
