@@ -1,11 +1,11 @@
 /** Asks a group for its conflicts and shows them, once or again and again. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ConflictRow } from '../../../client/index.ts';
-import { jsonText } from '../display/cell-text.ts';
 import type { Output } from '../display/output.ts';
 import { TableLayout } from '../display/table-layout.ts';
 import { connectGroup, memberNames } from '../group-client.ts';
 import type { MemberLabel } from '../member-label.ts';
+import { valueJson } from '../value-json.ts';
 import { conflictTable, hotRowTable, pairTable, timeOf } from './conflict-tables.ts';
 import type { ConflictTally } from './conflict-tally.ts';
 import { GroupConflicts } from './group-conflicts.ts';
@@ -54,8 +54,8 @@ function lastShown(output: Output, { last, json, watch }: ConflictsOptions): Sho
     const newest = isFirst ? tally.newestFirst(last) : [];
     const rows = watch ? (isFirst ? newest.reverse() : added) : newest;
     isFirst = false;
-    if (json && watch) await output.write(rows.map((row) => `${jsonText(row)}\n`).join(''));
-    else if (json) await output.write(`${jsonText({ conflicts: rows })}\n`);
+    if (json && watch) await output.write(rows.map((row) => `${valueJson(row)}\n`).join(''));
+    else if (json) await output.write(`${valueJson({ conflicts: rows })}\n`);
     else if (rows.length > 0) await output.write(layout.render(conflictTable(rows, label)));
     else if (!watch) await output.write('no conflicts\n');
   };
@@ -67,7 +67,7 @@ function topShown(output: Output, top: number, { json, watch }: ConflictsOptions
     if (!isFirst && added.length === 0) return;
     const counts = tally.summary(top);
     const { since, conflicts, hotRows, pairs } = counts;
-    if (json) await output.write(`${jsonText(counts)}\n`);
+    if (json) await output.write(`${valueJson(counts)}\n`);
     else {
       // A watched terminal shows one picture, not a roll of them.
       let text = watch && output.width !== null ? '\x1b[H\x1b[2J' : isFirst ? '' : '\n';

@@ -1,17 +1,13 @@
 /** Values as text for a terminal. What comes from a database must not move its cursor, nor turn its text around. */
 import stringWidth from 'string-width';
+import { valueJson } from '../value-json.ts';
 
 /** One line, whatever is in the value. An absent column is empty. */
 export function cellText(value: unknown): string {
   if (value === undefined) return '';
   if (typeof value === 'string') return visible(value);
   if (value instanceof Uint8Array) return `0x${Buffer.from(value).toString('hex')}`;
-  return visible(typeof value === 'object' ? jsonText(value) : String(value));
-}
-
-/** JSON as the API writes it: bytes as `{"$bytes": base64}`, long integers as strings. One line. */
-export function jsonText(value: unknown): string {
-  return JSON.stringify(plain(value)) ?? 'null';
+  return visible(typeof value === 'object' ? valueJson(value) : String(value));
 }
 
 /** Columns that `text` takes on a terminal. */
@@ -57,12 +53,4 @@ export function visible(text: string): string {
       /[\p{Cc}\u2028\u2029\u200E\u200F\u202A-\u202E\u2066-\u2069]/gu,
       (unit) => ESCAPES[unit] ?? `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
     );
-}
-
-function plain(value: unknown): unknown {
-  if (typeof value === 'bigint') return String(value);
-  if (typeof value !== 'object' || value === null) return value;
-  if (value instanceof Uint8Array) return { $bytes: Buffer.from(value).toString('base64') };
-  if (Array.isArray(value)) return value.map(plain);
-  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, plain(part)]));
 }

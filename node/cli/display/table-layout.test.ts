@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { cellText, cut, fitted, jsonText, widthOf } from './cell-text.ts';
+import { valueJson } from '../value-json.ts';
+import { cellText, cut, fitted, widthOf } from './cell-text.ts';
 import { renderExpanded, TableLayout } from './table-layout.ts';
 
 describe('cells', () => {
@@ -13,7 +14,7 @@ describe('cells', () => {
     assert.equal(cellText(new Uint8Array([1, 171])), '0x01ab');
     assert.equal(cellText({ a: [1n, 'x'], b: new Uint8Array([1]) }), '{"a":["1","x"],"b":{"$bytes":"AQ=="}}');
     assert.equal(cellText({ a: '\u001b' }), '{"a":"\\u001b"}');
-    assert.equal(jsonText(Buffer.from([1])), '{"$bytes":"AQ=="}');
+    assert.equal(valueJson(Buffer.from([1])), '{"$bytes":"AQ=="}');
   });
 
   test('widths are those of a terminal', () => {

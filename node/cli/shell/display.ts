@@ -1,7 +1,9 @@
 /** Shows results as the user wants them: as tables, expanded, or as JSON with one line a result. */
-import { jsonText } from '../display/cell-text.ts';
+
+import { counted } from '../counts.ts';
 import type { Output } from '../display/output.ts';
 import { renderExpanded, TableLayout, type TableRow } from '../display/table-layout.ts';
+import { valueJson } from '../value-json.ts';
 import type { Statement } from './parse-statement.ts';
 import { type KnownMembers, presentResult } from './present-result.ts';
 import type { Result } from './session.ts';
@@ -30,12 +32,12 @@ export class Display {
   async show(statement: Pick<Statement, 'name' | 'arguments'>, result: Result, startedMs: number): Promise<void> {
     if (this.settings.format === 'json') {
       if (result.kind === 'rows') await this.#showRowsAsJson(result.pages);
-      else await this.#output.write(`${jsonText(result.value)}\n`);
+      else await this.#output.write(`${valueJson(result.value)}\n`);
       return;
     }
     if (result.kind === 'rows') {
       const count = await this.#showTable(result.pages);
-      await this.#showFooter(countText(count, 'row'), startedMs);
+      await this.#showFooter(counted(count, 'row'), startedMs);
       return;
     }
     const { value, isInTransaction } = result;
@@ -48,7 +50,7 @@ export class Display {
       }
       if (part.title !== undefined) await this.#output.write(`${part.title}\n`);
       await this.#showTable([part.rows]);
-      await this.#showFooter(countText(part.rows.length, part.noun ?? 'row'), from);
+      await this.#showFooter(counted(part.rows.length, part.noun ?? 'row'), from);
     }
   }
 
@@ -87,7 +89,7 @@ export class Display {
     try {
       for await (const rows of pages) {
         for (const row of rows) {
-          text += isFirst ? jsonText(row) : `,${jsonText(row)}`;
+          text += isFirst ? valueJson(row) : `,${valueJson(row)}`;
           isFirst = false;
         }
         await this.#output.write(text);
@@ -102,11 +104,7 @@ export class Display {
   }
 }
 
-export function countText(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
-}
-
-export function durationText(ms: number): string {
+function durationText(ms: number): string {
   if (ms < 10) return `${ms.toFixed(2)} ms`;
   return ms < 10_000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
 }

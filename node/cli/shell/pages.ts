@@ -3,8 +3,8 @@
  * transaction the refusal would doom it, so pages stay small there; elsewhere they grow with small rows.
  */
 import { ConcertError } from '../../../client/index.ts';
-import { jsonText } from '../display/cell-text.ts';
 import type { TableRow } from '../display/table-layout.ts';
+import { valueJson } from '../value-json.ts';
 
 /** As many rows of the largest size as fit an answer of a member: 16 MiB and 512 KiB. */
 const ROWS_SAFE = 30;
@@ -53,7 +53,7 @@ function isTooLarge(error: unknown): boolean {
 }
 
 function pageSizeAfter(rows: readonly TableRow[]): number {
-  const bytes = rows.reduce((sum, row) => sum + jsonText(row).length, 0);
+  const bytes = rows.reduce((sum, row) => sum + valueJson(row).length, 0);
   if (bytes === 0) return ROWS_SAFE;
   return Math.max(ROWS_SAFE, Math.min(ROWS_MAX, Math.floor((PAGE_BYTES_WANTED * rows.length) / bytes)));
 }

@@ -2,9 +2,10 @@
 import type { ConflictRow, MemberRow, MemberStatus, TableDescription } from '../../../client/index.ts';
 import { conflictTable, hotRowTable, pairTable, timeOf } from '../conflicts/conflict-tables.ts';
 import type { ConflictCounts } from '../conflicts/conflict-tally.ts';
-import { cellText, jsonText } from '../display/cell-text.ts';
+import { cellText } from '../display/cell-text.ts';
 import type { TableRow } from '../display/table-layout.ts';
 import type { MemberLabel } from '../member-label.ts';
+import { valueJson } from '../value-json.ts';
 import type { Statement } from './parse-statement.ts';
 
 export type Presented =
@@ -86,7 +87,7 @@ interface Done {
 function doneText({ sequenceNumber, matched, attempts, generated }: Done, isInTransaction: boolean): string {
   const parts: string[] = [];
   if (matched !== undefined) parts.push(`${matched} ${matched === 1 ? 'row' : 'rows'} matched`);
-  if (generated != null) parts.push(`generated ${jsonText(generated)}`);
+  if (generated != null) parts.push(`generated ${valueJson(generated)}`);
   if (isInTransaction) parts.push('in the open transaction');
   else if (sequenceNumber == null) parts.push('nothing was written');
   else parts.push(`committed as ${sequenceNumber}`);

@@ -166,7 +166,7 @@ done
       assert.equal(rows.length, 2_400);
       const table = succeeded(await run('begin readOnly; scan shop.long limit 1234; rollback'));
       assert.match(table, /^ +1233 │ x+…$/m);
-      assert.match(table, /^1234 rows$/m);
+      assert.match(table, /^1,234 rows$/m);
       const piped = spawnSync(
         'bash',
         ['-o', 'pipefail', '-c', '"$@" | head -3', 'bash', process.execPath, main, 'shell', '--url', url],

@@ -2,9 +2,9 @@
 
 import type { Client } from '../../../client/index.ts';
 import { ConcertError } from '../../../client/index.ts';
-import { jsonText } from '../display/cell-text.ts';
 import type { Output } from '../display/output.ts';
 import { hostOf, type MemberLabel } from '../member-label.ts';
+import { valueJson } from '../value-json.ts';
 import { Display, type DisplaySettings } from './display.ts';
 import { formNamed } from './forms.ts';
 import { helpOf, helpOverview } from './help.ts';
@@ -59,7 +59,7 @@ export class Shell {
       error instanceof ConcertError
         ? { code: error.code, sqlState: error.sqlState, message, retry: error.retry, ...error.facts }
         : { code: 'MALFORMED_STATEMENT', message };
-    await this.#output.write(`${jsonText({ error: shown })}\n`);
+    await this.#output.write(`${valueJson({ error: shown })}\n`);
   }
 
   async #command({ name, arguments: args }: Statement): Promise<'done' | 'exit'> {
@@ -113,7 +113,7 @@ export class Shell {
     let left = typeof limit === 'number' && limit > 0 ? limit : Number.POSITIVE_INFINITY;
     try {
       for await (const event of subscription) {
-        const lines = this.settings.format === 'json' ? [jsonText(event)] : eventLines(event, this.#label());
+        const lines = this.settings.format === 'json' ? [valueJson(event)] : eventLines(event, this.#label());
         await this.#output.write(lines.map((line) => `${line}\n`).join(''));
         if (--left <= 0 || signal.aborted) break;
       }
