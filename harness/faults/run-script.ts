@@ -52,8 +52,8 @@ class Run {
   }
 
   async until(atMs: number): Promise<void> {
-    const left = atMs - this.#nowMs();
-    if (left > 0) await delay(left);
+    // A timer may be a little early.
+    for (let left = atMs - this.#nowMs(); left > 0; left = atMs - this.#nowMs()) await delay(left);
   }
 
   async play(step: Step): Promise<void> {
