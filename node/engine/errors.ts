@@ -104,6 +104,7 @@ export function schemaChanged(facts: { table: string; snapshotVersion: number; w
 export function snapshotTooOld(facts: {
   snapshotVersion?: number;
   purgeFloor?: number;
+  oldest?: number;
   cursor?: string;
 }): RequestError {
   const what = facts.cursor === undefined ? 'this transaction' : `cursor ${show(facts.cursor)}`;

@@ -22,6 +22,8 @@ export interface Replica {
 
   /** Pins `appliedUpTo` as a snapshot, or says why not. `ended` is called (once) if the member has to end the snapshot early (H21). */
   acquireSnapshot(ended: () => void): SnapshotHandle;
+  /** The same for an earlier sequence number, from `heldFrom` on. */
+  acquireSnapshotAt(sequenceNumber: SequenceNumber, ended: () => void): SnapshotHandle;
   /** The row's image at `snapshot`, or undefined. `snapshot` is held. */
   get(key: RowKey, snapshot: SequenceNumber): Uint8Array | undefined;
   /** Rows at `snapshot`, in key order or backwards. To be used up in the turn in which it was made. */

@@ -28,6 +28,13 @@ export interface TransactionSetup {
   readonly tables: TableCache;
 }
 
+/** How one is begun. */
+export interface TransactionStart {
+  readonly isReadOnly: boolean;
+  /** The past that it reads, which is visible here; null: the present, as of its first statement. */
+  readonly asOf: SequenceNumber | null;
+}
+
 /** Tables made ready, by definition; a definition never changes. */
 export class TableCache {
   readonly #tables = new WeakMap<TableDefinition, Table>();
@@ -64,6 +71,7 @@ export class Transaction {
   /** Called when the member had to end the snapshot: nothing can be read any more. */
   snapshotEnded: (() => void) | null = null;
   readonly #setup: TransactionSetup;
+  readonly #asOf: SequenceNumber | null;
   #isSnapshotEnded = false;
   #snapshot: SnapshotHandle | null = null;
   #isReleased = false;
@@ -72,8 +80,9 @@ export class Transaction {
   #bytes = 0;
   #writtenRows = 0;
 
-  constructor(setup: TransactionSetup, isReadOnly: boolean) {
+  constructor(setup: TransactionSetup, { isReadOnly, asOf }: TransactionStart) {
     this.#setup = setup;
+    this.#asOf = asOf;
     this.isReadOnly = isReadOnly;
   }
 
@@ -106,7 +115,7 @@ export class Transaction {
       assert(!this.#isReleased, 'a transaction that has ended reads nothing');
       const { replica } = this.#setup;
       if (replica.state !== 'ONLINE') throw notOnline(replica.state);
-      this.#snapshot = replica.acquireSnapshot(() => this.#endSnapshot());
+      this.#snapshot = this.#acquireSnapshot(replica);
     }
     if (this.#isSnapshotEnded) throw snapshotTooOld({ snapshotVersion: this.#snapshot.sequenceNumber });
     return this.#snapshot.sequenceNumber;
@@ -202,6 +211,14 @@ export class Transaction {
     this.#snapshot?.release();
     this.#rows.clear();
     this.#writtenRows = 0;
+  }
+
+  #acquireSnapshot(replica: Replica): SnapshotHandle {
+    const ended = () => this.#endSnapshot();
+    const asOf = this.#asOf;
+    if (asOf === null) return replica.acquireSnapshot(ended);
+    if (asOf < replica.heldFrom) throw snapshotTooOld({ snapshotVersion: asOf, oldest: replica.heldFrom });
+    return replica.acquireSnapshotAt(asOf, ended);
   }
 
   #existedAtSnapshot(key: RowKey): boolean {

@@ -349,3 +349,38 @@ test('what waits for atLeast in vain gets TIMEOUT, and what is behind it learns 
   assert.equal(client.connection.openTransactions, 0);
   assert.equal(clock.scheduled, 0);
 });
+
+test('asOf reads the past, alone and in a transaction, rows and tables', () => {
+  const { client } = accounts([1, 2]);
+  client.do('update', { table: TABLE, key: 1, set: { v: 7 } });
+  client.do('delete', { table: TABLE, key: 2 });
+  client.do('dropTable', { table: TABLE });
+  assert.equal(client.fail('get', { table: TABLE, key: 1 }).code, 'NO_SUCH_TABLE');
+  assert.deepEqual(client.do('get', { table: TABLE, key: 1, asOf: 3 }), { id: 1, v: 0 });
+  assert.deepEqual(client.do('get', { table: TABLE, key: 1, asOf: 4 }), { id: 1, v: 7 });
+  const first = client.do('scan', { table: TABLE, asOf: 4, limit: 1 });
+  assert.deepEqual(client.do('scan', { table: TABLE, cursor: first.cursor }).rows, [{ id: 2, v: 0 }]);
+  client.do('begin', { tx: 't', asOf: 5 });
+  assert.deepEqual(client.do('count', { tx: 't', table: TABLE }), { count: 1 });
+  assert.equal(client.do('commit', { tx: 't' }).snapshotVersion, 5);
+  assert.equal(client.fail('describe', { table: TABLE, asOf: 0 }).code, 'NO_SUCH_TABLE');
+});
+
+test('asOf waits for what is not visible yet, and writes nothing', () => {
+  const { client, replica } = accounts([1]);
+  const get = client.send('get', { table: TABLE, key: 1, asOf: 3 });
+  assert.equal(client.hasAnswer(get), false);
+  client.do('update', { table: TABLE, key: 1, set: { v: 7 } });
+  client.do('update', { table: TABLE, key: 1, set: { v: 8 } });
+  assert.equal(client.answerTo(get).result.v, 7);
+  assert.equal(client.fail('put', { table: TABLE, row: { id: 1 }, asOf: 3 }).code, 'READ_ONLY_TRANSACTION');
+  assert.equal(replica.openSnapshots, 0);
+});
+
+test('a past that is no longer held is refused with the oldest that is', () => {
+  const { client, replica } = accounts([1, 2, 3]);
+  replica.heldFrom = 3;
+  const { code, oldest, snapshotVersion } = client.fail('get', { table: TABLE, key: 1, asOf: 2 });
+  assert.deepEqual([code, oldest, snapshotVersion], ['SNAPSHOT_TOO_OLD', 3, 2]);
+  assert.equal(client.do('get', { table: TABLE, key: 2, asOf: 3 }).id, 2);
+});

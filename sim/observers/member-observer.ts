@@ -1,5 +1,5 @@
 /** Watches one run of a member after each of its turns, and compares it with the order and the shadow database. */
-import type { LogIndex } from '../../gcs/base/index.ts';
+import type { LogIndex, SequenceNumber } from '../../gcs/base/index.ts';
 import type { Member } from '../../node/engine/index.ts';
 import type { Judge } from './judge.ts';
 import type { ShadowDatabase } from './shadow-database.ts';
@@ -8,6 +8,8 @@ import type { Follower, TotalOrder } from './total-order.ts';
 const READ_BYTES = 1024 * 1024;
 /** Whole states are compared each so many sequence numbers. */
 const COMPARE_EVERY = 32;
+/** One of so many comparisons is of the past, too. */
+const COMPARE_OLDEST_EVERY = 3;
 /** Above every key of a row, and below none. */
 const ALL_ROWS = { from: '\x00\x00\x00\x01', to: '\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff' };
 
@@ -57,12 +59,19 @@ export class MemberObserver {
     if (this.#member.appliedUpTo >= this.#nextCompare) this.compareState();
   }
 
-  /** Every row and table, as of what is applied. */
+  /** Every row and table, as of what is applied; and now and then as of the oldest number that is held, too. */
   compareState(): void {
     const member = this.#member;
-    const snapshot = member.appliedUpTo;
-    this.#nextCompare = snapshot + COMPARE_EVERY;
+    const { appliedUpTo, heldFrom } = member;
+    this.#nextCompare = appliedUpTo + COMPARE_EVERY;
     if (member.store === null) return;
+    this.#compareAt(appliedUpTo);
+    const isOldest = Math.floor(appliedUpTo / COMPARE_EVERY) % COMPARE_OLDEST_EVERY === 0;
+    if (isOldest && heldFrom < appliedUpTo) this.#compareAt(heldFrom);
+  }
+
+  #compareAt(snapshot: SequenceNumber): void {
+    const member = this.#member;
     const expected = new Map(this.#shadow.rowsAt(snapshot));
     let rows = 0;
     let previous = '';

@@ -236,6 +236,10 @@ export class Member implements Replica {
     return this.#run.store.acquireSnapshot(ended);
   }
 
+  acquireSnapshotAt(sequenceNumber: SequenceNumber, ended: () => void): SnapshotHandle {
+    return this.#run.store.acquireSnapshotAt(sequenceNumber, ended);
+  }
+
   get(key: RowKey, snapshot: SequenceNumber): Uint8Array | undefined {
     return this.#run.store.get(key, snapshot);
   }

@@ -7,6 +7,8 @@ import type { Message } from '../statements/statement.ts';
 
 export interface BeginOptions {
   readonly isReadOnly: boolean;
+  /** The past that is read; null: the present. */
+  readonly asOf: SequenceNumber | null;
   /** To be visible here before the snapshot is taken. */
   readonly atLeast: SequenceNumber | null;
   readonly waitTimeoutMs: number;
@@ -23,6 +25,7 @@ export const BEGIN_ARGUMENTS = [
   'isolation',
   'consistency',
   'readOnly',
+  'asOf',
   'atLeast',
   'timeoutMs',
   'waitTimeoutMs',
@@ -30,7 +33,6 @@ export const BEGIN_ARGUMENTS = [
 ];
 
 export const BEGIN_UNSUPPORTED: Readonly<Record<string, string>> = {
-  asOf: 'reads of the past',
   idempotencyKey: 'idempotency keys',
 };
 
@@ -49,9 +51,13 @@ export function beginOptionsOf(message: Message, setup: { groupId: string; limit
   requireLevel(message, 'isolation', ISOLATION_LEVELS, 'REPEATABLE READ');
   requireLevel(message, 'consistency', CONSISTENCY_LEVELS, 'EVENTUAL');
   const waitBounds = { min: 0, max: limits.transactionMsMax };
+  const asOf = asOfOf(message.asOf);
+  const atLeast = atLeastOf(message.atLeast, groupId);
   return {
-    isReadOnly: booleanOf(message, 'readOnly'),
-    atLeast: atLeastOf(message.atLeast, groupId),
+    isReadOnly: booleanOf(message, 'readOnly') || asOf !== null,
+    asOf,
+    // What is to be read has to be here first.
+    atLeast: asOf === null ? atLeast : Math.max(asOf, atLeast ?? 0),
     waitTimeoutMs: wholeNumberOf(message, 'waitTimeoutMs', waitBounds) ?? limits.waitMsDefault,
     timeoutMs: wholeNumberOf(message, 'timeoutMs', { min: 1, max: limits.transactionMsMax }),
     attempts: wholeNumberOf(message, 'attempts', { min: 1, max: limits.attemptsMax }) ?? ATTEMPTS_DEFAULT,
@@ -62,6 +68,7 @@ export function beginOptionsOf(message: Message, setup: { groupId: string; limit
 export function defaultBeginOptions(limits: Limits): BeginOptions {
   return {
     isReadOnly: false,
+    asOf: null,
     atLeast: null,
     waitTimeoutMs: limits.waitMsDefault,
     timeoutMs: null,
@@ -118,6 +125,12 @@ function requireLevel(message: Message, argument: string, known: readonly unknow
   if (value === undefined || value === null || value === supported) return;
   if (!known.includes(value)) throw invalidArgument(argument, `expected one of ${known.join(', ')}`);
   throw invalidArgument(argument, `not supported by this version: ${value}; use ${supported}`);
+}
+
+function asOfOf(value: unknown): SequenceNumber | null {
+  if (value === undefined || value === null) return null;
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
+  throw invalidArgument('asOf', 'expected a sequence number (a time is not supported by this version)');
 }
 
 function atLeastOf(value: unknown, groupId: string): SequenceNumber | null {

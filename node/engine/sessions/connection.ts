@@ -26,7 +26,7 @@ import {
 import { optionalTableNameOf, wholeNumberOf } from '../statements/arguments.ts';
 import { schemaChangeOf } from '../statements/schema-change.ts';
 import type { Message, Statement, StatementContext } from '../statements/statement.ts';
-import { Transaction } from '../transaction.ts';
+import { Transaction, type TransactionStart } from '../transaction.ts';
 import { isPlainObject } from '../values.ts';
 import { type BeginOptions, beginOptionsOf, defaultBeginOptions } from './begin-arguments.ts';
 import { Cursors } from './cursors.ts';
@@ -46,6 +46,7 @@ const OVERLOADED_RETRY_MS = 100;
 const CONFLICTS_DEFAULT = 100;
 const CONFLICTS_MAX = 10_000;
 const TRANSACTION_NAME_CHARACTERS_MAX = 256;
+const READ_NOW: TransactionStart = { isReadOnly: true, asOf: null };
 
 export class Connection implements Session {
   readonly engine: EngineContext;
@@ -260,7 +261,7 @@ export class Connection implements Session {
   }
 
   #readAlone(id: RequestId, statement: Statement, message: Message): void {
-    const transaction = new Transaction(this.engine.transactions, true);
+    const transaction = new Transaction(this.engine.transactions, READ_NOW);
     let result: unknown;
     try {
       result = statement.run(transaction, message, this.#alone);

@@ -72,7 +72,7 @@ export class Execution implements RowUser, WaitingRequest {
 
   #execute(): void {
     const { engine, rows } = this.#session;
-    const transaction = new Transaction(engine.transactions, this.#options.isReadOnly);
+    const transaction = new Transaction(engine.transactions, this.#options);
     this.#transaction = transaction;
     let error: RequestError | null = null;
     try {

@@ -32,7 +32,7 @@ export class OpenTransaction {
     this.#engine = engine;
     this.name = name;
     this.options = options;
-    this.transaction = new Transaction(engine.transactions, options.isReadOnly);
+    this.transaction = new Transaction(engine.transactions, options);
     this.transaction.snapshotEnded = () => this.#snapshotEnded();
     const ageMax = options.timeoutMs ?? engine.limits.transactionMsMax;
     this.deadlineMs = engine.clock.monotonicMs() + ageMax;

@@ -128,6 +128,10 @@ export class SoloReplica implements Replica {
     return { sequenceNumber: this.appliedUpTo, release: () => this.#snapshots.delete(snapshot) };
   }
 
+  acquireSnapshotAt(sequenceNumber: SequenceNumber, ended: () => void): SnapshotHandle {
+    return { ...this.acquireSnapshot(ended), sequenceNumber };
+  }
+
   /** As a member short of memory does. */
   endSnapshots(): void {
     for (const snapshot of [...this.#snapshots]) {
