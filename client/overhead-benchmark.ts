@@ -5,7 +5,7 @@
  *
  *     node bin/run.cjs client/overhead-benchmark.ts [ROUNDS]
  *
- * By hand is the least that can be done: answers are looked up in a map, and the next requests leave in one frame. Each
+ * By hand is the least that can be done: answers are looked up in an array, and the next requests leave in one frame. Each
  * measurement has a process of its own; the two take turns, so that a noisy machine troubles both.
  */
 import { type ChildProcess, fork } from 'node:child_process';
@@ -85,12 +85,12 @@ async function byClient(url: string, work: Work): Promise<Load> {
 
 async function byHand(url: string, work: Work): Promise<Load> {
   const socket = new WebSocket(url, 'concert.v1.msgpack', { perMessageDeflate: false, skipUTF8Validation: true });
-  const waiting = new Map<number, () => void>();
+  const waiting: (() => void)[] = [];
+  const free: number[] = [];
   let requests: object[] = [];
-  let lastId = 0;
   const ask = (request: object, answered: () => void) => {
-    const id = ++lastId;
-    waiting.set(id, answered);
+    const id = free.pop() ?? waiting.length;
+    waiting[id] = answered;
     requests.push({ id, ...request });
   };
   const send = () => {
@@ -102,9 +102,9 @@ async function byHand(url: string, work: Work): Promise<Load> {
     const bytes = data as Buffer;
     const frame = unpacker.unpack(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)) as Answer | Answer[];
     for (const { id, ok } of Array.isArray(frame) ? frame : [frame]) {
-      const answered = waiting.get(id);
-      waiting.delete(id);
-      if (ok) answered!();
+      const answered = waiting[id]!;
+      free.push(id);
+      if (ok) answered();
     }
     send();
   });

@@ -10,6 +10,7 @@ import type { ErrorAnswer } from '../concert-error.ts';
 import type { Message } from './check-message.ts';
 import type { Environment, Frame, ScheduledCall, Socket } from './environment.ts';
 import type { Member } from './member.ts';
+import { Outstanding } from './outstanding.ts';
 import type { Loss, Request } from './request.ts';
 import type { Settings } from './settings.ts';
 
@@ -60,12 +61,13 @@ export class Connection {
   readonly #events: ConnectionEvents;
   readonly #socket: Socket;
   readonly #sinks = new Map<string | number, EventSink>();
-  readonly #inFlight = new Map<number, Request>();
+  readonly #outstanding = new Outstanding();
   #state: 'opening' | 'open' | 'closed' = 'opening';
   #waiting: Request[] = [];
+  /** Those that are being put into frames. */
+  #leaving: readonly Request[] = NONE;
   #isFlushWanted = false;
   #roundsLeft = 0;
-  #lastId = 0;
   #frameBytesMax = 0;
   #outstandingMax: number;
   #transactionsMax = Number.POSITIVE_INFINITY;
@@ -108,11 +110,11 @@ export class Connection {
 
   /** Requests without an answer, those that still wait here included. */
   get outstanding(): number {
-    return this.#inFlight.size + this.#waiting.length;
+    return this.#outstanding.size + this.#waiting.length;
   }
 
   get hasRoom(): boolean {
-    return this.#inFlight.size + this.#waiting.length < this.#outstandingMax;
+    return this.#outstanding.size + this.#waiting.length < this.#outstandingMax;
   }
 
   get hasRoomForTransaction(): boolean {
@@ -134,7 +136,14 @@ export class Connection {
 
   /** It left, and has no answer yet. */
   hasSent(request: Request): boolean {
-    return this.#inFlight.get(request.message.id) === request;
+    return this.#outstanding.has(request);
+  }
+
+  /** Requests without an answer; those not sent yet are in the order in which they were made. */
+  *unanswered(): Iterable<Request> {
+    yield* this.#outstanding.all();
+    for (const request of this.#leaving) if (!this.hasSent(request)) yield request;
+    yield* this.#waiting;
   }
 
   /** Asks the member to give up a request that was sent; its answer comes all the same. */
@@ -168,13 +177,15 @@ export class Connection {
     if (this.#state !== 'open' || this.#drainCheck !== null) return;
     let requests = this.#waiting;
     if (requests.length === 0) return;
-    const room = this.#outstandingMax - this.#inFlight.size;
+    const room = this.#outstandingMax - this.#outstanding.size;
     if (requests.length <= room) this.#waiting = [];
     else {
       this.#waiting = requests.slice(room);
       requests = requests.slice(0, room);
     }
+    this.#leaving = requests;
     this.#sendTogether(requests);
+    this.#leaving = NONE;
     if (this.#socket.bufferedBytes > this.#settings.bufferedBytesMax) this.#waitForNetwork();
   };
 
@@ -190,23 +201,20 @@ export class Connection {
     if (count === 0) return;
     const messages = new Array<unknown>(count);
     for (let i = 0; i < count; i++) {
-      const { message } = requests[i]!;
-      message.id = ++this.#lastId;
-      messages[i] = message;
+      const request = requests[i]!;
+      this.#outstanding.add(request);
+      messages[i] = request.message;
     }
     const { codec } = this.#environment;
     const frame = codec.encode(messages);
     if (frame.length * BYTES_PER_UNIT_MAX > this.#frameBytesMax) {
       const bytes = codec.bytesOf(frame);
       if (bytes > this.#frameBytesMax) {
+        for (let i = count - 1; i >= 0; i--) this.#outstanding.take(requests[i]!.message.id);
         if (count === 1) return requests[0]!.tooLarge(bytes, this.#frameBytesMax);
         this.#sendTogether(requests.slice(0, count >> 1));
         return this.#sendTogether(requests.slice(count >> 1));
       }
-    }
-    for (let i = 0; i < count; i++) {
-      const request = requests[i]!;
-      this.#inFlight.set(request.message.id, request);
     }
     this.#socket.send(frame);
   }
@@ -241,10 +249,8 @@ export class Connection {
   }
 
   #receivedOne(answer: Answer): void {
-    const { id } = answer;
-    const request = this.#inFlight.get(id as number);
+    const request = this.#outstanding.take(answer.id);
     if (request !== undefined) {
-      this.#inFlight.delete(id as number);
       if (answer.ok) request.succeeded(answer.result, this);
       else request.refused(answer.error!, this);
       return;
@@ -307,10 +313,10 @@ export class Connection {
     const isOurFault = how.isOurFault ?? false;
     const waiting = this.#waiting;
     this.#waiting = [];
-    const inFlight = [...this.#inFlight.values()];
-    this.#inFlight.clear();
+    const sent = this.#outstanding.all();
+    this.#outstanding.clear();
     this.#events.closed(this, problem);
-    this.#tellLost(inFlight, { wasSent: true, problem, isOurFault });
+    this.#tellLost(sent, { wasSent: true, problem, isOurFault });
     this.#tellLost(waiting, { wasSent: false, problem, isOurFault });
     const sinks = [...this.#sinks.values()];
     this.#sinks.clear();
@@ -324,6 +330,8 @@ export class Connection {
 
 /** A UTF-16 unit of a text frame has no more bytes than that; only a frame that may be too long is measured. */
 const BYTES_PER_UNIT_MAX = 3;
+
+const NONE: readonly Request[] = [];
 
 const turnEnded = Promise.resolve();
 

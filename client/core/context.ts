@@ -1,4 +1,5 @@
 /** What the requests, transactions and subscriptions of one client share. */
+import { type Ending, Endings } from './endings.ts';
 import type { Environment, ScheduledCall } from './environment.ts';
 import type { Member } from './member.ts';
 import { Pool } from './pool.ts';
@@ -16,7 +17,8 @@ export class Context {
   /** Bound to one member: what it refuses is not asked of another. */
   readonly isBound: boolean;
   readonly acknowledged: Acknowledged;
-  readonly #endings = new Set<() => void>();
+  /** Of what goes on until it is done or the client closes. */
+  readonly endings = new Endings();
   #isClosing = false;
   #active = 0;
   #becameIdle: () => void = () => {};
@@ -64,26 +66,22 @@ export class Context {
   /** Runs `over` after `delayMs`, or `closed` when the client closes before. */
   pause(delayMs: number, over: () => void, closed: () => void): ScheduledCall {
     const call = this.environment.clock.schedule(delayMs, () => {
-      this.#endings.delete(end);
+      this.endings.remove(ending);
       over();
     });
-    const end = () => {
+    const cancel = () => {
       call.cancel();
-      closed();
+      this.endings.remove(ending);
     };
-    this.#endings.add(end);
-    return {
-      cancel: () => {
+    const ending: Ending = {
+      place: -1,
+      clientClosed() {
         call.cancel();
-        this.#endings.delete(end);
+        closed();
       },
     };
-  }
-
-  /** Calls `end` when the client closes; the function returned takes that back. */
-  atEnd(end: () => void): () => void {
-    this.#endings.add(end);
-    return () => this.#endings.delete(end);
+    this.endings.add(ending);
+    return { cancel };
   }
 
   /** Lets what is active finish for up to `timeoutMs`, then ends it. */
@@ -93,8 +91,7 @@ export class Context {
       const finish = () => {
         this.#becameIdle = () => {};
         timer?.cancel();
-        for (const end of [...this.#endings]) end();
-        this.#endings.clear();
+        this.endings.closeAll();
         this.pool.close();
         resolve();
       };

@@ -39,8 +39,9 @@ export class PinnedTransaction implements Seeker {
   #begin: TransactionRequest | null = null;
   /** Made before there was a connection, in order. */
   #early: TransactionRequest[] = [];
-  readonly #pending = new Set<TransactionRequest>();
-  readonly #errors = new WeakSet<object>();
+  #unanswered = 0;
+  /** What its callers were given; made where the first is. */
+  #errors: WeakSet<object> | null = null;
   #holdsRoom = false;
   #failure: ConcertError | null = null;
   #commit: TransactionRequest | null = null;
@@ -82,30 +83,28 @@ export class PinnedTransaction implements Seeker {
 
   /** A member has requests of it to answer. */
   get isUnderWay(): boolean {
-    return this.#connection !== null && this.#pending.size > 0;
+    return this.#connection !== null && this.#unanswered > 0;
   }
 
   /** Whether this error, or one that it was caused by, came from here. */
   gave(error: unknown): boolean {
     for (let one = error; typeof one === 'object' && one !== null; one = (one as { cause?: unknown }).cause) {
-      if (this.#errors.has(one)) return true;
+      if (this.#errors?.has(one)) return true;
     }
     return false;
   }
 
   begin(): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      this.#begin = new TransactionRequest(this, this.#beginMessage, { resolve, reject, commits: false });
-      this.#pending.add(this.#begin);
-      this.#context.pool.place(this);
-    });
+    this.#begin = new TransactionRequest(this, this.#beginMessage, false);
+    const { answer } = this.#begin;
+    this.#unanswered++;
+    this.#context.pool.place(this);
+    return answer;
   }
 
   /** Rejects with a ConcertError. A rejection that nobody looks at is harmless: the commit tells. */
   ask(message: Message): Promise<unknown> {
-    const answer = this.#ask(message, false);
-    answer.catch(ignore);
-    return answer;
+    return this.#ask(message, false);
   }
 
   /** `hasWritten`: an answer that does not come leaves the outcome unknown. */
@@ -118,12 +117,12 @@ export class PinnedTransaction implements Seeker {
     if (this.#isOver) return;
     this.#isOver = true;
     const connection = this.#connection;
-    this.#early = [];
-    for (const request of [...this.#pending]) {
+    for (const request of this.#pending()) {
       if (connection === null || !connection.hasSent(request)) {
         this.#fail(request, this.#endedBy ?? transactionEnded(request.message.op));
       }
     }
+    this.#early = [];
     if (connection?.isOpen) connection.send(new Rollback(this.name, () => this.#freeRoom()));
   }
 
@@ -136,7 +135,7 @@ export class PinnedTransaction implements Seeker {
     const isCommitSent = commit !== null && this.#connection?.hasSent(commit) === true;
     if (isCommitSent) this.#isOver = true;
     else this.rollback();
-    for (const request of [...this.#pending]) {
+    for (const request of this.#pending()) {
       const isUnknown = request === commit && isCommitSent && request.commits;
       this.#fail(request, isUnknown ? unknownOutcome(error, this.#setup.idempotencyKey) : error);
     }
@@ -165,7 +164,7 @@ export class PinnedTransaction implements Seeker {
   // What becomes of the requests
 
   succeeded(request: TransactionRequest, result: unknown, { member }: Connection): void {
-    this.#pending.delete(request);
+    this.#unanswered--;
     if (request === this.#commit) {
       this.#isOver = true;
       this.#freeRoom();
@@ -178,6 +177,7 @@ export class PinnedTransaction implements Seeker {
   }
 
   refused(request: TransactionRequest, answer: ErrorAnswer, { member }: Connection): void {
+    this.#unanswered--;
     if (answer.retry === 'elsewhere') member.refusedToServe(answer);
     let error = new ConcertError(answer);
     // Behind a `begin` that was refused the member knows no such transaction; why, that refusal said.
@@ -190,6 +190,7 @@ export class PinnedTransaction implements Seeker {
   }
 
   lost(request: TransactionRequest, loss: Loss, { member }: Connection): void {
+    this.#unanswered--;
     this.#isOver = true;
     const { isClosing } = this.#context;
     const { commits } = request;
@@ -198,34 +199,38 @@ export class PinnedTransaction implements Seeker {
 
   /** Was not sent, and neither is what follows. */
   tooLarge(request: TransactionRequest, bytes: number, bytesMax: number): void {
+    this.#unanswered--;
     const error = requestTooLarge(request.message.op, bytes, bytesMax);
     this.#fail(request, error);
     this.end(aborted(error));
   }
 
   #ask(message: Message, commits: boolean): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      message.tx = this.name;
-      const { queuedMax } = this.#context.settings;
-      const request = new TransactionRequest(this, message, { resolve, reject, commits });
-      const problem = this.#problemWith(request, queuedMax);
-      if (problem !== null) {
-        this.#fail(request, problem);
-        if (!this.#isOver) this.end(aborted(problem));
-        return;
-      }
-      if (message.op === 'commit') this.#commit = request;
-      if (!this.isBegun) this.begin().catch(ignore);
-      if (this.#isOver) return this.#fail(request, this.#endedBy!);
-      this.#pending.add(request);
-      if (this.#connection === null) this.#early.push(request);
-      else this.#connection.send(request);
-    });
+    message.tx = this.name;
+    const request = new TransactionRequest(this, message, commits);
+    this.#make(request);
+    return request.answer;
   }
 
-  #problemWith(request: TransactionRequest, queuedMax: number): ConcertError | null {
+  #make(request: TransactionRequest): void {
+    const problem = this.#problemWith(request);
+    if (problem !== null) {
+      this.#fail(request, problem);
+      if (!this.#isOver) this.end(aborted(problem));
+      return;
+    }
+    if (request.message.op === 'commit') this.#commit = request;
+    if (this.#begin === null) void this.begin();
+    if (this.#isOver) return this.#fail(request, this.#endedBy!);
+    this.#unanswered++;
+    if (this.#connection === null) this.#early.push(request);
+    else this.#connection.send(request);
+  }
+
+  #problemWith(request: TransactionRequest): ConcertError | null {
+    const { queuedMax } = this.#context.settings;
     if (this.#isOver) return this.#endedBy ?? transactionEnded(request.message.op);
-    if (this.#pending.size > queuedMax) return queueFull(queuedMax);
+    if (this.#unanswered > queuedMax) return queueFull(queuedMax);
     try {
       request.message = sendable(request.message);
       return null;
@@ -234,10 +239,20 @@ export class PinnedTransaction implements Seeker {
     }
   }
 
+  /** Its requests without an answer, in order. */
+  #pending(): readonly TransactionRequest[] {
+    if (this.#connection === null) return this.#begin === null ? this.#early : [this.#begin, ...this.#early];
+    const own: TransactionRequest[] = [];
+    for (const request of this.#connection.unanswered()) {
+      if (request instanceof TransactionRequest && request.transaction === this) own.push(request);
+    }
+    return own;
+  }
+
   #fail(request: TransactionRequest, error: ConcertError): void {
-    this.#pending.delete(request);
     if (request.isWithdrawn) return;
     this.#failure ??= error;
+    this.#errors ??= new WeakSet();
     this.#errors.add(error);
     request.fail(error);
   }
@@ -250,24 +265,23 @@ export class PinnedTransaction implements Seeker {
 }
 
 class TransactionRequest implements Request {
+  readonly transaction: PinnedTransaction;
   message: Message;
   readonly commits: boolean;
   /** Its caller knows already: if it is not sent yet, it never is. */
   isWithdrawn = false;
-  readonly #transaction: PinnedTransaction;
-  readonly #resolve: (result: unknown) => void;
-  readonly #reject: (error: unknown) => void;
+  readonly answer: Promise<unknown>;
+  #resolve!: (result: unknown) => void;
+  #reject!: (error: unknown) => void;
 
-  constructor(
-    transaction: PinnedTransaction,
-    message: Message,
-    setup: { commits: boolean; resolve: (result: unknown) => void; reject: (error: unknown) => void },
-  ) {
-    this.#transaction = transaction;
+  constructor(transaction: PinnedTransaction, message: Message, commits: boolean) {
+    this.transaction = transaction;
     this.message = message;
-    this.commits = setup.commits;
-    this.#resolve = setup.resolve;
-    this.#reject = setup.reject;
+    this.commits = commits;
+    this.answer = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
   }
 
   succeed(result: unknown): void {
@@ -277,23 +291,25 @@ class TransactionRequest implements Request {
 
   fail(error: ConcertError): void {
     this.isWithdrawn = true;
+    // Nobody may be looking: the commit tells.
+    this.answer.catch(ignore);
     this.#reject(error);
   }
 
   succeeded(result: unknown, connection: Connection): void {
-    this.#transaction.succeeded(this, result, connection);
+    this.transaction.succeeded(this, result, connection);
   }
 
   refused(error: ErrorAnswer, connection: Connection): void {
-    this.#transaction.refused(this, error, connection);
+    this.transaction.refused(this, error, connection);
   }
 
   lost(loss: Loss, connection: Connection): void {
-    this.#transaction.lost(this, loss, connection);
+    this.transaction.lost(this, loss, connection);
   }
 
   tooLarge(bytes: number, bytesMax: number): void {
-    this.#transaction.tooLarge(this, bytes, bytesMax);
+    this.transaction.tooLarge(this, bytes, bytesMax);
   }
 }
 

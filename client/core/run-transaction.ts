@@ -9,6 +9,7 @@ import { ConcertError } from '../concert-error.ts';
 import type { Commit, Transaction, TransactionOptions } from '../types.ts';
 import { Call, waitBeforeRun } from './call.ts';
 import type { Context } from './context.ts';
+import type { Ending } from './endings.ts';
 import type { Member } from './member.ts';
 import { OpenTransaction } from './open-transaction.ts';
 import { aborted, closed, unknownOutcome } from './own-errors.ts';
@@ -34,24 +35,17 @@ export async function runTransaction<T>(
 ): Promise<T> {
   if (context.isClosing) throw closed();
   if (options.attempts !== undefined) requireWhole('attempts', options.attempts);
-  const run = new Run(context, work, options, newName);
-  context.began();
-  try {
-    return await run.untilDone();
-  } finally {
-    run.end();
-    context.ended();
-  }
+  return new Run(context, work, options, newName).untilDone();
 }
 
-class Run<T> {
+class Run<T> implements Ending {
+  place = -1;
   readonly #context: Context;
   readonly #work: Work<T>;
   readonly #options: TransactionOptions;
   readonly #newName: () => string;
   readonly #beginArguments: Readonly<Record<string, unknown>>;
   readonly #patience: Patience | null;
-  readonly #stopHearingOfEnd: () => void;
   #giveUp: (error: ConcertError, isFinal: boolean) => void = () => {};
   #avoided: Member | null = null;
   /** To be visible where the next run takes place. */
@@ -67,15 +61,25 @@ class Run<T> {
     const told = TO_THE_MEMBER.filter((name) => options[name] !== undefined);
     this.#beginArguments = Object.fromEntries(told.map((name) => [name, options[name]]));
     this.#patience = Patience.of(context, options, (error, isFinal) => this.#giveUp(error, isFinal));
-    this.#stopHearingOfEnd = context.atEnd(() => this.#giveUp(closed(), true));
-  }
-
-  end(): void {
-    this.#patience?.end();
-    this.#stopHearingOfEnd();
   }
 
   async untilDone(): Promise<T> {
+    this.#context.began();
+    this.#context.endings.add(this);
+    try {
+      return await this.#runUntilDone();
+    } finally {
+      this.#patience?.end();
+      this.#context.endings.remove(this);
+      this.#context.ended();
+    }
+  }
+
+  clientClosed(): void {
+    this.#giveUp(closed(), true);
+  }
+
+  async #runUntilDone(): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       const transaction = this.#newTransaction();
       const outcome = await this.#runOnce(transaction);

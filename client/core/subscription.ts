@@ -9,6 +9,7 @@ import { backoffMs } from './backoff.ts';
 import type { Message } from './check-message.ts';
 import { type Connection, type EventSink, Notice, type PushedEvent } from './connection.ts';
 import type { Context } from './context.ts';
+import type { Ending } from './endings.ts';
 import type { ScheduledCall } from './environment.ts';
 import type { Seeker } from './line.ts';
 import type { Member } from './member.ts';
@@ -36,12 +37,14 @@ export interface SubscriptionSetup {
   readonly progress: boolean;
 }
 
-export class ResumingSubscription<E> implements Subscription<E>, AsyncIterator<E, undefined>, EventSink, Seeker {
+export class ResumingSubscription<E>
+  implements Subscription<E>, AsyncIterator<E, undefined>, EventSink, Seeker, Ending
+{
   readonly opensTransaction = false;
   avoided: Member | null = null;
   readonly #context: Context;
   readonly #setup: SubscriptionSetup;
-  readonly #stopHearingOfEnd: () => void;
+  place = -1;
   readonly #held: Held<E>[] = [];
   #weight = 0;
   readonly #readers: Reader<E>[] = [];
@@ -63,7 +66,7 @@ export class ResumingSubscription<E> implements Subscription<E>, AsyncIterator<E
     this.#setup = setup;
     this.#receivedUpTo = setup.from ?? null;
     this.#position = setup.from ?? 0;
-    this.#stopHearingOfEnd = context.atEnd(() => this.#finish(null));
+    context.endings.add(this);
     context.pool.place(this);
   }
 
@@ -96,6 +99,10 @@ export class ResumingSubscription<E> implements Subscription<E>, AsyncIterator<E
 
   close(): void {
     this.#unsubscribe();
+    this.#finish(null);
+  }
+
+  clientClosed(): void {
     this.#finish(null);
   }
 
@@ -244,7 +251,7 @@ export class ResumingSubscription<E> implements Subscription<E>, AsyncIterator<E
     this.#isOver = true;
     this.#error = error;
     this.#pause?.cancel();
-    this.#stopHearingOfEnd();
+    this.#context.endings.remove(this);
     for (const reader of this.#readers.splice(0)) void this.#ended().then(reader.resolve, reader.reject);
   }
 
