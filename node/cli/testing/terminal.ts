@@ -46,7 +46,8 @@ export class Terminal {
 
   /** Waits until `expected` is shown, behind what was waited for before. */
   async sees(expected: RegExp | string): Promise<RegExpExecArray> {
-    const pattern = typeof expected === 'string' ? new RegExp(expected.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')) : expected;
+    const pattern =
+      typeof expected === 'string' ? new RegExp(expected.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')) : expected;
     const look = () => pattern.exec(this.shown.slice(this.#seen));
     const found = await waitUntil(`the terminal shows ${pattern}`, SHOWN_MS_MAX, () => {
       const match = look();
