@@ -7,7 +7,7 @@ import path from 'node:path';
 import { waitUntil, within } from '../wait-until.ts';
 import { type Environment, mergedEnvironment } from './environment.ts';
 
-const main = path.join(import.meta.dirname, '..', '..', 'node', 'cli', 'main.ts');
+const main = path.join(import.meta.dirname, '..', '..', 'node', 'cli', `main${path.extname(import.meta.filename)}`);
 
 /** Of what it has said, the last; its log file has all. */
 const OUTPUT_CHARACTERS_MAX = 1024 * 1024;

@@ -4,7 +4,7 @@ import type { FlowName } from './flow.ts';
 import { type Lift, Network } from './network.ts';
 import { CLIENTS, lostFlows, type Shape } from './shapes.ts';
 
-const redirection = path.join(import.meta.dirname, 'redirect-connections.ts');
+const redirection = path.join(import.meta.dirname, `redirect-connections${path.extname(import.meta.filename)}`);
 const host = '127.0.0.1';
 
 export interface MemberPorts {

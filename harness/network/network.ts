@@ -2,9 +2,13 @@
  * A network of named nodes with a proxy in every link. Conditions are imposed on flows; several may be at once, and each
  * is lifted by itself.
  */
+import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { CLEAR, combined, type FlowCondition, type FlowName } from './flow.ts';
 import type { FromProxy, LinkPlan, ProxyTask } from './proxy-messages.ts';
+
+/** As this file is: a source, or compiled. */
+const threadFile = path.join(import.meta.dirname, `proxy-thread${path.extname(import.meta.filename)}`);
 
 export type Lift = () => Promise<void>;
 
@@ -22,7 +26,7 @@ export class Network {
 
   /** `seed`: of the jitter. */
   constructor({ seed = 1 }: { readonly seed?: number } = {}) {
-    this.#thread = new Worker(new URL('./proxy-thread.ts', import.meta.url), { workerData: { seed } });
+    this.#thread = new Worker(threadFile, { workerData: { seed } });
     // Only an open question keeps the process alive.
     this.#thread.unref();
     this.#thread.on('message', ({ id, result, error }: FromProxy) => {

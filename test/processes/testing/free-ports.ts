@@ -1,1 +1,0 @@
-export * from '../../../harness/group/free-ports.ts';

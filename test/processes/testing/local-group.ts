@@ -1,1 +1,0 @@
-export * from '../../../harness/group/local-group.ts';

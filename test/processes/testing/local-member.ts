@@ -1,1 +1,0 @@
-export * from '../../../harness/group/local-member.ts';
