@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import path from 'node:path';
+import { failed } from '../cli-error.ts';
 import type { Progress } from './done-prefix.ts';
 
 export interface StateIdentity {
@@ -71,7 +72,15 @@ export class StateFile {
     await rename(fresh, this.path);
   }
 
+  /** @throws CliError: left where it is, it would make the next import of the file end before it begins */
   async remove(): Promise<void> {
-    await rm(this.path, { force: true });
+    try {
+      await rm(this.path, { force: true });
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      // Part of its path is a file: there is none.
+      if (code === 'ENOTDIR') return;
+      throw failed(`all rows are in, but ${this.path} cannot be removed (${message}); remove it`, error);
+    }
   }
 }

@@ -62,8 +62,8 @@ export class Import {
   readonly #prefix: DonePrefix;
   readonly #batches: Batches;
   readonly #sender: Sender;
-  readonly #interruption: Promise<null>;
-  #interrupted = () => {};
+  /** Ends the wait for further rows, if there is one. */
+  #stopWaiting = () => {};
   #isInterrupted = false;
   #target: TargetTable | null = null;
   #columns: readonly string[] | null = null;
@@ -75,9 +75,6 @@ export class Import {
 
   constructor(setup: ImportSetup) {
     const { resumeFrom, bounds, table, concurrency, patienceMs, clock } = setup;
-    this.#interruption = new Promise((resolve) => {
-      this.#interrupted = () => resolve(null);
-    });
     const progress = resumeFrom?.progress ?? { position: START, rows: 0, badRows: 0 };
     this.#setup = setup;
     this.#prefix = new DonePrefix(progress);
@@ -102,7 +99,7 @@ export class Import {
   interrupt(): void {
     this.#isInterrupted = true;
     this.#sender.stop();
-    this.#interrupted();
+    this.#stopWaiting();
   }
 
   get figures(): ProgressFigures {
@@ -182,10 +179,13 @@ export class Import {
   }
 
   /** Null: there is no more, or the import was interrupted. */
-  async #next(iterator: AsyncIterator<readonly SourceRow[]>): Promise<readonly SourceRow[] | null> {
-    if (this.#isInterrupted) return null;
-    const next = await Promise.race([iterator.next(), this.#interruption]);
-    return next === null || next.done ? null : next.value;
+  #next(iterator: AsyncIterator<readonly SourceRow[]>): Promise<readonly SourceRow[] | null> {
+    // No race with one promise for the whole import: that would keep all that it was ever raced with.
+    return new Promise((resolve, reject) => {
+      this.#stopWaiting = () => resolve(null);
+      if (this.#isInterrupted) return resolve(null);
+      iterator.next().then((next) => resolve(next.done ? null : next.value), reject);
+    });
   }
 
   async #firstRows(iterator: AsyncIterator<readonly SourceRow[]>, atLeast: number): Promise<(readonly SourceRow[])[]> {
