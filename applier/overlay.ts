@@ -1,7 +1,7 @@
 /**
  * Recent row versions in memory: for each row a chain, newest first. Points are looked up in one hash table a table of
  * the database; the keys of a table are brought into order when a scan first wants them, and kept in order from then
- * on, until a flush round passes without a scan.
+ * on, until much was added and a flush round passes without a scan.
  *
  * Memory is counted by slab: an image is a view of the buffer that it arrived in, and pins all of it (H21).
  */
@@ -37,6 +37,8 @@ interface Table {
 const VERSION_OVERHEAD_BYTES = 120;
 /** So few new keys are put in place one by one; more are sorted and merged. */
 const INSERTED_SINGLY_MAX = 16;
+/** An order that so large a part of the rows would have to be added to is made anew when it is wanted. */
+const FORGOTTEN_FROM = 0.25;
 /** An image moves out of a buffer when less than one part in so many of it is in use. */
 const MOVED_OUT_BELOW = 4;
 
@@ -113,7 +115,8 @@ export class Overlay {
 
   /**
    * Drops what nobody needs any more of rows that were not written since, moves images up to `settled` out of buffers
-   * that they are a small part of, and forgets orders that nobody used since the last call. Cost: O(versions).
+   * that they are a small part of, and forgets orders that nobody used since the last call and that much was added to.
+   * Cost: O(versions).
    */
   tidy(settled: SequenceNumber): void {
     for (const [id, table] of this.#tables) {
@@ -121,7 +124,7 @@ export class Overlay {
         this.#tables.delete(id);
         continue;
       }
-      if (!table.scanned) {
+      if (!table.scanned && table.added.length > table.rows.size * FORGOTTEN_FROM) {
         table.ordered = null;
         table.added = [];
       }

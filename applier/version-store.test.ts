@@ -188,6 +188,18 @@ test('above the bound of the overlay the oldest snapshots are ended, and the ove
   assert.equal(store.flushedUpTo, 151);
 });
 
+test('above the bound the past that is kept gives way before any snapshot does', () => {
+  const { store, clock } = makeStore({ options: { overlayBytesMax: 100_000 } });
+  store.keepFrom(0);
+  for (let n = 1; n <= 100; n++) store.publish(n, [{ key: KEY + n, image: new Uint8Array(1000) }]);
+  store.acquireSnapshot(() => assert.fail('not ended'));
+  clock.advance(1000);
+  assert.deepEqual([store.isOverloaded, store.flushedUpTo], [true, 0]);
+  store.keepFrom(100);
+  clock.advance(20);
+  assert.deepEqual([store.isOverloaded, store.flushedUpTo], [false, 100], 'at once');
+});
+
 test('a failed flush is reported once, and whoever waits is not kept waiting', () => {
   const { store, clock, lanes, failures } = makeStore({ laneCount: 2 });
   for (const lane of lanes) lane.flush = (_batch, done) => clock.schedule(1, () => done(new Error('disk')));

@@ -140,6 +140,7 @@ export class VersionStore {
     assert(sequenceNumber >= this.highestLanePoint, 'nothing is served below the highest lane point');
     assert(sequenceNumber >= keptFrom || !this.#hasPublished, 'what was let go of does not come back');
     this.#overlay.keptFrom = sequenceNumber;
+    if (this.isOverloaded) this.#hurry();
   }
 
   get overlayBytes(): number {
@@ -311,7 +312,8 @@ export class VersionStore {
     this.#overlay.tidy(this.#appliedUpTo);
     if (!this.isOverloaded || this.#horizon() > this.#flushedUpTo) return;
     const oldest = this.#snapshots.oldest;
-    if (oldest === null) return;
+    // Where the past that is kept holds the rounds back as much, its owner lets go of it first.
+    if (oldest === null || oldest >= this.keptFrom) return;
     this.#snapshots.endOldest(Math.max(oldest, Math.floor((this.#flushedUpTo + this.#appliedUpTo) / 2)));
   }
 

@@ -494,7 +494,9 @@ export class Member implements Replica {
       this.#outbox.sweep(this.#hasQuorum);
       const running = this.#running;
       if (running !== null) {
-        if (this.#isDeliveryPaused && !running.store.isOverloaded) this.#pauseDelivery(false);
+        // Not at once: who follows the changes and keeps up has taken the last ones by now.
+        if (running.store.isOverloaded) running.forgetHistory();
+        else if (this.#isDeliveryPaused) this.#pauseDelivery(false);
         running.catalog.prune(running.store.flushedUpTo);
         if (clock.monotonicMs() >= this.#nextNoticeMs) {
           this.#nextNoticeMs = clock.monotonicMs() + noticeEveryMs;

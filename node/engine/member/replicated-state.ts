@@ -12,7 +12,7 @@ import { Catalog, decodeSchemaChange } from '../catalog.ts';
 import type { ImageCodec } from '../image-codec.ts';
 import { catalogItemKey } from '../key-codec.ts';
 import type { CommitOutcome, SchemaOutcome } from '../replica.ts';
-import { ChangeHistory, type HeldEntry } from './change-history.ts';
+import { ChangeHistory } from './change-history.ts';
 import { ConflictLog, type SeenConflict } from './conflict-log.ts';
 import type { MemberCounters, MemberSetup } from './contract.ts';
 import { DigestWatch } from './digest-watch.ts';
@@ -170,11 +170,18 @@ export class ReplicatedState {
     const { purgeFloor, digest } = this.certifier;
     this.verdicts.append({ logIndex: index, verdicts, purgeFloor, digest });
     for (const { sequenceNumber, writes, clear } of publications) this.store.publish(sequenceNumber, writes, clear);
-    this.#remember({ origin, payload, verdicts, after, upTo: this.certifier.sequenceNumber });
+    this.history.add({ origin, payload, verdicts, after, upTo: this.certifier.sequenceNumber });
+    this.store.keepFrom(this.history.heldFrom);
     this.#deliveredUpTo = index;
     this.digests.delivered(index, () => digest);
     this.#count(delivery, publications.length);
     return fates;
+  }
+
+  /** For want of memory. */
+  forgetHistory(): void {
+    this.history.forget();
+    this.store.keepFrom(this.history.heldFrom);
   }
 
   /** What is known already to be lost, or null. */
@@ -189,13 +196,6 @@ export class ReplicatedState {
       phase: 'local',
     });
     return outcomeOf(negative, 'local');
-  }
-
-  /** The past gives way before any reader's snapshot does. */
-  #remember(entry: HeldEntry): void {
-    this.history.add(entry);
-    if (this.store.isOverloaded) this.history.forget();
-    this.store.keepFrom(this.history.heldFrom);
   }
 
   #certify(transaction: Transaction, { delivery, verdicts, fates, publications }: Passage): void {
