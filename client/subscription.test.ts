@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { NO_QUORUM, type Request, type ScriptedMember } from './testing/scripted-member.ts';
 import { SimulatedWorld } from './testing/simulated-world.ts';
-import type { ChangeEvent, Client, ProgressEvent, Subscription } from './types.ts';
+import type { ChangeEvent, Client, ProgressEvent, SchemaChangeEvent, Subscription } from './types.ts';
 
 const change = (sequenceNumber: number, rows = 1) => ({
   event: 'change',
@@ -173,7 +173,7 @@ describe('a subscription to changes', () => {
 
   test('tells progress to a reader who asks for it, only the last where several wait', async () => {
     const { world, a, client } = await group();
-    const subscription: Subscription<ChangeEvent | ProgressEvent> = client.subscribe('changes', {
+    const subscription: Subscription<ChangeEvent | SchemaChangeEvent | ProgressEvent> = client.subscribe('changes', {
       from: 0,
       progress: true,
     });
@@ -188,26 +188,49 @@ describe('a subscription to changes', () => {
     );
   });
 
-  test('that the member ended resumes from where that says', async () => {
-    const { world, a, client } = await group();
+  test('that the member ended resumes from where that says, at another member if there is one', async () => {
+    const { world, a, b, client } = await group();
     const read = reader(client.subscribe('changes', { from: 0 }));
     await world.settle();
     a.add(change(1));
-    a.push({ event: 'ended', reason: 'slow', resumeFrom: 3 });
-    await world.advance(1_000);
-    assert.deepEqual(a.asked, [0, 3]);
-    a.add(change(4));
+    a.push({ event: 'ended', reason: 'notOnline', sequenceNumber: 3, resumeFrom: 3 });
+    await world.settle();
+    assert.deepEqual(b.asked, [3]);
+    b.add(change(4));
     await world.settle();
     assert.deepEqual(read.numbers, [1, 4]);
+    b.push({ event: 'ended', reason: 'shuttingDown', sequenceNumber: 4, resumeFrom: 4 });
+    b.member.kill();
+    await world.advance(1_000);
+    assert.deepEqual(a.asked, [0, 4]);
+  });
+
+  test('gives schema changes in their place', async () => {
+    const { world, a, client } = await group();
+    const read = reader(client.subscribe('changes', { from: 0 }));
+    await world.settle();
+    const created = { event: 'schemaChange', sequenceNumber: 2, change: 'createTable', table: 't.t', definition: {} };
+    a.push(change(1), created, created, change(3));
+    await world.settle();
+    assert.deepEqual(
+      read.events.map((event) => [event.event, event.sequenceNumber]),
+      [
+        ['change', 1],
+        ['schemaChange', 2],
+        ['change', 3],
+      ],
+    );
   });
 
   test('ends with HISTORY_PURGED where what it needs is gone, after what was received', async () => {
-    const { world, a, client } = await group();
+    const { world, a, b, client } = await group();
     const read = reader(client.subscribe('changes', { from: 0 }));
     await world.settle();
     a.push(change(1));
     await world.settle();
-    a.member.on('subscribe', () => ({ error: { code: 'HISTORY_PURGED', retry: 'no', oldest: 90 } }));
+    for (const { member } of [a, b]) {
+      member.on('subscribe', () => ({ error: { code: 'HISTORY_PURGED', retry: 'no', oldest: 90 } }));
+    }
     a.push({ event: 'ended', reason: 'slow', resumeFrom: 1 });
     await world.advance(1_000);
     assert.deepEqual(read.numbers, [1]);

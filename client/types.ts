@@ -40,8 +40,8 @@ export interface RunOptions {
   readonly atLeast?: string | number;
   /** For `atLeast` and consistency BEFORE. */
   readonly waitTimeoutMs?: number;
-  /** Sequence number or ISO time: read the past. */
-  readonly asOf?: string | number;
+  /** Reads as of this sequence number, which the member waits for; SNAPSHOT_TOO_OLD where it is held no more. */
+  readonly asOf?: number;
   /** With a key, an unknown outcome is asked about again with the same key instead of being given as an error. */
   readonly idempotencyKey?: string;
   /** Called before each re-run, with what it is for and the number of the run that failed, from 1. */
@@ -273,6 +273,19 @@ export interface ChangeEvent {
   }[];
 }
 
+/** A table was created, dropped or truncated; its rows are not told one by one. */
+export interface SchemaChangeEvent {
+  readonly event: 'schemaChange';
+  readonly sequenceNumber: number;
+  readonly gtid: string;
+  readonly commitTime: string;
+  readonly member: string;
+  readonly change: 'createTable' | 'dropTable' | 'truncateTable';
+  readonly table: string;
+  /** As `describe` gives it from then on; null: there is none. */
+  readonly definition: TableDescription | null;
+}
+
 /** Nothing of interest up to `upTo`. */
 export interface ProgressEvent {
   readonly event: 'progress';
@@ -283,7 +296,8 @@ export interface ProgressEvent {
 export interface ViewEvent {
   readonly event: 'view';
   readonly sequenceNumber: number;
-  readonly viewId: string;
+  /** Null before the member knows its group. */
+  readonly viewId: string | null;
   readonly members: readonly MemberRow[];
 }
 
@@ -374,12 +388,15 @@ export interface Client {
     options?: Pick<RunOptions, 'attempts' | 'timeoutMs' | 'signal'>,
   ): Promise<T>;
 
-  subscribe(stream: 'changes', args?: ChangesArguments & { readonly progress?: false }): Subscription<ChangeEvent>;
+  subscribe(
+    stream: 'changes',
+    args?: ChangesArguments & { readonly progress?: false },
+  ): Subscription<ChangeEvent | SchemaChangeEvent>;
   /** With `progress: true` the reader also learns how far it is where nothing concerns it. */
   subscribe(
     stream: 'changes',
     args: ChangesArguments & { readonly progress: true },
-  ): Subscription<ChangeEvent | ProgressEvent>;
+  ): Subscription<ChangeEvent | SchemaChangeEvent | ProgressEvent>;
   subscribe(stream: 'views'): Subscription<ViewEvent>;
   subscribe(stream: 'conflicts', args?: { readonly table?: string }): Subscription<ConflictEvent>;
 

@@ -146,7 +146,9 @@ export class ResumingSubscription<E>
   pushed({ subscription: _subscription, ...event }: PushedEvent): void {
     switch (event.event) {
       case 'change':
-        return this.#changed(event, event.sequenceNumber as number, event.rows as readonly unknown[]);
+        return this.#changed(event, event.sequenceNumber as number, (event.rows as readonly unknown[]).length);
+      case 'schemaChange':
+        return this.#changed(event, event.sequenceNumber as number, 1);
       case 'progress':
         return this.#progressed(event, event.upTo as number);
       case 'view': {
@@ -168,10 +170,10 @@ export class ResumingSubscription<E>
     this.#resumeLater(member);
   }
 
-  #changed(event: object, sequenceNumber: number, rows: readonly unknown[]): void {
+  #changed(event: object, sequenceNumber: number, rows: number): void {
     if (this.#receivedUpTo !== null && sequenceNumber <= this.#receivedUpTo) return;
     this.#receivedUpTo = sequenceNumber;
-    this.#received(event, { weight: Math.max(1, rows.length), position: sequenceNumber });
+    this.#received(event, { weight: Math.max(1, rows), position: sequenceNumber });
   }
 
   #progressed(event: object, upTo: number): void {
@@ -205,13 +207,14 @@ export class ResumingSubscription<E>
   #endedByMember(resumeFrom: unknown): void {
     const live = this.#live;
     if (live === null) return;
-    live.connection.stopListening(live.subscription);
+    const { connection, subscription } = live;
+    connection.stopListening(subscription);
     this.#live = null;
     if (typeof resumeFrom === 'number' && this.#setup.stream === 'changes') {
       this.#receivedUpTo = Math.max(this.#receivedUpTo ?? 0, resumeFrom);
     }
     if (this.#weight * 2 > this.#context.settings.eventsMax) this.#isPaused = true;
-    else this.#resumeLater(null);
+    else this.#resumeLater(connection.member);
   }
 
   #unsubscribe(): void {
