@@ -16,7 +16,8 @@ export const shellCommand = command({
   notes: `At a terminal: help lists the statements, Tab completes, Ctrl-C drops a line or stops what runs, Ctrl-D ends. What is
 typed is kept in $XDG_STATE_HOME/concert/history (~/.local/state/concert/history), for its owner alone.
 
-From a pipe or with --execute the first statement that fails ends the command with code 1.
+From a pipe or with --execute the first statement that fails ends the command with code 1. Tables cut what is longer than
+the terminal is wide, or than 120 columns where there is none; --expanded and --json show all of it.
 
   concert shell --execute 'createTable shop.products ["id"]; put shop.products {id: 1, stock: 5}'
   echo 'scan shop.products' | concert shell --json`,

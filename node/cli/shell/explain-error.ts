@@ -16,6 +16,7 @@ export function explainError(
   context: { readonly label: MemberLabel; readonly isDoomed: boolean },
 ): string[] {
   if (!(error instanceof ConcertError)) return error.message.split('\n').map(visible);
+  if (error.code === 'CANCELLED') return ['stopped'];
   const lines = [`${error.code}: ${visible(error.message).replace(/\.$/, '')}`];
   const winner = winnerOf(error);
   if (winner !== null) lines.push(`won by transaction ${winner.gtid} of ${context.label(winner.member)}`);

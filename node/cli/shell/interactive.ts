@@ -9,6 +9,7 @@ import { completions } from './completion.ts';
 import { explainError, isExpected } from './explain-error.ts';
 import { HISTORY_ENTRIES_MAX, type HistoryFile } from './history-file.ts';
 import type { Shell } from './shell.ts';
+import { ShellError } from './shell-error.ts';
 import { StatementError, showStatementError } from './statement-error.ts';
 import { StatementSplitter } from './statement-splitter.ts';
 
@@ -105,7 +106,8 @@ export class InteractiveShell {
     try {
       for (const { text } of this.#splitter.push(line)) this.#waiting.push(text);
     } catch (error) {
-      this.#say((error as RangeError).message);
+      if (!(error instanceof ShellError)) throw error;
+      this.#say(error.message);
     }
     if (this.#splitter.unfinished === null) {
       this.#history.add(this.#typed.join('\n'));
@@ -116,12 +118,12 @@ export class InteractiveShell {
   }
 
   async #runWaiting(): Promise<void> {
-    for (let text = this.#waiting.shift(); text !== undefined; text = this.#waiting.shift()) {
-      const statement = text;
+    while (!this.#isClosed) {
+      const statement = this.#waiting.shift();
+      if (statement === undefined) break;
       if ((await this.#alone((signal) => this.#execute(statement, signal))) === 'exit') {
         this.#isExited = true;
         this.#lines.close();
-        return;
       }
     }
     this.#prompt();

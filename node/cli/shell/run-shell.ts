@@ -44,6 +44,7 @@ export async function runShell(values: ShellOptions, { environment, output }: Co
     notice: (line) => notice(line),
   });
   try {
+    await shell.session.start();
     if (!isInteractive) {
       const stopping = new AbortController();
       const input = values.execute === undefined ? readline.createInterface({ input: process.stdin }) : null;

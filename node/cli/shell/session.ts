@@ -26,6 +26,7 @@ const STATEMENTS = new Set([
   ...['get', 'getMany', 'scan', 'count', 'insert', 'put', 'update', 'delete', 'increment', 'tables', 'describe'],
   ...['savepoint', 'rollbackTo'],
 ]);
+const READS = new Set(['get', 'getMany', 'scan', 'count', 'tables', 'describe']);
 const APART = new Set(['createTable', 'alterTable', 'dropTable', 'truncateTable', 'transact']);
 /** How often a member executes a statement, on conflict, where the user does not say. */
 const MEMBER_ATTEMPTS = 3;
@@ -46,6 +47,13 @@ export class Session {
     this.#client = client;
     this.#notice = notice;
     this.#url = client.status().find(({ connections }) => connections > 0)?.url ?? client.urls[0]!;
+  }
+
+  /** Makes sure that the session begins at a member that serves, if there is one. */
+  async start(): Promise<void> {
+    const problem = await this.#problemOf(this.#url);
+    if (problem === null) this.#wasConnected = true;
+    else await this.#moveOn(problem);
   }
 
   get url(): string {
@@ -148,6 +156,7 @@ export class Session {
   async #requestInside(op: string, args: Arguments, signal: AbortSignal): Promise<unknown> {
     const open = this.#transaction;
     if (open === null) throw new ShellError('the transaction is no longer open');
+    if (signal.aborted) throw new ShellError('stopped');
     try {
       return await givenUpBy(signal, this.#client.at(this.#url).request(op, { ...args, tx: open.name }));
     } catch (error) {
@@ -163,6 +172,7 @@ export class Session {
   }
 
   async #givenUp(op: string): Promise<never> {
+    if (READS.has(op)) throw new ShellError('stopped');
     if (op === 'commit') {
       this.#transaction = null;
       throw new ShellError('not waited for: the transaction may be committed, now or later');
@@ -218,7 +228,7 @@ export class Session {
       const found = await Promise.any(probes);
       this.#url = found;
       this.#wasConnected = true;
-      if (refusal !== null) this.#notice(`${hostOf(before)} refused: ${refusal}`);
+      if (refusal !== null) this.#notice(`${hostOf(before)} does not serve: ${refusal}`);
       this.#notice(found === before ? `connected to ${hostOf(found)} again` : `going on at ${hostOf(found)}`);
       return true;
     } catch {

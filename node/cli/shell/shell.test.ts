@@ -126,6 +126,8 @@ done
       assert.equal(code, 1);
       assert.equal(output.trimEnd().split('\n').length, 1);
       assert.equal(errors, 'concert: line 3: unexpected violin; texts are written in quotes\n');
+      const exited = await run('begin; exit; ping');
+      assert.match(exited.errors, /the input ends within a transaction/);
       const unfinished = await run('ping\nput shop.products {id: 1,\n');
       assert.equal(unfinished.code, 1);
       assert.match(unfinished.errors, /^concert: line 2: the input ends within a statement: \{ is not closed\n$/);
@@ -319,6 +321,21 @@ done
       } finally {
         for (const { process } of others) process.signal('SIGCONT');
       }
+      terminal.type('begin\rget shop.products 60\r');
+      await terminal.sees(/\n1 row.*\n.*\[open\]> /);
+      const own = group.members[0]!.process;
+      own.signal('SIGSTOP');
+      await terminal.enters('scan shop.products');
+      terminal.type('\r');
+      await terminal.sees('\n');
+      terminal.type('\u0003');
+      await terminal.sees('stopped');
+      own.signal('SIGCONT');
+      await terminal.sees('[open]> ');
+      terminal.type('get shop.products 60\r');
+      await terminal.sees(/\n1 row/);
+      terminal.type('rollback\r');
+      await terminal.sees('rolled back');
       const back = await waitUntil('what hung is committed', 20_000, () => client.get('shop.products', 61));
       assert.deepEqual(back, { id: 61 });
     });

@@ -3,6 +3,7 @@
  * open. A line that begins with `#` is a comment.
  */
 import { Nesting } from './nesting.ts';
+import { ShellError } from './shell-error.ts';
 
 export interface SourceStatement {
   /** Without the `;` and surrounding blanks; not empty. */
@@ -20,7 +21,7 @@ export class StatementSplitter {
   #line = 0;
   #firstLine = 1;
 
-  /** The statements that end in `line`, which comes without its newline. @throws RangeError if one gets too long */
+  /** The statements that end in `line`, which comes without its newline. @throws ShellError if one gets too long */
   push(line: string): readonly SourceStatement[] {
     this.#line++;
     const done: SourceStatement[] = [];
@@ -39,7 +40,7 @@ export class StatementSplitter {
     this.#text += line.slice(from);
     if (this.#text.length > STATEMENT_CHARACTERS_MAX) {
       this.drop();
-      throw new RangeError(`a statement is longer than ${STATEMENT_CHARACTERS_MAX} characters`);
+      throw new ShellError(`a statement is longer than ${STATEMENT_CHARACTERS_MAX} characters`);
     }
     if (this.#nesting.isOpen) {
       this.#nesting.step('\n');
