@@ -90,8 +90,10 @@ function drawShape(random: SeededRandom, count: number): Shape<Place> {
     case 'deaf':
     case 'mute':
       return { name, member: drawPlace(random, count) };
-    case 'oneWay':
-      return { name, from: drawPlace(random, count), to: random.below(count) };
+    case 'oneWay': {
+      const from = random.below(count);
+      return { name, from, to: (from + 1 + random.below(count - 1)) % count };
+    }
     case 'groups': {
       const groups: number[][] = [[], []];
       for (let place = 0; place < count; place++) random.pick(groups).push(place);
