@@ -119,6 +119,8 @@ export interface MemberRow {
   readonly viewId: string;
   readonly weight: number;
   readonly reachable: boolean;
+  /** Leads the group's log, as far as the member that answers knows. */
+  readonly leads: boolean;
 }
 
 /** Group Replication's columns, in camelCase. */
@@ -136,9 +138,13 @@ export interface MemberStatsRow {
   readonly countTransactionsRemoteApplied: number;
   readonly countTransactionsLocalProposed: number;
   readonly countTransactionsLocalRollback: number;
+  /** Local transactions refused by pre-certification, which the group never saw. */
+  readonly countConflictsLocal: number;
   readonly appliedUpTo: SequenceNumber;
   readonly purgeFloor: SequenceNumber;
   readonly digest: string;
+  /** Highest sequence number at which its digest was seen to be that of the member that answers. */
+  readonly digestEqualUpTo: SequenceNumber;
   readonly commitLatencyMs: CommitLatency;
 }
 

@@ -86,11 +86,12 @@ test('the console page in a browser', { skip: whyNoBrowser(), timeout: 120_000 }
   await t.test('under load: commits, conflicts and latency are drawn; conflicts and hot rows are told', () =>
     everywhere(async (watched) => {
       const { page } = watched;
-      await untilHeadline(watched, /^All 3 members are ONLINE, [\d,.]+ commits\/s/);
+      await untilHeadline(watched, /^All 3 members are ONLINE, [\d,.]+ commits\/s, data equal at [1-9][\d,]*$/);
       await until(watched, 'commits drawn', PLOTTED('commits-plot', 3));
       await until(watched, 'conflicts drawn', PLOTTED('conflicts-plot', 3));
       await until(watched, 'latency drawn', PLOTTED('latency-plot', 3));
       assert.equal(await page.locator('#empty').isVisible(), false);
+      assert.equal(await page.getByText('leader', { exact: true }).locator('visible=true').count(), 1);
       await until(watched, 'conflicts', "document.querySelectorAll('#conflicts tr').length >= 10");
       const conflict = await page.locator('#conflicts tr').first().innerText();
       assert.match(conflict, new RegExp(`${TABLE}[^]*row written meanwhile[^]*:\\d+\\s*lost to\\s*:\\d+`));

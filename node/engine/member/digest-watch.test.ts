@@ -4,7 +4,7 @@ import { DigestWatch } from './digest-watch.ts';
 
 function watchAt(logIndex: number, digest: string, groupSize = 3): DigestWatch {
   const watch = new DigestWatch(groupSize);
-  watch.toTell({ logIndex, digest });
+  watch.toTell({ logIndex, digest, sequenceNumber: 10 * logIndex });
   return watch;
 }
 
@@ -43,9 +43,9 @@ test('of two members that differ, neither goes on', () => {
 
 test('a divergence shows at a checkpoint behind the newest point', () => {
   const watch = new DigestWatch(3);
-  watch.delivered(256, () => 'a');
-  watch.delivered(257, () => 'unused');
-  const told = watch.toTell({ logIndex: 300, digest: 'x' });
+  watch.delivered({ logIndex: 256, digest: 'a', sequenceNumber: 2560 });
+  watch.delivered({ logIndex: 257, digest: 'unused', sequenceNumber: 2570 });
+  const told = watch.toTell({ logIndex: 300, digest: 'x', sequenceNumber: 3000 });
   assert.deepEqual(told, [
     { logIndex: 256, digest: 'a' },
     { logIndex: 300, digest: 'x' },
@@ -58,6 +58,22 @@ test('what peers tell is kept for a bounded number of log indexes', () => {
   const watch = watchAt(1, 'a');
   for (let logIndex = 2; logIndex < 1000; logIndex++) watch.told(1, [{ logIndex, digest: 'b' }]);
   // Index 2 was told so long ago that it is forgotten: one more voice for it is not a majority.
-  watch.toTell({ logIndex: 2, digest: 'a' });
+  watch.toTell({ logIndex: 2, digest: 'a', sequenceNumber: 20 });
   assert.equal(watch.told(2, [{ logIndex: 2, digest: 'b' }]), 'equal');
+});
+
+test('up to where each peer was seen to be equal is known, and never goes back', () => {
+  const watch = new DigestWatch(3);
+  watch.delivered({ logIndex: 256, digest: 'a', sequenceNumber: 2560 });
+  watch.delivered({ logIndex: 512, digest: 'b', sequenceNumber: 5120 });
+  assert.equal(watch.equalUpTo(1), 0);
+  watch.told(1, [{ logIndex: 512, digest: 'b' }]);
+  watch.told(1, [{ logIndex: 256, digest: 'a' }]);
+  assert.equal(watch.equalUpTo(1), 5120);
+  watch.told(2, [
+    { logIndex: 256, digest: 'a' },
+    { logIndex: 512, digest: 'other' },
+    { logIndex: 768, digest: 'not here yet' },
+  ]);
+  assert.equal(watch.equalUpTo(2), 2560);
 });

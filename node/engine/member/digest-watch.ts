@@ -2,11 +2,16 @@
  * Compares the members' running digests at equal log indexes (H22). A member whose digest differs from that of a
  * majority has gone astray and must stop; where no majority agrees, nobody knows who is right, and all stop.
  */
-import type { LogIndex, MemberOrdinal } from '../../../gcs/base/index.ts';
+import type { LogIndex, MemberOrdinal, SequenceNumber } from '../../../gcs/base/index.ts';
 
 export interface DigestPoint {
   readonly logIndex: LogIndex;
   readonly digest: string;
+}
+
+/** What was decided up to there, by sequence number. */
+export interface OwnPoint extends DigestPoint {
+  readonly sequenceNumber: SequenceNumber;
 }
 
 /** One digest is kept for each so many log indexes, beside the newest. */
@@ -20,26 +25,31 @@ export type Judgement = 'equal' | 'minority' | 'no-majority';
 
 export class DigestWatch {
   readonly #groupSize: number;
-  readonly #own = new Map<LogIndex, string>();
+  readonly #own = new Map<LogIndex, OwnPoint>();
   readonly #peers = new Map<LogIndex, Map<MemberOrdinal, string>>();
-  #newest: DigestPoint | null = null;
+  readonly #equalUpTo = new Map<MemberOrdinal, SequenceNumber>();
+  #newest: OwnPoint | null = null;
 
   constructor(groupSize: number) {
     this.#groupSize = groupSize;
   }
 
-  /** This member's digest behind the delivery at `logIndex`. */
-  delivered(logIndex: LogIndex, digest: () => string): void {
-    if (logIndex % CHECKPOINT_EVERY !== 0) return;
-    this.#own.set(logIndex, digest());
+  /** Where this member stands behind a delivery. */
+  delivered(point: OwnPoint): void {
+    if (point.logIndex % CHECKPOINT_EVERY !== 0) return;
+    this.#own.set(point.logIndex, point);
     trim(this.#own);
   }
 
+  /** Highest sequence number at which the peer's digest was seen to be this member's; 0: none yet. */
+  equalUpTo(peer: MemberOrdinal): SequenceNumber {
+    return this.#equalUpTo.get(peer) ?? 0;
+  }
+
   /** What to tell the peers. `newest`: where this member stands now. */
-  toTell(newest: DigestPoint): readonly DigestPoint[] {
+  toTell(newest: OwnPoint): readonly DigestPoint[] {
     this.#newest = newest;
-    const kept = [...this.#own].slice(-TOLD_MAX).map(([logIndex, digest]) => ({ logIndex, digest }));
-    return [...kept, newest];
+    return [...[...this.#own.values()].slice(-TOLD_MAX), newest].map(({ logIndex, digest }) => ({ logIndex, digest }));
   }
 
   /** What a peer told. Judged only at points that this member has, too. */
@@ -49,8 +59,10 @@ export class DigestWatch {
       const told = this.#peers.get(logIndex) ?? new Map<MemberOrdinal, string>();
       told.set(from, digest);
       this.#peers.set(logIndex, told);
-      const own = this.#own.get(logIndex) ?? (this.#newest?.logIndex === logIndex ? this.#newest.digest : null);
-      if (own !== null && judgement === 'equal') judgement = this.#judge(own, told);
+      const own = this.#own.get(logIndex) ?? (this.#newest?.logIndex === logIndex ? this.#newest : null);
+      if (own === null) continue;
+      if (own.digest === digest) this.#equalUpTo.set(from, Math.max(this.equalUpTo(from), own.sequenceNumber));
+      if (judgement === 'equal') judgement = this.#judge(own.digest, told);
     }
     trim(this.#peers);
     return judgement;

@@ -14,6 +14,7 @@ export function memberRows(of: {
   readonly self: { readonly memberId: MemberId; readonly state: MemberState; readonly version: string };
   readonly notices: ReadonlyMap<MemberOrdinal, StatusNotice>;
   readonly isReachable: (ordinal: MemberOrdinal) => boolean;
+  readonly leader: MemberOrdinal | null;
 }): readonly MemberRow[] {
   const { view, self, notices } = of;
   return view.members.map(({ memberId, ordinal, host, port }) => {
@@ -31,6 +32,7 @@ export function memberRows(of: {
       viewId: view.viewId,
       weight: WEIGHT,
       reachable,
+      leads: ordinal === of.leader,
     };
   });
 }
@@ -55,6 +57,7 @@ export function ownStats(of: {
     countTransactionsRemoteApplied: counters.remoteApplied,
     countTransactionsLocalProposed: counters.localProposed,
     countTransactionsLocalRollback: counters.localRolledBack,
+    countConflictsLocal: counters.preCertificationConflicts,
     appliedUpTo: store.appliedUpTo,
     purgeFloor: certifier.purgeFloor,
     digest: certifier.digest,
@@ -68,14 +71,16 @@ export function memberStatsRows(of: {
   readonly own: StatusNotice['stats'];
   readonly notices: ReadonlyMap<MemberOrdinal, StatusNotice>;
 }): readonly MemberStatsRow[] {
-  const { definition, self } = of.state;
+  const { definition, self, digests } = of.state;
   const { viewId, members } = definition.view;
   const statsOf = (ordinal: MemberOrdinal) => (ordinal === self.ordinal ? of.own : of.notices.get(ordinal)?.stats);
   const everywhere = Math.min(...members.map(({ ordinal }) => statsOf(ordinal)?.appliedUpTo ?? 0));
   const rows: MemberStatsRow[] = [];
   for (const { memberId, ordinal } of members) {
     const stats = statsOf(ordinal);
-    if (stats !== undefined) rows.push({ memberId, viewId, ...stats, transactionsCommittedAllMembers: everywhere });
+    if (stats === undefined) continue;
+    const digestEqualUpTo = ordinal === self.ordinal ? stats.appliedUpTo : digests.equalUpTo(ordinal);
+    rows.push({ memberId, viewId, ...stats, transactionsCommittedAllMembers: everywhere, digestEqualUpTo });
   }
   return rows;
 }

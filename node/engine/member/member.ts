@@ -323,6 +323,7 @@ export class Member implements Replica {
       self: { memberId: this.memberId, state: this.#state, version: this.#setup.version },
       notices: this.#notices,
       isReachable: (ordinal) => this.#group.isReachable(ordinal),
+      leader: this.#leader,
     });
   }
 
@@ -506,7 +507,11 @@ export class Member implements Replica {
               state: this.#state,
               version: this.#setup.version,
               stats: this.#ownStats(running),
-              digests: running.digests.toTell({ logIndex: running.deliveredUpTo, digest: certifier.digest }),
+              digests: running.digests.toTell({
+                logIndex: running.deliveredUpTo,
+                digest: certifier.digest,
+                sequenceNumber: certifier.sequenceNumber,
+              }),
             }),
           );
         }

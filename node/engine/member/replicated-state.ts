@@ -173,7 +173,7 @@ export class ReplicatedState {
     this.history.add({ origin, payload, verdicts, after, upTo: this.certifier.sequenceNumber });
     this.store.keepFrom(this.history.heldFrom);
     this.#deliveredUpTo = index;
-    this.digests.delivered(index, () => digest);
+    this.digests.delivered({ logIndex: index, digest, sequenceNumber: this.certifier.sequenceNumber });
     this.#count(delivery, publications.length);
     return fates;
   }

@@ -6,7 +6,7 @@ import type { DigestPoint } from './digest-watch.ts';
 export interface StatusNotice {
   readonly state: MemberState;
   readonly version: string;
-  readonly stats: Omit<MemberStatsRow, 'memberId' | 'viewId' | 'transactionsCommittedAllMembers'>;
+  readonly stats: Omit<MemberStatsRow, 'memberId' | 'viewId' | 'transactionsCommittedAllMembers' | 'digestEqualUpTo'>;
   readonly digests: readonly DigestPoint[];
 }
 
@@ -26,6 +26,7 @@ const COUNTS = [
   'countTransactionsRemoteApplied',
   'countTransactionsLocalProposed',
   'countTransactionsLocalRollback',
+  'countConflictsLocal',
   'appliedUpTo',
   'purgeFloor',
 ] as const;

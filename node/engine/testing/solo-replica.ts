@@ -223,6 +223,7 @@ export class SoloReplica implements Replica {
         viewId: '1:1',
         weight: 50,
         reachable: true,
+        leads: true,
       } as const,
     ];
   }

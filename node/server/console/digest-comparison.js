@@ -1,7 +1,8 @@
 /**
  * Compares the members' digests: running hashes over all verdicts of the order, equal where the same was decided. A
  * figure of another member is up to half a second old, so under load two members seldom show the same place at the same
- * time. Therefore each member's last digests are kept, and one that all have shown proves that they were equal there.
+ * time. The members compare themselves at every so many entries of their log, which tells enough where much is written;
+ * where little is, each member's last digests are kept, and one that all have shown proves that they were equal there.
  *
  * That two digests differ proves nothing in a moment: a digest moves with refusals too, which have no sequence number.
  * It is reported when both members stand still at one sequence number and go on to differ. (Members that find it
@@ -13,6 +14,7 @@
  * @property {string} memberId
  * @property {number} appliedUpTo
  * @property {string} digest
+ * @property {number} equalUpTo where the page's own member has seen its digest to be equal
  * @property {boolean} isBusy something waits there
  */
 
@@ -47,7 +49,7 @@ export class DigestComparison {
     for (const shown of members) this.#keep(shown, nowMs);
     const different = this.#different(members, nowMs);
     if (different !== null) return different;
-    const upTo = this.#newestShownByAll(members);
+    const upTo = this.#newestEqual(members);
     // A group that was created anew begins from 0 again.
     const highest = Math.max(0, ...members.map(({ appliedUpTo }) => appliedUpTo));
     if (this.#equal !== null && this.#equal.upTo > highest) this.#equal = null;
@@ -77,12 +79,14 @@ export class DigestComparison {
   }
 
   /** @param {readonly Shown[]} members */
-  #newestShownByAll(members) {
+  #newestEqual(members) {
     const [first, ...others] = members;
     if (first === undefined || others.length === 0) return null;
-    let newest = null;
+    const compared = Math.min(...members.map(({ equalUpTo }) => equalUpTo));
+    let newest = compared > 0 ? compared : null;
     for (const [digest, appliedUpTo] of this.#shown.get(first.memberId) ?? []) {
-      if (others.every(({ memberId }) => this.#shown.get(memberId)?.has(digest))) newest = appliedUpTo;
+      if (others.every(({ memberId }) => this.#shown.get(memberId)?.has(digest)))
+        newest = Math.max(newest ?? 0, appliedUpTo);
     }
     return newest;
   }

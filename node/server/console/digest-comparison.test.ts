@@ -6,6 +6,7 @@ const shown = (memberId: string, appliedUpTo: number, digest: string, isBusy = f
   memberId,
   appliedUpTo,
   digest,
+  equalUpTo: 0,
   isBusy,
 });
 

@@ -16,6 +16,7 @@ import { addressOf, isReachableAddress, memberNames, nameOf } from './member-nam
  * @property {boolean} isSelf
  * @property {MemberRow['state']} state
  * @property {MemberRow['role']} role
+ * @property {boolean} leads the group's log
  * @property {number} sinceMs when it was first seen in this state
  * @property {boolean} isSinceExact the change was seen; else it may have been in this state for longer
  * @property {MemberStatsRow | null} stats null: it has told nothing yet
@@ -132,6 +133,7 @@ export class GroupWatch {
       isSelf: memberId === selfId,
       state: row.state,
       role: row.role,
+      leads: row.leads,
       sinceMs: since?.sinceMs ?? nowMs,
       isSinceExact: since?.isExact ?? false,
       stats,
@@ -154,7 +156,7 @@ function countersOf(row) {
   return {
     // What became visible here and was not executed elsewhere.
     commits: row.appliedUpTo - row.countTransactionsRemoteApplied,
-    conflicts: row.countTransactionsLocalRollback,
+    conflicts: row.countTransactionsLocalRollback + row.countConflictsLocal,
     remote: row.countTransactionsRemoteApplied,
   };
 }
@@ -188,9 +190,16 @@ function serves({ state }) {
 /** @param {WatchedMember} member */
 function shownBy({ memberId, stats }) {
   if (stats === null) return [];
-  const { appliedUpTo, digest, countTransactionsInQueue, countTransactionsRemoteInApplierQueue } = stats;
+  const { appliedUpTo, digest, digestEqualUpTo } = stats;
+  const { countTransactionsInQueue, countTransactionsRemoteInApplierQueue } = stats;
   return [
-    { memberId, appliedUpTo, digest, isBusy: countTransactionsInQueue + countTransactionsRemoteInApplierQueue > 0 },
+    {
+      memberId,
+      appliedUpTo,
+      digest,
+      equalUpTo: digestEqualUpTo,
+      isBusy: countTransactionsInQueue + countTransactionsRemoteInApplierQueue > 0,
+    },
   ];
 }
 

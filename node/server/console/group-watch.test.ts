@@ -9,7 +9,18 @@ function rowOf(memberId: string, state: MemberRow['state'] = 'ONLINE'): MemberRo
   const port = 7000 + Number(memberId);
   const reachable = state !== 'UNREACHABLE';
   const role = state === 'ONLINE' ? 'PRIMARY' : 'SECONDARY';
-  return { memberId, host: '127.0.0.1', port, state, role, version: '1', viewId: 'v', weight: 50, reachable };
+  return {
+    memberId,
+    host: '127.0.0.1',
+    port,
+    state,
+    role,
+    version: '1',
+    viewId: 'v',
+    weight: 50,
+    reachable,
+    leads: false,
+  };
 }
 
 function statsOf(memberId: string, figures: Partial<MemberStatsRow> = {}): MemberStatsRow {
@@ -26,9 +37,11 @@ function statsOf(memberId: string, figures: Partial<MemberStatsRow> = {}): Membe
     countTransactionsRemoteApplied: 0,
     countTransactionsLocalProposed: 0,
     countTransactionsLocalRollback: 0,
+    countConflictsLocal: 0,
     appliedUpTo: 0,
     purgeFloor: 0,
     digest: 'none',
+    digestEqualUpTo: 0,
     commitLatencyMs: { count: 0, p50: 0, p95: 0, p99: 0, max: 0 },
     ...figures,
   };
@@ -38,14 +51,16 @@ describe('a watched group', () => {
   test('commits are counted at the member that executed them, conflicts at the one that lost', () => {
     const watch = new GroupWatch();
     const members = [rowOf('1'), rowOf('2')];
-    // Of 90 a second, 60 are executed at member 1 and 30 at member 2; 4 a second are refused at member 2.
+    // Of 90 a second, 60 are executed at member 1 and 30 at member 2; 4 a second are refused at member 2,
+    // one of them before the group was asked.
     const at = (second: number) => {
       const appliedUpTo = 90 * second;
       const one = statsOf('1', { appliedUpTo, countTransactionsRemoteApplied: 30 * second });
       const two = statsOf('2', {
         appliedUpTo,
         countTransactionsRemoteApplied: 60 * second,
-        countTransactionsLocalRollback: 4 * second,
+        countTransactionsLocalRollback: 3 * second,
+        countConflictsLocal: second,
       });
       return watch.take({ members, memberStats: [one, two], selfId: '1' }, startMs + 1000 * second);
     };
@@ -126,6 +141,18 @@ describe('a watched group', () => {
     ];
     const { digests } = watch.take({ members, memberStats, selfId: '1' }, startMs);
     assert.deepEqual(digests, { kind: 'equal', upTo: 9, seenMs: startMs });
+  });
+
+  test('what the members have compared themselves counts as equal, also while they run on', () => {
+    const watch = new GroupWatch();
+    const members = [rowOf('1'), rowOf('2'), rowOf('3')];
+    const memberStats = [
+      statsOf('1', { appliedUpTo: 90, digest: 'x', digestEqualUpTo: 90 }),
+      statsOf('2', { appliedUpTo: 80, digest: 'y', digestEqualUpTo: 75 }),
+      statsOf('3', { appliedUpTo: 70, digest: 'z', digestEqualUpTo: 60 }),
+    ];
+    const { digests } = watch.take({ members, memberStats, selfId: '1' }, startMs);
+    assert.deepEqual(digests, { kind: 'equal', upTo: 60, seenMs: startMs });
   });
 
   test('a page off this machine is linked by address, one that listens everywhere not at all', () => {

@@ -19,6 +19,7 @@ function memberAt(place: number, changes: Changes = {}): WatchedMember {
     isSelf: place === 0,
     state: 'ONLINE',
     role: 'PRIMARY',
+    leads: false,
     sinceMs: nowMs - 12_000,
     isSinceExact: true,
     stats: null,

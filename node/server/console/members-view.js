@@ -34,6 +34,7 @@ class Figure {
 class MemberRowView {
   #name;
   #id = element('code', {});
+  #leads = element('span', { class: 'tag' }, 'leader');
   #stateIcon = icon('state-OFFLINE');
   #state = element('span', {});
   #stateNote = element('span', { class: 'note' });
@@ -50,7 +51,7 @@ class MemberRowView {
     this.#name = member.isSelf || member.page === null ? element('span', {}) : element('a', { href: member.page });
     const tags = member.isSelf ? [element('span', { class: 'tag' }, 'this page')] : [];
     const head = element('div', { class: 'member-name' }, swatch(member.name.place), this.#name);
-    const note = element('div', { class: 'member-note' }, this.#id, ...tags);
+    const note = element('div', { class: 'member-note' }, this.#id, ...tags, this.#leads);
     const state = element('div', { class: 'state' }, this.#stateIcon, this.#state);
     this.root = element(
       'tr',
@@ -69,6 +70,7 @@ class MemberRowView {
     setAttribute(this.root, 'data-state', state);
     setText(this.#name, member.name.full);
     setText(this.#id, shortId(member.memberId));
+    this.#leads.hidden = !member.leads;
     setText(this.#state, state);
     showIcon(this.#stateIcon, `state-${state}`);
     setText(this.#stateNote, state === 'ONLINE' ? member.role.toLowerCase() : `for ${howLong(member, nowMs)}`);
