@@ -2,6 +2,7 @@
 export * from './disk/compile-power-cut.ts';
 export * from './disk/faulty-disk.ts';
 export * from './disk/small-disk.ts';
+export type { Heal } from './faults/ailments.ts';
 export * from './faults/fault.ts';
 export * from './faults/inject.ts';
 export * from './faults/run-script.ts';

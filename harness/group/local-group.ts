@@ -106,13 +106,13 @@ export class LocalGroup {
     const group = new LocalGroup(members, folder, network);
     endings.push(async () => {
       await group.killAll();
-      for (const end of group.#endings) await end();
+      for (const end of group.#endings.reverse()) await end();
       if (t.passed === false) t.diagnostic?.(group.#keepLogs());
     });
     return group;
   }
 
-  /** Done when its test has ended, whatever came of it, and the members are killed. */
+  /** Done when its test has ended, whatever came of it, and the members are killed; the newest first. */
   atEnd(end: () => Promise<void>): void {
     this.#endings.push(end);
   }
