@@ -1,0 +1,205 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { describe, test } from 'node:test';
+import { LocalGroup, waitUntil, within } from '../harness/index.ts';
+import { ConcertError, connect } from './index.ts';
+import type { Client } from './types.ts';
+
+const WORKERS = 8;
+const LIMIT_MS = 60_000;
+
+interface Entry {
+  readonly id: string;
+  readonly worker: number;
+  readonly number: number;
+}
+
+/** Transactions one after another, each of which counts its worker up and leaves an entry under a name of its run's own. */
+class Worker {
+  readonly worker: number;
+  readonly acknowledged: number[] = [];
+  readonly unknown: number[] = [];
+  readonly #client: Client;
+  #number = 0;
+  #isStopping = false;
+
+  constructor(client: Client, worker: number) {
+    this.#client = client;
+    this.worker = worker;
+  }
+
+  stop(): void {
+    this.#isStopping = true;
+  }
+
+  async run(): Promise<void> {
+    while (!this.#isStopping) {
+      const number = ++this.#number;
+      try {
+        await this.#once(number);
+        this.acknowledged.push(number);
+      } catch (error) {
+        if (!(error instanceof ConcertError) || error.code !== 'UNKNOWN_OUTCOME') throw error;
+        this.unknown.push(number);
+      }
+    }
+  }
+
+  #once(number: number): Promise<void> {
+    const { worker } = this;
+    return this.#client.transaction(async (tx) => {
+      const counter = await tx.get<{ count: number }>('test.counters', worker);
+      await tx.update('test.counters', worker, { count: counter!.count + 1 });
+      await tx.insert('test.entries', { id: randomUUID(), worker, number });
+    });
+  }
+}
+
+async function prepared(client: Client): Promise<void> {
+  await client.createTable({ table: 'test.counters', primaryKey: ['worker'] });
+  await client.createTable({ table: 'test.entries', primaryKey: ['id'] });
+  await client.transaction(async (tx) => {
+    for (let worker = 0; worker < WORKERS; worker++) void tx.insert('test.counters', { worker, count: 0 });
+  });
+}
+
+describe('over a real group', () => {
+  test('kill -9 of the member in use under load: what was acknowledged is there once, and a subscription has all of it once', async (t) => {
+    const group = await LocalGroup.create(t);
+    const urls = group.members.map((member) => member.url);
+    const client = await connect(urls, { prefer: 'first' });
+    t.after(() => client.close({ timeoutMs: 0 }));
+    await prepared(client);
+    const told: string[] = [];
+    const subscription = client.subscribe('changes', { from: 0, table: 'test.entries' });
+    const reading = (async () => {
+      for await (const event of subscription) {
+        if (event.event === 'change') for (const { after } of event.rows) told.push((after as unknown as Entry).id);
+      }
+    })();
+    const workers = Array.from({ length: WORKERS }, (_, worker) => new Worker(client, worker));
+    const running = Promise.all(workers.map((worker) => worker.run()));
+    running.catch(() => {});
+    const acknowledged = () => workers.reduce((sum, worker) => sum + worker.acknowledged.length, 0);
+
+    for (let round = 1; round <= 2; round++) {
+      const before = acknowledged();
+      await waitUntil('transactions are acknowledged', LIMIT_MS, () => acknowledged() > before + 100);
+      const isInUse = () => client.status().findIndex(({ outstanding }) => outstanding > 0) + 1;
+      const victim = group.members[(await waitUntil('a member is in use', LIMIT_MS, isInUse)) - 1]!;
+      await victim.process.kill();
+      const lost = acknowledged();
+      await waitUntil('transactions are acknowledged by others', LIMIT_MS, () => acknowledged() > lost + 100);
+      victim.start();
+      await victim.online();
+    }
+    for (const worker of workers) worker.stop();
+    await within('the workers stop', LIMIT_MS, running);
+
+    const entries: Entry[] = [];
+    for await (const entry of client.rows<Entry>('test.entries')) entries.push(entry);
+    for (const { worker, acknowledged: numbers, unknown } of workers) {
+      const own = entries.filter((entry) => entry.worker === worker).map((entry) => entry.number);
+      assert.equal(new Set(own).size, own.length, 'none twice');
+      assert.deepEqual(
+        numbers.filter((number) => !own.includes(number)),
+        [],
+        'each one acknowledged is there',
+      );
+      for (const number of own) assert(numbers.includes(number) || unknown.includes(number), 'none that was refused');
+      const counter = await client.get<{ count: number }>('test.counters', worker);
+      assert.equal(counter!.count, own.length);
+    }
+    await waitUntil('the subscription has told all', LIMIT_MS, () => told.length >= entries.length);
+    subscription.close();
+    await reading;
+    assert.equal(new Set(told).size, told.length, 'none told twice');
+    assert.deepEqual([...told].sort(), entries.map((entry) => entry.id).sort(), 'none missing');
+    const unknown = workers.reduce((sum, worker) => sum + worker.unknown.length, 0);
+    t.diagnostic(`${acknowledged()} acknowledged, ${unknown} unknown, ${entries.length} there`);
+  });
+
+  test('a member that is frozen is given up, and its transactions are run at others', async (t) => {
+    const group = await LocalGroup.create(t);
+    const client = await connect(
+      group.members.map((member) => member.url),
+      { prefer: 'first', silenceMsMax: 1_000 },
+    );
+    t.after(() => client.close({ timeoutMs: 0 }));
+    await prepared(client);
+    const [frozen] = group.members;
+    frozen!.process.signal('SIGSTOP');
+    t.after(() => frozen!.process.signal('SIGCONT'));
+    const read = within('a read at another member', LIMIT_MS, client.get('test.counters', 1));
+    assert.deepEqual(await read, { worker: 1, count: 0 });
+    const write = client.transaction((tx) => tx.update('test.counters', 1, { count: 1 }));
+    await within('a transaction at another member', LIMIT_MS, write);
+    assert.deepEqual(await client.get('test.counters', 1), { worker: 1, count: 1 });
+    assert.match(client.status()[0]!.problem ?? '', /silent/);
+  });
+
+  test('both formats give the same: values of every type, errors, cursors', async (t) => {
+    const group = await LocalGroup.create(t, { members: 1 });
+    const [{ url }] = group.members as unknown as [{ url: string }];
+    const clients = {
+      msgpack: await connect(url),
+      json: await connect(url, { format: 'json' }),
+    };
+    for (const client of Object.values(clients)) t.after(() => client.close());
+    const columns = {
+      id: { type: 'integer' },
+      amount: { type: 'decimal' },
+      photo: { type: 'bytes' },
+      at: { type: 'timestamp' },
+      rest: { type: 'json' },
+      ratio: { type: 'double' },
+      isOpen: { type: 'boolean' },
+    } as const;
+    await clients.json.createTable({ table: 'test.all', primaryKey: ['id'], columns });
+    const row = {
+      amount: '12.5',
+      photo: new Uint8Array([0, 255, 7]),
+      at: '2026-11-20T09:00:00.000Z',
+      rest: { list: [1, 'zwei', null], ключ: { ok: true } },
+      ratio: 0.25,
+      isOpen: false,
+    };
+    for (const [at, writer] of Object.values(clients).entries()) {
+      for (const reader of Object.values(clients)) {
+        await writer.put('test.all', { id: at, ...row });
+        assert.deepEqual(await reader.get('test.all', at, { atLeast: (await writer.memberStats())[0]!.appliedUpTo }), {
+          id: at,
+          ...row,
+        });
+      }
+    }
+    const wide = 2n ** 53n + 1n;
+    for (const writer of Object.values(clients)) {
+      await writer.put('test.all', { id: wide, ...row });
+      assert.equal((await clients.msgpack.get<{ id: bigint }>('test.all', wide))!.id, wide);
+      assert.equal((await clients.json.get<{ id: string }>('test.all', wide))!.id, String(wide));
+    }
+    for (const client of Object.values(clients)) {
+      await assert.rejects(client.insert('test.all', { id: 0, ...row }), {
+        name: 'ConcertError',
+        code: 'DUPLICATE_KEY',
+        sqlState: '23000',
+        retry: 'no',
+        facts: { table: 'test.all', index: 'primary', values: [0] },
+      });
+      const ids: unknown[] = [];
+      for await (const { id } of client.rows<{ id: unknown }>('test.all', { pageSize: 1 })) ids.push(Number(id));
+      assert.deepEqual(ids, [0, 1, Number(wide)]);
+      const keyed = client.put('test.all', { id: 9, ...row }, { idempotencyKey: 'k' });
+      await assert.rejects(keyed, (error: ConcertError) => {
+        assert.equal(error.code, 'INVALID_ARGUMENT');
+        assert.equal(
+          error.facts.argument,
+          'idempotencyKey',
+          'it is passed on, and refused by a member that has none yet',
+        );
+        return true;
+      });
+    }
+  });
+});
