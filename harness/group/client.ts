@@ -2,6 +2,8 @@
 import WebSocket from 'ws';
 import type { HistoryWriter } from '../history/history-writer.ts';
 
+const HANDSHAKE_MS_MAX = 10_000;
+
 export interface ErrorFacts {
   readonly code: string;
   readonly sqlState: string;
@@ -44,7 +46,10 @@ export class Client {
   /** Rejects if nobody answers. */
   static open(url: string, record?: ClientRecord): Promise<Client> {
     return new Promise((resolve, reject) => {
-      const socket = new WebSocket(url, 'concert.v1.json', { handshakeTimeout: 5_000, perMessageDeflate: false });
+      const socket = new WebSocket(url, 'concert.v1.json', {
+        handshakeTimeout: HANDSHAKE_MS_MAX,
+        perMessageDeflate: false,
+      });
       const client = new Client(socket, record ?? null);
       socket.once('open', () => resolve(client));
       socket.once('error', reject);
