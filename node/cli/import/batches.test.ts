@@ -59,6 +59,8 @@ test('the prefix ends where the first batch begins that is not done, in whatever
         while (done.has(contiguous)) contiguous++;
         const { position, rows, badRows } = prefix.progress;
         assert.deepEqual([position.rows, rows, badRows], [contiguous, 100 + 10 * contiguous, 5 + contiguous]);
+        assert.equal(prefix.batchesAhead, done.size - contiguous);
+        assert.equal(prefix.furthest.rows, Math.max(...done) + 1);
       }
     }),
   );

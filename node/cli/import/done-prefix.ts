@@ -17,20 +17,33 @@ export interface DoneBatch {
 
 export class DonePrefix {
   #progress: Progress;
+  #furthest: Position;
   #next = 0;
-  /** Done, behind one that is not. Bounded by the batches that may be under way. */
+  /** Done, behind one that is not. */
   readonly #ahead = new Map<number, DoneBatch>();
 
   constructor(from: Progress) {
     this.#progress = from;
+    this.#furthest = from.position;
   }
 
   get progress(): Progress {
     return this.#progress;
   }
 
+  /** The end of the last batch, in the order of the input, that is done: for displays. */
+  get furthest(): Position {
+    return this.#furthest;
+  }
+
+  /** Batches that are done behind one that is not: whoever sends more bounds them. */
+  get batchesAhead(): number {
+    return this.#ahead.size;
+  }
+
   done(number: number, batch: DoneBatch): void {
     this.#ahead.set(number, batch);
+    if (batch.end.bytes > this.#furthest.bytes) this.#furthest = batch.end;
     for (;;) {
       const next = this.#ahead.get(this.#next);
       if (next === undefined) return;

@@ -85,6 +85,30 @@ describe('an import', () => {
     assert.ok(grownMiB < 10, `grown by ${grownMiB} MiB over 20 MiB of rows`);
   });
 
+  test('sends no more than a bounded number of batches past one that hangs', async () => {
+    let sent = 0;
+    let answer = () => {};
+    const hanging = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    const client = clientOf(() => undefined);
+    const { transact } = client;
+    client.transact = async (steps, options) => {
+      if (++sent === 1) await hanging;
+      return transact(steps, options);
+    };
+    const input = inputOf(() => linesOf(0, 3_000));
+    const running = importOf({ client, input, bounds: { rowsMax: 1, bytesMax: 100 } }).run();
+    let before = -1;
+    while (sent > before) {
+      before = sent;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    assert.ok(sent > 900 && sent < 1_100, `${sent} batches`);
+    answer();
+    assert.equal((await running).rows, 3_000);
+  });
+
   test('ends when it is interrupted, also while it waits for further rows', async () => {
     const input = inputOf(async function* () {
       yield* linesOf(0, 150);

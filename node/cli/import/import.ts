@@ -56,6 +56,8 @@ export interface ImportReport extends SenderCounters {
 }
 
 const STATE_EVERY_MS = 250;
+/** Done while one before them is not, as when a member hangs: what a crash would have done again. */
+const BATCHES_AHEAD_MAX = 1_000;
 
 export class Import {
   readonly #setup: ImportSetup;
@@ -104,8 +106,7 @@ export class Import {
 
   get figures(): ProgressFigures {
     const { input } = this.#setup;
-    const { position } = this.#prefix.progress;
-    const done = input.isPacked ? input.bytesRead() : position.bytes;
+    const done = input.isPacked ? input.bytesRead() : this.#prefix.furthest.bytes;
     const fraction = input.size === null || input.size === 0 ? null : Math.min(1, done / input.size);
     return { rows: this.#rowsBefore + this.#sender.counters.rows, fraction };
   }
@@ -236,7 +237,9 @@ export class Import {
 
   async #sendGathered(): Promise<void> {
     const batch: Batch | null = this.#batches.take();
-    if (batch !== null) await this.#sender.send(batch);
+    if (batch === null) return;
+    if (this.#prefix.batchesAhead >= BATCHES_AHEAD_MAX) await this.#sender.idle();
+    await this.#sender.send(batch);
   }
 
   /** Whether the import goes on without this row. */
