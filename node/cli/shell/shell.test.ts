@@ -280,6 +280,8 @@ done
       );
       await writer.update('shop.products', 20, { stock: 2 });
       await terminal.sees('{"id":20,"stock":1} → {"id":20,"stock":2}');
+      await writer.truncateTable('shop.products');
+      await terminal.sees(`${address(1)}  shop.products  truncateTable`);
       terminal.type('\u0003');
       await terminal.sees(`${address(0)}> `);
       terminal.type('format json\rsubscribe views limit 1\r');

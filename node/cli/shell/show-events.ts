@@ -1,20 +1,19 @@
-/** Events of a subscription as lines, one for each change of a row, view or conflict. */
-import type { ChangeEvent, ConflictEvent, ViewEvent } from '../../../client/index.ts';
+/** Events of a subscription as lines, one for each change of a row or table, view or conflict. */
+import type { ChangeEvent, ConflictEvent, SchemaChangeEvent, ViewEvent } from '../../../client/index.ts';
 import { timeOf } from '../conflicts/conflict-tables.ts';
 import { cellText } from '../display/cell-text.ts';
 import type { MemberLabel } from '../member-label.ts';
 
-export type StreamEvent = ChangeEvent | ViewEvent | ConflictEvent;
+export type StreamEvent = ChangeEvent | SchemaChangeEvent | ViewEvent | ConflictEvent;
 
 export function eventLines(event: StreamEvent, label: MemberLabel): string[] {
   switch (event.event) {
-    case 'change': {
-      const { sequenceNumber, commitTime, member, rows } = event;
-      const by = `${sequenceNumber}  ${timeOf(commitTime)}  ${label(member)}`;
-      return rows.map(
-        ({ table, key, before, after }) => `${by}  ${table} ${cellText(key)}  ${changeText(before, after)}`,
-      );
-    }
+    case 'change':
+      return event.rows.map(({ table, key, before, after }) => {
+        return `${originText(event, label)}  ${table} ${cellText(key)}  ${changeText(before, after)}`;
+      });
+    case 'schemaChange':
+      return [`${originText(event, label)}  ${event.table}  ${event.change}`];
     case 'view': {
       const members = event.members.map(({ memberId, state, role, reachable }) => {
         return `${label(memberId)} ${state} ${role}${reachable ? '' : ', not reachable'}`;
@@ -26,7 +25,17 @@ export function eventLines(event: StreamEvent, label: MemberLabel): string[] {
       const won = winner === null ? '' : `, won by ${winner.gtid} of ${label(winner.member)}`;
       return [`${timeOf(time)}  ${table} ${cellText(key)}  ${reason}: lost at ${label(loser.member)}${won}`];
     }
+    default:
+      // Of a member that knows more than this shell.
+      return [cellText(event)];
   }
+}
+
+function originText(
+  { sequenceNumber, commitTime, member }: ChangeEvent | SchemaChangeEvent,
+  label: MemberLabel,
+): string {
+  return `${sequenceNumber}  ${timeOf(commitTime)}  ${label(member)}`;
 }
 
 function changeText(before: unknown, after: unknown): string {
