@@ -106,6 +106,35 @@ describe('request', () => {
     assert.equal(b.requestsOf('rollback').length, 1);
   });
 
+  test('of a transaction of its own naming that cannot be sent dooms the transaction: a commit behind it commits nothing', async () => {
+    const world = new SimulatedWorld();
+    const member = world.member('a');
+    const client = await world.connect([member]);
+    const outcomes = Promise.allSettled([
+      client.request('begin', { tx: 'mine' }),
+      client.request('put', { tx: 'mine', table: 't.t', row: { id: 1 } }),
+      client.request('put', { tx: 'mine', table: 't.t', row: { id: Number.NaN } }),
+      client.request('commit', { tx: 'mine' }),
+    ]);
+    const codes = (await world.until(outcomes)).map((outcome) =>
+      outcome.status === 'rejected' ? outcome.reason.code : 'done',
+    );
+    assert.deepEqual(codes.slice(2), ['INVALID_ARGUMENT', 'TRANSACTION_ABORTED']);
+    await world.settle();
+    assert.equal(member.requestsOf('commit').length, 0);
+  });
+
+  test('takes the arguments of `begin` as they are', async () => {
+    const world = new SimulatedWorld();
+    const [a, b] = [world.member('a'), world.member('b')];
+    const client = await world.connect([a, b], { prefer: 'first' });
+    await world.until(client.request('get', { table: 't.t', key: 1, atLeast: 5, timeoutMs: 300 }));
+    assert.deepEqual([a.requests[0]!.atLeast, a.requests[0]!.timeoutMs], [5, 300]);
+    a.on('put', () => 'cut');
+    await world.until(client.request('put', { table: 't.t', row: { id: 1 }, idempotencyKey: 'k' }));
+    assert.equal(b.requestsOf('put')[0]!.idempotencyKey, 'k', 'asked again: it has a key');
+  });
+
   test('refuses what belongs to the client itself, and says what to use', async () => {
     const world = new SimulatedWorld();
     const client = await world.connect([world.member('a')]);

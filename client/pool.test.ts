@@ -195,7 +195,13 @@ describe('requests', () => {
     assert.equal(client.at('ws://b'), bound);
     await assert.rejects(world.until(bound.put('t.t', { id: 1 })), { code: 'NO_QUORUM' });
     await assert.rejects(world.until(bound.transaction((tx) => tx.put('t.t', { id: 1 }))), { code: 'NO_QUORUM' });
-    assert.equal(a.requestsOf('put').length, 0);
+    assert.deepEqual([a.requestsOf('put').length, b!.requestsOf('put').length], [0, 2], 'at once, and nowhere else');
+    b!.replies('get', 'cut');
+    assert.equal(
+      await world.until(bound.get('t.t', 1)),
+      null,
+      'a read is asked again there when the connection was lost',
+    );
     b!.kill();
     const read = bound.get('t.t', 1);
     await world.advance(1_000);
@@ -280,6 +286,10 @@ describe('a lost connection', () => {
     const startedMs = world.nowMs;
     await assert.rejects(world.until(client.put('t.t', { id: 2 })), { code: 'CONNECTION_FAILED' });
     assert.equal(world.nowMs - startedMs, 5_000);
+    await assert.rejects(world.until(client.transaction((tx) => tx.put('t.t', { id: 2 }))), {
+      code: 'CONNECTION_FAILED',
+    });
+    assert.equal(world.nowMs - startedMs, 10_000);
   });
 
   test('by a member that shuts down (1001) sends its reads elsewhere', async () => {

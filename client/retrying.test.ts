@@ -69,6 +69,18 @@ describe('a transaction', () => {
     assert.equal(member.requestsOf('commit').length, 0);
   });
 
+  test('is not run again for what its function throws of its own behind a statement that lost', async () => {
+    const world = new SimulatedWorld();
+    const member = world.member('a').replies('get', CONFLICT);
+    const client = await world.connect([member]);
+    const work = client.transaction(async (tx) => {
+      await tx.get('t.t', 1).catch(() => {});
+      throw new RangeError('enough');
+    });
+    await assert.rejects(world.until(work), RangeError);
+    assert.equal(member.requestsOf('begin').length, 1);
+  });
+
   test('is not committed when a statement failed, though its function went on', async () => {
     const world = new SimulatedWorld();
     const member = world.member('a').on('insert', () => DUPLICATE);
@@ -121,6 +133,29 @@ describe('a transaction', () => {
     const count = member.requests.length;
     await world.advance(10_000);
     assert.equal(member.requests.filter(({ op }) => op !== 'ping').length, count);
+  });
+
+  test('may be acknowledged a moment after its deadline', async () => {
+    const world = new SimulatedWorld();
+    const member = world.member('a').on('commit', () => 'hold');
+    const client = await world.connect([member]);
+    const work = client.transaction((tx) => tx.put('t.t', { id: 1 }), { timeoutMs: 500 });
+    await world.advance(600);
+    member.release();
+    await world.until(work);
+  });
+
+  test('tells the member no longer deadline than that takes', async () => {
+    const world = new SimulatedWorld();
+    const member = world.member('a', { limits: { transactionMsMax: 5_000 } });
+    const client = await world.connect([member], { timeoutMs: 60_000 });
+    await world.until(client.transaction((tx) => tx.put('t.t', { id: 1 })));
+    await world.until(client.get('t.t', 1));
+    await world.until(client.get('t.t', 1, { timeoutMs: 70 }));
+    assert.deepEqual(
+      member.requests.filter(({ op }) => op !== 'put' && op !== 'commit').map(({ timeoutMs }) => timeoutMs),
+      [5_000, 5_000, 70],
+    );
   });
 
   test('whose function hangs is given up at its deadline, too, and rolled back', async () => {

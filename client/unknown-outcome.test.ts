@@ -171,6 +171,19 @@ describe('with an idempotency key', () => {
     assert.equal(a.requestsOf('put').length, 3);
   });
 
+  test('a write that every member leaves unknown is not asked again and again without a wait', async () => {
+    const world = new SimulatedWorld();
+    const { a, b } = twoMembers(world);
+    a.on('put', () => UNKNOWN);
+    b.on('put', () => UNKNOWN);
+    const client = await world.connect([a, b], { retryMs: 100 });
+    const work = client.put('t.t', { id: 1 }, { idempotencyKey, attempts: 5 });
+    await assert.rejects(world.until(work), { code: 'UNKNOWN_OUTCOME' });
+    const times = [...a.timesOf('put'), ...b.timesOf('put')].sort((x, y) => x - y);
+    // At each member once; then half of 400 ms, and half of 800 ms.
+    assert.deepEqual(times, [0, 0, 0, 200, 600]);
+  });
+
   test('what was unknown once stays unknown, whatever a later run fails with', async () => {
     const world = new SimulatedWorld();
     const { a } = twoMembers(world);

@@ -32,6 +32,8 @@ export class Call implements Request, Seeker {
   readonly #reject: (error: unknown) => void;
   readonly #isStatement: boolean;
   readonly #isRead: boolean;
+  /** As the caller gave it. */
+  readonly #atLeast: string | number | undefined;
   readonly #finish: Finish | null;
   /** Where it has to go, if anywhere. */
   readonly #pinnedTo: Connection | null;
@@ -62,6 +64,7 @@ export class Call implements Request, Seeker {
     this.#reject = setup.reject;
     this.#isStatement = isStatement(setup.message.op);
     this.#isRead = isRead(setup.message.op);
+    this.#atLeast = setup.message.atLeast as string | number | undefined;
   }
 
   /** Rejects with a ConcertError, and does not throw. */
@@ -86,7 +89,7 @@ export class Call implements Request, Seeker {
 
   placed(connection: Connection): void {
     this.#connection = connection;
-    if (this.#isStatement) this.#requireVisible(connection.member);
+    if (this.#isStatement) this.#requireVisible(connection);
     connection.send(this);
   }
 
@@ -96,7 +99,7 @@ export class Call implements Request, Seeker {
 
   succeeded(result: unknown, connection: Connection): void {
     const { member } = connection;
-    if (!this.#isRead && result !== null) {
+    if (!this.#isRead && typeof result === 'object' && result !== null) {
       this.#context.committed(member, (result as { sequenceNumber?: unknown }).sequenceNumber);
     }
     const { atLeast } = this.message;
@@ -114,7 +117,6 @@ export class Call implements Request, Seeker {
   lost(loss: Loss, { member }: Connection): void {
     if (this.isWithdrawn) return;
     const { isClosing } = this.#context;
-    if (this.#pinnedTo !== null && !isClosing) return this.#fail(cursorLost());
     this.#failed(lossError(loss, { url: member.url, commits: !this.#isRead, isClosing, key: this.#key }));
   }
 
@@ -136,16 +138,19 @@ export class Call implements Request, Seeker {
   }
 
   /** What was acknowledged to this client elsewhere, and who won against the last run. */
-  #requireVisible(member: Member): void {
+  #requireVisible({ member, transactionMsMax }: Connection): void {
     const { message } = this;
-    const given = this.#options?.atLeast;
+    const given = this.#atLeast;
     const { readYourWrites } = this.#context.settings;
     const floor = Math.max(readYourWrites ? this.#context.acknowledged.upTo : 0, this.#winner);
     const isNeeded = floor > member.seenUpTo && message.cursor === undefined && message.asOf === undefined;
     if (isNeeded && (given === undefined || sequenceNumberOf(given) < floor)) message.atLeast = floor;
-    else if (message.atLeast !== given) delete message.atLeast;
+    else if (message.atLeast !== given) {
+      if (given === undefined) delete message.atLeast;
+      else message.atLeast = given;
+    }
     const remainingMs = this.#patience?.remainingMs ?? null;
-    if (remainingMs !== null) message.timeoutMs = remainingMs;
+    if (remainingMs !== null) message.timeoutMs = Math.min(remainingMs, transactionMsMax);
   }
 
   #failed(error: ConcertError): void {
@@ -199,7 +204,8 @@ export class Call implements Request, Seeker {
   }
 
   get #key(): string | null {
-    return this.#options?.idempotencyKey ?? null;
+    const { idempotencyKey } = this.message;
+    return typeof idempotencyKey === 'string' ? idempotencyKey : null;
   }
 
   #end(): void {

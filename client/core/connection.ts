@@ -73,6 +73,8 @@ export class Connection {
   #transactionsMax = Number.POSITIVE_INFINITY;
   /** Transactions begun and not known to have ended. */
   openTransactions = 0;
+  /** The longest `timeoutMs` that the member takes. */
+  transactionMsMax = Number.POSITIVE_INFINITY;
   #hasHeard = true;
   #hasPinged = false;
   #timer: ScheduledCall | null = null;
@@ -281,6 +283,7 @@ export class Connection {
     this.#frameBytesMax = bytesMax;
     this.#outstandingMax = Math.min(this.#outstandingMax, limits.pendingRequestsMax ?? this.#outstandingMax);
     this.#transactionsMax = limits.openTransactionsMax ?? this.#transactionsMax;
+    this.transactionMsMax = limits.transactionMsMax ?? this.transactionMsMax;
     this.#state = 'open';
     this.#timer?.cancel();
     this.#watchSilence();

@@ -151,7 +151,7 @@ export class PinnedTransaction implements Seeker {
     const isNeeded = floor > connection.member.seenUpTo && message.asOf === undefined;
     if (isNeeded && (given === undefined || sequenceNumberOf(given) < floor)) message.atLeast = floor;
     const remainingMs = this.#setup.remainingMs();
-    if (remainingMs !== null) message.timeoutMs = remainingMs;
+    if (remainingMs !== null) message.timeoutMs = Math.min(remainingMs, connection.transactionMsMax);
     connection.send(this.#begin!);
     for (const request of this.#early) connection.send(request);
     this.#early = [];
