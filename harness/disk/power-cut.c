@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -26,6 +27,8 @@
 
 #define PAGE 4096
 #define BUCKETS 4096
+/* How long a cut that was asked for waits for a write or sync in which to strike. */
+#define PATIENCE_US 50000
 
 /* A page that was written since the last sync, and what it held then. */
 struct page {
@@ -69,9 +72,24 @@ static int (*real_fdatasync)(int);
 static int (*real_ftruncate)(int, off_t);
 static int (*real_fallocate)(int, int, off_t, off_t);
 
+static sem_t requests;
+
+static void cut(void);
+
 static void request(int signal) {
   (void)signal;
   is_requested = 1;
+  sem_post(&requests);
+}
+
+/* Cuts where a process is asked for it that does not write. */
+static void *watch_requests(void *unused) {
+  (void)unused;
+  while (sem_wait(&requests) != 0) continue;
+  usleep(PATIENCE_US);
+  pthread_mutex_lock(&mutex);
+  cut();
+  return NULL;
 }
 
 __attribute__((constructor)) static void begin(void) {
@@ -93,6 +111,9 @@ __attribute__((constructor)) static void begin(void) {
   random_state = seed == NULL ? 1 : strtoul(seed, NULL, 10) * 2654435761u + 1;
   const char *log = getenv("POWER_CUT_LOG");
   if (log != NULL) log_descriptor = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  pthread_t watcher;
+  sem_init(&requests, 0, 0);
+  if (pthread_create(&watcher, NULL, watch_requests, NULL) == 0) pthread_detach(watcher);
   struct sigaction action = {.sa_handler = request};
   sigaction(SIGUSR2, &action, NULL);
 }

@@ -126,7 +126,7 @@ export class LocalMember {
     this.#isPaused = false;
   }
 
-  /** The power goes at its next write or sync: what was not synced is lost. Resolves when it has. */
+  /** What was not synced is lost. Resolves when it has ended. */
   async cutPower(limitMs = 10_000): Promise<Ended> {
     assert(this.#facts.powerCut !== undefined, `${this.name} is of a group made with powerCuts`);
     this.process.signal('SIGUSR2');
