@@ -1,10 +1,11 @@
 /**
  * Every error of the client: those that a member answered, and the client's own.
  *
- * The client's own codes: CONNECTION_FAILED (no member could be reached), CONNECTION_LOST (ended before the answer, and
- * nothing can have been committed), UNKNOWN_OUTCOME (it may have been), CLOSED, CANCELLED (by its signal), TIMEOUT (its time
- * was over, and nothing was committed), OVERLOADED (the client's own queue is full), REQUEST_TOO_LARGE (for a frame),
- * INVALID_ARGUMENT, PROTOCOL (the other side does not speak this protocol).
+ * Its own codes: CONNECTION_FAILED (no member could be reached in time), CONNECTION_LOST (ended before the answer, and nothing
+ * can have been committed), UNKNOWN_OUTCOME (it may have been), TIMEOUT (its time was over, and nothing was committed), CANCELLED
+ * (the same by its signal), CLOSED (by `close`), OVERLOADED (the client's own queue is full), REQUEST_TOO_LARGE (for a frame),
+ * INVALID_ARGUMENT; and as members say them TRANSACTION_ABORTED (with its `cause`), NO_SUCH_TRANSACTION (it has ended),
+ * SNAPSHOT_TOO_OLD (of a cursor whose connection has ended).
  */
 
 export type Retry = 'no' | 'transaction' | 'elsewhere' | 'withKey';

@@ -50,10 +50,6 @@ export function requestTooLarge(op: string, bytes: number, bytesMax: number): Co
   return own('REQUEST_TOO_LARGE', '54000', 'no', message, { op, bytes, bytesMax });
 }
 
-export function protocolError(url: string, problem: string): ConcertError {
-  return own('PROTOCOL', '08P01', 'no', `${url}: ${problem}.`, { url, problem });
-}
-
 export function noSuchTransaction(tx: string): ConcertError {
   return own('NO_SUCH_TRANSACTION', '25000', 'no', `No transaction ${JSON.stringify(tx)} was begun by this client.`, {
     tx,
