@@ -134,4 +134,20 @@ describe('a group under a script', { timeout: 90_000 }, () => {
     await waitUntil('it has passed', 5_000, async () => (await traffic()) > before);
     client.close();
   });
+
+  test('can be delayed from clients to one member alone', async () => {
+    const client = await group.members[0]!.client();
+    const heal = await inject(group, { kind: 'delay', flows: { from: 'clients', to: 0 }, ms: 150 });
+    const startedAt = performance.now();
+    await client.result('ping');
+    assert(performance.now() - startedAt >= 150);
+    await heal();
+    client.close();
+  });
+
+  test('is told when a fault names a member that there is not, or needs what the group was not made with', async () => {
+    await assert.rejects(inject(group, { kind: 'kill', members: 3 }), /no member at place 3/);
+    await assert.rejects(inject(group, { kind: 'slowDisk', members: 0, ms: 1 }), /made with faultyDisks/);
+    await assert.rejects(inject(group, { kind: 'cut', shape: { name: 'ring' } }), /a ring of majorities needs four/);
+  });
 });

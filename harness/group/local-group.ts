@@ -43,6 +43,7 @@ export interface LocalGroupOptions {
 const MEMBERS_MAX = 9;
 /** Of each log, shown when a test has failed. */
 const SHOWN_LINES = 15;
+const SHOWN_CHARACTERS = 240;
 const SEED_BOUND = 2 ** 31;
 
 export class LocalGroup {
@@ -181,7 +182,9 @@ export class LocalGroup {
       .map(({ name }) => {
         const file = path.join(this.folder, `${name}.log`);
         const lines = existsSync(file) ? readFileSync(file, 'utf8').trimEnd().split('\n') : ['(never started)'];
-        return [`${name}:`, ...lines.slice(-SHOWN_LINES).map((line) => `  ${line}`)].join('\n');
+        return [`${name}:`, ...lines.slice(-SHOWN_LINES).map((line) => `  ${line.slice(0, SHOWN_CHARACTERS)}`)].join(
+          '\n',
+        );
       })
       .join('\n');
   }
