@@ -57,6 +57,35 @@ describe('backpressure', () => {
     );
   });
 
+  test("those who gave up while they waited are in nobody's way", async () => {
+    const world = new SimulatedWorld();
+    const member = world.member('a').replies('get', 'hold');
+    const client = await world.connect([member], { outstandingMax: 1, silenceMsMax: 600_000 });
+    const first = client.get('t.t', 1);
+    await assert.rejects(world.until(client.get('t.t', 2, { timeoutMs: 100 })), { code: 'TIMEOUT' });
+    member.release();
+    await world.until(first);
+    const startedMs = world.nowMs;
+    await world.until(client.get('t.t', 3));
+    assert.equal(world.nowMs, startedMs);
+    assert.equal(member.requestsOf('get').length, 2);
+  });
+
+  test('those who waited for room at a member that serves go to another when it is lost', async () => {
+    const world = new SimulatedWorld();
+    const a = world.member('a').on('get', () => 'hold');
+    const b = world.member('b', { state: 'RECOVERING' });
+    const client = await world.connect([a, b], { outstandingMax: 1, silenceMsMax: 600_000 });
+    const reads = [client.get('t.t', 1), client.get('t.t', 2)];
+    await world.settle();
+    assert.equal(b.requestsOf('get').length, 0);
+    a.kill();
+    await world.settle();
+    await world.advance(100);
+    assert.equal(b.requestsOf('get').length, 2);
+    await world.until(Promise.all(reads));
+  });
+
   test('a transaction may go on where requests on their own have to wait', async () => {
     const world = new SimulatedWorld();
     const member = world.member('a').on('get', () => 'hold');

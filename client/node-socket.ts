@@ -2,6 +2,9 @@
 import WebSocket from 'ws';
 import type { Codec, Socket, SocketEvents } from './core/environment.ts';
 
+/** For the closing handshake. */
+const CLOSE_MS_MAX = 1_000;
+
 export function openNodeSocket(url: string, codec: Codec, events: SocketEvents): Socket {
   let socket: WebSocket;
   try {
@@ -23,7 +26,11 @@ export function openNodeSocket(url: string, codec: Codec, events: SocketEvents):
     get bufferedBytes() {
       return socket.bufferedAmount;
     },
-    close: () => socket.close(),
+    close() {
+      socket.close();
+      // The library would wait half a minute for a member that does not answer, and so would the process.
+      setTimeout(() => socket.terminate(), CLOSE_MS_MAX).unref();
+    },
     cut: () => socket.terminate(),
   };
 }

@@ -14,10 +14,8 @@ import type { Request } from './request.ts';
 import type { Settings } from './settings.ts';
 
 export interface MemberEvents {
-  /** A connection was opened, has room again, or its member serves again: what waits may go on. */
-  usable(): void;
-  /** A connection, or an attempt at one, has ended. */
-  connectionEnded(): void;
+  /** A connection was opened, has ended or has room again, or the member serves again: what waits may go on, here or elsewhere. */
+  changed(): void;
 }
 
 /** A member that does not serve is asked again after so long, at first. */
@@ -119,7 +117,7 @@ export class Member {
   open(): void {
     const events: ConnectionEvents = {
       welcomed: (connection, welcome) => this.#welcomed(connection, welcome),
-      answered: () => this.#events.usable(),
+      answered: () => this.#events.changed(),
       closed: (connection, problem) => this.#closed(connection, problem),
     };
     this.#opening = new Connection({
@@ -138,7 +136,7 @@ export class Member {
     this.#memberId = member.memberId;
     this.#problem = null;
     this.#heardState(member.state, member.role);
-    this.#events.usable();
+    this.#events.changed();
   }
 
   #heardState(state: string, role: string): void {
@@ -163,7 +161,7 @@ export class Member {
         if (this.#opening === null && this.connections.length === 0) this.open();
       });
     }
-    this.#events.connectionEnded();
+    this.#events.changed();
   }
 
   #probeLater(): void {
@@ -185,7 +183,7 @@ export class Member {
   #probed(state: string, role: string): void {
     const wasServing = this.#isServing;
     this.#heardState(state, role);
-    if (this.#isServing && !wasServing) this.#events.usable();
+    if (this.#isServing && !wasServing) this.#events.changed();
   }
 }
 

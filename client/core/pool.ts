@@ -30,10 +30,7 @@ export class Pool {
     const { environment, settings } = setup;
     this.#environment = environment;
     this.#settings = settings;
-    const events = {
-      usable: () => this.#serveLines(),
-      connectionEnded: () => this.#noticeChange(),
-    };
+    const events = { changed: () => this.#serveLines() };
     const nextConnectionId = () => ++this.#lastConnectionId;
     this.members = setup.urls.map((url) => new Member({ url, environment, settings, events, nextConnectionId }));
     for (const member of this.members) member.open();
@@ -74,7 +71,7 @@ export class Pool {
   /** At once where it can be, else when there is room or a connection. */
   place(seeker: Seeker): void {
     const line = seeker.opensTransaction ? this.#transactions : this.#requests;
-    const connection = line.length === 0 ? this.#choose(seeker) : null;
+    const connection = line.first() === undefined ? this.#choose(seeker) : null;
     if (connection !== null) return seeker.placed(connection);
     if (this.#isClosed) return seeker.notPlaced(closed());
     if (line.length >= this.#settings.queuedMax) return seeker.notPlaced(queueFull(this.#settings.queuedMax));
