@@ -250,6 +250,28 @@ describe('a member gets', () => {
   });
 });
 
+describe('a transaction that waits for room', () => {
+  test('and gives up takes none of it', async () => {
+    const world = new SimulatedWorld();
+    const a = world.member('a', { limits: { openTransactionsMax: 1 } });
+    const client = await world.connect([a]);
+    let end = () => {};
+    const first = client.transaction(async (tx) => {
+      await tx.put('t.t', { id: 1 });
+      await new Promise<void>((resolve) => {
+        end = resolve;
+      });
+    });
+    await world.settle();
+    const second = client.transaction((tx) => tx.put('t.t', { id: 2 }), { timeoutMs: 100 });
+    await assert.rejects(world.until(second), { code: 'TIMEOUT' });
+    end();
+    await world.until(first);
+    await world.until(client.transaction((tx) => tx.put('t.t', { id: 3 })));
+    assert.equal(a.requestsOf('begin').length, 2);
+  });
+});
+
 describe('a lost connection', () => {
   test('is opened again after waits that double up to reconnectMsMax, and are jittered', async () => {
     const world = new SimulatedWorld();

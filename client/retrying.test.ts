@@ -335,6 +335,23 @@ describe('a statement on its own', () => {
     assert.equal(member.requestsOf('cancel')[0]!.target, member.requestsOf('get')[0]!.id);
   });
 
+  test('leaves nothing behind when it is done: no timer, no listener', async () => {
+    const world = new SimulatedWorld();
+    const client = await world.connect([world.member('a').replies('put', CONFLICT).replies('commit', CONFLICT)]);
+    const before = world.pending;
+    const listeners = new Set<() => void>();
+    const signal = {
+      aborted: false,
+      addEventListener: (_type: 'abort', listener: () => void) => listeners.add(listener),
+      removeEventListener: (_type: 'abort', listener: () => void) => listeners.delete(listener),
+    };
+    await world.until(client.put('t.t', { id: 1 }, { timeoutMs: 60_000, signal }));
+    await world.until(client.transaction((tx) => tx.put('t.t', { id: 1 }), { timeoutMs: 60_000, signal }));
+    await world.settle();
+    assert.equal(world.pending, before);
+    assert.equal(listeners.size, 0);
+  });
+
   test('may be answered a moment after its deadline by the member, which knows better what came of it', async () => {
     const world = new SimulatedWorld();
     const member = world.member('a').on('put', () => 'hold');

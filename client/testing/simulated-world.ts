@@ -41,6 +41,11 @@ export class SimulatedWorld {
     };
   }
 
+  /** Timers that run, and frames under way. */
+  get pending(): number {
+    return this.#scheduled.length;
+  }
+
   member(name: string, script: MemberScript = {}): ScriptedMember {
     const member = new ScriptedMember(this, `ws://${name}/v1`, script);
     this.#members.set(member.url, member);
