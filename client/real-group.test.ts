@@ -202,4 +202,25 @@ describe('over a real group', () => {
       });
     }
   });
+
+  test('a reader that comes late and reads slowly is given all changes once, in order, from a buffer of few', async (t) => {
+    const group = await LocalGroup.create(t, { members: 1 });
+    const client = await connect(group.members[0]!.url, { eventsMax: 40 });
+    t.after(() => client.close({ timeoutMs: 0 }));
+    await client.createTable({ table: 'test.slow', primaryKey: ['id'] });
+    const subscription = client.subscribe('changes', { from: 0 });
+    const ids = Array.from({ length: 500 }, (_, id) => id);
+    await Promise.all(ids.map((id) => client.put('test.slow', { id })));
+    const numbers: number[] = [];
+    for await (const event of subscription) {
+      numbers.push(event.sequenceNumber);
+      if (numbers.length % 50 === 0) await client.get('test.slow', 1);
+      if (numbers.length === ids.length + 1) break;
+    }
+    assert.deepEqual(
+      numbers,
+      Array.from({ length: ids.length + 1 }, (_, at) => at + 1),
+    );
+    assert.equal(subscription.position, ids.length + 1);
+  });
 });
