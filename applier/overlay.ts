@@ -119,6 +119,12 @@ export class Overlay {
    * Cost: O(versions).
    */
   tidy(settled: SequenceNumber): void {
+    this.tidyTables();
+    for (const [, newest] of this.rows()) this.tidyRow(newest, settled);
+  }
+
+  /** What `tidy` does with the tables. */
+  tidyTables(): void {
     for (const [id, table] of this.#tables) {
       if (table.rows.size === 0) {
         this.#tables.delete(id);
@@ -129,14 +135,16 @@ export class Overlay {
         table.added = [];
       }
       table.scanned = false;
-      for (const newest of table.rows.values()) {
-        let last: Version | null = newest;
-        while (last !== null && last.sequenceNumber > this.keptFrom) last = last.older;
-        if (last !== null && last.older !== null) last.older = this.#pruned(last.older, last.sequenceNumber);
-        for (let version: Version | null = newest; version !== null; version = version.older) {
-          if (version.sequenceNumber <= settled) this.#moveOut(version);
-        }
-      }
+    }
+  }
+
+  /** What `tidy` does with each row, by its newest version. */
+  tidyRow(newest: Version, settled: SequenceNumber): void {
+    let last: Version | null = newest;
+    while (last !== null && last.sequenceNumber > this.keptFrom) last = last.older;
+    if (last !== null && last.older !== null) last.older = this.#pruned(last.older, last.sequenceNumber);
+    for (let version: Version | null = newest; version !== null; version = version.older) {
+      if (version.sequenceNumber <= settled) this.#moveOut(version);
     }
   }
 

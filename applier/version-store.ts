@@ -92,6 +92,7 @@ export class VersionStore {
   #round: Round | null = null;
   #roundTimer: ScheduledCall | null = null;
   #isHurried = false;
+  #isTidying = false;
   /** Since the last round began. */
   #bytesPublished = 0;
   /** What was applied when the last round ended: images up to it are worth moving out of large buffers. */
@@ -302,7 +303,7 @@ export class VersionStore {
       if (this.#beginRound()) return;
       this.#bytesPublished = 0;
       // While a snapshot holds the rounds back, none of them drops what `keptFrom` has passed.
-      if ((this.#snapshots.oldest ?? this.keptFrom) < this.keptFrom) this.#overlay.tidy(this.#settledUpTo);
+      if ((this.#snapshots.oldest ?? this.keptFrom) < this.keptFrom) this.#tidy();
       if (this.#appliedUpTo > this.#flushedUpTo) this.#scheduleRound(this.#options.flushIntervalMs);
     });
   }
@@ -371,24 +372,42 @@ export class VersionStore {
       const pending = clears.filter(({ sequenceNumber }) => sequenceNumber > lane.flushedUpTo);
       return { clear: pending.map(({ range }) => range), rows: [], cleared: [] };
     });
-    const overlay = this.#overlay.rows()[Symbol.iterator]();
+    const collect = (key: RowKey, newest: Version): void => {
+      let version: Version | null = newest;
+      while (version !== null && version.sequenceNumber > horizon) version = version.older;
+      if (version === null) return;
+      const batch = batches[laneOf(key, count)]!;
+      const { sequenceNumber, image } = version;
+      if (clears.length > 0 && this.#isCleared(key, sequenceNumber, horizon)) batch.cleared.push(key);
+      else batch.rows.push({ key, sequenceNumber, image });
+    };
+    this.#eachRow(collect, () => done(batches));
+  }
+
+  #tidy(): void {
+    if (this.#isTidying) return;
+    this.#isTidying = true;
+    const settledUpTo = this.#settledUpTo;
+    this.#overlay.tidyTables();
+    const tidyRow = (_key: RowKey, newest: Version): void => this.#overlay.tidyRow(newest, settledUpTo);
+    this.#eachRow(tidyRow, () => {
+      this.#isTidying = false;
+    });
+  }
+
+  /** Visits the rows of the overlay in slices, perhaps also those that are added meanwhile. */
+  #eachRow(visit: (key: RowKey, newest: Version) => void, done: () => void): void {
+    const rows = this.#overlay.rows()[Symbol.iterator]();
     let sliceRows = SLICE_ROWS;
     this.#inSlices(() => {
       sliceRows *= SLICE_GROWTH;
       for (let i = 0; i < sliceRows; i++) {
-        const next = overlay.next();
+        const next = rows.next();
         if (next.done) {
-          done(batches);
+          done();
           return false;
         }
-        const [key, newest] = next.value;
-        let version: Version | null = newest;
-        while (version !== null && version.sequenceNumber > horizon) version = version.older;
-        if (version === null) continue;
-        const batch = batches[laneOf(key, count)]!;
-        const { sequenceNumber, image } = version;
-        if (clears.length > 0 && this.#isCleared(key, sequenceNumber, horizon)) batch.cleared.push(key);
-        else batch.rows.push({ key, sequenceNumber, image });
+        visit(next.value[0], next.value[1]);
       }
       return true;
     });
@@ -415,7 +434,7 @@ export class VersionStore {
     this.#round = null;
     this.#flushedUpTo = round.horizon;
     this.#clears = this.#clears.filter((clear) => clear.sequenceNumber > round.horizon);
-    this.#overlay.tidy(this.#settledUpTo);
+    this.#tidy();
     this.#settledUpTo = this.#appliedUpTo;
     if (this.isOverloaded || this.#bytesPublished >= this.#options.flushBytes) this.#hurry();
     else if (this.#appliedUpTo > this.#flushedUpTo && this.#roundTimer === null) {

@@ -19,6 +19,7 @@ export function drawMemberOptions(random: SeededRandom): MemberOptions {
     },
     history: {
       transactionsMax: random.pick([1, 20, 200, 10_000]),
+      rowsMax: random.pick([10, 10_000, 10_000]),
       bytesMax: random.pick([10_000, 100_000, 1024 * 1024]),
     },
     verdicts: { chunkBytes: random.pick([512, 4096, 65_536]) },

@@ -15,11 +15,11 @@ function entry(after: number, verdicts: readonly boolean[]): HeldEntry {
     const writeSet = [{ key: `key ${after}.${i}`, kind: 'put' as const, image: Uint8Array.of(i) }];
     return encodeGroupMessage({ kind: 'transaction', transaction: { snapshotVersion: 0, writeSet } });
   });
-  return { origin: 1, payload: encodeBatch(messages), verdicts: kept, after, upTo };
+  return { origin: 1, payload: encodeBatch(messages), verdicts: kept, after, upTo, rows: upTo - after };
 }
 
 function history(options: Partial<ChangeHistoryOptions>, entries: readonly (readonly boolean[])[], from = 0) {
-  const made = new ChangeHistory({ transactionsMax: 1000, bytesMax: 1e6, ...options }, from);
+  const made = new ChangeHistory({ transactionsMax: 1000, rowsMax: 1000, bytesMax: 1e6, ...options }, from);
   let after = 0;
   for (const verdicts of entries) {
     const next = entry(after, verdicts);
@@ -52,16 +52,21 @@ test('the same publication is the same object for whoever asks next', () => {
   assert.equal(made.publications(0, 1)[0], made.publications(0, 2)[0]);
 });
 
-test('beyond so many transactions, or bytes, the oldest entries go', () => {
+test('beyond so many transactions, rows or bytes, the oldest entries go', () => {
   const entries = Array.from({ length: 100 }, () => [true, true]);
-  const few = history({ transactionsMax: 5 }, entries);
-  assert.deepEqual([few.heldFrom, few.transactions], [196, 4]);
-  assert.deepEqual(numbersOf(few, 196), [197, 198, 199, 200]);
+  const few = history({ transactionsMax: 25 }, entries);
+  assert.deepEqual([few.heldFrom, few.transactions], [176, 24]);
+  assert.deepEqual(numbersOf(few, 195), [196, 197, 198, 199, 200]);
+  assert.equal(history({ rowsMax: 41 }, entries).heldFrom, 160);
   const bytesOfOne = entry(198, [true, true]).payload.length;
-  const small = history({ bytesMax: 3 * bytesOfOne }, entries);
-  assert.deepEqual([small.heldFrom, small.bytes], [194, 3 * bytesOfOne]);
-  const none = history({ transactionsMax: 0 }, entries);
-  assert.deepEqual([none.heldFrom, none.transactions, none.bytes], [200, 0, 0]);
+  const small = history({ bytesMax: 13 * bytesOfOne }, entries);
+  assert.deepEqual([small.heldFrom, small.bytes], [174, 13 * bytesOfOne]);
+});
+
+test('the last entries are held whatever their size', () => {
+  const entries = Array.from({ length: 100 }, () => [true, true]);
+  const least = history({ transactionsMax: 0, rowsMax: 0, bytesMax: 0 }, entries);
+  assert.deepEqual([least.heldFrom, least.transactions], [184, 16]);
 });
 
 test('what lies before the place where it begins is not held, in the midst of an entry too', () => {

@@ -1,6 +1,6 @@
 /**
  * The recent past, transaction by transaction: entries of the group's log as they were delivered, with their verdicts.
- * Bounded by transactions and bytes, whoever may still want to read. What a row was before a transaction that is held
+ * Bounded by transactions, rows and bytes, whoever may still want to read. What a row was before a transaction that is held
  * here can be read in the version store, which keeps as much of the past.
  *
  * An entry costs one object, whatever number of transactions it holds: it is decoded again when somebody asks.
@@ -13,8 +13,9 @@ import { writesOf } from './publication.ts';
 import { decodeSchemaEffect } from './schema-effect.ts';
 
 export interface ChangeHistoryOptions {
-  /** 0: nothing is held. */
   readonly transactionsMax: number;
+  /** Written by them. */
+  readonly rowsMax: number;
   /** Of the entries as they travelled. */
   readonly bytesMax: number;
 }
@@ -28,7 +29,12 @@ export interface HeldEntry {
   /** Sequence number before it, and of its last positive verdict. */
   readonly after: SequenceNumber;
   readonly upTo: SequenceNumber;
+  /** Written by those transactions. */
+  readonly rows: number;
 }
+
+/** Held whatever their size, so that a stream that keeps up gets to see a transaction beyond all bounds. */
+const ENTRIES_HELD_MIN = 8;
 
 /** Entries decoded last, for several readers at one place and for one that reads on. */
 const DECODED_MAX = 16;
@@ -39,6 +45,7 @@ export class ChangeHistory {
   #entries: HeldEntry[] = [];
   #head = 0;
   #bytes = 0;
+  #rows = 0;
   #heldFrom: SequenceNumber;
   #upTo: SequenceNumber;
   readonly #decoded = new Map<HeldEntry, readonly Publication[]>();
@@ -65,12 +72,16 @@ export class ChangeHistory {
 
   /** Takes the next entry, and lets go of the oldest beyond the bounds. */
   add(entry: HeldEntry): void {
-    const { transactionsMax, bytesMax } = this.#options;
+    const { transactionsMax, rowsMax, bytesMax } = this.#options;
     if (entry.upTo === entry.after || entry.upTo <= this.#heldFrom) return;
     this.#entries.push(entry);
     this.#bytes += entry.payload.length;
+    this.#rows += entry.rows;
     this.#upTo = entry.upTo;
-    while (this.transactions > transactionsMax || this.#bytes > bytesMax) this.#letGoOfOldest();
+    while (this.transactions > transactionsMax || this.#rows > rowsMax || this.#bytes > bytesMax) {
+      if (this.#entries.length - this.#head <= ENTRIES_HELD_MIN) return;
+      this.#letGoOfOldest();
+    }
   }
 
   /** Lets go of everything. */
@@ -94,6 +105,7 @@ export class ChangeHistory {
   #letGoOfOldest(): void {
     const entry = this.#entries[this.#head++]!;
     this.#bytes -= entry.payload.length;
+    this.#rows -= entry.rows;
     this.#heldFrom = entry.upTo;
     this.#decoded.delete(entry);
     if (this.#head * 2 > this.#entries.length) {

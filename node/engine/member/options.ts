@@ -15,10 +15,10 @@ export const MEMBER_DEFAULTS: MemberOptions = {
     queuedBytesMax: 64 * 1024 * 1024,
     noQuorumWaitMs: 3000,
   },
-  versions: { flushIntervalMs: 1000, flushBytes: 16 * 1024 * 1024, overlayBytesMax: 256 * 1024 * 1024 },
+  versions: { flushIntervalMs: 2000, flushBytes: 16 * 1024 * 1024, overlayBytesMax: 256 * 1024 * 1024 },
   // Some seconds at full speed, hours of a quiet group: long enough to go on at another member. Rows take several times
-  // these bytes in memory, and a start repeats as much.
-  history: { transactionsMax: 50_000, bytesMax: 32 * 1024 * 1024 },
+  // these bytes in memory, each round of the flush looks at all of them, and a start repeats them.
+  history: { transactionsMax: 50_000, rowsMax: 100_000, bytesMax: 32 * 1024 * 1024 },
   verdicts: { chunkBytes: 4 * 1024 * 1024 },
   noticeEveryMs: 500,
   sweepEveryMs: 50,

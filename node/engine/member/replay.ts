@@ -56,6 +56,7 @@ function repeat(replay: Replay, entry: LogEntry, record: VerdictRecord): void {
     'a kept verdict for every message',
   );
   let positives = 0;
+  let rows = 0;
   let upTo = 0;
   for (let i = 0; i < record.verdicts.length; i++) {
     const verdict = record.verdicts[i]!;
@@ -67,7 +68,10 @@ function repeat(replay: Replay, entry: LogEntry, record: VerdictRecord): void {
     const writer = { sequenceNumber, origin: entry.origin };
     if (message.kind === 'transaction') {
       certifier.restorePositive(message.transaction, writer);
-      if (sequenceNumber >= publishFrom) publish(sequenceNumber, writesOf(message.transaction), []);
+      if (sequenceNumber < publishFrom) continue;
+      const writes = writesOf(message.transaction);
+      rows += writes.length;
+      publish(sequenceNumber, writes, []);
     } else {
       assert(verdict.resolved !== null, 'an accepted schema change is kept with its effect');
       const effect = decodeSchemaEffect(verdict.resolved);
@@ -81,7 +85,7 @@ function repeat(replay: Replay, entry: LogEntry, record: VerdictRecord): void {
   }
   if (upTo < publishFrom) return;
   const { origin, payload } = entry;
-  replay.repeated({ origin, payload, verdicts: record.verdicts, after: upTo - positives, upTo });
+  replay.repeated({ origin, payload, verdicts: record.verdicts, after: upTo - positives, upTo, rows });
 }
 
 function* entriesOf(log: LogReader, from: LogIndex, upTo: LogIndex): Generator<LogEntry, undefined> {

@@ -169,8 +169,12 @@ export class ReplicatedState {
     const { verdicts, fates, publications } = passage;
     const { purgeFloor, digest } = this.certifier;
     this.verdicts.append({ logIndex: index, verdicts, purgeFloor, digest });
-    for (const { sequenceNumber, writes, clear } of publications) this.store.publish(sequenceNumber, writes, clear);
-    this.history.add({ origin, payload, verdicts, after, upTo: this.certifier.sequenceNumber });
+    let rows = 0;
+    for (const { sequenceNumber, writes, clear } of publications) {
+      this.store.publish(sequenceNumber, writes, clear);
+      rows += writes.length;
+    }
+    this.history.add({ origin, payload, verdicts, after, upTo: this.certifier.sequenceNumber, rows });
     this.store.keepFrom(this.history.heldFrom);
     this.#deliveredUpTo = index;
     this.digests.delivered({ logIndex: index, digest, sequenceNumber: this.certifier.sequenceNumber });

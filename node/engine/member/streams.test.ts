@@ -73,7 +73,7 @@ test('what is held is told after a restart as before it, with every row as it wa
   const { world, members, clientOf } = startShop(13, {
     options: {
       versions: { flushIntervalMs: 20, flushBytes: 1000, overlayBytesMax: 1e7 },
-      history: { transactionsMax: 10, bytesMax: 1e6 },
+      history: { transactionsMax: 10, rowsMax: 100, bytesMax: 1e6 },
     },
   });
   const [first] = members;
