@@ -230,13 +230,16 @@ export interface ConflictRow {
   readonly index?: string;
   readonly key: unknown;
   readonly reason: string;
+  /** `local`: refused by the loser's member before the group was asked, so only that member knows of it. */
+  readonly phase: 'local' | 'group';
   readonly loser: { readonly member: string; readonly transactionId: string };
   readonly winner: { readonly member: string; readonly gtid: string } | null;
   readonly [fact: string]: unknown;
 }
 
 export interface ConflictSummary {
-  readonly since: string;
+  /** Time of the oldest conflict kept; null: none. */
+  readonly since: string | null;
   readonly conflicts: number;
   /** By descending count. */
   readonly hotRows: readonly {
@@ -248,7 +251,7 @@ export interface ConflictSummary {
     readonly lastTime: string;
   }[];
   /** Members, as member ids. */
-  readonly pairs: readonly { readonly loser: string; readonly winner: string; readonly conflicts: number }[];
+  readonly pairs: readonly { readonly loser: string; readonly winner: string | null; readonly conflicts: number }[];
 }
 
 export interface ConflictArguments {
