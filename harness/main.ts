@@ -13,6 +13,7 @@ import { type DoneStep, endsOf, type Timeline } from './faults/timeline.ts';
 import { LocalGroup } from './group/local-group.ts';
 import { Scope } from './group/scope.ts';
 import { HistoryWriter } from './history/history-writer.ts';
+import { outgrowHistory } from './load/outgrow-history.ts';
 import { verifyEverywhere } from './load/verification.ts';
 import { Workload } from './load/workload.ts';
 
@@ -53,6 +54,8 @@ const DRAWN: readonly FaultKind[] = [
 ];
 const DRAWN_FOR_DISKS: readonly FaultKind[] = ['slowDisk', 'failingDisk', 'fullDisk', 'hangingDisk'];
 const SEED_BOUND = 1_000_000_000;
+/** So that lanes are flushed all the time. */
+const BULK_EVERY_MS = 2_000;
 const BARS = ' ▁▂▃▄▅▆▇█';
 const say = (line: string) => process.stdout.write(`${line}\n`);
 
@@ -123,8 +126,9 @@ async function run(scope: Scope, options: Options): Promise<readonly string[]> {
   ];
   const kinds = options.only ?? possible;
   const script = options.script ?? drawScript(new SeededRandom(seed), { members, forMs, kinds });
+  await outgrowHistory(group);
   const startedAt = Date.now();
-  workload.start({ each: options.writers });
+  workload.start({ each: options.writers, bulkEveryMs: BULK_EVERY_MS });
   const progress = (step: DoneStep) => say(lineOf(step));
   const timeline = await runScript(group, workload, script, { forMs, progress, ...(history && { history }) });
   showCommits(timeline);

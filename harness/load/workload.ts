@@ -12,6 +12,7 @@ import type { LocalGroup } from '../group/local-group.ts';
 import type { LocalMember } from '../group/local-member.ts';
 import type { HistoryWriter } from '../history/history-writer.ts';
 import { waitUntil, within } from '../wait-until.ts';
+import { bulkSteps } from './outgrow-history.ts';
 
 export const SHARED_COUNTERS = 16;
 const REFUSED_PAUSE_MS = 20;
@@ -66,9 +67,10 @@ export class Workload {
     for (const member of members) this.#acknowledgedAt.set(member, []);
   }
 
-  /** `each`: writers at each member. */
-  start({ each = 4 } = {}): void {
+  /** `each`: writers at each member. `bulkEveryMs`: and one that writes many rows as often, here and there. */
+  start({ each = 4, bulkEveryMs = null }: { readonly each?: number; readonly bulkEveryMs?: number | null } = {}): void {
     this.#isStopped = false;
+    if (bulkEveryMs !== null) this.#writers.push(this.#writeBulk(bulkEveryMs));
     for (const member of this.#members) {
       for (let i = 0; i < each; i++) this.#writers.push(this.#write(member, ++this.#lastWriter));
     }
@@ -136,6 +138,19 @@ export class Workload {
       if (entry.fate === 'refused' && entry.why !== 'CERTIFICATION_CONFLICT') await delay(REFUSED_PAUSE_MS);
     }
     client?.close();
+  }
+
+  /** After `outgrowHistory`, so that its table is there; then each makes members flush what is older. */
+  async #writeBulk(everyMs: number): Promise<void> {
+    for (let round = 1; !this.#isStopped; round++) {
+      const member = this.#members[round % this.#members.length]!;
+      const client = await member.client().catch(() => null);
+      if (client !== null) await client.ask('transact', { steps: bulkSteps(round) });
+      client?.close();
+      for (let waitedMs = 0; waitedMs < everyMs && !this.#isStopped; waitedMs += REFUSED_PAUSE_MS) {
+        await delay(REFUSED_PAUSE_MS);
+      }
+    }
   }
 
   #note(entry: WrittenEntry, answer: Answer): void {

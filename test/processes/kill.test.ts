@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { LocalGroup, verifyEverywhere, Workload } from '../../harness/index.ts';
+import { LocalGroup, outgrowHistory, verifyEverywhere, Workload } from '../../harness/index.ts';
 
 const GAP_MS_MAX = 2_000;
 
@@ -44,6 +44,8 @@ describe('kill -9 under load', () => {
     for (let round = 1; round <= 3; round++) {
       workload.start();
       await workload.commits(group.members, 30);
+      // Then lanes hold some of it.
+      if (round === 2) await outgrowHistory(group);
       await group.killAll();
       await workload.stop();
       await group.restart();

@@ -21,6 +21,7 @@ import {
   freePorts,
   LocalGroup,
   LocalMember,
+  outgrowHistory,
   waitUntil,
   within,
 } from '../../harness/index.ts';
@@ -78,6 +79,8 @@ describe('what an operator gets wrong or finds broken is one line that says what
       last = result.sequenceNumber as number;
     }
     client.close();
+    // Lanes and verdicts have something to be damaged.
+    await outgrowHistory(group);
     stopped = group.members[2]!;
     await waitUntil('all is applied', 5_000, async () => (await stopped.stats()).appliedUpTo >= last);
     await stopped.process.stop();
