@@ -1,181 +1,142 @@
 /**
- * Finds cycles among dependencies, the most severe class first in each knot. A knot is a strongly connected component;
- * a history without anomalies has none, so the searches within them cost nothing there.
+ * Finds cycles among dependencies. A history without anomalies has no strongly connected component, so the searches
+ * within them cost nothing there.
  *
  * Classes (Adya 1999; Kingsbury and Alvaro, Elle, 2020): G0 only writes; G1c writes and reads of what was written;
  * G-single one anti-dependency; G-nonadjacent several, no two of them behind one another (what snapshot isolation
- * forbids beside G-single); G2-item any.
+ * forbids beside G-single); G2-item any. With time, the order within a process or that of real time may take part.
+ *
+ * Whether there is a cycle that a level forbids is decided exactly: for each set of classes that some level forbids, and
+ * each order in time, a decomposition into components tells every edge that is on such a cycle, and of each component one
+ * cycle is told at least, until there are many. A class that is seen only in other company may go untold.
  */
-import { DEPENDENCY_OF, type DependencyGraph, type Edge, PROCESS, REALTIME, RW, WR, WW } from './dependency-graph.ts';
+import { type Components, components } from './components.ts';
+import { type CompactGraph, DEPENDENCY_OF, PROCESS, REALTIME, RW, WR, WW } from './dependency-graph.ts';
+import { anyOf, atMostOneAnti, KINDS, noAdjacentAnti, type PathRule } from './path-rules.ts';
+import { CycleSearch, hasAdjacentAnti } from './shortest-cycle.ts';
 import type { CycleAnomaly, CycleKind } from './types.ts';
 
-/** Of one knot, only so many cycles of each class are told. */
-const CYCLES_OF_CLASS_MAX = 3;
+/** Of one component, and of all, only so many cycles of one search are told. */
+const CYCLES_OF_COMPONENT_MAX = 3;
+const CYCLES_OF_SEARCH_MAX = 100;
+/** Edges that one search may look at once each component has had its chance. */
+const STEPS_OF_SEARCH_MAX = 2_000_000;
 
-export function findCycles(graph: DependencyGraph): CycleAnomaly[] {
-  const found: CycleAnomaly[] = [];
-  for (const [needs, time] of [
-    ['nothing', 0],
-    ['process', PROCESS],
-    ['realtime', PROCESS | REALTIME],
-  ] as const) {
-    for (const knot of graph.components(WW | WR | RW | time)) {
-      const members = new Set(knot);
-      for (const { kind, cycle } of cyclesOf(graph, members, time)) {
-        // One that does without is told already.
-        if (needs !== 'nothing' && !cycle.some((edge) => (edge.kind & time) !== 0)) continue;
-        if (needs === 'realtime' && !cycle.some((edge) => edge.kind === REALTIME)) continue;
-        found.push({ kind, needs, cycle: cycle.map(stepOf) });
-      }
-    }
+const DATA = WW | WR | RW;
+const PASSES = [
+  { time: 0, through: null },
+  { time: PROCESS, through: PROCESS },
+  { time: PROCESS | REALTIME, through: REALTIME },
+] as const;
+
+/** The most severe first. */
+const KINDS_OF_CYCLES: readonly CycleKind[] = ['G0', 'G1c', 'G-single', 'G-nonadjacent', 'G2-item'];
+
+export function findCycles(graph: CompactGraph): CycleAnomaly[] {
+  const everything = components(graph, anyOf(DATA | PROCESS | REALTIME), null);
+  if (everything.count === 0) return [];
+  const told = new ToldCycles(graph);
+  for (const { time, through } of PASSES) {
+    const knots = components(graph, anyOf(DATA | time), everything);
+    if (knots.count === 0) continue;
+    const any = anyOf(DATA | time);
+    const search = (rule: PathRule, start: number, shape = rule) => {
+      const cyclic = rule === any ? knots : components(graph, rule, knots);
+      searchAll({ graph, knots, cyclic, rule, shape, start: through ?? start, told });
+    };
+    search(anyOf(WW | time), WW);
+    search(anyOf(WW | WR | time), WR);
+    search(noAdjacentAnti(WW | WR | time), RW, atMostOneAnti(WW | WR | time));
+    search(noAdjacentAnti(WW | WR | time), RW);
+    search(any, RW);
   }
-  return found;
+  return told.cycles;
 }
 
-function stepOf({ from, kind, key }: Edge): CycleAnomaly['cycle'][number] {
-  return { transaction: from, dependency: DEPENDENCY_OF[kind]!, key };
+interface Search {
+  readonly graph: CompactGraph;
+  /** Components of all that this pass may use. */
+  readonly knots: Components;
+  /** Components by `rule`. */
+  readonly cyclic: Components;
+  readonly rule: PathRule;
+  /** What the cycles are to be, if that is narrower than `rule`. */
+  readonly shape: PathRule;
+  /** Kind of the edges to begin with. */
+  readonly start: number;
+  readonly told: ToldCycles;
 }
 
-function cyclesOf(
-  graph: DependencyGraph,
-  knot: ReadonlySet<number>,
-  time: number,
-): { readonly kind: CycleKind; readonly cycle: readonly Edge[] }[] {
-  const found: { kind: CycleKind; cycle: readonly Edge[] }[] = [];
-  const told = new Set<string>();
-  const tell = (kind: CycleKind, cycle: readonly Edge[] | null): boolean => {
-    if (cycle === null) return false;
-    const name = `${kind} ${[...cycle.map(({ from }) => from)].sort((a, b) => a - b).join(' ')}`;
-    if (!told.has(name)) found.push({ kind, cycle });
-    told.add(name);
-    return found.filter((one) => one.kind === kind).length >= CYCLES_OF_CLASS_MAX;
-  };
-  const edgesWithin = (kind: number) => {
-    const edges: Edge[] = [];
-    for (const node of knot) {
-      graph.some(node, kind, (edge) => {
-        if (knot.has(edge.to)) edges.push(edge);
-        return false;
-      });
-    }
-    return edges;
-  };
-  for (const component of graph.components(WW | time, knot)) {
-    if (tell('G0', shortestCycleThroughAny(graph, new Set(component), WW | time, WW))) break;
+function searchAll({ graph, knots, cyclic, rule, shape, start, told }: Search): void {
+  if (cyclic.count === 0) return;
+  const search = new CycleSearch(graph, knots, shape.states);
+  const attempted = new Set<number>();
+  const toldOf = new Map<number, number>();
+  let toldOfAll = 0;
+  for (let edge = 0; edge < graph.kind.length; edge++) {
+    if (graph.kind[edge] !== start) continue;
+    const component = componentOf(graph, cyclic, rule, edge);
+    if (component === -1) continue;
+    const count = toldOf.get(component) ?? 0;
+    if (count >= CYCLES_OF_COMPONENT_MAX) continue;
+    if (attempted.has(component) && search.steps > STEPS_OF_SEARCH_MAX) continue;
+    attempted.add(component);
+    const cycle = search.through(edge, shape);
+    if (cycle === null || !told.tell(cycle)) continue;
+    toldOf.set(component, count + 1);
+    if (++toldOfAll >= CYCLES_OF_SEARCH_MAX) return;
   }
-  const readAndWritten = WW | WR | time;
-  for (const component of graph.components(readAndWritten, knot)) {
-    if (tell('G1c', shortestCycleThroughAny(graph, new Set(component), readAndWritten, WR))) break;
-  }
-  const antiDependencies = edgesWithin(RW);
-  for (const edge of antiDependencies) {
-    if (tell('G-single', closed(edge, shortestPath(graph, knot, edge.to, edge.from, readAndWritten)))) break;
-  }
-  for (const edge of antiDependencies) {
-    const path = pathWithoutAdjacent(graph, knot, edge, time);
-    if (path?.some(({ kind }) => kind === RW) && tell('G-nonadjacent', [edge, ...path])) break;
-  }
-  for (const edge of antiDependencies) {
-    const path = shortestPath(graph, knot, edge.to, edge.from, readAndWritten | RW);
-    // One with a single anti-dependency is a G-single, and told as that.
-    if (path === null || !path.some(({ kind }) => kind === RW)) continue;
-    const cycle = [edge, ...path];
-    if (hasAdjacent(cycle) && tell('G2-item', cycle)) break;
-  }
-  return found;
 }
 
-function closed(edge: Edge, path: readonly Edge[] | null): readonly Edge[] | null {
-  return path === null ? null : [edge, ...path];
+/** In which of the components by `rule` an edge lies; -1: in none. */
+function componentOf(graph: CompactGraph, cyclic: Components, rule: PathRule, edge: number): number {
+  for (let state = 0; state < rule.states; state++) {
+    const next = rule.next[state * KINDS + graph.kind[edge]!]!;
+    if (next === -1) continue;
+    const component = cyclic.of[graph.from[edge]! * rule.states + state]!;
+    if (component !== -1 && component === cyclic.of[graph.to[edge]! * rule.states + next]) return component;
+  }
+  return -1;
 }
 
-function hasAdjacent(cycle: readonly Edge[]): boolean {
-  return cycle.some((edge, at) => edge.kind === RW && cycle[(at + 1) % cycle.length]!.kind === RW);
-}
+class ToldCycles {
+  readonly cycles: CycleAnomaly[] = [];
+  readonly #graph: CompactGraph;
+  /** By transactions in their order, the most severe class that was told of them. */
+  readonly #severityOf = new Map<string, number>();
 
-/** A shortest cycle of the kinds in `mask` that has an edge of `through` in it. */
-function shortestCycleThroughAny(
-  graph: DependencyGraph,
-  within: ReadonlySet<number>,
-  mask: number,
-  through: number,
-): readonly Edge[] | null {
-  let shortest: readonly Edge[] | null = null;
-  for (const node of within) {
-    graph.some(node, through, (edge) => {
-      if (!within.has(edge.to)) return false;
-      const cycle = closed(edge, shortestPath(graph, within, edge.to, edge.from, mask));
-      if (cycle !== null && (shortest === null || cycle.length < shortest.length)) shortest = cycle;
-      return shortest?.length === 2;
+  constructor(graph: CompactGraph) {
+    this.#graph = graph;
+  }
+
+  /** False if the same was told already: as severe, and with no more need of time. */
+  tell(cycle: readonly number[]): boolean {
+    const { from, kind } = this.#graph;
+    const nodes = cycle.map((edge) => from[edge]!);
+    const first = nodes.indexOf(Math.min(...nodes));
+    const name = [...nodes.slice(first), ...nodes.slice(0, first)].join(' ');
+    const severity = KINDS_OF_CYCLES.indexOf(this.#kindOf(cycle));
+    const before = this.#severityOf.get(name);
+    if (before !== undefined && before <= severity) return false;
+    this.#severityOf.set(name, severity);
+    const kinds = new Set(cycle.map((edge) => kind[edge]!));
+    this.cycles.push({
+      kind: KINDS_OF_CYCLES[severity]!,
+      needs: kinds.has(REALTIME) ? 'realtime' : kinds.has(PROCESS) ? 'process' : 'nothing',
+      cycle: [...cycle.slice(first), ...cycle.slice(0, first)].map((edge) => ({
+        transaction: from[edge]!,
+        dependency: DEPENDENCY_OF[kind[edge]!]!,
+        key: this.#graph.keyOf(edge),
+      })),
     });
+    return true;
   }
-  return shortest;
-}
 
-/** Breadth first. Null if there is none. */
-function shortestPath(
-  graph: DependencyGraph,
-  within: ReadonlySet<number>,
-  from: number,
-  to: number,
-  mask: number,
-): readonly Edge[] | null {
-  const cameBy = new Map<number, Edge | null>([[from, null]]);
-  const queue = [from];
-  for (let at = 0; at < queue.length; at++) {
-    const node = queue[at]!;
-    if (node === to) return walkBack(to, (one) => cameBy.get(one)!);
-    graph.some(node, mask, (edge) => {
-      if (!within.has(edge.to) || cameBy.has(edge.to)) return false;
-      cameBy.set(edge.to, edge);
-      queue.push(edge.to);
-      return false;
-    });
+  #kindOf(cycle: readonly number[]): CycleKind {
+    const { kind } = this.#graph;
+    const antiDependencies = cycle.filter((edge) => kind[edge] === RW).length;
+    if (antiDependencies === 0) return cycle.some((edge) => kind[edge] === WR) ? 'G1c' : 'G0';
+    if (antiDependencies === 1) return 'G-single';
+    return hasAdjacentAnti(this.#graph, cycle) ? 'G2-item' : 'G-nonadjacent';
   }
-  return null;
-}
-
-function walkBack(end: number, edgeTo: (node: number) => Edge | null): readonly Edge[] {
-  const path: Edge[] = [];
-  for (let edge = edgeTo(end); edge !== null; edge = edgeTo(edge.from)) path.unshift(edge);
-  return path;
-}
-
-/**
- * The shortest way from the end of the anti-dependency `first` back to its beginning on which no two anti-dependencies
- * follow one another, `first` included on both sides: breadth first over pairs of a node and whether it was reached by
- * one. Source: Cerone and Gotsman 2018, snapshot isolation as "no cycle without two adjacent anti-dependencies".
- */
-function pathWithoutAdjacent(
-  graph: DependencyGraph,
-  within: ReadonlySet<number>,
-  first: Edge,
-  time: number,
-): readonly Edge[] | null {
-  interface Stop {
-    readonly node: number;
-    readonly byAnti: boolean;
-    readonly edge: Edge | null;
-    readonly before: Stop | null;
-  }
-  const seen = new Set<number>([first.to * 2 + 1]);
-  const queue: Stop[] = [{ node: first.to, byAnti: true, edge: null, before: null }];
-  for (let at = 0; at < queue.length; at++) {
-    const stop = queue[at]!;
-    if (stop.node === first.from && !stop.byAnti) {
-      const path: Edge[] = [];
-      for (let one: Stop | null = stop; one !== null && one.edge !== null; one = one.before) path.unshift(one.edge);
-      return path;
-    }
-    const mask = stop.byAnti ? WW | WR | time : WW | WR | RW | time;
-    graph.some(stop.node, mask, (edge) => {
-      const byAnti = edge.kind === RW;
-      const name = edge.to * 2 + (byAnti ? 1 : 0);
-      if (!within.has(edge.to) || seen.has(name)) return false;
-      seen.add(name);
-      queue.push({ node: edge.to, byAnti, edge, before: stop });
-      return false;
-    });
-  }
-  return null;
 }

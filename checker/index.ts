@@ -3,17 +3,26 @@ import { findCycles } from './cycles.ts';
 import { DependencyGraph } from './dependency-graph.ts';
 import { isForbidden, type Level } from './levels.ts';
 import { checkLists } from './lists.ts';
-import { checkRegisters, type VersionOrder } from './registers.ts';
+import { checkRegisters } from './registers.ts';
 import { addTimeOrder } from './time-order.ts';
-import type { Anomaly, HistoryTransaction } from './types.ts';
+import { tookEffect } from './took-effect.ts';
+import { checkTotals } from './totals.ts';
+import type { Anomaly, CycleAnomaly, HistoryTransaction, Key, LocalAnomaly } from './types.ts';
 
 export { LEVELS, type Level } from './levels.ts';
-export type { VersionOrder } from './registers.ts';
 export type * from './types.ts';
+
+export type VersionOrder =
+  /** By sequence number: complete, but for writers whose answer was lost. */
+  | 'sequence-numbers'
+  /** Only as far as reads tell: an independent second opinion. */
+  | 'reads';
 
 export interface CheckOptions {
   readonly level: Level;
   readonly versionOrder: VersionOrder;
+  /** What `read-total` must read; of other keys, what was read first. */
+  readonly totals?: ReadonlyMap<Key, number>;
 }
 
 export interface CheckResult {
@@ -23,15 +32,51 @@ export interface CheckResult {
   readonly allowed: readonly Anomaly[];
   readonly transactions: number;
   readonly dependencies: number;
+  /** Dependencies that were not followed up, since nobody knows in which order far too many versions came. */
+  readonly leftOut: number;
 }
 
-/** Cost: about linear in the operations and the dependencies. */
+/** The same history has the same result. Cost: about linear in the operations and the dependencies. */
 export function checkHistory(history: readonly HistoryTransaction[], options: CheckOptions): CheckResult {
+  const effect = tookEffect(history);
   const graph = new DependencyGraph(history.length);
-  const anomalies: Anomaly[] = [...checkLists(graph, history), ...checkRegisters(graph, history, options.versionOrder)];
-  addTimeOrder(graph, history);
-  anomalies.push(...findCycles(graph));
+  const local: LocalAnomaly[] = [];
+  const bySequenceNumber = options.versionOrder === 'sequence-numbers';
+  const rows = { graph, history, effect, bySequenceNumber, anomalies: local };
+  const leftOut = checkLists(rows) + checkRegisters(rows);
+  local.push(...checkTotals(history, effect, options.totals ?? new Map()), ...sharedPlaces(history));
+  addTimeOrder(graph, history, effect);
+  const cycles = findCycles(graph.compact());
+  const anomalies: Anomaly[] = [...local, ...withoutLostUpdates(cycles, local)];
   const violations = anomalies.filter((anomaly) => isForbidden(anomaly, options.level));
   const allowed = anomalies.filter((anomaly) => !isForbidden(anomaly, options.level));
-  return { violations, allowed, transactions: history.length, dependencies: graph.edges.length };
+  return { violations, allowed, transactions: history.length, dependencies: graph.edges, leftOut };
+}
+
+function sharedPlaces(history: readonly HistoryTransaction[]): LocalAnomaly[] {
+  const anomalies: LocalAnomaly[] = [];
+  const transactionAt = new Map<number, number>();
+  for (const [transaction, { sequenceNumber }] of history.entries()) {
+    if (sequenceNumber === null) continue;
+    const other = transactionAt.get(sequenceNumber);
+    transactionAt.set(sequenceNumber, transaction);
+    if (other === undefined) continue;
+    const detail = `both have the sequence number ${sequenceNumber}`;
+    anomalies.push({ kind: 'duplicate', key: null, transactions: [other, transaction], detail });
+  }
+  return anomalies;
+}
+
+/** A lost update is a cycle of two, too; it is told once. */
+function withoutLostUpdates(cycles: readonly CycleAnomaly[], local: readonly LocalAnomaly[]): readonly CycleAnomaly[] {
+  const updaters = new Map<Key, Set<number>[]>();
+  for (const { kind, key, transactions } of local) {
+    if (kind !== 'lost-update' || key === null) continue;
+    updaters.set(key, [...(updaters.get(key) ?? []), new Set(transactions)]);
+  }
+  return cycles.filter(({ kind, cycle }) => {
+    const { key } = cycle[0]!;
+    if (kind === 'G0' || kind === 'G1c' || key === null || cycle.some((step) => step.key !== key)) return true;
+    return !updaters.get(key)?.some((those) => cycle.every(({ transaction }) => those.has(transaction)));
+  });
 }

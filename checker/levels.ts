@@ -21,7 +21,7 @@ interface Forbidden {
 
 const BROKEN = ['unknown-value', 'duplicate', 'incompatible-order', 'cyclic-versions'] as const;
 const COMMITTED = [...BROKEN, 'G1a', 'G1b', 'dirty-update'] as const;
-const SNAPSHOT = [...COMMITTED, 'internal', 'lost-update'] as const;
+const SNAPSHOT = [...COMMITTED, 'internal', 'lost-update', 'wrong-total'] as const;
 const SNAPSHOT_CYCLES = ['G0', 'G1c', 'G-single', 'G-nonadjacent'] as const;
 const SERIAL_CYCLES = [...SNAPSHOT_CYCLES, 'G2-item'] as const;
 

@@ -3,13 +3,29 @@
  * order, which makes this the sharpest workload. Source: Kingsbury and Alvaro, Elle, 2020, section 4.
  */
 import type { DependencyGraph } from './dependency-graph.ts';
-import type { HistoryTransaction, Key, LocalAnomaly, Value } from './types.ts';
+import { show } from './show.ts';
+import { COMMITTED, FAILED } from './took-effect.ts';
+import type { HistoryTransaction, Key, LocalAnomaly, Say, Value } from './types.ts';
 import { addDependencies } from './versions.ts';
+
+/** Of one row, only so many reads that do not fit are told. */
+const INCOMPATIBLE_READS_MAX = 10;
+
+export interface ListsToCheck {
+  readonly graph: DependencyGraph;
+  readonly history: readonly HistoryTransaction[];
+  readonly effect: Uint8Array;
+  /** Appends that nobody read are in the order of their sequence numbers, and the others are checked against them. */
+  readonly bySequenceNumber: boolean;
+  readonly anomalies: LocalAnomaly[];
+}
 
 interface ListRead {
   readonly transaction: number;
   readonly values: readonly Value[];
-  /** Nothing of the transaction's own is in it. */
+  /** So many of them are not the transaction's own. */
+  readonly length: number;
+  /** The first of its transaction. */
   readonly isExternal: boolean;
 }
 
@@ -18,146 +34,264 @@ interface Row {
   readonly appendedBy: Map<Value, number>;
   /** The last value that each transaction appended. */
   readonly lastOf: Map<number, Value>;
+  /** All that each appended, of those that appended several. */
+  readonly severalOf: Map<number, Value[]>;
   readonly reads: ListRead[];
 }
 
-export function checkLists(graph: DependencyGraph, history: readonly HistoryTransaction[]): LocalAnomaly[] {
-  const anomalies: LocalAnomaly[] = [];
-  const rows = collect(history, anomalies);
-  for (const row of rows.values()) checkRow(graph, history, row, anomalies);
-  return anomalies;
+/** How many dependencies were left out. */
+export function checkLists(lists: ListsToCheck): number {
+  let leftOut = 0;
+  for (const row of collect(lists).values()) leftOut += checkRow(lists, row);
+  return leftOut;
 }
 
-function collect(history: readonly HistoryTransaction[], anomalies: LocalAnomaly[]): Map<Key, Row> {
+function collect({ history, effect, anomalies }: ListsToCheck): Map<Key, Row> {
   const rows = new Map<Key, Row>();
   const rowOf = (key: Key): Row => {
     let row = rows.get(key);
     if (row === undefined) {
-      row = { key, appendedBy: new Map(), lastOf: new Map(), reads: [] };
+      row = { key, appendedBy: new Map(), lastOf: new Map(), severalOf: new Map(), reads: [] };
       rows.set(key, row);
     }
     return row;
   };
-  for (const [transaction, { operations, outcome }] of history.entries()) {
-    /** What a read must end with, or be: known from earlier operations of this transaction. */
+  for (const [transaction, { operations }] of history.entries()) {
+    /** What its next read must begin and end with. */
     const own = new Map<Key, { readonly start: readonly Value[] | null; readonly appended: Value[] }>();
     for (const operation of operations) {
       if (operation.op === 'append') {
-        const row = rowOf(operation.key);
-        const other = row.appendedBy.get(operation.value);
-        if (other !== undefined) {
-          const detail = `${show(operation.value)} was appended twice`;
-          anomalies.push({ kind: 'duplicate', key: row.key, transactions: [other, transaction], detail });
-        }
-        row.appendedBy.set(operation.value, transaction);
-        row.lastOf.set(transaction, operation.value);
-        const known = own.get(row.key);
-        if (known === undefined) own.set(row.key, { start: null, appended: [operation.value] });
-        else known.appended.push(operation.value);
-      } else if (operation.op === 'read-list' && operation.values !== null && outcome === 'ok') {
-        const { key, values } = operation;
+        const { key, value } = operation;
+        const problem = append(rowOf(key), value, transaction, effect);
+        if (problem !== null) anomalies.push(problem);
         const known = own.get(key);
-        const problem = known === undefined ? null : contradiction(values, known);
-        if (problem !== null) {
-          anomalies.push({ kind: 'internal', key, transactions: [transaction], detail: problem });
-          continue;
-        }
-        const appended = known?.appended ?? [];
-        const start = values.slice(0, values.length - appended.length);
-        rowOf(key).reads.push({ transaction, values: start, isExternal: known?.start == null });
-        own.set(key, { start, appended });
+        if (known === undefined) own.set(key, { start: null, appended: [value] });
+        else known.appended.push(value);
+      } else if (operation.op === 'read-list' && operation.values !== null && effect[transaction] === COMMITTED) {
+        const { key, values } = operation;
+        const known = own.get(key) ?? { start: null, appended: [] };
+        const { appended } = known;
+        const problem = contradiction(values, known);
+        if (problem !== null) anomalies.push({ kind: 'internal', key, transactions: [transaction], detail: problem });
+        const length = endsWith(values, appended) ? values.length - appended.length : values.length;
+        rowOf(key).reads.push({ transaction, values, length, isExternal: known.start === null && problem === null });
+        own.set(key, { start: values.slice(0, length), appended });
       }
     }
   }
   return rows;
 }
 
+/** What is wrong with it, or null. A value that failed to be appended may be appended again. */
+function append(row: Row, value: Value, transaction: number, effect: Uint8Array): LocalAnomaly | null {
+  const { key, appendedBy, lastOf, severalOf } = row;
+  const last = lastOf.get(transaction);
+  if (last !== undefined) {
+    const several = severalOf.get(transaction);
+    if (several === undefined) severalOf.set(transaction, [last, value]);
+    else several.push(value);
+  }
+  lastOf.set(transaction, value);
+  const other = appendedBy.get(value);
+  if (other === undefined || effect[other] === FAILED) appendedBy.set(value, transaction);
+  if (other === undefined || effect[other] === FAILED || effect[transaction] === FAILED) return null;
+  return { kind: 'duplicate', key, transactions: [other, transaction], detail: `${show(value)} was appended twice` };
+}
+
 function contradiction(
   values: readonly Value[],
-  known: { readonly start: readonly Value[] | null; readonly appended: readonly Value[] },
+  { start, appended }: { readonly start: readonly Value[] | null; readonly appended: readonly Value[] },
 ): string | null {
-  const { start, appended } = known;
-  const at = values.length - appended.length;
-  const isEnd = at >= 0 && appended.every((value, i) => values[at + i] === value);
-  if (!isEnd) return `it read ${show(values)}, having appended ${show(appended)}`;
-  if (start === null || (start.length === at && start.every((value, i) => values[i] === value))) return null;
-  return `it read ${show(values)}, having read ${show(start)} before and appended ${show(appended)}`;
+  if (!endsWith(values, appended)) return `it read ${show(values)}, having appended ${show(appended)}`;
+  if (start === null || (start.length + appended.length === values.length && beginsWith(values, start))) return null;
+  const also = appended.length === 0 ? '' : ` and appended ${show(appended)}`;
+  return `it read ${show(values)}, having read ${show(start)} before${also}`;
 }
 
-function checkRow(
-  graph: DependencyGraph,
-  history: readonly HistoryTransaction[],
-  row: Row,
-  anomalies: LocalAnomaly[],
-): void {
-  const { key, appendedBy } = row;
-  const say = (kind: LocalAnomaly['kind'], transactions: readonly number[], detail: string) => {
-    anomalies.push({ kind, key, transactions, detail });
-  };
+function endsWith(values: readonly Value[], end: readonly Value[]): boolean {
+  const at = values.length - end.length;
+  return at >= 0 && end.every((value, i) => values[at + i] === value);
+}
+
+function beginsWith(values: readonly Value[], start: readonly Value[], length = start.length): boolean {
+  if (length > values.length) return false;
+  for (let at = 0; at < length; at++) if (values[at] !== start[at]) return false;
+  return true;
+}
+
+function checkRow({ graph, history, effect, bySequenceNumber, anomalies }: ListsToCheck, row: Row): number {
+  const { key, lastOf } = row;
+  const say: Say = (kind, transactions, detail) => anomalies.push({ kind, key, transactions, detail });
+  const longest = longestOf(row.reads);
+  const order = longest === null ? [] : longest.values.slice(0, longest.length);
+  checkOrder(row, order, longest, effect, say);
+  checkOwnOrders(row, order, longest, say);
+  const { makers, versionOf } = versionsOf(row, order, effect);
+  const reads = checkReads({ row, order, longest: longest?.transaction ?? -1, versionOf, effect, say });
+
+  const inOrder = new Set(order);
+  const unread: number[] = [];
+  for (const [maker, value] of lastOf) if (effect[maker] === COMMITTED && !inOrder.has(value)) unread.push(maker);
+  if (!bySequenceNumber)
+    return addDependencies(graph, { key, makers, reads, later: unread, laterBehind: makers.length });
+  const last = checkSequence(makers, history, say);
+  const placed: number[] = [];
+  const later: number[] = [];
+  for (const maker of unread) {
+    const { sequenceNumber } = history[maker]!;
+    if (sequenceNumber === null) later.push(maker);
+    else if (last === null || sequenceNumber > history[last]!.sequenceNumber!) placed.push(maker);
+    else {
+      const detail = `${show(lastOf.get(maker))}, of sequence number ${sequenceNumber}, is not in the list ${show(order)}`;
+      say('incompatible-order', [maker, longest!.transaction, last], detail);
+    }
+  }
+  placed.sort((a, b) => history[a]!.sequenceNumber! - history[b]!.sequenceNumber!);
+  return addDependencies(graph, { key, makers: [...makers, ...placed], reads, later, laterBehind: makers.length });
+}
+
+function longestOf(reads: readonly ListRead[]): ListRead | null {
   let longest: ListRead | null = null;
-  for (const read of row.reads) if (longest === null || read.values.length > longest.values.length) longest = read;
-  const order = longest?.values ?? [];
-  if (new Set(order).size !== order.length) say('duplicate', [longest!.transaction], `${show(order)} was read`);
+  for (const read of reads) if (longest === null || read.length > longest.length) longest = read;
+  return longest;
+}
+
+function checkOrder(row: Row, order: readonly Value[], longest: ListRead | null, effect: Uint8Array, say: Say): void {
+  if (new Set(order).size !== order.length) {
+    say('duplicate', [longest!.transaction], `a value is twice in ${show(order)}`);
+  }
   for (const [at, value] of order.entries()) {
-    const maker = appendedBy.get(value);
-    if (maker === undefined)
+    const maker = row.appendedBy.get(value);
+    if (maker === undefined) {
       say('unknown-value', [longest!.transaction], `${show(value)} was read, and never appended`);
-    else if (history[maker]!.outcome === 'fail' && at + 1 < order.length) {
-      say('dirty-update', [maker], `${show(value)} of a failed transaction is followed by ${show(order[at + 1]!)}`);
+    } else if (effect[maker] === FAILED) {
+      const readers = row.reads.filter(({ length, values }) => length > at && values[at] === value);
+      const more = readers.length === 1 ? '' : `, ${readers.length} times`;
+      const first = readers.reduce((one, other) => (other.transaction < one.transaction ? other : one));
+      say('G1a', [first.transaction, maker], `${show(value)} of a failed transaction was read${more}`);
+      if (at + 1 === order.length) continue;
+      const next = row.appendedBy.get(order[at + 1]!);
+      const transactions = next === undefined ? [maker] : [maker, next];
+      say('dirty-update', transactions, `${show(value)} of a failed transaction is followed by ${show(order[at + 1])}`);
     }
   }
+}
 
-  // The versions that one transaction makes of a row are one, as far as others are concerned: its last.
-  const makers: (number | null)[] = [];
-  /** By number of values: the version that these are. */
-  const versionOf = new Map<number, number>([[0, -1]]);
-  for (const [at, value] of order.entries()) {
-    const maker = appendedBy.get(value) ?? null;
-    const next = order[at + 1];
-    const isLastOfMaker = next === undefined || maker === null || appendedBy.get(next) !== maker;
-    if (!isLastOfMaker) continue;
-    makers.push(maker);
-    versionOf.set(at + 1, makers.length - 1);
+/** What one transaction appended is in the list in its order, and whole: if the last is there, so are those before it. */
+function checkOwnOrders({ severalOf }: Row, order: readonly Value[], longest: ListRead | null, say: Say): void {
+  if (severalOf.size === 0 || longest === null) return;
+  const placeOf = new Map(order.map((value, at) => [value, at]));
+  for (const [maker, values] of severalOf) {
+    const places = values.map((value) => placeOf.get(value) ?? Number.POSITIVE_INFINITY);
+    if (places.every((place, at) => at === 0 || place >= places[at - 1]!)) continue;
+    say('incompatible-order', [maker, longest.transaction], `${show(values)} was appended, and ${show(order)} read`);
   }
+}
 
+/**
+ * The versions that one transaction makes of a row are one, as far as others are concerned: its last. `versionOf`: by
+ * number of values, which version these are; -2: none that others may see.
+ */
+function versionsOf(
+  { appendedBy }: Row,
+  order: readonly Value[],
+  effect: Uint8Array,
+): { readonly makers: number[]; readonly versionOf: Int32Array } {
+  const makers: number[] = [];
+  const versionOf = new Int32Array(order.length + 1).fill(-2);
+  versionOf[0] = -1;
+  const makersByPlace = order.map((value) => appendedBy.get(value) ?? -1);
+  for (const [at, maker] of makersByPlace.entries()) {
+    if (maker !== -1 && makersByPlace[at + 1] === maker) continue;
+    makers.push(maker === -1 || effect[maker] === FAILED ? -1 : maker);
+    versionOf[at + 1] = makers.length - 1;
+  }
+  return { makers, versionOf };
+}
+
+interface ReadsToCheck {
+  readonly row: Row;
+  readonly order: readonly Value[];
+  /** Who read `order`. */
+  readonly longest: number;
+  readonly versionOf: Int32Array;
+  readonly effect: Uint8Array;
+  readonly say: Say;
+}
+
+function checkReads({ row, order, longest, versionOf, effect, say }: ReadsToCheck) {
+  const { appendedBy, lastOf } = row;
   const reads: { reader: number; version: number }[] = [];
-  const readersOfVersion = new Map<number, number[]>();
-  for (const read of row.reads) {
-    const { transaction, values } = read;
-    if (values.some((value, at) => value !== order[at])) {
-      say('incompatible-order', [transaction, longest!.transaction], `${show(values)} and ${show(order)} were read`);
-      continue;
-    }
-    for (const value of values) {
-      const maker = appendedBy.get(value);
-      if (maker !== undefined && history[maker]!.outcome === 'fail') {
-        say('G1a', [transaction, maker], `${show(value)} of a failed transaction was read`);
+  /** By version, those that read it and appended. */
+  const updatersOf = new Map<number, number[]>();
+  let incompatible = 0;
+  for (const { transaction, values, length, isExternal } of row.reads) {
+    const start = values.length === length ? values : values.slice(0, length);
+    const ownLast = lastOf.get(transaction);
+    if (isExternal && ownLast !== undefined) {
+      const own = start.find((value) => appendedBy.get(value) === transaction);
+      if (own !== undefined) {
+        say('internal', [transaction], `it read ${show(start)}, and appended ${show(own)} only later`);
+        continue;
       }
     }
-    const lastValue = values.at(-1);
+    if (!beginsWith(order, start, length)) {
+      if (++incompatible <= INCOMPATIBLE_READS_MAX) {
+        say('incompatible-order', [transaction, longest], `${show(start)} and ${show(order)} were read`);
+        sayStrangers(row, transaction, start, order, effect, say);
+      }
+      continue;
+    }
+    const lastValue = start.at(-1);
     const lastMaker = lastValue === undefined ? undefined : appendedBy.get(lastValue);
-    if (lastMaker !== undefined && lastMaker !== transaction && row.lastOf.get(lastMaker) !== lastValue) {
-      say('G1b', [transaction, lastMaker], `${show(values)} was read, and its writer had yet to append`);
+    if (lastMaker !== undefined && lastMaker !== transaction && lastOf.get(lastMaker) !== lastValue) {
+      say('G1b', [transaction, lastMaker], `${show(start)} was read, and its writer had yet to append`);
     }
-    const version = versionOf.get(values.length);
-    if (version === undefined || !read.isExternal) continue;
+    const version = versionOf[length]!;
+    if (version === -2 || !isExternal) continue;
     reads.push({ reader: transaction, version });
-    if (row.lastOf.has(transaction)) {
-      const readers = readersOfVersion.get(version);
-      if (readers === undefined) readersOfVersion.set(version, [transaction]);
-      else readers.push(transaction);
-    }
+    if (ownLast === undefined) continue;
+    const updaters = updatersOf.get(version);
+    if (updaters === undefined) updatersOf.set(version, [transaction]);
+    else updaters.push(transaction);
   }
-  for (const writers of readersOfVersion.values()) {
-    const distinct = [...new Set(writers)];
-    if (distinct.length > 1) say('lost-update', distinct, 'they read one version of it, and each appended');
+  for (const updaters of updatersOf.values()) {
+    if (updaters.length > 1) say('lost-update', updaters, 'they read one version of it, and each appended');
   }
-  const known = new Set(makers);
-  const later = [...row.lastOf.keys()].filter((maker) => history[maker]!.outcome === 'ok' && !known.has(maker));
-  addDependencies(graph, { key, makers, reads, later });
+  return reads;
 }
 
-function show(value: unknown): string {
-  const text = JSON.stringify(value);
-  return text.length > 120 ? `${text.slice(0, 60)}…${text.slice(-55)}` : text;
+/** What is in a read and not in the longest one, which is looked at as a whole. */
+function sayStrangers(
+  { appendedBy }: Row,
+  transaction: number,
+  values: readonly Value[],
+  order: readonly Value[],
+  effect: Uint8Array,
+  say: Say,
+): void {
+  const known = new Set(order);
+  for (const value of values) {
+    if (known.has(value)) continue;
+    const maker = appendedBy.get(value);
+    if (maker === undefined) say('unknown-value', [transaction], `${show(value)} was read, and never appended`);
+    else if (effect[maker] === FAILED) {
+      say('G1a', [transaction, maker], `${show(value)} of a failed transaction was read`);
+    }
+  }
+}
+
+/** Who of the makers has the highest sequence number; null: none has any. */
+function checkSequence(makers: readonly number[], history: readonly HistoryTransaction[], say: Say): number | null {
+  let last: number | null = null;
+  for (const maker of makers) {
+    const sequenceNumber = maker === -1 ? null : history[maker]!.sequenceNumber;
+    if (sequenceNumber === null) continue;
+    const before = last === null ? null : history[last]!.sequenceNumber!;
+    if (before !== null && sequenceNumber < before) {
+      const detail = `in the list, what was appended at sequence number ${sequenceNumber} is behind that of ${before}`;
+      say('incompatible-order', [maker, last!], detail);
+    } else last = maker;
+  }
+  return last;
 }

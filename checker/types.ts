@@ -9,15 +9,18 @@ export type Operation =
   | { readonly op: 'append'; readonly key: Key; readonly value: Value }
   /** The list at `key`; null: what was read is not known. A row that is not there is an empty list. */
   | { readonly op: 'read-list'; readonly key: Key; readonly values: readonly Value[] | null }
-  | { readonly op: 'write'; readonly key: Key; readonly value: Value }
+  /** null: the row was deleted. */
+  | { readonly op: 'write'; readonly key: Key; readonly value: Value | null }
   /** The value at `key`; null: no row; undefined: what was read is not known. */
-  | { readonly op: 'read'; readonly key: Key; readonly value: Value | null | undefined };
+  | { readonly op: 'read'; readonly key: Key; readonly value: Value | null | undefined }
+  /** What all rows that `key` stands for came to, read at once. Nothing that is written changes it. */
+  | { readonly op: 'read-total'; readonly key: Key; readonly total: number };
 
 /** `ok`: acknowledged. `fail`: certainly nothing of it happened. `info`: all of it or nothing, nobody knows. */
 export type Outcome = 'ok' | 'fail' | 'info';
 
 export interface HistoryTransaction {
-  /** One client, which has one transaction outstanding at most. */
+  /** One client's session. */
   readonly process: number;
   /** Places in the one order in which invocations and completions were seen; a completion that never came is Infinity. */
   readonly invokedAt: number;
@@ -38,7 +41,7 @@ export interface CycleAnomaly {
   readonly kind: CycleKind;
   /** What the cycle needs beside reads and writes: the order within a process, or that of real time. */
   readonly needs: 'nothing' | 'process' | 'realtime';
-  /** Step i leads from its transaction to that of step i + 1, the last to the first. */
+  /** Step i leads from its transaction to that of step i + 1, the last to the first. No transaction is in it twice. */
   readonly cycle: readonly CycleStep[];
 }
 
@@ -51,15 +54,15 @@ export interface CycleStep {
 }
 
 export interface LocalAnomaly {
-  readonly kind: /** A transaction contradicts its own earlier reads or writes. */
+  readonly kind: /** A transaction contradicts its own earlier reads or writes, or reads what it writes only later. */
     | 'internal'
     /** A committed transaction read what a failed one wrote. */
     | 'G1a'
     /** A transaction read what another one wrote over before its end. */
     | 'G1b'
-    /** A value is in a list twice, or was written twice. */
+    /** A value is in a list twice, or was written twice; or two transactions have one sequence number. */
     | 'duplicate'
-    /** Two reads of one list, neither of them the beginning of the other. */
+    /** Two reads of one list, neither of them the beginning of the other; or a list not in the order of the commits. */
     | 'incompatible-order'
     /** What a failed transaction wrote was built upon. */
     | 'dirty-update'
@@ -68,11 +71,17 @@ export interface LocalAnomaly {
     /** A value that nobody wrote. */
     | 'unknown-value'
     /** The versions of a row, as transactions that read and wrote it tell them, form a circle. */
-    | 'cyclic-versions';
-  readonly key: Key;
+    | 'cyclic-versions'
+    /** What all rows came to at one moment is not what they come to. */
+    | 'wrong-total';
+  /** Null: it is about no row. */
+  readonly key: Key | null;
   /** Places in the history of those concerned. */
   readonly transactions: readonly number[];
   readonly detail: string;
 }
 
 export type Anomaly = CycleAnomaly | LocalAnomaly;
+
+/** Takes note of what is wrong with one row. */
+export type Say = (kind: LocalAnomaly['kind'], transactions: readonly number[], detail: string) => void;
