@@ -22,8 +22,8 @@ export interface LocalGroupOptions {
   readonly directoryOf?: (place: number, folder: string) => string;
   /** Holds directories and logs, and stays; absent: a temporary one. */
   readonly folder?: string;
-  /** A proxy in every link between members, and between clients and members. */
-  readonly network?: boolean;
+  /** A proxy in every link between members, and between clients and members unless it is `members`. */
+  readonly network?: boolean | 'members';
   /** Disks that can be made slow or failing while they are used. See `whyNoFaultyDisk`. */
   readonly faultyDisks?: boolean;
   /** The power of each can be cut. See `compilePowerCut`. */
@@ -82,7 +82,9 @@ export class LocalGroup {
       port: ports[place]!,
       groupPort: ports[count + place]!,
     }));
-    const network = options.network ? await GroupNetwork.between(places, { seed }) : null;
+    const network = options.network
+      ? await GroupNetwork.between(places, { seed, forClients: options.network !== 'members' })
+      : null;
     if (network !== null) endings.push(() => network.close());
     const members = places.map((facts, place) => {
       const name = `member-${place + 1}`;
@@ -98,7 +100,7 @@ export class LocalGroup {
         directory,
         environment: mergedEnvironment(network?.environmentOf(place) ?? {}, options.environmentOf?.(place) ?? {}),
         process: { ...options.process, logFile: path.join(folder, `${name}.log`) },
-        ...(network !== null && { clientPort: network.clientPort(place) }),
+        clientPort: network?.clientPort(place),
         ...(faultyDisk !== null && { faultyDisk }),
         ...(smallDisk !== null && { smallDisk }),
         ...(options.powerCuts && { powerCut: powerCutOf(random.split(name)) }),

@@ -26,7 +26,7 @@ export interface LocalMemberFacts {
   /** Of every process that runs it. */
   readonly environment: Environment;
   /** Where clients reach it through a network; absent: at its port. */
-  readonly clientPort?: number;
+  readonly clientPort?: number | undefined;
   readonly faultyDisk?: FaultyDisk;
   /** The filesystem on which its directory lies, if it is one of its own. */
   readonly smallDisk?: SmallDisk;

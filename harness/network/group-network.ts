@@ -18,10 +18,11 @@ export class GroupNetwork {
   /** The port that the first dials for the second, by flow. */
   readonly #dialled: ReadonlyMap<FlowName, number>;
 
-  static async between(members: readonly MemberPorts[], { seed = 1 } = {}): Promise<GroupNetwork> {
+  /** `forClients`: also between clients and members. */
+  static async between(members: readonly MemberPorts[], { seed = 1, forClients = true } = {}): Promise<GroupNetwork> {
     const network = new Network({ seed });
     const plans = members.flatMap(({ port, groupPort }, to) => [
-      { from: CLIENTS, to: String(to), host, port },
+      ...(forClients ? [{ from: CLIENTS, to: String(to), host, port }] : []),
       ...members.flatMap((_, from) => (from === to ? [] : [{ from: `${from}`, to: `${to}`, host, port: groupPort }])),
     ]);
     const ports = await network.open(plans);
@@ -35,9 +36,9 @@ export class GroupNetwork {
     this.#dialled = dialled;
   }
 
-  /** Where clients reach the member at `place`. */
-  clientPort(place: number): number {
-    return this.#dialled.get(`${CLIENTS}>${place}`)!;
+  /** Where clients reach the member at `place`; undefined: at its own port. */
+  clientPort(place: number): number | undefined {
+    return this.#dialled.get(`${CLIENTS}>${place}`);
   }
 
   /** What the processes of the member at `place` need in their environment to dial through this network. */
@@ -55,7 +56,9 @@ export class GroupNetwork {
       return from === CLIENTS ? [flow, `${to}>${from}`] : [flow];
     });
     if (between === 'all') return all;
-    return all.filter((flow) => flow.includes(CLIENTS) === (between === 'clients'));
+    const found = all.filter((flow) => flow.includes(CLIENTS) === (between === 'clients'));
+    if (found.length === 0) throw new RangeError(`this network has no links of ${between}`);
+    return found;
   }
 
   /** Nothing passes on the flows of `shape` until it is lifted. */

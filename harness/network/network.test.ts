@@ -4,8 +4,10 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
+import { freePorts } from '../group/free-ports.ts';
 import { waitUntil, within } from '../wait-until.ts';
 import { Flow } from './flow.ts';
+import { GroupNetwork } from './group-network.ts';
 import { Network } from './network.ts';
 
 const MS_MAX = 10_000;
@@ -239,6 +241,26 @@ describe('a proxied connection', { timeout: 60_000 }, () => {
     await says(far, 'question');
     await says(near, 'answer');
   });
+});
+
+test('a network refuses a condition for a flow that it does not have', async (t) => {
+  const { network } = await dialledThrough(t);
+  await assert.rejects(network.impose(['a>c'], { cut: 'silent' }), /no link for a>c/);
+  await assert.rejects(network.reset(['c>a']), /no link for c>a/);
+});
+
+test('the network of a group has links of clients only if it is to have them', async (t) => {
+  const ports = await freePorts(4);
+  const members = [0, 2].map((i) => ({ port: ports[i]!, groupPort: ports[i + 1]! }));
+  const whole = await GroupNetwork.between(members);
+  const inner = await GroupNetwork.between(members, { forClients: false });
+  t.after(() => Promise.all([whole.close(), inner.close()]));
+  assert.deepEqual(whole.flows('clients').sort(), ['0>clients', '1>clients', 'clients>0', 'clients>1']);
+  assert.deepEqual(whole.flows('members').sort(), ['0>1', '1>0']);
+  assert.deepEqual(inner.flows('all').sort(), ['0>1', '1>0']);
+  assert.throws(() => inner.flows('clients'), /no links of clients/);
+  assert.equal(inner.clientPort(0), undefined);
+  await assert.rejects(inner.cut({ name: 'clients', members: [0] }), /no link for clients>0/);
 });
 
 test('the jitter of a flow is drawn from the seed, around its delay', () => {

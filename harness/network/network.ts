@@ -21,6 +21,7 @@ export class Network {
   readonly #thread: Worker;
   readonly #waiting = new Map<number, { resolve: (result: unknown) => void; reject: (error: Error) => void }>();
   readonly #imposed = new Set<Imposed>();
+  readonly #flows = new Set<FlowName>();
   #lastId = 0;
   #hasEnded = false;
 
@@ -42,12 +43,13 @@ export class Network {
 
   /** The ports to dial, one a link. */
   open(plans: readonly LinkPlan[]): Promise<readonly number[]> {
+    for (const { from, to } of plans) this.#flows.add(`${from}>${to}`).add(`${to}>${from}`);
     return this.#ask({ kind: 'open', plans });
   }
 
-  /** Until it is lifted. Done when it has taken effect. */
+  /** Until it is lifted. Done when it has taken effect. @throws RangeError if there is no such flow */
   async impose(flows: Iterable<FlowName>, condition: Partial<FlowCondition>): Promise<Lift> {
-    const imposed: Imposed = { flows: new Set(flows), condition: { ...CLEAR, ...condition } };
+    const imposed: Imposed = { flows: new Set(this.#known(flows)), condition: { ...CLEAR, ...condition } };
     this.#imposed.add(imposed);
     await this.#apply();
     return async () => {
@@ -62,8 +64,8 @@ export class Network {
   }
 
   /** Resets the connections that there are, whoever dialled. @returns how many there were */
-  reset(flows: Iterable<FlowName>): Promise<number> {
-    return this.#ask({ kind: 'reset', flows: [...flows] });
+  async reset(flows: Iterable<FlowName>): Promise<number> {
+    return this.#ask({ kind: 'reset', flows: this.#known(flows) });
   }
 
   /** Bytes that have arrived, of each flow. */
@@ -75,6 +77,13 @@ export class Network {
     if (this.#hasEnded) return;
     await this.#ask({ kind: 'close' });
     await this.#thread.terminate();
+  }
+
+  #known(flows: Iterable<FlowName>): FlowName[] {
+    return [...flows].map((flow) => {
+      if (!this.#flows.has(flow)) throw new RangeError(`this network has no link for ${flow}`);
+      return flow;
+    });
   }
 
   #ended(error: Error): void {
