@@ -5,7 +5,7 @@ import { checkHistory, type HistoryTransaction, type Level, type VersionOrder } 
 import { type SimulationOptions, simulate } from './simulated-store.ts';
 
 const TRANSACTIONS = 100_000;
-const SIZE = { processes: 24, keys: 10, operationsMax: 4, lostOfTen: 0 } as const;
+const SIZE = { processes: 24, keys: 200, isEven: true, operationsMax: 6, lostOfTen: 0 } as const;
 
 const transactions = Number(process.argv[2] ?? TRANSACTIONS);
 

@@ -7,6 +7,8 @@ export interface SimulationOptions {
   readonly transactions: number;
   readonly processes: number;
   readonly keys: number;
+  /** Keys are equally hot. Or else each is half as hot as the one before, as Elle draws them. */
+  readonly isEven?: boolean;
   readonly operationsMax: number;
   /** `snapshot`: first committer wins. `serial`: what was read is checked, too. `none`: every commit succeeds. */
   readonly certification: 'snapshot' | 'serial' | 'none';
@@ -43,9 +45,8 @@ export function simulate(options: SimulationOptions): HistoryTransaction[] {
   const read = (key: Key, snapshot: number): readonly Value[] =>
     versions.get(key)?.findLast(({ at }) => at <= snapshot)?.values ?? [];
   const drawKey = (): number => {
-    // A hot few and a long tail, as Elle draws them.
-    let place = 0;
-    while (place < keys - 1 && random.below(2) === 0) place++;
+    let place = options.isEven ? random.below(keys) : 0;
+    while (!options.isEven && place < keys - 1 && random.below(2) === 0) place++;
     return place + keys * Math.trunc(lastValue / (APPENDS_OF_ROW * keys));
   };
   const step = (one: Running): void => {
