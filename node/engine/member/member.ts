@@ -445,6 +445,7 @@ export class Member implements Replica {
     if (status.leader !== this.#leader) {
       this.#leader = status.leader;
       this.#events.leaderChanged(status.leader === null ? null : this.memberIdOf(status.leader), status.term);
+      this.#viewChanged();
     }
     if (status.hasQuorum !== this.#hasQuorum) {
       this.#hasQuorum = status.hasQuorum;
