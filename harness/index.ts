@@ -19,6 +19,7 @@ export * from './history/history.ts';
 export * from './history/history-writer.ts';
 export * from './history/read-history.ts';
 export * from './history/recorded-client.ts';
+export * from './load/checked-workloads.ts';
 export * from './load/outgrow-history.ts';
 export * from './load/verification.ts';
 export * from './load/workload.ts';

@@ -2,6 +2,7 @@
 import { InvariantViolation } from '../../gcs/base/index.ts';
 import { ServerError } from '../server/server-error.ts';
 import { benchCommand } from './bench.ts';
+import { checkCommand } from './check/command.ts';
 import { CliError } from './cli-error.ts';
 import { clusterCommand } from './cluster.ts';
 import type { Command } from './command.ts';
@@ -21,6 +22,7 @@ const COMMANDS: readonly Command[] = [
   conflictsCommand,
   importCommand,
   verifyCommand,
+  checkCommand,
   benchCommand,
   versionCommand,
 ];
