@@ -94,7 +94,7 @@ function operationsOf(translated: EffectToTranslate): readonly Operation[] {
       }));
   }
   const { key } = effect;
-  const cell = (column: string) => `${table} ${key} ${column}`;
+  const cell = (column: string) => `${table}[${key}].${column}`;
   const operations: Operation[] = [];
   if (effect.kind === 'delete') {
     for (const column of columns.registers) operations.push({ op: 'write', key: cell(column), value: null });
