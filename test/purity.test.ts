@@ -6,7 +6,7 @@ import path from 'node:path';
 import { after, describe, test } from 'node:test';
 
 const root = path.join(import.meta.dirname, '..');
-const pureProjects = ['gcs/base', 'gcs/core', 'certifier', 'applier', 'node/engine', 'client/core'];
+const pureProjects = ['gcs/base', 'gcs/core', 'certifier', 'applier', 'node/engine', 'client/core', 'checker'];
 const scratch = mkdtempSync(path.join(os.tmpdir(), 'concert-purity-'));
 after(() => rmSync(scratch, { recursive: true }));
 
