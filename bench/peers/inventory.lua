@@ -136,6 +136,7 @@ function event()
 end
 
 function thread_done()
-  print(string.format("counts: %d orders %d returns %d corrections %d declined", counts.order, counts["return"], counts.correction, counts.declined))
+  -- In one call, since threads end at the same time.
+  io.write(string.format("counts: %d orders %d returns %d corrections %d declined\n", counts.order, counts["return"], counts.correction, counts.declined))
   connection:disconnect()
 end
