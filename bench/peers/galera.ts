@@ -313,7 +313,7 @@ function committedBy(loaded: readonly SysbenchResult[], plan: PeerPlan): Readonl
   const sums = { orders: 0, returns: 0, corrections: 0 };
   for (const { output } of loaded) {
     for (const [, orders, returns, corrections] of output.matchAll(
-      /^counts: (\d+) orders (\d+) returns (\d+) corr/gm,
+      /counts: (\d+) orders (\d+) returns (\d+) corrections/g,
     )) {
       sums.orders += Number(orders);
       sums.returns += Number(returns);
