@@ -48,7 +48,8 @@ export class Workload {
   /** Creates the tables. */
   static async prepare(group: LocalGroup, { history = null }: WorkloadOptions = {}): Promise<Workload> {
     const { members } = group;
-    const client = await members[0]!.client();
+    // What is there at the beginning is part of the history.
+    const client = await members[0]!.client(history ?? undefined);
     for (const table of ['test.entries', 'test.writers', 'test.counters']) {
       await client.result('createTable', { table, primaryKey: ['id'], ifNotExists: true });
     }
