@@ -110,6 +110,12 @@ describe('of lists', () => {
       forbidden: ALL_LEVELS,
     },
     {
+      name: 'incompatible-order: what one transaction appended is in another order than it did so',
+      history: list('x+1 x+2', 'x+3', 'x[2,1,3]'),
+      found: ['incompatible-order'],
+      forbidden: ALL_LEVELS,
+    },
+    {
       name: 'unknown-value: nobody appended what was read',
       history: list('x+1', 'x[1,7]'),
       found: ['unknown-value'],
@@ -254,6 +260,12 @@ describe('of lists with sequence numbers', () => {
       history: [numbered('x+1', 3), numbered('y+2', 3)],
       found: ['duplicate'],
       forbidden: ALL_LEVELS,
+    },
+    {
+      name: 'an append whose number nobody knows may be before those with numbers that nobody read',
+      history: [unknown('x+2 y+1'), numbered('y[1] x+3', 5)],
+      found: [],
+      forbidden: [],
     },
     {
       name: 'appends that nobody read are in their order',

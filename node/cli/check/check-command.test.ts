@@ -156,6 +156,42 @@ describe('concert check', () => {
     assert.match(output, /^3 violations of snapshot isolation: 3 unknown-value$/m);
   });
 
+  test('shows the beginning of a very long circle, and of very many transactions', async (t) => {
+    const count = 30;
+    const ids = Array.from({ length: count }, (_, id) => id);
+    const begun = ids.flatMap((id): Request[] => [
+      { process: id, op: 'begin', arguments: { tx: 'a' }, ok: {} },
+      { process: id, op: 'get', arguments: { tx: 'a', table: REGISTERS, key: id }, ok: null },
+      {
+        process: id,
+        op: 'put',
+        arguments: { tx: 'a', table: REGISTERS, row: { id: (id + 1) % count, value: id } },
+        ok: {},
+      },
+    ]);
+    const ended = ids.map((id) => ({
+      process: id,
+      op: 'commit',
+      arguments: { tx: 'a' },
+      ok: { gtid: `g:${id + 1}`, sequenceNumber: id + 1 },
+    }));
+    const circle = await check(t, [...begun, ...ended], '--level=serializable');
+    assert.match(circle.output, /^ {2}T12: .*\n {2}- (.*\n {2}- ){11}and so on: 30 steps back to T1$/m);
+
+    const updates = ids.flatMap((id) =>
+      transaction([get(REGISTERS, 1, null), put(REGISTERS, { id: 1, value: id })], {
+        process: id,
+        tx: 'a',
+        commit: id + 1,
+      }),
+    );
+    const lost = await check(t, updates, '--limit=1');
+    assert.match(
+      lost.output,
+      /^ {2}T12: .*\n {2}- test\.registers\[1\]\.value: they read null, and each wrote\n {2}- 18 more of /m,
+    );
+  });
+
   test('does not let what it shows move the cursor of a terminal', async (t) => {
     const wrong = get(REGISTERS, '\u001b[2J', { id: '\u001b[2J', value: 'x\u001b[31m' });
     const { output } = await check(t, [{ ...put(REGISTERS, { id: 1, value: 1 }), ok: {} }, wrong]);

@@ -64,11 +64,7 @@ export function describeAnomaly(anomaly: Anomaly, checked: TransactionsToCheck):
     needs,
     title: `${anomaly.kind} (${TITLES[anomaly.kind]}${TIMES[needs]})`,
     transactions: shown.map((place) => describeTransaction(nameOf(place), checked.recorded[place]!)),
-    sentences: isCycle
-      ? anomaly.cycle
-          .slice(0, TRANSACTIONS_MAX)
-          .map((step, at) => describeStep(step, anomaly.cycle[(at + 1) % anomaly.cycle.length]!, checked, nameOf))
-      : [`${anomaly.key === null ? '' : `${visible(String(anomaly.key))}: `}${visible(anomaly.detail)}`],
+    sentences: 'cycle' in anomaly ? stepsOf(anomaly, checked, nameOf) : sentencesOf(anomaly, shown.length),
   };
 }
 
@@ -85,6 +81,23 @@ export function anomalyText({ title, transactions, sentences }: DescribedAnomaly
     return `  ${name}: ${parts.join(', ')}`;
   });
   return `${[title, ...lines, ...sentences.map((sentence) => `  - ${sentence}`)].join('\n')}\n`;
+}
+
+function stepsOf(
+  { cycle }: CycleAnomaly,
+  checked: TransactionsToCheck,
+  nameOf: (transaction: number) => string,
+): readonly string[] {
+  const steps = cycle.map((step, at) => [step, cycle[(at + 1) % cycle.length]!] as const);
+  const shown = cycle.length > TRANSACTIONS_MAX ? steps.slice(0, TRANSACTIONS_MAX - 1) : steps;
+  const sentences = shown.map(([step, next]) => describeStep(step, next, checked, nameOf));
+  return shown.length === steps.length ? sentences : [...sentences, `and so on: ${steps.length} steps back to T1`];
+}
+
+function sentencesOf({ key, detail, transactions }: LocalAnomaly, shown: number): readonly string[] {
+  const sentence = `${key === null ? '' : `${visible(String(key))}: `}${visible(detail)}`;
+  const others = new Set(transactions).size - shown;
+  return others > 0 ? [sentence, `${others} more of these transactions are not shown`] : [sentence];
 }
 
 function describeTransaction(name: string, recorded: RecordedTransaction): DescribedTransaction {
