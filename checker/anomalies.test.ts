@@ -152,6 +152,12 @@ describe('of lists', () => {
       forbidden: SNAPSHOT_AND_UP,
     },
     {
+      name: 'long fork: is not hidden by write skews that are shorter circles of the same transactions',
+      history: list('p[] q+1 n[1] s[]', 'p+1 m+1', 'm[1] q[] r[] s+1', 'r+1 n+1'),
+      found: ['G-nonadjacent', 'G2-item', 'G2-item', 'G2-item'],
+      forbidden: SNAPSHOT_AND_UP,
+    },
+    {
       name: 'write skew, a G2-item: each of two transactions reads what the other then writes',
       history: list('x[] y+1', 'y[] x+1', 'x[1] y[1]'),
       found: ['G2-item'],
@@ -266,6 +272,12 @@ describe('of lists with sequence numbers', () => {
       history: [unknown('x+2 y+1'), numbered('y[1] x+3', 5)],
       found: [],
       forbidden: [],
+    },
+    {
+      name: 'an append whose number nobody knows comes after what was read without it',
+      history: [unknown('x+2 y+1'), numbered('x+3', 5), T('x[] y[1]')],
+      found: ['G-single'],
+      forbidden: SNAPSHOT_AND_UP,
     },
     {
       name: 'appends that nobody read are in their order',

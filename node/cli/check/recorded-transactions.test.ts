@@ -145,6 +145,14 @@ describe('transactions of a recorded history', () => {
     assert.deepEqual(await read(t, [lost, asked({ gtid: 'g:9', sequenceNumber: 9 })]), [['ok', 9, ['put']]]);
     assert.deepEqual(await read(t, [lost, asked({ state: 'fenced' })]), [['fail', null, ['put']]]);
     assert.deepEqual(await read(t, [lost, asked({ state: 'unknown' })]), [['info', null, ['put']]]);
+    const acknowledged = { op: 'transact', arguments: args, ok: { ...replayed, replayed: false } };
+    assert.deepEqual(
+      await read(t, [acknowledged, { op: 'transact', arguments: args, ok: replayed }]),
+      [['ok', 9, [['put', {}]]]],
+      'one transaction, not two with one number',
+    );
+    const [told] = recordedTransactions(await historyOf(t, [lost, asked({ gtid: 'g:9', sequenceNumber: 9 })]));
+    assert.equal(told!.completedAt, Number.POSITIVE_INFINITY, 'it may have ended at any time');
   });
 
   test('that read the past have no place in time', async (t) => {

@@ -78,6 +78,8 @@ class Run {
   answer: Facts | null = null;
   readonly idempotencyKey: string | null;
   sequenceNumber: number | null = null;
+  /** When it ended is not known: it was another answer that told its outcome. */
+  isToldByAnother = false;
   #savepoints: { readonly name: unknown; readonly length: number }[] = [];
   readonly #begin: Operation;
   /** The snapshot is fixed by it. */
@@ -141,12 +143,13 @@ class Run {
     const first = this.#first ?? this.#begin;
     const { completedIndex, completedUs } = this.#last;
     const lastLine = lineOf(completedIndex ?? this.#last.invokedIndex);
+    const hasNoEnd = completedIndex === null || this.#readsPast || this.isToldByAnother;
     return {
       process: this.#begin.process,
       member: this.#begin.member,
       outcome,
       invokedAt: this.#readsPast ? -1 : first.invokedIndex,
-      completedAt: this.#readsPast || completedIndex === null ? Number.POSITIVE_INFINITY : completedIndex,
+      completedAt: hasNoEnd ? Number.POSITIVE_INFINITY : completedIndex,
       invokedUs: first.invokedUs,
       completedUs,
       sequenceNumber,
@@ -192,14 +195,15 @@ class IdempotencyKeys {
       this.#tell(idempotencyKey, answer);
       return false;
     }
-    if (outcome === 'info' && first === undefined) this.#firstRuns.set(idempotencyKey, run);
+    if (outcome !== 'fail' && first === undefined) this.#firstRuns.set(idempotencyKey, run);
     return true;
   }
 
   settle(): void {
     for (const [key, run] of this.#firstRuns) {
       const found = this.#found.get(key);
-      if (found === undefined) continue;
+      if (found === undefined || run.outcome !== 'info') continue;
+      run.isToldByAnother = true;
       run.outcome = found.hasCommitted ? 'ok' : 'fail';
       run.sequenceNumber = found.sequenceNumber;
     }
