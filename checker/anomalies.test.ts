@@ -62,6 +62,12 @@ describe('of lists', () => {
       forbidden: ALL_LEVELS,
     },
     {
+      name: 'G1a: what was read before it came before all that was appended behind it, too',
+      history: [failed('x+2'), T('x+1'), T('x+3 y+1'), T('x[1,2,3]'), T('x[1] y[1]')],
+      found: ['G-single', 'G1a', 'dirty-update'],
+      forbidden: ALL_LEVELS,
+    },
+    {
       name: 'G1b: what another was about to append to was read',
       history: list('x+1 x+2', 'x[1]', 'x[1,2]'),
       found: ['G1b'],
@@ -427,6 +433,12 @@ describe('a transaction whose answer was lost', () => {
     {
       name: 'that was seen has read what it read',
       history: [unknown('y[] x+1'), T('y+1', { at: [0, 9] }), T('y[1] z+1'), unknown('z[1] x+2'), T('x[2,1]')],
+      found: ['G-single'],
+      forbidden: SNAPSHOT_AND_UP,
+    },
+    {
+      name: 'that was seen by another that was seen has happened',
+      history: [unknown('x+1 y+1'), unknown('x[1] z+1'), T('z[1] y[]')],
       found: ['G-single'],
       forbidden: SNAPSHOT_AND_UP,
     },
