@@ -15,13 +15,19 @@ const CHECK = [
 ];
 const ORDERS = ['sequence-numbers', 'reads'] as const;
 
+interface Row {
+  readonly id: number;
+  readonly value: number;
+}
+
 interface Line {
   readonly index: number;
   readonly type: string;
   readonly op?: string;
-  readonly arguments?: { readonly table?: string; readonly tx?: string };
+  readonly process?: number;
+  readonly arguments?: { readonly table?: string; readonly tx?: string; readonly key?: number; readonly row?: Row };
   readonly invoked?: number;
-  result?: { values?: unknown[]; rows?: { balance: number }[] };
+  result?: { rows?: { balance: number }[]; value?: number };
 }
 
 describe('the history of clients of three members', { timeout: 120_000 }, () => {
@@ -69,6 +75,7 @@ describe('the history of clients of three members', { timeout: 120_000 }, () => 
     for (const [plant, kind] of [
       [swapOfList, 'incompatible-order'],
       [moneyFromNowhere, 'wrong-total'],
+      [readOfRefused, 'G1a'],
     ] as const) {
       const planted = path.join(folder, `${kind}.jsonl`);
       writeFileSync(planted, plant(lines).join('\n'));
@@ -86,8 +93,8 @@ describe('the history of clients of three members', { timeout: 120_000 }, () => 
 function changed(
   lines: readonly string[],
   table: string,
-  isFit: (result: NonNullable<Line['result']>) => boolean,
-  change: (result: NonNullable<Line['result']>) => void,
+  isFit: (result: NonNullable<Line['result']>, asked: Line) => boolean,
+  change: (result: NonNullable<Line['result']>, asked: Line) => void,
 ): readonly string[] {
   const invocations = new Map<number, Line>();
   for (const [at, text] of lines.entries()) {
@@ -96,8 +103,8 @@ function changed(
     const asked = line.type === 'ok' ? invocations.get(line.invoked!) : undefined;
     // Alone, so that it is neither part of what failed nor built upon.
     if (asked?.arguments?.table !== table || asked.arguments.tx !== undefined) continue;
-    if (!line.result || !isFit(line.result)) continue;
-    change(line.result);
+    if (!line.result || !isFit(line.result, asked)) continue;
+    change(line.result, asked);
     return lines.with(at, JSON.stringify(line));
   }
   throw new Error(`no read of ${table} is fit for it`);
@@ -124,6 +131,29 @@ function moneyFromNowhere(lines: readonly string[]): readonly string[] {
     ({ rows = [] }) => rows.length > 0,
     ({ rows = [] }) => {
       rows[0]!.balance++;
+    },
+  );
+}
+
+/** Somebody reads what a transaction wrote whose commit was refused. */
+function readOfRefused(lines: readonly string[]): readonly string[] {
+  const invocations = new Map<number, Line>();
+  const puts = new Map<string, Row>();
+  const refused = new Map<number, number>();
+  for (const line of lines.slice(1).map((text) => JSON.parse(text) as Line)) {
+    const { table, tx, row } = line.arguments ?? {};
+    if (line.type === 'invoke') invocations.set(line.index, line);
+    if (line.op === 'put' && table === 'checked.registers' && tx !== undefined) puts.set(`${line.process} ${tx}`, row!);
+    const asked = line.type === 'fail' ? invocations.get(line.invoked!) : undefined;
+    const put = asked?.op === 'commit' ? puts.get(`${asked.process} ${asked.arguments!.tx}`) : undefined;
+    if (put !== undefined) refused.set(put.id, put.value);
+  }
+  return changed(
+    lines,
+    'checked.registers',
+    ({ value }, { arguments: { key } = {} }) => value !== undefined && refused.has(key!),
+    (result, { arguments: { key } = {} }) => {
+      result.value = refused.get(key!)!;
     },
   );
 }
