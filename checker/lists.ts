@@ -3,9 +3,10 @@
  * order, which makes this the sharpest workload. Source: Kingsbury and Alvaro, Elle, 2020, section 4.
  */
 import type { DependencyGraph } from './dependency-graph.ts';
+import { beginsWith, type ListRead, type ListRow, listRows } from './list-rows.ts';
 import { show } from './show.ts';
 import { COMMITTED, FAILED } from './took-effect.ts';
-import type { HistoryTransaction, Key, LocalAnomaly, Say, Value } from './types.ts';
+import type { HistoryTransaction, LocalAnomaly, Say, Value } from './types.ts';
 import { addDependencies } from './versions.ts';
 
 /** Of one row, only so many reads that do not fit are told. */
@@ -20,106 +21,15 @@ export interface ListsToCheck {
   readonly anomalies: LocalAnomaly[];
 }
 
-interface ListRead {
-  readonly transaction: number;
-  readonly values: readonly Value[];
-  /** So many of them are not the transaction's own. */
-  readonly length: number;
-  /** The first of its transaction. */
-  readonly isExternal: boolean;
-}
-
-interface Row {
-  readonly key: Key;
-  readonly appendedBy: Map<Value, number>;
-  /** The last value that each transaction appended. */
-  readonly lastOf: Map<number, Value>;
-  /** All that each appended, of those that appended several. */
-  readonly severalOf: Map<number, Value[]>;
-  readonly reads: ListRead[];
-}
-
 /** How many dependencies were left out. */
 export function checkLists(lists: ListsToCheck): number {
   let leftOut = 0;
-  for (const row of collect(lists).values()) leftOut += checkRow(lists, row);
+  const { history, effect, anomalies } = lists;
+  for (const row of listRows(history, effect, anomalies).values()) leftOut += checkRow(lists, row);
   return leftOut;
 }
 
-function collect({ history, effect, anomalies }: ListsToCheck): Map<Key, Row> {
-  const rows = new Map<Key, Row>();
-  const rowOf = (key: Key): Row => {
-    let row = rows.get(key);
-    if (row === undefined) {
-      row = { key, appendedBy: new Map(), lastOf: new Map(), severalOf: new Map(), reads: [] };
-      rows.set(key, row);
-    }
-    return row;
-  };
-  for (const [transaction, { operations }] of history.entries()) {
-    /** What its next read must begin and end with. */
-    const own = new Map<Key, { readonly start: readonly Value[] | null; readonly appended: Value[] }>();
-    for (const operation of operations) {
-      if (operation.op === 'append') {
-        const { key, value } = operation;
-        const problem = append(rowOf(key), value, transaction, effect);
-        if (problem !== null) anomalies.push(problem);
-        const known = own.get(key);
-        if (known === undefined) own.set(key, { start: null, appended: [value] });
-        else known.appended.push(value);
-      } else if (operation.op === 'read-list' && operation.values !== null && effect[transaction] === COMMITTED) {
-        const { key, values } = operation;
-        const known = own.get(key) ?? { start: null, appended: [] };
-        const { appended } = known;
-        const problem = contradiction(values, known);
-        if (problem !== null) anomalies.push({ kind: 'internal', key, transactions: [transaction], detail: problem });
-        const length = endsWith(values, appended) ? values.length - appended.length : values.length;
-        rowOf(key).reads.push({ transaction, values, length, isExternal: known.start === null && problem === null });
-        own.set(key, { start: values.slice(0, length), appended });
-      }
-    }
-  }
-  return rows;
-}
-
-/** What is wrong with it, or null. A value that failed to be appended may be appended again. */
-function append(row: Row, value: Value, transaction: number, effect: Uint8Array): LocalAnomaly | null {
-  const { key, appendedBy, lastOf, severalOf } = row;
-  const last = lastOf.get(transaction);
-  if (last !== undefined) {
-    const several = severalOf.get(transaction);
-    if (several === undefined) severalOf.set(transaction, [last, value]);
-    else several.push(value);
-  }
-  lastOf.set(transaction, value);
-  const other = appendedBy.get(value);
-  if (other === undefined || effect[other] === FAILED) appendedBy.set(value, transaction);
-  if (other === undefined || effect[other] === FAILED || effect[transaction] === FAILED) return null;
-  return { kind: 'duplicate', key, transactions: [other, transaction], detail: `${show(value)} was appended twice` };
-}
-
-function contradiction(
-  values: readonly Value[],
-  { start, appended }: { readonly start: readonly Value[] | null; readonly appended: readonly Value[] },
-): string | null {
-  if (!endsWith(values, appended)) return `it read ${show(values)}, having appended ${show(appended)}`;
-  if (start === null || (start.length + appended.length === values.length && beginsWith(values, start))) return null;
-  const also = appended.length === 0 ? '' : ` and appended ${show(appended)}`;
-  return `it read ${show(values)}, having read ${show(start)} before${also}`;
-}
-
-function endsWith(values: readonly Value[], end: readonly Value[]): boolean {
-  const at = values.length - end.length;
-  return at >= 0 && end.every((value, i) => values[at + i] === value);
-}
-
-function beginsWith(values: readonly Value[], start: readonly Value[], length = start.length): boolean {
-  if (length > values.length) return false;
-  for (let at = 0; at < length; at++) if (values[at] !== start[at]) return false;
-  return true;
-}
-
-function checkRow({ graph, history, effect, bySequenceNumber, anomalies }: ListsToCheck, row: Row): number {
+function checkRow({ graph, history, effect, bySequenceNumber, anomalies }: ListsToCheck, row: ListRow): number {
   const { key, lastOf } = row;
   const say: Say = (kind, transactions, detail) => anomalies.push({ kind, key, transactions, detail });
   const longest = longestOf(row.reads);
@@ -156,7 +66,13 @@ function longestOf(reads: readonly ListRead[]): ListRead | null {
   return longest;
 }
 
-function checkOrder(row: Row, order: readonly Value[], longest: ListRead | null, effect: Uint8Array, say: Say): void {
+function checkOrder(
+  row: ListRow,
+  order: readonly Value[],
+  longest: ListRead | null,
+  effect: Uint8Array,
+  say: Say,
+): void {
   if (new Set(order).size !== order.length) {
     say('duplicate', [longest!.transaction], `a value is twice in ${show(order)}`);
   }
@@ -178,7 +94,7 @@ function checkOrder(row: Row, order: readonly Value[], longest: ListRead | null,
 }
 
 /** What one transaction appended is in the list in its order, and whole: if the last is there, so are those before it. */
-function checkOwnOrders({ severalOf }: Row, order: readonly Value[], longest: ListRead | null, say: Say): void {
+function checkOwnOrders({ severalOf }: ListRow, order: readonly Value[], longest: ListRead | null, say: Say): void {
   if (severalOf.size === 0 || longest === null) return;
   const placeOf = new Map(order.map((value, at) => [value, at]));
   for (const [maker, values] of severalOf) {
@@ -193,7 +109,7 @@ function checkOwnOrders({ severalOf }: Row, order: readonly Value[], longest: Li
  * number of values, which version these are; -2: none that others may see.
  */
 function versionsOf(
-  { appendedBy }: Row,
+  { appendedBy }: ListRow,
   order: readonly Value[],
   effect: Uint8Array,
 ): { readonly makers: number[]; readonly versionOf: Int32Array } {
@@ -210,7 +126,7 @@ function versionsOf(
 }
 
 interface ReadsToCheck {
-  readonly row: Row;
+  readonly row: ListRow;
   readonly order: readonly Value[];
   /** Who read `order`. */
   readonly longest: number;
@@ -263,7 +179,7 @@ function checkReads({ row, order, longest, versionOf, effect, say }: ReadsToChec
 
 /** What is in a read and not in the longest one, which is looked at as a whole. */
 function sayStrangers(
-  { appendedBy }: Row,
+  { appendedBy }: ListRow,
   transaction: number,
   values: readonly Value[],
   order: readonly Value[],

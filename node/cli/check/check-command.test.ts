@@ -305,6 +305,12 @@ describe('concert check', () => {
     const refused: readonly (readonly [string, readonly string[], readonly string[], RegExp])[] = [
       ['what is no history', ['{"a":1}'], [], /history\.jsonl, line 1: has no header/],
       ['a line that is no JSON', [linesOf([])[0]!, 'x', 'y'], [], /history\.jsonl, line 2: is no JSON/],
+      [
+        'a request without arguments',
+        [linesOf([])[0]!, '{"index":0,"timeUs":0,"type":"invoke","process":1,"member":null,"op":"get"}'],
+        [],
+        /history\.jsonl, line 2: get has no arguments/,
+      ],
       ['a history of nothing', linesOf([]), [], /no request in it reads or writes rows/],
       [
         'a column that nobody writes',
@@ -358,6 +364,22 @@ describe('concert check', () => {
         assert.match(errors, expected);
       }
     });
+  });
+
+  test('does not stumble over requests that made no sense and were refused', async (t) => {
+    const refused: readonly Request[] = [
+      { op: 'put', arguments: {}, fail: { code: 'INVALID_ARGUMENT' } },
+      { op: 'put', arguments: { table: REGISTERS, row: { value: 1 } }, fail: { code: 'INVALID_ARGUMENT' } },
+      { op: 'insert', arguments: { table: REGISTERS, row: 7 }, fail: { code: 'INVALID_ARGUMENT' } },
+      { op: 'update', arguments: { table: REGISTERS, key: 1 }, fail: { code: 'INVALID_ARGUMENT' } },
+      { op: 'delete', arguments: { table: 3 }, fail: { code: 'INVALID_ARGUMENT' } },
+      { op: 'getMany', arguments: { keys: 3 }, fail: { code: 'INVALID_ARGUMENT' } },
+      { op: 'transact', arguments: { steps: 'x' }, fail: { code: 'INVALID_ARGUMENT' } },
+      { op: 'transact', arguments: { steps: [null, {}, 3] }, fail: { code: 'INVALID_ARGUMENT' } },
+      { op: 'commit', arguments: { tx: 'none' }, fail: { code: 'NO_SUCH_TRANSACTION' } },
+    ];
+    const { code, errors } = await check(t, [...GOOD, ...refused]);
+    assert.equal(code, 0, errors);
   });
 
   test('knows the primary key from the creation of the table, or as it is told', async (t) => {

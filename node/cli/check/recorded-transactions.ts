@@ -3,6 +3,7 @@
  * process. One whose commit nobody asked for has failed. An answer to an idempotency key tells of the first run with it.
  */
 import type { History, Operation } from '../../../harness/history/read-history.ts';
+import { NotCheckable } from './not-checkable.ts';
 
 export interface RecordedStatement {
   readonly op: string;
@@ -36,12 +37,15 @@ const STATEMENTS = new Set([...READS, ...WRITES]);
 /** The header is the first line. */
 const lineOf = (index: number) => index + 2;
 
+/** @throws NotCheckable */
 export function recordedTransactions({ operations }: History): readonly RecordedTransaction[] {
   const runs: Run[] = [];
   const open = new Map<string, Run>();
   const keys = new IdempotencyKeys();
   for (const operation of operations) {
-    const { op, process, arguments: args } = operation;
+    const { op, process, arguments: args, invokedIndex } = operation;
+    if (typeof args !== 'object' || args === null)
+      throw new NotCheckable(`${op} has no arguments`, lineOf(invokedIndex));
     if (op === 'outcome') {
       keys.asked(operation);
       continue;
@@ -107,7 +111,7 @@ class Run {
     }
     const steps = Array.isArray(args.steps) ? (args.steps as readonly Facts[]) : [];
     const results = (result as { readonly results?: readonly unknown[] } | null | undefined)?.results;
-    for (const [place, { op: step, ...rest }] of steps.entries()) {
+    for (const [place, { op: step, ...rest }] of steps.map((one) => one ?? {}).entries()) {
       if (STATEMENTS.has(step as string)) {
         this.statements.push({ op: step as string, arguments: rest, result: results?.[place], line });
       }

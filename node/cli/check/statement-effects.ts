@@ -34,8 +34,10 @@ const SELECTIONS = ['index', 'gte', 'gt', 'lte', 'lt', 'where', 'limit', 'cursor
 export function effectsOf(statement: RecordedStatement, primaryKey: readonly string[]): readonly Effect[] {
   const { op, arguments: args, result, line } = statement;
   const columns = Array.isArray(args.columns) ? (args.columns as readonly string[]) : null;
+  const missingIn = (row: Row) => primaryKey.find((column) => row[column] === undefined);
+  const lacksKey = (row: Row) => missingIn(row) !== undefined;
   const keyOfRow = (row: Row): string => {
-    const missing = primaryKey.find((column) => row[column] === undefined);
+    const missing = missingIn(row);
     if (missing === undefined) return keyText(primaryKey.map((column) => row[column]));
     throw new NotCheckable(
       `a row of ${args.table} has no column ${missing}; say --primary-key ${args.table}.COLUMN`,
@@ -61,12 +63,15 @@ export function effectsOf(statement: RecordedStatement, primaryKey: readonly str
     }
     case 'insert':
     case 'put': {
-      const row = args.row as Row;
+      const row = asRow(args.row);
+      // What makes no sense was refused.
+      if (row === null || (result === undefined && lacksKey(row))) return [];
       return [{ kind: 'write', key: keyOfRow(row), row, isWhole: true, isNew: op === 'insert' }];
     }
     case 'update': {
       if (matchedNone(result)) return [];
-      const row = args.set as Row;
+      const row = asRow(args.set);
+      if (row === null) return [];
       if (args.key === undefined) {
         return [{ kind: 'unclear', columns: Object.keys(row), why: 'rows are set by a range of keys' }];
       }
