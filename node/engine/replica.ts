@@ -47,6 +47,8 @@ export interface Replica {
   tableById(tableId: number): TableDefinition | undefined;
   /** Calls `changed`, in the midst of what is done, whenever there may be more publications or conflicts or other members. */
   watch(changed: () => void): { stop(): void };
+  /** A client follows the changes until `stop`: here and at the other members more of the past is held meanwhile. */
+  followChanges(): { stop(): void };
 
   members(): readonly MemberRow[];
   /** Another number when `members` may have changed. */

@@ -22,6 +22,12 @@ export function drawMemberOptions(random: SeededRandom): MemberOptions {
       rowsMax: random.pick([10, 10_000, 10_000]),
       bytesMax: random.pick([10_000, 100_000, 1024 * 1024]),
     },
+    historyUnfollowed: {
+      transactionsMax: random.pick([1, 20, 200]),
+      rowsMax: random.pick([10, 10_000]),
+      bytesMax: random.pick([10_000, 100_000]),
+    },
+    followedForMs: random.pick([0, 1000, 60_000]),
     verdicts: { chunkBytes: random.pick([512, 4096, 65_536]) },
     noticeEveryMs: random.pick([100, 500]),
     sweepEveryMs: 50,

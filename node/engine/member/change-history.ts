@@ -40,7 +40,7 @@ const ENTRIES_HELD_MIN = 8;
 const DECODED_MAX = 16;
 
 export class ChangeHistory {
-  readonly #options: ChangeHistoryOptions;
+  #bounds: ChangeHistoryOptions;
   /** Ascending, without gaps, from `#head` on. */
   #entries: HeldEntry[] = [];
   #head = 0;
@@ -51,8 +51,8 @@ export class ChangeHistory {
   readonly #decoded = new Map<HeldEntry, readonly Publication[]>();
 
   /** `from`: the sequence number behind which entries are about to be added. */
-  constructor(options: ChangeHistoryOptions, from: SequenceNumber) {
-    this.#options = options;
+  constructor(bounds: ChangeHistoryOptions, from: SequenceNumber) {
+    this.#bounds = bounds;
     this.#heldFrom = from;
     this.#upTo = from;
   }
@@ -70,9 +70,14 @@ export class ChangeHistory {
     return this.#bytes;
   }
 
+  /** Narrower ones take effect with the next entry. */
+  set bounds(bounds: ChangeHistoryOptions) {
+    this.#bounds = bounds;
+  }
+
   /** Takes the next entry, and lets go of the oldest beyond the bounds. */
   add(entry: HeldEntry): void {
-    const { transactionsMax, rowsMax, bytesMax } = this.#options;
+    const { transactionsMax, rowsMax, bytesMax } = this.#bounds;
     if (entry.upTo === entry.after || entry.upTo <= this.#heldFrom) return;
     this.#entries.push(entry);
     this.#bytes += entry.payload.length;

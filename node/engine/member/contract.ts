@@ -13,7 +13,11 @@ export interface MemberOptions {
   readonly outbox: OutboxOptions;
   readonly versions: VersionStoreOptions;
   readonly verdicts: VerdictFileOptions;
+  /** The recent past, while anybody in the group follows the changes, and for `followedForMs` after that. */
   readonly history: ChangeHistoryOptions;
+  /** What is held of it else. */
+  readonly historyUnfollowed: ChangeHistoryOptions;
+  readonly followedForMs: number;
   /** How often the members tell each other how they are. */
   readonly noticeEveryMs: number;
   /** How often waiting commits are looked at. */

@@ -53,6 +53,9 @@ import { Outbox } from './outbox.ts';
 import { type Fate, ReplicatedState } from './replicated-state.ts';
 import { decodeStatusNotice, encodeStatusNotice, type StatusNotice } from './status-notice.ts';
 
+/** After a restart the past is held for so many notices, until clients have come back and members have told each other. */
+const RETURN_NOTICES = 10;
+
 export class Member implements Replica {
   readonly counters = zeroCounters();
   readonly commitLatencies = new CommitLatencies();
@@ -72,6 +75,10 @@ export class Member implements Replica {
   readonly #stopping: (() => void)[] = [];
   #viewRevision = 0;
   readonly #watchers: (() => void)[] = [];
+  /** Clients of this member that follow the changes. */
+  #followers = 0;
+  /** Monotonic time: until then more of the past is held. */
+  #followedUntilMs = Number.NEGATIVE_INFINITY;
   #isDeliveryPaused = false;
   #sweep: ScheduledCall | null = null;
   #nextNoticeMs = 0;
@@ -311,6 +318,16 @@ export class Member implements Replica {
     return { stop: () => this.#watchers.splice(this.#watchers.indexOf(changed), 1) };
   }
 
+  followChanges(): { stop(): void } {
+    this.#followers++;
+    this.#boundHistory();
+    return {
+      stop: () => {
+        this.#followers--;
+      },
+    };
+  }
+
   get viewRevision(): number {
     return this.#viewRevision;
   }
@@ -434,6 +451,11 @@ export class Member implements Replica {
     if (rebuilt.kind === 'refused') return this.#refused(rebuilt.reason);
     const { state, entries } = rebuilt;
     this.#running = state;
+    // Who followed the changes here before may come back.
+    if (state.history.transactions > 0) {
+      this.#followedUntilMs =
+        this.#environment.clock.monotonicMs() + RETURN_NOTICES * this.#setup.options.noticeEveryMs;
+    }
     this.#viewChanged();
     const upTo = state.certifier.sequenceNumber;
     this.#events.recovered({ entries, upTo, ms: clock.monotonicMs() - startedMs });
@@ -500,6 +522,7 @@ export class Member implements Replica {
         if (running.store.isOverloaded) running.forgetHistory();
         else if (this.#isDeliveryPaused) this.#pauseDelivery(false);
         running.catalog.prune(running.store.flushedUpTo);
+        this.#boundHistory();
         if (clock.monotonicMs() >= this.#nextNoticeMs) {
           this.#nextNoticeMs = clock.monotonicMs() + noticeEveryMs;
           const { certifier } = running;
@@ -513,12 +536,30 @@ export class Member implements Replica {
                 digest: certifier.digest,
                 sequenceNumber: certifier.sequenceNumber,
               }),
+              followsChanges: this.#followers > 0,
             }),
           );
         }
       }
       this.#housekeep();
     });
+  }
+
+  /** By whether anybody in the group follows the changes, or did a while ago: a client may come here from any member. */
+  #boundHistory(): void {
+    const { history, historyUnfollowed, followedForMs } = this.#setup.options;
+    const nowMs = this.#environment.clock.monotonicMs();
+    const isFollowed = this.#followers > 0 || this.#isFollowedElsewhere();
+    if (isFollowed) this.#followedUntilMs = nowMs + followedForMs;
+    const running = this.#running;
+    if (running !== null) running.history.bounds = nowMs <= this.#followedUntilMs ? history : historyUnfollowed;
+  }
+
+  #isFollowedElsewhere(): boolean {
+    for (const [ordinal, { followsChanges }] of this.#notices) {
+      if (followsChanges && this.#group.isReachable(ordinal)) return true;
+    }
+    return false;
   }
 
   #pauseDelivery(paused: boolean): void {

@@ -17,8 +17,11 @@ export const MEMBER_DEFAULTS: MemberOptions = {
   },
   versions: { flushIntervalMs: 2000, flushBytes: 16 * 1024 * 1024, overlayBytesMax: 256 * 1024 * 1024 },
   // Some seconds at full speed, hours of a quiet group: long enough to go on at another member. Rows take several times
-  // these bytes in memory, each round of the flush looks at all of them, and a start repeats them.
+  // these bytes in memory, each round of the flush looks at all of them, and a start repeats them. That costs a busy
+  // member a fifth of its processor time; so it is held only while somebody follows the changes, here or elsewhere.
   history: { transactionsMax: 50_000, rowsMax: 100_000, bytesMax: 32 * 1024 * 1024 },
+  historyUnfollowed: { transactionsMax: 2_000, rowsMax: 4_000, bytesMax: 4 * 1024 * 1024 },
+  followedForMs: 60_000,
   verdicts: { chunkBytes: 4 * 1024 * 1024 },
   noticeEveryMs: 500,
   sweepEveryMs: 50,

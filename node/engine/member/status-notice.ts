@@ -8,6 +8,8 @@ export interface StatusNotice {
   readonly version: string;
   readonly stats: Omit<MemberStatsRow, 'memberId' | 'viewId' | 'transactionsCommittedAllMembers' | 'digestEqualUpTo'>;
   readonly digests: readonly DigestPoint[];
+  /** Clients of it follow the changes. */
+  readonly followsChanges: boolean;
 }
 
 export function encodeStatusNotice(notice: StatusNotice): Uint8Array {
@@ -40,10 +42,11 @@ export function decodeStatusNotice(bytes: Uint8Array): StatusNotice | null {
     return null;
   }
   if (typeof value !== 'object' || value === null) return null;
-  const { state, version, stats, digests } = value as Record<string, unknown>;
+  const { state, version, stats, digests, followsChanges } = value as Record<string, unknown>;
   if (!STATES.includes(state) || typeof version !== 'string' || !isStats(stats) || !Array.isArray(digests)) return null;
+  if (typeof followsChanges !== 'boolean') return null;
   if (digests.length > DIGESTS_MAX || !digests.every(isDigestPoint)) return null;
-  return { state: state as MemberState, version, stats, digests };
+  return { state: state as MemberState, version, stats, digests, followsChanges };
 }
 
 function isStats(value: unknown): value is StatusNotice['stats'] {

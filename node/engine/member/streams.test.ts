@@ -74,6 +74,7 @@ test('what is held is told after a restart as before it, with every row as it wa
     options: {
       versions: { flushIntervalMs: 20, flushBytes: 1000, overlayBytesMax: 1e7 },
       history: { transactionsMax: 10, rowsMax: 100, bytesMax: 1e6 },
+      historyUnfollowed: { transactionsMax: 10, rowsMax: 100, bytesMax: 1e6 },
     },
   });
   const [first] = members;
@@ -107,4 +108,40 @@ test('a member that is cut off is told as unreachable to whoever follows the vie
   until(world, () => stateOfThird() === 'ONLINE');
   const texts = follower.events.map(({ members: rows }) => JSON.stringify(rows));
   for (let i = 1; i < texts.length; i++) assert.notEqual(texts[i], texts[i - 1], 'only what has changed is told');
+});
+
+test('all members hold more of the past while a client of one of them follows the changes, and for a while after that', () => {
+  const { world, members, clientOf } = startShop(14, {
+    options: {
+      history: { transactionsMax: 1_000, rowsMax: 1_000, bytesMax: 1e6 },
+      historyUnfollowed: { transactionsMax: 5, rowsMax: 1_000, bytesMax: 1e6 },
+      followedForMs: 3_000,
+    },
+  });
+  const [first, other] = members;
+  const writer = clientOf(first!);
+  let written = 1;
+  const write = () => {
+    for (let i = 0; i < 30; i++) writer.do('put', { table: TABLE, row: { id: i } });
+    written += 30;
+    until(world, () => members.every(({ member }) => member.appliedUpTo === written));
+  };
+  const pass = (seconds: number) => world.runUntil(world.nowUs + seconds * 1_000_000);
+  write();
+  assert.ok(other!.member.heldFrom > 10, 'nobody follows');
+  const follower = clientOf(first!);
+  follower.do('subscribe', { stream: 'changes' });
+  pass(2);
+  const heldFrom = other!.member.heldFrom;
+  write();
+  pass(2);
+  write();
+  assert.equal(other!.member.heldFrom, heldFrom, 'a client of another member follows');
+  follower.do('unsubscribe', { subscription: 'subscription-1' });
+  pass(2);
+  write();
+  assert.equal(other!.member.heldFrom, heldFrom, 'it may come back');
+  pass(3);
+  write();
+  for (const { member } of members) assert.ok(member.heldFrom > written - 20, 'nobody follows any more');
 });

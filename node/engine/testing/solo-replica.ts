@@ -240,6 +240,10 @@ export class SoloReplica implements Replica {
     return this.#catalog.tableById(tableId);
   }
 
+  followChanges(): { stop(): void } {
+    return { stop: () => {} };
+  }
+
   watch(changed: () => void): { stop(): void } {
     this.#watchers.push(changed);
     return {

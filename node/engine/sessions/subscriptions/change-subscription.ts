@@ -16,6 +16,7 @@ const BYTES_AT_ONCE = 128 * 1024;
 
 export class ChangeSubscription implements Subscription {
   readonly name: string;
+  readonly stream = 'changes';
   readonly #engine: EngineContext;
   readonly #outlet: Outlet;
   readonly #table: string | null;

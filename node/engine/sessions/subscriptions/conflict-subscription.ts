@@ -8,6 +8,7 @@ const CONFLICTS_AT_ONCE = 256;
 
 export class ConflictSubscription implements Subscription {
   readonly name: string;
+  readonly stream = 'conflicts';
   readonly #replica: Replica;
   readonly #outlet: Outlet;
   readonly #table: string | null;

@@ -12,6 +12,7 @@ export class Feed {
   readonly #clock: Clock;
   /** Each with what to do when it has to end. */
   readonly #open = new Map<Subscription, (reason: EndReason) => void>();
+  readonly #following = new Map<Subscription, { stop(): void }>();
   #watching: { stop(): void } | null = null;
   #isAwake = false;
 
@@ -27,12 +28,15 @@ export class Feed {
   /** `mustEnd`: called at most once; the subscription is removed by then. */
   add(subscription: Subscription, mustEnd: (reason: EndReason) => void): void {
     this.#open.set(subscription, mustEnd);
+    if (subscription.stream === 'changes') this.#following.set(subscription, this.#replica.followChanges());
     this.#watching ??= this.#replica.watch(() => this.wake());
     this.wake();
   }
 
   remove(subscription: Subscription): void {
     this.#open.delete(subscription);
+    this.#following.get(subscription)?.stop();
+    this.#following.delete(subscription);
     if (this.#open.size > 0) return;
     this.#watching?.stop();
     this.#watching = null;

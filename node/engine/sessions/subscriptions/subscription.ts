@@ -22,6 +22,7 @@ export interface Subscription {
   readonly name: string;
   /** Where it stands: everything up to here was sent, or was not asked for. */
   readonly position: SequenceNumber;
+  readonly stream: Stream;
   /** Sends what there is, a bounded part at a time. */
   advance(): Advance;
 }

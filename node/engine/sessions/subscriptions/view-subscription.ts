@@ -5,6 +5,7 @@ import type { Advance, Outlet, Subscription } from './subscription.ts';
 
 export class ViewSubscription implements Subscription {
   readonly name: string;
+  readonly stream = 'views';
   readonly #replica: Replica;
   readonly #outlet: Outlet;
   #revision = -1;
