@@ -86,6 +86,12 @@ describe('of lists', () => {
       forbidden: SNAPSHOT_AND_UP,
     },
     {
+      name: 'internal: such a read tells nothing about others',
+      history: list('x+1 y+1', 'x+2 x[] y[1]'),
+      found: ['internal'],
+      forbidden: SNAPSHOT_AND_UP,
+    },
+    {
       name: 'internal: a second read is not the first',
       history: list('x+1', 'x[] x[1]'),
       found: ['internal'],
@@ -372,7 +378,7 @@ describe('of registers', () => {
     },
     {
       name: 'a row may be deleted, and be read as none',
-      history: list('x=1', 'x?1 x=- x?-', 'x?- x=2', 'x?2'),
+      history: list('x?- x=1 z=1', 'x?1 x=- x?-', 'x?- z?1 x=2', 'x?2'),
       found: [],
       forbidden: [],
     },
@@ -403,6 +409,18 @@ describe('of registers', () => {
       history: [numbered('x=1', 1), numbered('y=1', 2), numbered('x?1 y=2', 3), numbered('y?1 x=2', 4)],
       found: ['G2-item'],
       forbidden: SERIAL,
+    },
+    {
+      name: 'by sequence numbers, one whose number nobody knows was read as a whole or not at all',
+      history: [unknown('x=1 y=1'), T('x?1 y?-')],
+      found: ['G-single'],
+      forbidden: SNAPSHOT_AND_UP,
+    },
+    {
+      name: 'by sequence numbers, a row may be deleted, and be read as none',
+      history: [numbered('x?- x=1 z=1', 1), numbered('x?1 x=-', 2), numbered('x?- z?1 x=2', 3), T('x?2')],
+      found: [],
+      forbidden: [],
     },
     {
       name: 'by sequence numbers, a read of what was deleted since is old',
@@ -468,6 +486,12 @@ describe('a failed transaction', () => {
       forbidden: [],
     },
     {
+      name: 'is in no circle',
+      history: [failed('x+1 y+2'), T('x+2 y+3'), T('x[1,2] y[3,2]')],
+      found: ['G1a', 'G1a', 'dirty-update'],
+      forbidden: ALL_LEVELS,
+    },
+    {
       name: 'comes before nothing',
       history: [{ ...failed('x+1'), invokedAt: 0, completedAt: 1 }, T('x[]', { at: [2, 3] })],
       found: [],
@@ -526,6 +550,11 @@ describe('what is told', () => {
     ).flat();
     const { violations } = checkHistory(history, { level: 'serializable', versionOrder: 'reads' });
     assert.equal(violations.length, 100);
+  });
+
+  test('of one after the other in real time each comes before the next, which says all', () => {
+    const history = inRealTime('a+1', 'b+1', 'c+1', 'd+1', 'e+1');
+    assert.equal(checkHistory(history, { level: 'serializable', versionOrder: 'reads' }).dependencies, 4);
   });
 
   test('the allowed is told apart from the forbidden', () => {

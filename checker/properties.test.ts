@@ -78,6 +78,22 @@ describe('histories of a simulated store', () => {
     }
   });
 
+  test('of 100,000 transactions take less than 5 s of processor time', (t) => {
+    const random = new SeededRandom(1);
+    const size = { transactions: 100_000, processes: 24, keys: 200, isEven: true, operationsMax: 6 } as const;
+    const history = simulate({ ...size, random, certification: 'snapshot' });
+    const before = process.cpuUsage();
+    const { violations, dependencies } = checkHistory(history, {
+      level: 'snapshot isolation',
+      versionOrder: 'sequence-numbers',
+    });
+    const { user, system } = process.cpuUsage(before);
+    const seconds = (user + system) / 1e6;
+    t.diagnostic(`${seconds.toFixed(2)} s, ${dependencies} dependencies`);
+    assert.deepEqual(violations, []);
+    assert(dependencies > 1_000_000 && seconds < 5, `${seconds} s, ${dependencies} dependencies`);
+  });
+
   test('checked twice, have the same result', () => {
     const history = drawn(7, { certification: 'none', staleness: 5 });
     for (const versionOrder of ORDERS) {

@@ -113,14 +113,26 @@ function checkRow({ graph, history, effect, bySequenceNumber, anomalies }: Regis
   const versionOf = new Map<Value | null, number>(placed.map(([, value], at) => [value, at]));
   if (row.isDeleted) versionOf.delete(null);
   else versionOf.set(null, -1);
+  /** They come after nothing, and nobody knows when. */
+  const unplaced = [...row.lastOf.keys()].filter((maker) => {
+    return effect[maker] === COMMITTED && history[maker]!.sequenceNumber === null;
+  });
   const located: { reader: number; version: number }[] = [];
+  let leftOut = 0;
+  let unordered = 0;
   for (const { transaction, value } of reads) {
     const version = versionOf.get(value);
     if (version !== undefined) located.push({ reader: transaction, version });
     // Its place is not known, but its writer is.
     else if (value !== null) graph.add(WR, row.writes.get(value)!.transaction, transaction, key);
+    if (version !== -1) continue;
+    if (unordered + unplaced.length > UNORDERED_DEPENDENCIES_MAX) leftOut += unplaced.length;
+    else {
+      unordered += unplaced.length;
+      for (const maker of unplaced) graph.add(RW, transaction, maker, key);
+    }
   }
-  return addDependencies(graph, { key, makers, reads: located, later: [], laterBehind: 0 });
+  return leftOut + addDependencies(graph, { key, makers, reads: located, later: [], laterBehind: 0 });
 }
 
 /** Those whose version may be seen. */
