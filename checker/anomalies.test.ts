@@ -170,6 +170,12 @@ describe('of lists', () => {
       forbidden: SNAPSHOT_AND_UP,
     },
     {
+      name: 'long fork: nor by shorter circles with adjacent anti-dependencies on either of its sides',
+      history: list('p[] n[1] k[1]', 'p+1 m+1 u[]', 'm[1] r[] l[1]', 'r+1 n+1 t[]', 'u+1 k+1', 't+1 l+1'),
+      found: ['G-nonadjacent', 'G2-item', 'G2-item'],
+      forbidden: SNAPSHOT_AND_UP,
+    },
+    {
       name: 'write skew, a G2-item: each of two transactions reads what the other then writes',
       history: list('x[] y+1', 'y[] x+1', 'x[1] y[1]'),
       found: ['G2-item'],

@@ -18,8 +18,7 @@ let lastProcess = 1000;
 export function transaction(text: string, facts: Facts = {}): HistoryTransaction {
   const { outcome = 'ok', process = ++lastProcess, at = EVERYTHING, sequenceNumber = null } = facts;
   const operations = text.split(' ').filter(Boolean).map(operationOf);
-  const [invokedAt, end] = at;
-  const completedAt = outcome === 'info' ? Number.POSITIVE_INFINITY : end;
+  const [invokedAt, completedAt] = at;
   return { process, invokedAt, completedAt, outcome, sequenceNumber, operations };
 }
 
