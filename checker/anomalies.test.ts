@@ -128,6 +128,12 @@ describe('of lists', () => {
       forbidden: ALL_LEVELS,
     },
     {
+      name: 'incompatible-order: of three that it appended, too',
+      history: list('x+1 x+2 x+3', 'x+4', 'x[1,3,2,4]'),
+      found: ['incompatible-order'],
+      forbidden: ALL_LEVELS,
+    },
+    {
       name: 'unknown-value: nobody appended what was read',
       history: list('x+1', 'x[1,7]'),
       found: ['unknown-value'],
