@@ -137,4 +137,31 @@ describe('backpressure', () => {
     await world.until(waiting);
     assert.equal(member.requestsOf('get').length, 2);
   });
+
+  test('a question for a sign of life makes no room for requests beyond outstandingMax', async () => {
+    const world = new SimulatedWorld();
+    const member = world
+      .member('a')
+      .on('get', () => 'hold')
+      .on('ping', () => 'hold');
+    const client = await world.connect([member], { outstandingMax: 2, silenceMsMax: 4_000 });
+    let goOn = () => {};
+    const work = client.transaction(async (tx) => {
+      await tx.put('t.t', { id: 1 });
+      await new Promise<void>((resolve) => {
+        goOn = resolve;
+      });
+      for (let id = 2; id < 6; id++) void tx.put('t.t', { id });
+    });
+    await world.settle();
+    const reads = Promise.allSettled([client.get('t.t', 1), client.get('t.t', 2)]);
+    while (member.requestsOf('ping').length === 0) await world.advance(500);
+    goOn();
+    await world.settle();
+    assert.equal(member.requestsOf('put').length, 1, 'as many are unanswered as may be');
+    member.release();
+    await world.until(Promise.all([work, reads]));
+    const ids = member.requestsOf('put').map((request) => (request.row as { id: number }).id);
+    assert.deepEqual(ids, [1, 2, 3, 4, 5]);
+  });
 });

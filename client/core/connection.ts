@@ -179,7 +179,8 @@ export class Connection {
     if (this.#state !== 'open' || this.#drainCheck !== null) return;
     let requests = this.#waiting;
     if (requests.length === 0) return;
-    const room = this.#outstandingMax - this.#outstanding.size;
+    // A question for a sign of life may be out beyond what may be outstanding.
+    const room = Math.max(0, this.#outstandingMax - this.#outstanding.size);
     if (requests.length <= room) this.#waiting = [];
     else {
       this.#waiting = requests.slice(room);
