@@ -251,6 +251,18 @@ describe('a member gets', () => {
 });
 
 describe('a transaction that waits for room', () => {
+  test('room is free again when a commit that was given up is refused afterwards', async () => {
+    const world = new SimulatedWorld();
+    const a = world.member('a', { limits: { openTransactionsMax: 1 } }).replies('commit', 'hold');
+    const client = await world.connect([a], { silenceMsMax: 600_000 });
+    const given = client.transaction((tx) => tx.put('t.t', { id: 1 }), { timeoutMs: 100 });
+    await assert.rejects(world.until(given), { code: 'UNKNOWN_OUTCOME' });
+    a.release(1, { error: { code: 'TRANSACTION_ABORTED', retry: 'transaction' } });
+    await world.settle();
+    assert.equal(a.requestsOf('rollback').length, 1, 'the member keeps a transaction that it aborted until then');
+    await world.until(client.transaction((tx) => tx.put('t.t', { id: 2 })));
+  });
+
   test('and gives up takes none of it', async () => {
     const world = new SimulatedWorld();
     const a = world.member('a', { limits: { openTransactionsMax: 1 } });

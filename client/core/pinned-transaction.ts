@@ -123,7 +123,7 @@ export class PinnedTransaction implements Seeker {
       }
     }
     this.#early = [];
-    if (connection?.isOpen) connection.send(new Rollback(this.name, () => this.#freeRoom()));
+    if (connection?.isOpen) connection.send(this.#newRollback());
   }
 
   /** Gives it up: what is not answered is rejected with `error`, and the commit, if it was sent, as of unknown outcome. */
@@ -176,16 +176,21 @@ export class PinnedTransaction implements Seeker {
     request.succeed(result);
   }
 
-  refused(request: TransactionRequest, answer: ErrorAnswer, { member }: Connection): void {
+  refused(request: TransactionRequest, answer: ErrorAnswer, connection: Connection): void {
+    const { member } = connection;
     this.#unanswered--;
     if (answer.retry === 'elsewhere') member.refusedToServe(answer);
     let error = new ConcertError(answer);
     // Behind a `begin` that was refused the member knows no such transaction; why, that refusal said.
     if (answer.code === 'NO_SUCH_TRANSACTION' && this.#failure !== null) error = aborted(this.#failure);
     this.#fail(request, error);
-    if (request === this.#commit && answer.code !== 'TRANSACTION_ABORTED') {
+    if (request !== this.#commit) return;
+    if (answer.code !== 'TRANSACTION_ABORTED') {
       this.#isOver = true;
       this.#freeRoom();
+    } else if (this.#isOver) {
+      // Given up before, so that nobody else rolls it back.
+      connection.send(this.#newRollback());
     }
   }
 
@@ -255,6 +260,10 @@ export class PinnedTransaction implements Seeker {
     this.#errors ??= new WeakSet();
     this.#errors.add(error);
     request.fail(error);
+  }
+
+  #newRollback(): Rollback {
+    return new Rollback(this.name, () => this.#freeRoom());
   }
 
   #freeRoom(): void {
