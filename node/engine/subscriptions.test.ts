@@ -60,6 +60,28 @@ test('a row written often is told as it was before each time', () => {
   assert.deepEqual(seen, [...all, ...all.slice(3)]);
 });
 
+test('of rows told before no more than a few megabytes are remembered for those that come', () => {
+  const { client, clock, replica } = testWorld();
+  client.do('createTable', { table: TABLE, primaryKey: ['id'] });
+  const asked: number[] = [];
+  const get = replica.get.bind(replica);
+  replica.get = (key, snapshot) => {
+    asked.push(snapshot);
+    return get(key, snapshot);
+  };
+  const from = client.do('subscribe', { stream: 'changes' }).sequenceNumber;
+  const text = 'x'.repeat(400_000);
+  for (let v = 1; v <= 40; v++) {
+    client.do('put', { table: TABLE, row: { id: v % 2, v, text } });
+    asked.length = 0;
+    clock.advance(0);
+    if (asked.includes(from + v - 1) && v > 2) break;
+  }
+  const { rows, sequenceNumber } = client.events.at(-1)!;
+  assert.equal(rows[0].before.v, sequenceNumber - from - 2);
+  assert(sequenceNumber - from < 20, `remembered over ${sequenceNumber - from} rows`);
+});
+
 test('schema changes take their place among the changes', () => {
   const { client, clock } = testWorld();
   client.do('subscribe', { stream: 'changes' });

@@ -25,8 +25,9 @@ export interface Change {
   readonly bytes: number;
 }
 
-/** Rows remembered of the publications shown last; beyond that the version store is asked again. */
+/** Rows remembered of the publications shown last, and bytes of their images; beyond that the version store is asked again. */
 const REMEMBERED_MAX = 4096;
+const REMEMBERED_BYTES_MAX = 4 * 1024 * 1024;
 
 export class ChangeRows {
   readonly #replica: Replica;
@@ -37,6 +38,7 @@ export class ChangeRows {
   /** Images as of `#rememberedUpTo`, of rows written since some place before it: a row written often is not searched for each time. */
   readonly #remembered = new Map<RowKey, Uint8Array | null>();
   #rememberedUpTo: SequenceNumber = 0;
+  #rememberedBytes = 0;
 
   constructor(setup: { replica: Replica; tables: TableCache; imageCodec: ImageCodec }) {
     this.#replica = setup.replica;
@@ -60,12 +62,18 @@ export class ChangeRows {
   }
 
   #show({ sequenceNumber, writes }: Publication): Change {
-    if (sequenceNumber !== this.#rememberedUpTo + 1 || this.#remembered.size > REMEMBERED_MAX) this.#remembered.clear();
+    const isFull = this.#remembered.size > REMEMBERED_MAX || this.#rememberedBytes > REMEMBERED_BYTES_MAX;
+    if (isFull || sequenceNumber !== this.#rememberedUpTo + 1) {
+      this.#remembered.clear();
+      this.#rememberedBytes = 0;
+    }
     this.#rememberedUpTo = sequenceNumber;
     let bytes = 0;
     const rows = writes.map(({ key, image }) => {
       const before = this.#imageBefore(key, sequenceNumber);
       this.#remembered.set(key, image);
+      // Of a row written again, too: an image is a view of the buffer that it came in, which others may share.
+      this.#rememberedBytes += image?.length ?? 0;
       bytes += (before?.length ?? 0) + (image?.length ?? 0);
       return this.#rowOf(key, before, image);
     });
