@@ -31,6 +31,14 @@ test('without addresses three members are started, loaded, verified, ended and r
   }
 });
 
+test('a directory that cannot be made is refused in one line that names its option', () => {
+  for (const option of ['--data', '--profile']) {
+    const { status, stderr } = concert('bench', 'micro', option, path.join(import.meta.filename, 'in-a-file'));
+    assert.equal(status, 2, stderr);
+    assert.match(stderr, new RegExp(`^starting 3 members\\nconcert bench: ${option}: cannot make .*in-a-file.*\\n$`));
+  }
+});
+
 test('a directory that holds a group already is refused in one line, and left alone', () => {
   const directory = mkdtempSync(path.join(tmpdir(), 'concert-bench-test-'));
   try {

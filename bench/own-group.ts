@@ -40,8 +40,8 @@ export class OwnGroup {
   /** Starts the processes; the group serves after `untilReady`. `ports`: two for each member, free ones. */
   constructor(options: OwnGroupOptions, ports: readonly number[]) {
     this.#options = options;
+    if (options.profileDirectory !== null) makeDirectory(options.profileDirectory, '--profile');
     this.dataDirectory = prepareDirectory(options.dataDirectory);
-    if (options.profileDirectory !== null) mkdirSync(options.profileDirectory, { recursive: true });
     const groupPorts = ports.slice(options.members);
     const address = (at: number) => `${host}:${groupPorts[at]}`;
     const others = groupPorts.slice(1).map((_, i) => address(i + 1));
@@ -86,8 +86,17 @@ function prepareDirectory(asked: string | null): string {
       message: `${directory} holds a group already; name another directory with --data, or remove it`,
     });
   }
-  mkdirSync(directory, { recursive: true });
+  makeDirectory(directory, '--data');
   return directory;
+}
+
+function makeDirectory(directory: string, option: string): void {
+  try {
+    mkdirSync(directory, { recursive: true });
+  } catch (error) {
+    const { message } = error as Error;
+    throw new BenchError({ code: 'OPTION', message: `${option}: cannot make ${directory}: ${message}` });
+  }
 }
 
 function spawnMember(
