@@ -22,6 +22,9 @@ async function connect(url: string): Promise<{ ask(op: string, args?: object): P
   await new Promise((resolve, reject) => {
     socket.addEventListener('open', resolve);
     socket.addEventListener('error', () => reject(new Error(`cannot connect to ${url}: is \`npm start\` running?`)));
+  }).catch((error) => {
+    console.error(error.message);
+    process.exit(1);
   });
   return {
     ask: (op, args = {}) =>

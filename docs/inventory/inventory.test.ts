@@ -1,8 +1,31 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import { test } from 'node:test';
+
+test('a wrong option is one line that names it', () => {
+  for (const [args, named] of [
+    [['--nope'], '--nope'],
+    [['--seconds', 'x'], '--seconds'],
+  ] as const) {
+    const { status, stderr } = spawnSync(process.execPath, [path.join(import.meta.dirname, 'main.ts'), ...args], {
+      encoding: 'utf8',
+    });
+    assert.equal(status, 2, stderr);
+    assert.match(stderr, new RegExp(`^inventory: .*${named}.*\n$`));
+  }
+});
+
+test('an address that is none is one line that names it', () => {
+  const { status, stderr } = spawnSync(
+    process.execPath,
+    [path.join(import.meta.dirname, 'main.ts'), '--url', 'http://x'],
+    { encoding: 'utf8' },
+  );
+  assert.equal(status, 1, stderr);
+  assert.match(stderr, /^INVALID_ARGUMENT: .*"http:\/\/x".*\n$/);
+});
 
 test('three shops over one stock: the books are right at every member, and the conflicts are shown', async () => {
   const run = spawn(process.execPath, [path.join(import.meta.dirname, 'main.ts'), '--seconds', '2']);

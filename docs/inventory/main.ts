@@ -11,14 +11,12 @@ import { Clerk, type Loss } from './clerk.ts';
 import { openShop, type Product, tables } from './shop.ts';
 import { startGroup } from './start-group.ts';
 
-const { values: options } = parseArgs({
-  options: { url: { type: 'string' }, seconds: { type: 'string', default: '10' } },
-});
+const options = readOptions();
 const clerksPerShop = 4;
 const stockAtOpening = 50;
 const names = ['violin', 'viola', 'cello', 'double bass', 'flute', 'oboe', 'clarinet', 'bassoon', 'horn', 'trumpet'];
 
-process.on('unhandledRejection', (error) => {
+process.on('uncaughtException', (error) => {
   console.error(error instanceof ConcertError ? `${error.code}: ${error.message}` : error);
   process.exit(1);
 });
@@ -53,7 +51,7 @@ const clerks = shops.flatMap(({ name: shop, member }) =>
     });
   }),
 );
-const endsAt = performance.now() + Number(options.seconds) * 1000;
+const endsAt = performance.now() + options.seconds * 1000;
 const isOver = () => performance.now() > endsAt;
 const [audits] = await Promise.all([auditWhileOpen(), ...clerks.map((clerk) => clerk.work(isOver))]);
 
@@ -132,4 +130,16 @@ async function showBooks(): Promise<boolean> {
       : 'THE BOOKS ARE WRONG.',
   );
   return isRight;
+}
+
+function readOptions(): { url: string | undefined; seconds: number } {
+  try {
+    const { values } = parseArgs({ options: { url: { type: 'string' }, seconds: { type: 'string', default: '10' } } });
+    const seconds = Number(values.seconds);
+    if (!(seconds > 0 && seconds <= 3600)) throw new Error(`--seconds: more than 0, at most 3600, not ${values.seconds}`);
+    return { url: values.url, seconds };
+  } catch (error) {
+    console.error(`inventory: ${(error as Error).message}; options are --url URL,… and --seconds S`);
+    process.exit(2);
+  }
 }
