@@ -94,6 +94,7 @@ const wrong: readonly (readonly [string, readonly string[], RegExp])[] = [
   ['an address that is none', ['micro', '--url', 'http://127.0.0.1:1'], /--url.*http:\/\/127/],
   ['an option of another scenario', ['micro', '--skew', '1'], /--skew is an option of inventory, not of micro/],
   ['an unknown method', ['inventory', '--method', 'sql'], /--method: interactive or transact, not sql/],
+  ['a value that starts with a hyphen', ['inventory', '--skew', '-1'], /--skew: a value is missing; .* --skew=-…$/],
   ['a skew that is none', ['inventory', '--skew=-1'], /--skew.*not -1/],
   ['a rate of nothing', ['micro', '--rate', '0'], /--rate: transactions per second from 0.01 .*not 0/],
   ['arrivals of a closed loop', ['micro', '--arrivals', 'even'], /--arrivals is for an open loop.*--rate/],

@@ -169,7 +169,9 @@ function readFlags(args: readonly string[]) {
     const { code, message } = error as NodeJS.ErrnoException;
     const name = /'(-[^' ]*)/.exec(message)?.[1] ?? message;
     if (code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION') throw wrong(`unknown option ${name} (see --help)`);
-    throw wrong(`${name}: ${/does not take/.test(message) ? 'takes no value' : 'a value is missing'}`);
+    if (/does not take/.test(message)) throw wrong(`${name}: takes no value`);
+    const written = /ambiguous/.test(message) ? `; one that starts with - is written ${name}=-…` : '';
+    throw wrong(`${name}: a value is missing${written}`);
   }
 }
 
