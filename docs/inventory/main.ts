@@ -136,7 +136,8 @@ function readOptions(): { url: string | undefined; seconds: number } {
   try {
     const { values } = parseArgs({ options: { url: { type: 'string' }, seconds: { type: 'string', default: '10' } } });
     const seconds = Number(values.seconds);
-    if (!(seconds > 0 && seconds <= 3600)) throw new Error(`--seconds: more than 0, at most 3600, not ${values.seconds}`);
+    if (!(seconds > 0 && seconds <= 3600))
+      throw new Error(`--seconds: more than 0, at most 3600, not ${values.seconds}`);
     return { url: values.url, seconds };
   } catch (error) {
     console.error(`inventory: ${(error as Error).message}; options are --url URL,… and --seconds S`);
