@@ -60,6 +60,16 @@ test('a row written often is told as it was before each time', () => {
   assert.deepEqual(seen, [...all, ...all.slice(3)]);
 });
 
+test('with a change comes how large its rows are, before and after', () => {
+  const { client, clock } = testWorld();
+  client.do('createTable', { table: TABLE, primaryKey: ['id'] });
+  client.do('put', { table: TABLE, row: { id: 1, text: 'x'.repeat(1000) } });
+  client.do('subscribe', { stream: 'changes' });
+  client.do('put', { table: TABLE, row: { id: 1, text: 'x'.repeat(10_000) } });
+  clock.advance(0);
+  assert(client.eventBytes > 11_000 && client.eventBytes < 12_000, `${client.eventBytes}`);
+});
+
 test('of rows told before no more than a few megabytes are remembered for those that come', () => {
   const { client, clock, replica } = testWorld();
   client.do('createTable', { table: TABLE, primaryKey: ['id'] });

@@ -16,7 +16,7 @@ class FakeMember {
   closed = 0;
   shutDowns = 0;
   roomAgains = 0;
-  send: (message: object) => void = () => {};
+  send: (message: object, bytes?: number) => void = () => {};
   hasRoom: () => boolean = () => true;
   /** Answers one request; by default at once. */
   answer: (message: unknown) => void = (message) =>
@@ -327,6 +327,19 @@ describe('client server', () => {
     for (; member.hasRoom(); sent++) member.send({ event: 'change', sent });
     assert.equal(sent, 1024);
     await member.until(() => member.roomAgains === 1);
+    assert.equal(member.hasRoom(), true);
+    client.socket.close();
+  });
+
+  test('events of one turn wait for room once there are too many bytes of them, and their client is not cut', async () => {
+    const member = new FakeMember();
+    const client = new Client(await start(member, { limits: { bufferedBytesMax: 1_000_000 } }));
+    await client.until(1);
+    const event = { event: 'change', text: 'x'.repeat(50_000) };
+    let sent = 0;
+    for (; member.hasRoom(); sent++) member.send(event, 50_000);
+    await member.until(() => member.roomAgains + member.closed === 1);
+    assert.equal(member.closed, 0, `cut after ${sent} events`);
     assert.equal(member.hasRoom(), true);
     client.socket.close();
   });

@@ -27,7 +27,10 @@ export interface ClientServerOptions {
 export interface Served {
   readonly serverVersion: string;
   readonly replica: Pick<Replica, 'groupName' | 'memberId' | 'state' | 'members' | 'memberStats'>;
-  readonly openConnection: (send: (message: object) => void, hasRoom: () => boolean) => ClientConnection;
+  readonly openConnection: (
+    send: (message: object, bytes?: number) => void,
+    hasRoom: () => boolean,
+  ) => ClientConnection;
   /** Told to clients in `welcome` beside `frameBytesMax`. */
   readonly engineLimits?: Readonly<Record<string, number>>;
   readonly moreMetrics?: readonly MetricSource[];
@@ -198,7 +201,7 @@ export class ClientServer {
     socket.send(this.#welcome(served));
     socket.attach(
       served.openConnection(
-        (message) => socket.send(message),
+        (message, bytes) => socket.send(message, bytes),
         () => socket.hasRoom(),
       ),
     );

@@ -33,6 +33,9 @@ export interface ServerCounters {
 /** Several answers go into one frame, but not more than this: a client decodes a frame at once. */
 const messagesPerFrameMax = 1024;
 
+/** Events of one turn hold no more than such a part of what cuts a client, and one beyond it. */
+const QUEUED_SHARE = 8;
+
 export class ClientSocket {
   readonly #socket: WebSocket;
   readonly #codec: FrameCodec;
@@ -41,6 +44,8 @@ export class ClientSocket {
   readonly #events: { readonly flushWanted: (socket: ClientSocket) => void; readonly drained: () => void };
   #connection: ClientConnection | null = null;
   #queued: unknown[] = [];
+  /** Of rows in the events among them. */
+  #queuedBytes = 0;
   /** Invariant: requests received minus answers queued for sending. */
   #outstanding = 0;
   #isPaused = false;
@@ -81,13 +86,15 @@ export class ClientSocket {
     });
   }
 
-  send(message: object): void {
+  /** `bytes`: about as many as it has, where it may have many. */
+  send(message: object, bytes = 0): void {
     if ('ok' in message && this.#outstanding > 0) {
       this.#outstanding--;
       if (this.#outstanding === 0) this.#events.drained();
       if (this.#isPaused) this.#resumeIfPossible();
     }
     if (this.#socket.readyState !== this.#socket.OPEN) return;
+    this.#queuedBytes += bytes;
     if (this.#queued.push(message) === 1) this.#events.flushWanted(this);
   }
 
@@ -98,7 +105,10 @@ export class ClientSocket {
   hasRoom(): boolean {
     if (this.#socket.readyState !== this.#socket.OPEN) return false;
     if (this.#isRoomAwaited) return false;
-    const isFull = this.#socket.bufferedAmount > this.#limits.bufferedBytesHigh / 2;
+    const { bufferedBytesHigh, bufferedBytesMax } = this.#limits;
+    // Of those of this turn nothing is buffered yet, and the wire may take some more bytes than the rows have.
+    const isFull =
+      this.#socket.bufferedAmount > bufferedBytesHigh / 2 || this.#queuedBytes > bufferedBytesMax / QUEUED_SHARE;
     if (!isFull && this.#queued.length < messagesPerFrameMax) return true;
     this.#isRoomAwaited = true;
     this.#events.flushWanted(this);
@@ -121,6 +131,7 @@ export class ClientSocket {
     const messages = this.#queued;
     if (messages.length === 0 || this.#socket.readyState !== this.#socket.OPEN) return;
     this.#queued = [];
+    this.#queuedBytes = 0;
     this.#counters.messagesSent += messages.length;
     if (messages.length <= messagesPerFrameMax) this.#sendFrame(messages);
     else {

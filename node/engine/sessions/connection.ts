@@ -77,10 +77,10 @@ export class Connection implements Session {
     this.#ended = ended;
     this.#subscriptions = new Subscriptions(engine, {
       hasRoom: outlet.hasRoom,
-      send: (event) => {
+      send: (event, bytes) => {
         if (this.#isClosed) return;
         engine.counters.eventsSent++;
-        outlet.send(event);
+        outlet.send(event, bytes);
       },
     });
     const { clock, random, limits, deadlines } = engine;

@@ -46,9 +46,9 @@ export class Engine {
 
   /**
    * Opens a client's connection. `send` is given each answer, perhaps within `receive`, and each event; it must not
-   * throw. `hasRoom`: whether the client takes events now; where it says no, `roomAgain` is called when it does.
+   * throw. `bytes`: of the rows in an event that may be large. `hasRoom`: whether the client takes events now; where it says no, `roomAgain` is called when it does.
    */
-  openConnection(send: (message: object) => void, hasRoom: () => boolean = () => true): Connection {
+  openConnection(send: (message: object, bytes?: number) => void, hasRoom: () => boolean = () => true): Connection {
     const connection = new Connection(this.#context, { send, hasRoom }, (ended) => this.#connections.delete(ended));
     this.#connections.add(connection);
     return connection;

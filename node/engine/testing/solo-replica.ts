@@ -359,6 +359,8 @@ export interface TestEvent {
 export class TestClient {
   readonly answers: TestAnswer[] = [];
   readonly events: TestEvent[] = [];
+  /** Of the rows in them, as told. */
+  eventBytes = 0;
   /** Whether it takes events. */
   hasRoom = true;
   readonly connection: Connection;
@@ -368,7 +370,8 @@ export class TestClient {
   constructor(engine: Engine, replica: SoloReplica) {
     this.#replica = replica;
     this.connection = engine.openConnection(
-      (message) => {
+      (message, bytes = 0) => {
+        this.eventBytes += bytes;
         if ('event' in message) this.events.push(message as TestEvent);
         else this.answers.push(message as TestAnswer);
       },

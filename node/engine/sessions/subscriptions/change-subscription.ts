@@ -80,13 +80,15 @@ export class ChangeSubscription implements Subscription {
     const { changeRows } = this.#engine;
     if (table !== null && !changeRows.concerns(publication, table)) return 0;
     const { rows, bytes } = changeRows.changeOf(publication);
-    this.#send('change', publication, { rows: table === null ? rows : rows.filter((row) => row.table === table) });
+    const shown = table === null ? rows : rows.filter((row) => row.table === table);
+    this.#send('change', publication, { rows: shown }, bytes);
     return bytes;
   }
 
-  #send(event: string, { sequenceNumber, commitTime, origin }: Publication, facts: object | ShownSchemaChange): void {
+  #send(event: string, publication: Publication, facts: object | ShownSchemaChange, bytes = 0): void {
+    const { sequenceNumber, commitTime, origin } = publication;
     const { replica } = this.#engine;
-    this.#outlet.send({
+    const message = {
       event,
       subscription: this.name,
       sequenceNumber,
@@ -94,7 +96,8 @@ export class ChangeSubscription implements Subscription {
       commitTime: formatCommitTime(commitTime),
       member: replica.memberIdOf(origin),
       ...facts,
-    });
+    };
+    this.#outlet.send(message, bytes);
     this.#told();
   }
 

@@ -14,7 +14,8 @@ export type EndReason =
 export interface Outlet {
   /** Whether the client takes what it is sent; if not, it is told to the connection when it does again. */
   hasRoom(): boolean;
-  send(event: object): void;
+  /** `bytes`: of the rows in it, where they may be many. */
+  send(event: object, bytes?: number): void;
 }
 
 export interface Subscription {
