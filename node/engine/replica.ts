@@ -6,7 +6,7 @@
 import type { Write } from '../../applier/index.ts';
 import type { KeyRange } from '../../applier/types.ts';
 import type { CommitTime, RowKey, Transaction, Writer } from '../../certifier/types.ts';
-import type { MemberId, MemberOrdinal, SequenceNumber } from '../../gcs/base/index.ts';
+import type { LogIndex, MemberId, MemberOrdinal, SequenceNumber } from '../../gcs/base/index.ts';
 import type { SchemaEffect } from './member/schema-effect.ts';
 import type { TableDefinition } from './table-definition.ts';
 
@@ -50,6 +50,11 @@ export interface Replica {
   /** A client follows the changes until `stop`: here and at the other members more of the past is held meanwhile. */
   followChanges(): { stop(): void };
 
+  /** The log index up to which a read has to have applied to see all that was committed anywhere before; null: no leader answered. */
+  readIndex(done: (index: LogIndex | null) => void): void;
+  /** Changes of the membership that somebody asks for. `done`: exactly once, in a later turn. */
+  administer(request: Administration, done: (outcome: AdministrationOutcome) => void): void;
+
   members(): readonly MemberRow[];
   /** Another number when `members` may have changed. */
   readonly viewRevision: number;
@@ -65,6 +70,21 @@ export interface Replica {
   /** A client was answered that its transaction is committed, `ms` after its request was taken up. */
   commitAnswered(ms: number): void;
 }
+
+export type Administration =
+  | { readonly kind: 'leave' }
+  | { readonly kind: 'join' }
+  | { readonly kind: 'expel'; readonly memberId: MemberId }
+  /** Null: to whoever is fittest. */
+  | { readonly kind: 'transfer-leadership'; readonly memberId: MemberId | null };
+
+export type AdministrationOutcome =
+  | { readonly kind: 'done' }
+  /** It makes no sense now, or names nobody. `problem`: a clause that says why. */
+  | { readonly kind: 'refused'; readonly problem: string }
+  | Refusal
+  /** The group was asked, and it did not come about in time: it may yet. */
+  | { readonly kind: 'unknown' };
 
 /** What took one sequence number. */
 export interface Publication {
@@ -123,6 +143,22 @@ export interface MemberRow {
   readonly reachable: boolean;
   /** Leads the group's log, as far as the member that answers knows. */
   readonly leads: boolean;
+  /** Not yet a voter: it is catching up. */
+  readonly learner: boolean;
+  /** Its disk takes more. */
+  readonly hasRoom: boolean;
+  /** Whom it hears, itself included, as it told last: a row of the matrix. Empty: it has told nothing. */
+  readonly reaches: readonly MemberId[];
+  /** While it receives its state or repairs its log; only of the member that answers. */
+  readonly transfer: TransferRow | null;
+}
+
+export interface TransferRow {
+  readonly kind: 'state' | 'repair';
+  /** Null: no donor yet. */
+  readonly donor: MemberId | null;
+  readonly bytes: number;
+  readonly rows: number;
 }
 
 /** Group Replication's columns, in camelCase. */

@@ -1,8 +1,8 @@
 /** What a member is made of, and what it tells its process. */
 import type { LaneStore, VerdictFileOptions, VersionStoreOptions } from '../../../applier/index.ts';
 import type { NewRecencyCache } from '../../../certifier/index.ts';
-import type { Environment, Incarnation, MemberId, SequenceNumber } from '../../../gcs/base/index.ts';
-import type { Formation, GroupMember, GroupOptions } from '../../../gcs/core/index.ts';
+import type { Environment, Incarnation, LogIndex, MemberId, SequenceNumber } from '../../../gcs/base/index.ts';
+import type { Compression, Formation, GroupMember, GroupOptions, GroupView } from '../../../gcs/core/index.ts';
 import type { ImageCodec } from '../image-codec.ts';
 import type { MemberState } from '../replica.ts';
 import type { ChangeHistoryOptions } from './change-history.ts';
@@ -25,6 +25,44 @@ export interface MemberOptions {
   readonly conflictsKeptMax: number;
   /** A clean stop waits so long for what is committing. */
   readonly stopWaitMs: number;
+  /** The purge floor is raised when it would rise by so many sequence numbers. */
+  readonly purgeStep: number;
+  /** How often the log and the verdict file give up what nobody needs any more. */
+  readonly truncateEveryMs: number;
+  /** A transfer that failed is begun anew, with another peer, after so long. */
+  readonly transferRetryMs: number;
+}
+
+/**
+ * Why a run of a member ends although its process goes on: the next run begins on the same directory, in the next
+ * incarnation.
+ *
+ * `state-received`: what another member sent, or the repair, is in the directory. `behind`: the group keeps no more
+ * what this member needs next; the next run receives the state. `damaged`: the directory does not fit together; the
+ * same. `expelled`, `join`: the next run asks to be let in again (formation `rejoin`), of itself or because it was told.
+ */
+export type RestartReason = 'state-received' | 'behind' | 'damaged' | 'expelled' | 'join';
+
+/** What changed in the group, at its place in the order. */
+export interface ViewChange {
+  readonly view: GroupView;
+  /** Log index of its entry; 0: of the founding view. */
+  readonly index: LogIndex;
+  /** Against the view before, which this run knew; all are new in the first of a run. */
+  readonly joined: readonly MemberId[];
+  readonly left: readonly MemberId[];
+}
+
+/** Receiving state from another member, or repairing the log from it. */
+export interface TransferProgress {
+  readonly kind: 'state' | 'repair';
+  /** Who sends; null: nobody yet. */
+  readonly donor: MemberId | null;
+  readonly bytes: number;
+  readonly rows: number;
+  /** Entries of the log. */
+  readonly entries: number;
+  readonly sinceMs: number;
 }
 
 export interface MemberEvents {
@@ -34,9 +72,19 @@ export interface MemberEvents {
   reachabilityChanged(peer: MemberId, reachable: boolean): void;
   /** This member knows its group, now or from an earlier run. */
   formed(groupName: string, groupId: string, members: readonly GroupMember[]): void;
+  /** In the order of views; also once at the start with the one in force. */
+  viewChanged(change: ViewChange): void;
+  /** Its disk is full, or has room again. */
+  roomChanged(hasRoom: boolean): void;
+  /** Something of the directory cannot be read. It is repaired or received from another member. */
+  damageFound(facts: { readonly file: string; readonly offset: number; readonly reason: string }): void;
+  /** A transfer begins with a donor, is through, or failed and will be tried again. */
+  transferChanged(phase: 'began' | 'done' | 'failed', progress: TransferProgress, why: string): void;
   /** A peer or stranger was turned away, or turned us away. */
   refusedPeer(address: string, reason: string): void;
   recovered(facts: { readonly entries: number; readonly upTo: SequenceNumber; readonly ms: number }): void;
+  /** Final for this run: its owner stops it and begins the next one. */
+  restart(why: RestartReason, detail: string): void;
   /** Final: the process ends with this line. */
   refused(reason: string): void;
   /** Final: the disk failed, or a rule of the program is broken. */
@@ -51,16 +99,22 @@ export interface MemberSetup {
   readonly host: string;
   readonly port: number;
   readonly formation: Formation;
+  /** An expelled member asks to be let in again by itself; else it stays OFFLINE until it is told to join. */
+  readonly rejoins: boolean;
+  /** Of what is broadcast. Deterministic: every member of a group has the same. */
+  readonly compression: Compression;
   /** Open, with their number fixed by the data directory. */
   readonly lanes: readonly LaneStore[];
   readonly newCache: NewRecencyCache;
   readonly imageCodec: ImageCodec;
   readonly version: string;
+  /** Counted on by each run of the process. */
+  readonly counters: MemberCounters;
   readonly options: MemberOptions;
   readonly events: MemberEvents;
 }
 
-/** Plain counters since the start; metrics read them at scrape. */
+/** Plain counters since the start of the process; metrics read them at scrape. */
 export interface MemberCounters {
   transactionsCertified: number;
   transactionsCommitted: number;
@@ -73,6 +127,19 @@ export interface MemberCounters {
   schemaChanges: number;
   batchesDelivered: number;
   bytesDelivered: number;
+  viewsInstalled: number;
+  /** Members that were expelled, of any kind; this one included. */
+  expulsions: number;
+  rejoins: number;
+  statesSent: number;
+  stateBytesSent: number;
+  statesReceived: number;
+  stateBytesReceived: number;
+  truncations: number;
+  /** Places of the directory that could not be read, and those that came back from another member. */
+  faultyFound: number;
+  faultyRepaired: number;
+  diskFull: number;
 }
 
 export function zeroCounters(): MemberCounters {
@@ -88,5 +155,16 @@ export function zeroCounters(): MemberCounters {
     schemaChanges: 0,
     batchesDelivered: 0,
     bytesDelivered: 0,
+    viewsInstalled: 0,
+    expulsions: 0,
+    rejoins: 0,
+    statesSent: 0,
+    stateBytesSent: 0,
+    statesReceived: 0,
+    stateBytesReceived: 0,
+    truncations: 0,
+    faultyFound: 0,
+    faultyRepaired: 0,
+    diskFull: 0,
   };
 }
