@@ -1,7 +1,10 @@
 export * from './consensus/consensus.ts';
-export { GROUP_FILE } from './group/definition.ts';
+export type * from './group/contract.ts';
+export { GROUP_FILE, readBelonging } from './group/definition.ts';
 export * from './group/group.ts';
 export * from './group/options.ts';
 export * from './log/segment-log.ts';
 export * from './messages/index.ts';
+export * from './transfer/contract.ts';
 export * from './types.ts';
+export * from './views.ts';

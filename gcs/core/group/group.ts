@@ -33,66 +33,9 @@ import {
 import { decodePeerMessage, encodePeerMessage } from '../consensus/peer-message.ts';
 import { SegmentLog, type SegmentLogOptions } from '../log/segment-log.ts';
 import type { Delivery, GroupDefinition, GroupMember, LogReader } from '../types.ts';
-import { decodeDefinition, encodeDefinition, GROUP_FILE, isFormedBy } from './definition.ts';
+import type { GroupHeadline, GroupSetup } from './contract.ts';
+import { decodeBelonging, encodeBelonging, GROUP_FILE, isFormedBy } from './definition.ts';
 import { decodeFrame, encodeFrame, type Frame, GROUP_PROTOCOL_VERSION, type Introduction } from './handshake.ts';
-
-/** How a member without a group comes to one. */
-export type Formation =
-  | {
-      readonly kind: 'bootstrap';
-      /** Group addresses of all the other members. */
-      readonly seeds: readonly string[];
-      readonly groupName: string;
-      readonly options: Readonly<Record<string, string | number>>;
-    }
-  | { readonly kind: 'seeds'; readonly seeds: readonly string[] }
-  | null;
-
-export interface GroupOptions {
-  readonly tickMs: number;
-  /** A peer unheard for so long is shown as unreachable. */
-  readonly unreachableAfterMs: number;
-  readonly redialMinMs: number;
-  readonly redialMaxMs: number;
-  /** A connection with more than this queued is closed: the peer is too slow for it. */
-  readonly peerBufferBytesMax: number;
-  readonly consensus: ConsensusOptions;
-  readonly log: SegmentLogOptions;
-}
-
-export interface GroupEvents {
-  /** The definition is durable (now, or from an earlier run). The owner restores itself and calls `start`. */
-  formed(definition: GroupDefinition, self: GroupMember): void;
-  /** The next message of the total order. Perhaps within a `broadcast`, but never for the message that it hands over. */
-  delivered(delivery: Delivery): void;
-  statusChanged(headline: GroupHeadline): void;
-  reachabilityChanged(peer: GroupMember, reachable: boolean): void;
-  /** Best-effort news from a peer. */
-  noticed(from: MemberOrdinal, bytes: Uint8Array): void;
-  /** A peer or a stranger was turned away, or turned us away; for the operator's eyes. */
-  refusedPeer(address: string, reason: string): void;
-  /** This member cannot be part of the group; final. */
-  refused(reason: string): void;
-  /** The disk failed, final: nothing more is promised. */
-  failed(error: Error): void;
-}
-
-/** What of the status is news when it changes. */
-export type GroupHeadline = Pick<ConsensusStatus, 'role' | 'term' | 'leader' | 'caughtUp' | 'hasQuorum'>;
-
-export interface GroupSetup {
-  readonly environment: Environment;
-  readonly memberId: MemberId;
-  readonly incarnation: Incarnation;
-  /** As peers reach it: `host:port`. */
-  readonly groupAddress: string;
-  /** As clients reach it. */
-  readonly host: string;
-  readonly port: number;
-  readonly formation: Formation;
-  readonly options: GroupOptions;
-  readonly events: GroupEvents;
-}
 
 /** Addresses whose refusal is remembered, so as not to be reported again. */
 const TURNED_AWAY_MAX = 1000;

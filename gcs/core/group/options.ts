@@ -1,13 +1,24 @@
 import { CONSENSUS_DEFAULTS } from '../consensus/consensus.ts';
 import { SEGMENT_LOG_DEFAULTS } from '../log/segment-log.ts';
-import type { GroupOptions } from './group.ts';
+import { TRANSFER_DEFAULTS } from '../transfer/contract.ts';
+import type { GroupOptions } from './contract.ts';
 
 export const GROUP_DEFAULTS: GroupOptions = {
   tickMs: 25,
   unreachableAfterMs: 2000,
+  memberExpelTimeoutMs: 5000,
+  promotionLagMax: 1000,
   redialMinMs: 50,
   redialMaxMs: 1000,
   peerBufferBytesMax: 64 * 1024 * 1024,
+  fragmentBytesMax: 256 * 1024,
+  fragmentsInFlight: 4,
+  compressionThresholdBytes: 16 * 1024,
+  messageBytesMax: 150 * 1024 * 1024,
+  logKeepBytes: 1024 * 1024 * 1024,
+  logBytesMax: 4 * 1024 * 1024 * 1024,
+  sealAfterMs: 1000,
   consensus: CONSENSUS_DEFAULTS,
   log: SEGMENT_LOG_DEFAULTS,
+  transfer: TRANSFER_DEFAULTS,
 };
