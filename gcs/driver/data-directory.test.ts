@@ -27,6 +27,16 @@ test('a directory is made with its parents, keeps its identity, and counts its s
   other.release();
 });
 
+test('another run within one process has the next incarnation, and a start after it one more', (context) => {
+  const directory = temporaryDirectory(context);
+  const first = opened(directory, 1);
+  assert.deepEqual([first.nextIncarnation(), first.nextIncarnation()], [2, 3]);
+  first.release();
+  const second = opened(directory, 1);
+  assert.deepEqual([second.memberId, second.incarnation], [first.memberId, 4]);
+  second.release();
+});
+
 test('one process does not open a directory twice', (context) => {
   const directory = temporaryDirectory(context);
   const first = opened(directory, 1);

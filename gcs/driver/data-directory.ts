@@ -24,6 +24,8 @@ export type DataDirectory =
       readonly incarnation: number;
       /** Fixed when the directory was made. */
       readonly lanes: number;
+      /** Begins another run within this process: its incarnation, durable. @throws NodeJS.ErrnoException */
+      nextIncarnation(): number;
       /** Lets another process have it. Harmless when repeated. */
       release(): void;
     }
@@ -63,7 +65,17 @@ export function openDataDirectory(directory: string, options: { readonly lanes: 
       lock.release();
       return opened;
     }
-    return { ...opened, release: lock.release };
+    const { member } = opened;
+    return {
+      kind: 'opened',
+      ...member,
+      nextIncarnation: () => {
+        member.incarnation++;
+        writeMemberFile(directory, member);
+        return member.incarnation;
+      },
+      release: lock.release,
+    };
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'ENOSPC') return refused(`${directory}: the disk is full: make room, then start again`);
@@ -98,7 +110,9 @@ function foreignContent(directory: string): string | null {
 function beginIncarnation(
   directory: string,
   lanes: number,
-): { kind: 'refused'; reason: string } | { kind: 'opened'; memberId: string; incarnation: number; lanes: number } {
+):
+  | { kind: 'refused'; reason: string }
+  | { kind: 'begun'; member: Omit<MemberFile, 'format'> & { incarnation: number } } {
   const file = path.join(directory, MEMBER_FILE);
   let before: MemberFile = { format: FORMAT, memberId: randomUUID(), incarnation: 0, lanes };
   if (fs.existsSync(file)) {
@@ -106,9 +120,13 @@ function beginIncarnation(
     if (parsed.kind === 'refused') return refused(`${file} ${parsed.reason}`);
     before = parsed.member;
   }
-  const member = { ...before, incarnation: before.incarnation + 1 };
-  replaceNow(file, memberFileText(member));
-  return { kind: 'opened', memberId: member.memberId, incarnation: member.incarnation, lanes: member.lanes };
+  const member = { memberId: before.memberId, incarnation: before.incarnation + 1, lanes: before.lanes };
+  writeMemberFile(directory, member);
+  return { kind: 'begun', member };
+}
+
+function writeMemberFile(directory: string, member: Omit<MemberFile, 'format'>): void {
+  replaceNow(path.join(directory, MEMBER_FILE), memberFileText({ format: FORMAT, ...member }));
 }
 
 function parseMemberFile(

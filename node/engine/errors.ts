@@ -121,12 +121,13 @@ export function cancelled(): RequestError {
   return new RequestError('CANCELLED', 'The client gave the request up while it waited.', {});
 }
 
-export function timeout(waitedFor: 'atLeast' | 'row' | 'transaction' | 'retry', ms: number): RequestError {
+export function timeout(waitedFor: 'atLeast' | 'row' | 'transaction' | 'retry' | 'view', ms: number): RequestError {
   const what = {
     atLeast: 'what `atLeast` names was not visible here',
     row: 'an earlier write of this connection to the same row was not finished',
     transaction: 'the transaction was not committed',
     retry: 'no attempt succeeded',
+    view: 'the group had not made the change; it may yet',
   }[waitedFor];
   return new RequestError('TIMEOUT', `After ${ms} ms ${what}.`, { waitedFor, ms });
 }

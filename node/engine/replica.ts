@@ -56,6 +56,10 @@ export interface Replica {
   administer(request: Administration, done: (outcome: AdministrationOutcome) => void): void;
 
   members(): readonly MemberRow[];
+  /** Of the view in force, from 1; 0: this member knows none yet. */
+  readonly viewNumber: number;
+  /** The views behind number `after`, oldest first, as far as they are remembered. */
+  viewsAfter(after: number): readonly ViewRow[];
   /** Another number when `members` may have changed. */
   readonly viewRevision: number;
   memberStats(): readonly MemberStatsRow[];
@@ -151,6 +155,15 @@ export interface MemberRow {
   readonly reaches: readonly MemberId[];
   /** While it receives its state or repairs its log; only of the member that answers. */
   readonly transfer: TransferRow | null;
+}
+
+/** A view, and what it changed. */
+export interface ViewRow {
+  readonly number: number;
+  readonly viewId: string;
+  readonly joined: readonly MemberId[];
+  readonly left: readonly MemberId[];
+  readonly members: readonly MemberRow[];
 }
 
 export interface TransferRow {

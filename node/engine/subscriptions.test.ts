@@ -238,7 +238,7 @@ test('views are told at the start and when they differ, the newest only to a cli
   const { subscription } = client.do('subscribe', { stream: 'views' });
   clock.advance(0);
   assert.deepEqual(client.events, [
-    { event: 'view', subscription, sequenceNumber: 0, viewId: '1:1', members: replica.members() },
+    { event: 'view', subscription, sequenceNumber: 0, viewId: '1:1', joined: [], left: [], members: replica.members() },
   ]);
   replica.viewChanged();
   clock.advance(0);
@@ -255,6 +255,27 @@ test('views are told at the start and when they differ, the newest only to a cli
   assert.deepEqual(
     client.events.slice(1).map(({ members }) => members[0].state),
     ['OFFLINE'],
+  );
+});
+
+test('each change of the membership is an event of its own, in their order, also to a client that had no room', () => {
+  const { client, clock, replica } = testWorld();
+  client.do('subscribe', { stream: 'views' });
+  clock.advance(0);
+  client.hasRoom = false;
+  replica.viewInstalled({ joined: ['fourth'], left: [] });
+  replica.viewInstalled({ joined: [], left: ['second'] });
+  clock.advance(0);
+  client.hasRoom = true;
+  client.connection.roomAgain();
+  clock.advance(0);
+  assert.deepEqual(
+    client.events.map(({ joined, left }) => ({ joined, left })),
+    [
+      { joined: [], left: [] },
+      { joined: ['fourth'], left: [] },
+      { joined: [], left: ['second'] },
+    ],
   );
 });
 

@@ -1,9 +1,29 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { GroupView } from '../../../gcs/core/index.ts';
 import { DigestWatch } from './digest-watch.ts';
 
-function watchAt(logIndex: number, digest: string, groupSize = 3): DigestWatch {
-  const watch = new DigestWatch(groupSize);
+/** Of the member 0 of a group with so many voters, and learners behind them. */
+function watchOf(voters = 3, learners = 0): DigestWatch {
+  const watch = new DigestWatch();
+  watch.viewChanged(0, viewOf(voters, learners));
+  return watch;
+}
+
+function viewOf(voters: number, learners: number): GroupView {
+  const members = Array.from({ length: voters + learners }, (_, ordinal) => ({
+    ordinal,
+    memberId: `member-${ordinal}`,
+    groupAddress: `member-${ordinal}:71`,
+    host: `member-${ordinal}`,
+    port: 70,
+    isVoter: ordinal < voters,
+  }));
+  return { viewId: '1:1', number: 1, members, nextOrdinal: members.length, former: [] };
+}
+
+function watchAt(logIndex: number, digest: string, voters = 3): DigestWatch {
+  const watch = watchOf(voters);
   watch.toTell({ logIndex, digest, sequenceNumber: 10 * logIndex });
   return watch;
 }
@@ -41,8 +61,29 @@ test('of two members that differ, neither goes on', () => {
   assert.equal(watchAt(10, 'a', 2).told(1, [{ logIndex: 10, digest: 'b' }]), 'no-majority');
 });
 
+test('a learner that differs has no voice, and one that is the odd one out learns of it', () => {
+  const watch = watchOf(2, 1);
+  watch.toTell({ logIndex: 10, digest: 'a', sequenceNumber: 100 });
+  assert.equal(watch.told(2, [{ logIndex: 10, digest: 'b' }]), 'equal', 'the learner has no voice');
+  assert.equal(watch.told(1, [{ logIndex: 10, digest: 'a' }]), 'equal');
+  const learner = new DigestWatch();
+  learner.viewChanged(2, viewOf(2, 1));
+  learner.toTell({ logIndex: 10, digest: 'b', sequenceNumber: 100 });
+  assert.equal(learner.told(0, [{ logIndex: 10, digest: 'a' }]), 'equal', 'one of two voters');
+  assert.equal(learner.told(1, [{ logIndex: 10, digest: 'a' }]), 'minority');
+});
+
+test('what a member told that left is forgotten, and a majority is that of the view in force', () => {
+  const watch = watchAt(10, 'a', 3);
+  assert.equal(watch.told(1, [{ logIndex: 10, digest: 'b' }]), 'equal', 'one against one of three');
+  const { members, ...rest } = viewOf(3, 0);
+  watch.viewChanged(0, { ...rest, members: members.filter(({ ordinal }) => ordinal !== 1) });
+  assert.equal(watch.told(2, [{ logIndex: 10, digest: 'a' }]), 'equal');
+  assert.equal(watch.equalUpTo(1), 0);
+});
+
 test('a divergence shows at a checkpoint behind the newest point', () => {
-  const watch = new DigestWatch(3);
+  const watch = watchOf();
   watch.delivered({ logIndex: 256, digest: 'a', sequenceNumber: 2560 });
   watch.delivered({ logIndex: 257, digest: 'unused', sequenceNumber: 2570 });
   const told = watch.toTell({ logIndex: 300, digest: 'x', sequenceNumber: 3000 });
@@ -63,7 +104,7 @@ test('what peers tell is kept for a bounded number of log indexes', () => {
 });
 
 test('up to where each peer was seen to be equal is known, and never goes back', () => {
-  const watch = new DigestWatch(3);
+  const watch = watchOf();
   watch.delivered({ logIndex: 256, digest: 'a', sequenceNumber: 2560 });
   watch.delivered({ logIndex: 512, digest: 'b', sequenceNumber: 5120 });
   assert.equal(watch.equalUpTo(1), 0);

@@ -1,8 +1,9 @@
 /**
  * Compares the members' running digests at equal log indexes (H22). A member whose digest differs from that of a
- * majority has gone astray and must stop; where no majority agrees, nobody knows who is right, and all stop.
+ * majority of the voters has gone astray and must stop; where no majority agrees, nobody knows who is right, and all stop.
  */
 import type { LogIndex, MemberOrdinal, SequenceNumber } from '../../../gcs/base/index.ts';
+import { type GroupView, votersOf } from '../../../gcs/core/index.ts';
 
 export interface DigestPoint {
   readonly logIndex: LogIndex;
@@ -24,14 +25,22 @@ const TOLD_MAX = 8;
 export type Judgement = 'equal' | 'minority' | 'no-majority';
 
 export class DigestWatch {
-  readonly #groupSize: number;
+  #self: MemberOrdinal = -1;
+  #voters: ReadonlySet<MemberOrdinal> = new Set();
   readonly #own = new Map<LogIndex, OwnPoint>();
   readonly #peers = new Map<LogIndex, Map<MemberOrdinal, string>>();
   readonly #equalUpTo = new Map<MemberOrdinal, SequenceNumber>();
   #newest: OwnPoint | null = null;
 
-  constructor(groupSize: number) {
-    this.#groupSize = groupSize;
+  /** Who is judged, and by whom, from now on. Until it is called first nothing is judged. */
+  viewChanged(self: MemberOrdinal, view: GroupView): void {
+    this.#self = self;
+    this.#voters = new Set(votersOf(view));
+    const members = new Set(view.members.map(({ ordinal }) => ordinal));
+    for (const told of this.#peers.values()) {
+      for (const ordinal of told.keys()) if (!members.has(ordinal)) told.delete(ordinal);
+    }
+    for (const ordinal of this.#equalUpTo.keys()) if (!members.has(ordinal)) this.#equalUpTo.delete(ordinal);
   }
 
   /** Where this member stands behind a delivery. */
@@ -69,15 +78,22 @@ export class DigestWatch {
   }
 
   #judge(own: string, told: ReadonlyMap<MemberOrdinal, string>): Judgement {
-    const votes = new Map<string, number>([[own, 1]]);
-    for (const digest of told.values()) votes.set(digest, (votes.get(digest) ?? 0) + 1);
-    if (votes.size === 1) return 'equal';
-    const quorum = Math.floor(this.#groupSize / 2) + 1;
-    const known = 1 + told.size;
-    if (votes.get(own)! >= quorum) return 'equal';
+    // A learner is judged, and does not judge.
+    const votes = new Map<string, number>();
+    let known = 0;
+    const vote = (ordinal: MemberOrdinal, digest: string): void => {
+      if (!this.#voters.has(ordinal)) return;
+      known++;
+      votes.set(digest, (votes.get(digest) ?? 0) + 1);
+    };
+    vote(this.#self, own);
+    for (const [ordinal, digest] of told) vote(ordinal, digest);
+    const quorum = Math.floor(this.#voters.size / 2) + 1;
+    if ((votes.get(own) ?? 0) >= quorum) return 'equal';
     for (const [digest, count] of votes) if (digest !== own && count >= quorum) return 'minority';
     // While somebody has not told yet, a majority may still show.
-    return known === this.#groupSize || this.#groupSize === 2 ? 'no-majority' : 'equal';
+    const doDiffer = votes.size > 1 || (votes.size === 1 && !votes.has(own));
+    return doDiffer && known === this.#voters.size ? 'no-majority' : 'equal';
   }
 }
 

@@ -1,27 +1,41 @@
 /** What a member says of the group: its own figures, and the others' as they last told them. */
 import type { MemberId, MemberOrdinal } from '../../../gcs/base/index.ts';
-import type { ConsensusStatus, GroupView } from '../../../gcs/core/index.ts';
-import type { CommitLatency, MemberRow, MemberState, MemberStatsRow } from '../replica.ts';
+import { type ConsensusStatus, type GroupView, memberIdOf, memberNamed } from '../../../gcs/core/index.ts';
+import type { CommitLatency, MemberRow, MemberState, MemberStatsRow, TransferRow } from '../replica.ts';
 import type { MemberCounters } from './contract.ts';
+import type { DigestWatch } from './digest-watch.ts';
 import type { ReplicatedState } from './replicated-state.ts';
 import type { StatusNotice } from './status-notice.ts';
 
 /** Weight in elections of a primary; all are alike while every member is one. */
 const WEIGHT = 50;
 
+/** What a member knows of itself without asking. */
+export interface OwnFacts {
+  readonly memberId: MemberId;
+  readonly state: MemberState;
+  readonly version: string;
+  readonly hasRoom: boolean;
+  /** Whom it hears, itself included. */
+  readonly reaches: readonly MemberOrdinal[];
+  readonly transfer: TransferRow | null;
+}
+
+/** One row for each member of `view`, by ordinal. */
 export function memberRows(of: {
   readonly view: GroupView;
-  readonly self: { readonly memberId: MemberId; readonly state: MemberState; readonly version: string };
+  readonly self: OwnFacts;
   readonly notices: ReadonlyMap<MemberOrdinal, StatusNotice>;
-  readonly isReachable: (ordinal: MemberOrdinal) => boolean;
   readonly leader: MemberOrdinal | null;
 }): readonly MemberRow[] {
   const { view, self, notices } = of;
-  return view.members.map(({ memberId, ordinal, host, port }) => {
+  const named = (ordinals: readonly MemberOrdinal[]): readonly MemberId[] =>
+    ordinals.map((ordinal) => memberIdOf(view, ordinal)).filter((memberId) => memberId !== '');
+  return view.members.map(({ memberId, ordinal, host, port, isVoter }) => {
     const isSelf = memberId === self.memberId;
-    const reachable = isSelf || of.isReachable(ordinal);
+    const reachable = isSelf || self.reaches.includes(ordinal);
     const notice = notices.get(ordinal);
-    const state = isSelf ? self.state : reachable ? (notice?.state ?? 'OFFLINE') : 'UNREACHABLE';
+    const state = isSelf ? self.state : reachable ? (notice?.state ?? 'RECOVERING') : 'UNREACHABLE';
     return {
       memberId,
       host,
@@ -33,6 +47,10 @@ export function memberRows(of: {
       weight: WEIGHT,
       reachable,
       leads: ordinal === of.leader,
+      learner: !isVoter,
+      hasRoom: isSelf ? self.hasRoom : (notice?.hasRoom ?? true),
+      reaches: named(isSelf ? self.reaches : (notice?.reaches ?? [])),
+      transfer: isSelf ? self.transfer : null,
     };
   });
 }
@@ -67,19 +85,21 @@ export function ownStats(of: {
 
 /** One row for each member that has told its figures. */
 export function memberStatsRows(of: {
-  readonly state: ReplicatedState;
+  readonly view: GroupView;
+  readonly memberId: MemberId;
+  readonly digests: DigestWatch;
   readonly own: StatusNotice['stats'];
   readonly notices: ReadonlyMap<MemberOrdinal, StatusNotice>;
 }): readonly MemberStatsRow[] {
-  const { definition, self, digests } = of.state;
-  const { viewId, members } = definition.view;
-  const statsOf = (ordinal: MemberOrdinal) => (ordinal === self.ordinal ? of.own : of.notices.get(ordinal)?.stats);
+  const { viewId, members } = of.view;
+  const self = memberNamed(of.view, of.memberId)?.ordinal ?? null;
+  const statsOf = (ordinal: MemberOrdinal) => (ordinal === self ? of.own : of.notices.get(ordinal)?.stats);
   const everywhere = Math.min(...members.map(({ ordinal }) => statsOf(ordinal)?.appliedUpTo ?? 0));
   const rows: MemberStatsRow[] = [];
   for (const { memberId, ordinal } of members) {
     const stats = statsOf(ordinal);
     if (stats === undefined) continue;
-    const digestEqualUpTo = ordinal === self.ordinal ? stats.appliedUpTo : digests.equalUpTo(ordinal);
+    const digestEqualUpTo = ordinal === self ? stats.appliedUpTo : of.digests.equalUpTo(ordinal);
     rows.push({ memberId, viewId, ...stats, transactionsCommittedAllMembers: everywhere, digestEqualUpTo });
   }
   return rows;

@@ -1,5 +1,5 @@
 /** What members tell each other a few times a second, outside of the total order: best effort, for display and the digest watch. */
-import { utf8Decode, utf8Encode } from '../../../gcs/base/index.ts';
+import { type MemberOrdinal, type SequenceNumber, utf8Decode, utf8Encode } from '../../../gcs/base/index.ts';
 import type { CommitLatency, MemberState, MemberStatsRow } from '../replica.ts';
 import type { DigestPoint } from './digest-watch.ts';
 
@@ -10,6 +10,12 @@ export interface StatusNotice {
   readonly digests: readonly DigestPoint[];
   /** Clients of it follow the changes. */
   readonly followsChanges: boolean;
+  /** Lowest snapshot that a transaction of it may still have: the purge floor must not rise above it. */
+  readonly oldestNeeded: SequenceNumber;
+  /** Whom it hears, itself included: its row of the matrix. */
+  readonly reaches: readonly MemberOrdinal[];
+  /** Its disk takes more. */
+  readonly hasRoom: boolean;
 }
 
 export function encodeStatusNotice(notice: StatusNotice): Uint8Array {
@@ -18,6 +24,7 @@ export function encodeStatusNotice(notice: StatusNotice): Uint8Array {
 
 const STATES: readonly unknown[] = ['OFFLINE', 'RECOVERING', 'ONLINE', 'ERROR'] satisfies MemberState[];
 const DIGESTS_MAX = 100;
+const MEMBERS_MAX = 1000;
 
 const COUNTS = [
   'countTransactionsInQueue',
@@ -42,11 +49,19 @@ export function decodeStatusNotice(bytes: Uint8Array): StatusNotice | null {
     return null;
   }
   if (typeof value !== 'object' || value === null) return null;
-  const { state, version, stats, digests, followsChanges } = value as Record<string, unknown>;
+  const { state, version, stats, digests, followsChanges, oldestNeeded, reaches, hasRoom } = value as Record<
+    string,
+    unknown
+  >;
   if (!STATES.includes(state) || typeof version !== 'string' || !isStats(stats) || !Array.isArray(digests)) return null;
-  if (typeof followsChanges !== 'boolean') return null;
+  if (typeof followsChanges !== 'boolean' || typeof hasRoom !== 'boolean' || !isCount(oldestNeeded)) return null;
+  if (!Array.isArray(reaches) || reaches.length > MEMBERS_MAX || !reaches.every(isCount)) return null;
   if (digests.length > DIGESTS_MAX || !digests.every(isDigestPoint)) return null;
-  return { state: state as MemberState, version, stats, digests, followsChanges };
+  return { state: state as MemberState, version, stats, digests, followsChanges, oldestNeeded, reaches, hasRoom };
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
 function isStats(value: unknown): value is StatusNotice['stats'] {

@@ -23,11 +23,13 @@ import {
   transactionAborted,
   unknownOperation,
 } from '../errors.ts';
+import type { Administration } from '../replica.ts';
 import { optionalTableNameOf, wholeNumberOf } from '../statements/arguments.ts';
 import { schemaChangeOf } from '../statements/schema-change.ts';
 import type { Message, Statement, StatementContext } from '../statements/statement.ts';
 import { Transaction, type TransactionStart } from '../transaction.ts';
 import { isPlainObject } from '../values.ts';
+import { administrationError, administrationOf } from './administration.ts';
 import { type BeginOptions, beginOptionsOf, defaultBeginOptions } from './begin-arguments.ts';
 import { Cursors } from './cursors.ts';
 import { Execution } from './execution.ts';
@@ -222,6 +224,11 @@ export class Connection implements Session {
         if (operation.kind === 'conflicts') return this.succeed(id, replica.conflicts(limit, table));
         return this.succeed(id, replica.conflictSummary(limit, table));
       }
+      case 'leave':
+      case 'join':
+      case 'expel':
+      case 'transferLeadership':
+        return this.#administer(id, administrationOf(operation.kind, message));
       case 'subscribe':
         return this.succeed(id, this.#subscriptions.open(message));
       case 'unsubscribe':
@@ -229,6 +236,16 @@ export class Connection implements Session {
       default:
         throw unknownOperation(op);
     }
+  }
+
+  #administer(id: RequestId, request: Administration): void {
+    const { replica, clock } = this.engine;
+    const startedMs = clock.monotonicMs();
+    replica.administer(request, (outcome) => {
+      if (outcome.kind === 'done') return this.succeed(id, { viewId: replica.members()[0]?.viewId ?? null });
+      const waitedMs = Math.round(clock.monotonicMs() - startedMs);
+      this.refuse(id, administrationError(request, outcome, { replica, waitedMs }));
+    });
   }
 
   #answerMalformed(id: null, problem: string): void {

@@ -27,6 +27,10 @@ export type Operation =
         | 'memberStats'
         | 'conflicts'
         | 'conflictSummary'
+        | 'leave'
+        | 'join'
+        | 'expel'
+        | 'transferLeadership'
         | 'subscribe'
         | 'unsubscribe';
       readonly argumentNames: ArgumentNames;
@@ -48,6 +52,10 @@ export const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operat
   simple('memberStats', []),
   simple('conflicts', ['limit', 'table']),
   simple('conflictSummary', ['limit', 'table']),
+  simple('leave', []),
+  simple('join', []),
+  simple('expel', ['memberId']),
+  simple('transferLeadership', ['memberId']),
   simple('subscribe', ['stream', 'table', 'from']),
   simple('unsubscribe', ['subscription']),
 ]);

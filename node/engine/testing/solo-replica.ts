@@ -9,6 +9,8 @@ import { Catalog } from '../catalog.ts';
 import { catalogItemKey, tableRange } from '../key-codec.ts';
 import { DEFAULT_LIMITS, type Limits } from '../limits.ts';
 import type {
+  Administration,
+  AdministrationOutcome,
   CommitOutcome,
   ConflictRecord,
   ConflictSummary,
@@ -19,6 +21,7 @@ import type {
   SchemaChange,
   SchemaOutcome,
   SnapshotHandle,
+  ViewRow,
 } from '../replica.ts';
 import type { Connection } from '../sessions/connection.ts';
 import { Engine } from '../sessions/engine.ts';
@@ -92,6 +95,11 @@ export class SoloReplica implements Replica {
   readonly commitsAnsweredMs: number[] = [];
   heldFrom: SequenceNumber = 0;
   viewRevision = 0;
+  viewNumber = 1;
+  /** What was asked by `administer`, and what is answered. */
+  readonly administered: Administration[] = [];
+  administrationOutcome: AdministrationOutcome = { kind: 'done' };
+  readonly #views: ViewRow[] = [];
   conflictsSeen = 0;
   /** Of those told to followers. */
   conflictsKeptMax = 1000;
@@ -224,6 +232,10 @@ export class SoloReplica implements Replica {
         weight: 50,
         reachable: true,
         leads: true,
+        learner: false,
+        hasRoom: true,
+        reaches: [MEMBER_ID],
+        transfer: null,
       } as const,
     ];
   }
@@ -255,6 +267,25 @@ export class SoloReplica implements Replica {
 
   get watched(): boolean {
     return this.#watchers.length > 0;
+  }
+
+  readIndex(done: (index: number | null) => void): void {
+    done(this.appliedUpTo);
+  }
+
+  administer(request: Administration, done: (outcome: AdministrationOutcome) => void): void {
+    this.administered.push(request);
+    this.#undecided.push(() => done(this.administrationOutcome));
+  }
+
+  viewsAfter(after: number): readonly ViewRow[] {
+    return this.#views.filter(({ number }) => number > after);
+  }
+
+  viewInstalled(change: { joined: readonly string[]; left: readonly string[] }): void {
+    const number = ++this.viewNumber;
+    this.#views.push({ ...change, number, viewId: `1:${number}`, members: this.members() });
+    this.viewChanged();
   }
 
   viewChanged(): void {

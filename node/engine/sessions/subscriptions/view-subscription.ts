@@ -1,6 +1,9 @@
-/** The stream `views`: the members as this one sees them, at the start and whenever that has changed. */
-import type { SequenceNumber } from '../../../../gcs/base/index.ts';
-import type { Replica } from '../../replica.ts';
+/**
+ * The stream `views`: the members as this one sees them, at the start and whenever that has changed. Each change of the
+ * membership is an event of its own, in the order of the views, and says who joined and who left.
+ */
+import type { MemberId, SequenceNumber } from '../../../../gcs/base/index.ts';
+import type { MemberRow, Replica } from '../../replica.ts';
 import type { Advance, Outlet, Subscription } from './subscription.ts';
 
 export class ViewSubscription implements Subscription {
@@ -9,6 +12,8 @@ export class ViewSubscription implements Subscription {
   readonly #replica: Replica;
   readonly #outlet: Outlet;
   #revision = -1;
+  /** Number of the view told last. */
+  #toldView: number;
   /** The members told last, as text. */
   #told = '';
 
@@ -16,6 +21,7 @@ export class ViewSubscription implements Subscription {
     this.name = setup.name;
     this.#replica = setup.replica;
     this.#outlet = setup.outlet;
+    this.#toldView = setup.replica.viewNumber;
   }
 
   get position(): SequenceNumber {
@@ -25,20 +31,25 @@ export class ViewSubscription implements Subscription {
   advance(): Advance {
     const { viewRevision } = this.#replica;
     if (viewRevision === this.#revision) return 'up-to-date';
+    for (const view of this.#replica.viewsAfter(this.#toldView)) {
+      if (!this.#outlet.hasRoom()) return 'no-room';
+      this.#toldView = view.number;
+      this.#tell(view.members, view);
+    }
     if (!this.#outlet.hasRoom()) return 'no-room';
     this.#revision = viewRevision;
     const members = this.#replica.members();
-    const text = JSON.stringify(members);
-    if (text === this.#told) return 'up-to-date';
-    this.#told = text;
-    const viewId = members[0]?.viewId ?? null;
-    this.#outlet.send({
-      event: 'view',
-      subscription: this.name,
-      sequenceNumber: this.position,
-      viewId,
-      members,
-    });
+    if (JSON.stringify(members) !== this.#told) this.#tell(members, { joined: [], left: [] });
     return 'up-to-date';
+  }
+
+  #tell(
+    members: readonly MemberRow[],
+    { joined, left }: { readonly joined: readonly MemberId[]; readonly left: readonly MemberId[] },
+  ): void {
+    this.#told = JSON.stringify(members);
+    const viewId = members[0]?.viewId ?? null;
+    const sequenceNumber = this.position;
+    this.#outlet.send({ event: 'view', subscription: this.name, sequenceNumber, viewId, joined, left, members });
   }
 }
