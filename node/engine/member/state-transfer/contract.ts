@@ -1,14 +1,11 @@
 /** What the transfer of a member's state to another is made of (H3, C6). */
 import type { LaneStore, VerdictFile, VerdictFileOptions } from '../../../../applier/index.ts';
 import type { Clock, Disk, GroupId, LogIndex, MemberId } from '../../../../gcs/base/index.ts';
-import type { EntryId, LogBase, LogDamage, MessageLog, SegmentLog } from '../../../../gcs/core/index.ts';
+import type { EntryId, LogDamage, MessageLog, SegmentLog } from '../../../../gcs/core/index.ts';
 import type { ReplicatedState } from '../replicated-state.ts';
 
 /** What a donor reads of its log. */
-export interface DonorLog extends MessageLog {
-  /** The base that a log would have whose first index is the one behind `index`. */
-  baseAt(index: LogIndex): LogBase;
-}
+export type DonorLog = MessageLog & Pick<SegmentLog, 'viewAt' | 'lastMessagesAt'>;
 
 export interface OpenStateParts {
   readonly state: ReplicatedState;
