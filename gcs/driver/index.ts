@@ -1,3 +1,4 @@
+export { zstdCompression } from './compression.ts';
 export type { DataDirectory } from './data-directory.ts';
 export { openDataDirectory } from './data-directory.ts';
 export { FileDisk } from './file-disk.ts';
