@@ -201,6 +201,14 @@ export interface MemberRow {
   readonly viewId: string;
   readonly weight: number;
   readonly reachable: boolean;
+  /** Leads the group's log, as far as the member that answered knows. */
+  readonly leads?: boolean;
+  /** Not yet a voter: it is catching up. */
+  readonly learner?: boolean;
+  /** Its disk takes more. */
+  readonly hasRoom?: boolean;
+  /** Whom it hears, itself included; empty: it has not told. */
+  readonly reaches?: readonly string[];
   readonly [fact: string]: unknown;
 }
 

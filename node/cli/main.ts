@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { InvariantViolation } from '../../gcs/base/index.ts';
 import { ServerError } from '../server/server-error.ts';
+import { adminCommand } from './admin/command.ts';
 import { benchCommand } from './bench.ts';
 import { checkCommand } from './check/command.ts';
 import { CliError } from './cli-error.ts';
@@ -18,6 +19,7 @@ const COMMANDS: readonly Command[] = [
   startCommand,
   clusterCommand,
   statusCommand,
+  adminCommand,
   shellCommand,
   conflictsCommand,
   importCommand,

@@ -26,16 +26,42 @@ export const statusCommand = command({
   },
 });
 
+/** The view, its members, and which of them hear which. */
 export function statusTable(members: readonly MemberRow[], memberStats: readonly MemberStats[]): string {
+  const view = members[0]?.viewId;
+  const learners = members.filter(({ learner }) => learner === true).length;
+  const head =
+    view === undefined
+      ? 'no view yet\n'
+      : `view ${view}: ${members.length - learners} voters${learners > 0 ? `, ${learners} catching up` : ''}\n`;
+  return `${head}${memberTable(members, memberStats)}\n${reachabilityTable(members)}`;
+}
+
+/** Rows hear columns. What a member has not told yet is unknown: `?`. */
+export function reachabilityTable(members: readonly MemberRow[]): string {
+  const name = ({ host, port }: MemberRow) => `${host}:${port}`;
+  return textTable(
+    ['hears', ...members.map(name)],
+    members.map((row) => {
+      const reaches = (row.reaches ?? []) as readonly string[];
+      const mark = ({ memberId }: MemberRow) =>
+        reaches.length === 0 ? '?' : reaches.includes(memberId) ? 'yes' : 'no';
+      return [name(row), ...members.map(mark)];
+    }),
+  );
+}
+
+function memberTable(members: readonly MemberRow[], memberStats: readonly MemberStats[]): string {
   const stats = new Map(memberStats.map((row) => [row.memberId, row]));
   return textTable(
-    ['member', 'address', 'state', 'role', 'applied up to', 'checked', 'conflicts', 'in queue', 'digest'],
+    ['member', 'address', 'state', 'log', 'role', 'applied up to', 'checked', 'conflicts', 'in queue', 'digest'],
     members.map((member) => {
       const row = stats.get(member.memberId);
       return [
         member.memberId,
         `${member.host}:${member.port}`,
-        member.state,
+        stateOf(member),
+        member.leads === true ? 'leader' : '',
         member.role,
         row?.appliedUpTo ?? 0,
         row?.countTransactionsChecked ?? 0,
@@ -45,4 +71,17 @@ export function statusTable(members: readonly MemberRow[], memberStats: readonly
       ];
     }),
   );
+}
+
+/** With what keeps it from being a full member. */
+function stateOf({ state, learner, hasRoom, transfer }: MemberRow): string {
+  const facts: string[] = [];
+  if (learner === true) facts.push('learner');
+  if (hasRoom === false) facts.push('disk full');
+  if (typeof transfer === 'object' && transfer !== null) {
+    const { kind, rows, bytes } = transfer as { kind: string; rows: number; bytes: number };
+    const mib = (bytes / 1024 / 1024).toFixed(1);
+    facts.push(kind === 'state' ? `receiving state: ${rows} rows, ${mib} MiB` : `repairing its log: ${mib} MiB`);
+  }
+  return facts.length === 0 ? state : `${state} (${facts.join(', ')})`;
 }
