@@ -2,12 +2,15 @@
 import type { Incarnation, LogIndex, MessageNumber, Term } from '../../base/index.ts';
 import { ByteReader, ByteWriter, unreachable } from '../../base/index.ts';
 import type { LogEntry } from '../types.ts';
+import { decodeEntry, ENTRY_HEADER_BYTES_MAX, encodeEntry } from './entry-codec.ts';
 
 export interface VoteRequest {
   readonly kind: 'vote-request';
   /** The term the sender stands for; in a pre-vote the one it would stand for. */
   readonly term: Term;
   readonly preVote: boolean;
+  /** The leader itself asked the sender to take over: who hears that leader votes all the same. Never with `preVote`. */
+  readonly isTransfer: boolean;
   readonly lastIndex: LogIndex;
   readonly lastTerm: Term;
 }
@@ -32,6 +35,8 @@ export interface Append {
   readonly receivedByAll: LogIndex;
   /** An entry of the leader's own term is chosen, so `chosenUpTo` covers whatever was chosen before its reign. */
   readonly established: boolean;
+  /** Of this reign, from 0, rising: who meets a higher one than it has answered answers at once. */
+  readonly round: number;
   readonly entries: readonly LogEntry[];
 }
 
@@ -42,6 +47,10 @@ export interface AppendAnswer {
   readonly matchedUpTo: LogIndex;
   /** The append did not fit on the sender's log. */
   readonly rejected: Rejection | null;
+  /** Highest that the sender has met in this term; rejected: of the append refused. */
+  readonly round: number;
+  /** A learner's owner could be a full member; see the input `ready`. */
+  readonly ready: boolean;
   readonly wallMs: number;
 }
 
@@ -59,10 +68,54 @@ export interface Propose {
   readonly incarnation: Incarnation;
   /** Number of the first payload; the others follow densely. */
   readonly firstNumber: MessageNumber;
-  readonly payloads: readonly Uint8Array[];
+  readonly payloads: readonly ProposedPayload[];
 }
 
-export type PeerMessage = VoteRequest | VoteAnswer | Append | AppendAnswer | Propose;
+export interface ProposedPayload {
+  readonly kind: 'message' | 'fragment';
+  readonly isCompressed: boolean;
+  readonly payload: Uint8Array;
+}
+
+/** From the leader of `term`: stand for leader at once. */
+export interface TimeoutNow {
+  readonly kind: 'timeout-now';
+  readonly term: Term;
+}
+
+/** From the leader of `term`, in place of appends: what the receiver needs next is no longer kept. */
+export interface Behind {
+  readonly kind: 'behind';
+  readonly term: Term;
+  /** Of the leader's log. */
+  readonly firstIndex: LogIndex;
+  readonly chosenUpTo: LogIndex;
+}
+
+/** For the leader: see the input `read-index`. Without a term, as proposals: whoever leads answers. */
+export interface ReadRequest {
+  readonly kind: 'read-request';
+  /** Rising, and not repeated by later runs of the sender. Takes the place of all its earlier ones. */
+  readonly ticket: number;
+}
+
+export interface ReadAnswer {
+  readonly kind: 'read-answer';
+  readonly ticket: number;
+  /** Null: the sender does not lead (any more). */
+  readonly index: LogIndex | null;
+}
+
+export type PeerMessage =
+  | VoteRequest
+  | VoteAnswer
+  | Append
+  | AppendAnswer
+  | Propose
+  | TimeoutNow
+  | Behind
+  | ReadRequest
+  | ReadAnswer;
 
 export interface MalformedMessage {
   readonly kind: 'malformed';
@@ -70,10 +123,17 @@ export interface MalformedMessage {
   readonly offset: number;
 }
 
-const TAGS = { 'vote-request': 1, 'vote-answer': 2, append: 3, 'append-answer': 4, propose: 5 } as const;
-
-/** Room for all that stands beside an entry's payload. */
-const ENTRY_HEADER_BYTES_MAX = 48;
+const TAGS = {
+  'vote-request': 1,
+  'vote-answer': 2,
+  append: 3,
+  'append-answer': 4,
+  propose: 5,
+  'timeout-now': 6,
+  behind: 7,
+  'read-request': 8,
+  'read-answer': 9,
+} as const;
 
 /** The bytes are the caller's. */
 export function encodePeerMessage(message: PeerMessage): Uint8Array {
@@ -82,7 +142,7 @@ export function encodePeerMessage(message: PeerMessage): Uint8Array {
   switch (message.kind) {
     case 'vote-request':
       writer.varint(message.term);
-      writer.u8(message.preVote ? 1 : 0);
+      writer.u8((message.preVote ? 1 : 0) | (message.isTransfer ? 2 : 0));
       writer.varint(message.lastIndex);
       writer.varint(message.lastTerm);
       break;
@@ -98,6 +158,7 @@ export function encodePeerMessage(message: PeerMessage): Uint8Array {
       writer.varint(message.chosenUpTo);
       writer.varint(message.receivedByAll);
       writer.u8(message.established ? 1 : 0);
+      writer.varint(message.round);
       writer.varint(message.entries.length);
       for (const entry of message.entries) encodeEntry(writer, entry);
       break;
@@ -105,7 +166,8 @@ export function encodePeerMessage(message: PeerMessage): Uint8Array {
       writer.varint(message.term);
       writer.varint(message.matchedUpTo);
       writer.varint(message.wallMs);
-      writer.u8(message.rejected === null ? 0 : 1);
+      writer.varint(message.round);
+      writer.u8((message.rejected === null ? 0 : 1) | (message.ready ? 2 : 0));
       if (message.rejected !== null) {
         writer.varint(message.rejected.previousIndex);
         writer.varint(message.rejected.hintIndex);
@@ -116,7 +178,26 @@ export function encodePeerMessage(message: PeerMessage): Uint8Array {
       writer.varint(message.incarnation);
       writer.varint(message.firstNumber);
       writer.varint(message.payloads.length);
-      for (const payload of message.payloads) writer.blob(payload);
+      for (const { kind, isCompressed, payload } of message.payloads) {
+        writer.u8((kind === 'fragment' ? 1 : 0) | (isCompressed ? 2 : 0));
+        writer.blob(payload);
+      }
+      break;
+    case 'timeout-now':
+      writer.varint(message.term);
+      break;
+    case 'behind':
+      writer.varint(message.term);
+      writer.varint(message.firstIndex);
+      writer.varint(message.chosenUpTo);
+      break;
+    case 'read-request':
+      writer.varint(message.ticket);
+      break;
+    case 'read-answer':
+      writer.varint(message.ticket);
+      writer.u8(message.index === null ? 0 : 1);
+      if (message.index !== null) writer.varint(message.index);
       break;
     default:
       unreachable(message);
@@ -141,11 +222,12 @@ function decodeFields(reader: ByteReader): PeerMessage | string {
     case TAGS['vote-request']: {
       const term = reader.varint();
       const flags = reader.u8();
-      if (flags > 1) return 'unknown flags';
+      if (flags > 2) return 'unknown flags';
       return {
         kind: 'vote-request',
         term,
         preVote: flags === 1,
+        isTransfer: flags === 2,
         lastIndex: reader.varint(),
         lastTerm: reader.varint(),
       };
@@ -168,11 +250,14 @@ function decodeFields(reader: ByteReader): PeerMessage | string {
       const term = reader.varint();
       const matchedUpTo = reader.varint();
       const wallMs = reader.varint();
+      const round = reader.varint();
       const flags = reader.u8();
-      if (flags > 1) return 'unknown flags';
+      if (flags > 3) return 'unknown flags';
       const rejected =
-        flags === 1 ? { previousIndex: reader.varint(), hintIndex: reader.varint(), hintTerm: reader.varint() } : null;
-      return { kind: 'append-answer', term, matchedUpTo, rejected, wallMs };
+        (flags & 1) !== 0
+          ? { previousIndex: reader.varint(), hintIndex: reader.varint(), hintTerm: reader.varint() }
+          : null;
+      return { kind: 'append-answer', term, matchedUpTo, rejected, round, ready: (flags & 2) !== 0, wallMs };
     }
     case TAGS.propose: {
       const incarnation = reader.varint();
@@ -181,9 +266,31 @@ function decodeFields(reader: ByteReader): PeerMessage | string {
       if (reader.malformed) return 'the message ends too early';
       if (incarnation < 1 || firstNumber < 1) return 'incarnations and message numbers count from 1';
       if (!Number.isSafeInteger(firstNumber + count)) return 'message number too large';
-      const payloads: Uint8Array[] = [];
-      for (let i = 0; i < count && !reader.malformed; i++) payloads.push(reader.blob());
+      const payloads: ProposedPayload[] = [];
+      for (let i = 0; i < count && !reader.malformed; i++) {
+        const flags = reader.u8();
+        if (flags > 3) return 'unknown flags';
+        const kind = (flags & 1) !== 0 ? 'fragment' : 'message';
+        payloads.push({ kind, isCompressed: (flags & 2) !== 0, payload: reader.blob() });
+      }
       return { kind: 'propose', incarnation, firstNumber, payloads };
+    }
+    case TAGS['timeout-now']:
+      return { kind: 'timeout-now', term: reader.varint() };
+    case TAGS.behind:
+      return {
+        kind: 'behind',
+        term: reader.varint(),
+        firstIndex: reader.varint(),
+        chosenUpTo: reader.varint(),
+      };
+    case TAGS['read-request']:
+      return { kind: 'read-request', ticket: reader.varint() };
+    case TAGS['read-answer']: {
+      const ticket = reader.varint();
+      const flags = reader.u8();
+      if (flags > 1) return 'unknown flags';
+      return { kind: 'read-answer', ticket, index: flags === 1 ? reader.varint() : null };
     }
     default:
       return 'unknown kind of message';
@@ -198,6 +305,7 @@ function decodeAppend(reader: ByteReader): Append | string {
   const receivedByAll = reader.varint();
   const flags = reader.u8();
   if (flags > 1) return 'unknown flags';
+  const round = reader.varint();
   const count = reader.varint();
   if (!Number.isSafeInteger(previousIndex + count)) return 'log index too large';
   if (previousTerm > term) return 'terms go down';
@@ -219,41 +327,8 @@ function decodeAppend(reader: ByteReader): Append | string {
     chosenUpTo,
     receivedByAll,
     established: flags === 1,
+    round,
     entries,
-  };
-}
-
-function encodeEntry(writer: ByteWriter, entry: LogEntry): void {
-  writer.u8(entry.kind === 'noop' ? 0 : 1);
-  writer.varint(entry.term);
-  writer.varint(entry.origin);
-  writer.varint(entry.incarnation);
-  writer.varint(entry.messageNumber);
-  writer.varint(entry.stampMs);
-  writer.blob(entry.payload);
-}
-
-function decodeEntry(reader: ByteReader, index: LogIndex): LogEntry | string {
-  const kind = reader.u8();
-  const term = reader.varint();
-  const origin = reader.varint();
-  const incarnation = reader.varint();
-  const messageNumber = reader.varint();
-  const stampMs = reader.varint();
-  const payload = reader.blob();
-  if (kind > 1) return 'unknown kind of entry';
-  if (kind === 0 && (messageNumber !== 0 || payload.length > 0)) return 'a noop carries something';
-  if (kind === 1 && (messageNumber < 1 || incarnation < 1)) return 'incarnations and message numbers count from 1';
-  if (term < 1) return 'terms count from 1';
-  return {
-    index,
-    term,
-    kind: kind === 0 ? 'noop' : 'message',
-    origin,
-    incarnation,
-    messageNumber,
-    stampMs,
-    payload,
   };
 }
 
@@ -262,7 +337,7 @@ function capacityFor(message: PeerMessage): number {
   if (message.kind === 'append') {
     for (const entry of message.entries) bytes += ENTRY_HEADER_BYTES_MAX + entry.payload.length;
   } else if (message.kind === 'propose') {
-    for (const payload of message.payloads) bytes += 8 + payload.length;
+    for (const { payload } of message.payloads) bytes += 9 + payload.length;
   }
   return bytes;
 }
