@@ -3,4 +3,5 @@ export * from './memory-lane-store.ts';
 export type * from './types.ts';
 export * from './verdict-file.ts';
 export * from './verdict-record.ts';
+export type { UnreadableVerdicts } from './verdict-scan.ts';
 export * from './version-store.ts';

@@ -163,7 +163,7 @@ test("another member's verdicts are refused", () => {
   const disk = new MemoryDisk();
   write(disk, opened(disk), recordsUpTo(3), 3);
   const result = VerdictFile.open(new MemoryDisk(disk.durable), { memberId: 'other' }, options);
-  assert.equal(result.kind, 'damaged');
+  assert.equal(result.kind, 'refused');
   assert.match(result.reason, /belongs to member 1111/);
 });
 

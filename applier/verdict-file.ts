@@ -1,109 +1,165 @@
 /**
- * The verdicts of this member by log index, kept durably (H3), in preallocated chunk files.
+ * The verdicts of this member by log index, kept durably (H3), in preallocated chunk files. Their bytes:
+ * verdict-format.ts. What is read back at a start, and when that is damage: verdict-scan.ts.
  *
- *   chunk  = header (one sector): magic u32, version u8, chunk number u48, first block number u48, member id, zeros, CRC
- *   block  = magic u32, number u48, length u32, CRC of the content u32, CRC u32; content; zeros up to the next sector
- *   content = the state before it, then records
+ * A block is what one sync makes durable. The next block is written over a torn one, with zeros over whatever was left
+ * behind it, in the same write.
  *
- * A block is what one sync makes durable. It begins on a sector of its own and is written only after the block before
- * it was synced. So an unreadable block is a torn tail, and cut, only if nothing behind it names a block of a higher
- * number: neither a block header nor the header of a later chunk. Otherwise it was durable once, and the file is
- * damaged. The next block is written over a torn one, with zeros over whatever was left behind it, in the same write.
+ * The file may begin behind a base: the state before its first record. Chunks that nobody needs any more are given up
+ * whole: first a mark that says where the file begins now is durable, then they are removed.
  *
- * Nothing is removed yet: the file grows with the log.
+ * Where the disk has no room for a new chunk, what waits goes on waiting, in memory, until there is room (R16). Any
+ * other error is final (R14).
  */
 import {
   assert,
   ByteReader,
   ByteWriter,
-  crc32c,
   type Disk,
-  type DiskError,
+  DiskError,
   type DiskFile,
   type LogIndex,
+  type MemberId,
   type SequenceNumber,
 } from '../gcs/base/index.ts';
 import {
+  BLOCK_HEADER_BYTES,
+  chunkName,
+  chunkNumbers,
+  decodeMark,
+  encodeBlock,
+  encodeChunkHeader,
+  encodeMark,
+  MARK_NAME,
+  SECTOR_BYTES,
+  type VerdictMark,
+} from './verdict-format.ts';
+import {
   type KeptState,
-  NOTHING_KEPT,
   readRecord,
   readState,
   type VerdictRecord,
   writeRecord,
   writeState,
 } from './verdict-record.ts';
+import { type BlockPlace, type ScannedVerdicts, scanVerdicts, type UnreadableVerdicts } from './verdict-scan.ts';
 
 export interface VerdictFileOptions {
   /** Size of a chunk file; a block that is larger gets a larger one. */
   readonly chunkBytes: number;
 }
 
-export type OpenedVerdictFile =
-  | { readonly kind: 'opened'; readonly file: VerdictFile }
-  | { readonly kind: 'damaged'; readonly file: string; readonly offset: number; readonly reason: string };
+export interface VerdictFileIdentity {
+  readonly memberId: MemberId;
+}
 
-const SECTOR = 512;
-const CHUNK_MAGIC = 0x43_56_6e_6f; // "onVC"
-const BLOCK_MAGIC = 0x42_56_6e_6f; // "onVB"
-const FORMAT_VERSION = 1;
-const BLOCK_HEADER_BYTES = 22;
-const CHUNK_NAME = /^verdicts-(\d{12})\.chunk$/;
+export type OpenedVerdictFile = { readonly kind: 'opened'; readonly file: VerdictFile } | UnreadableVerdicts;
 
-/** Where a durable block is, and what was known before it. */
-interface BlockPlace {
-  readonly chunk: number;
-  readonly offset: number;
-  readonly length: number;
+type Done = (error: Error | null) => void;
+
+/** A record with the state behind it. */
+interface RecordAndState {
+  readonly record: VerdictRecord;
+  readonly after: KeptState;
+}
+
+/** Records that are not durable yet. */
+interface Undurable {
   readonly before: KeptState;
+  readonly bytes: Uint8Array;
 }
 
 export class VerdictFile {
+  /** Called when a chunk cannot be made for want of room, and when it is made after all. */
+  onRoomChanged: (hasRoom: boolean) => void = () => {};
   readonly #disk: Disk;
   readonly #options: VerdictFileOptions;
-  readonly #memberId: string;
-  /** Ascending by log index. */
-  readonly #blocks: BlockPlace[];
+  readonly #memberId: MemberId;
+  #mark: VerdictMark;
+  #blocks: BlockPlace[];
   /** Behind the last record appended. */
   #state: KeptState;
   /** Behind the last durable record. */
   #durableState: KeptState;
   #blockNumber: number;
   #chunk: { readonly number: number; readonly file: DiskFile; offset: number; leftoversEnd: number } | null;
+  /** Of the next chunk. */
+  #nextChunk: number;
   /** Records appended since the last block was begun. */
   readonly #pending = new ByteWriter(4096);
   #pendingBefore: KeptState;
-  #waiting: ((error: Error | null) => void)[] = [];
-  #isWriting = false;
+  #waiting: Done[] = [];
+  /** Records of the block that is being written. */
+  #writing: Undurable | null = null;
+  #hasRoom = true;
+  /** Tries again to make the chunk that there was no room for, or gives it up with an error. */
+  #tryAgain: Done | null = null;
+  #isMarking = false;
   #failure: Error | null = null;
   #isClosing = false;
   #closed: (() => void)[] = [];
 
   /** Reads all chunks. @throws DiskError */
-  static open(disk: Disk, identity: { readonly memberId: string }, options: VerdictFileOptions): OpenedVerdictFile {
-    const scanned = scan(disk, identity.memberId);
-    if (scanned.kind === 'damaged') return scanned;
+  static open(disk: Disk, identity: VerdictFileIdentity, options: VerdictFileOptions): OpenedVerdictFile {
+    const scanned = scanVerdicts(disk, identity.memberId);
+    if (scanned.kind !== 'scanned') return scanned;
     return { kind: 'opened', file: new VerdictFile({ disk, options, memberId: identity.memberId, scanned }) };
   }
 
-  private constructor(setup: { disk: Disk; options: VerdictFileOptions; memberId: string; scanned: Scanned }) {
+  /**
+   * Begins anew behind `base`, whatever there is, readable or not: before `done` all of that is there, afterwards none.
+   * No file over this disk is open meanwhile.
+   */
+  static reset(
+    setup: { disk: Disk; options: VerdictFileOptions; memberId: MemberId; base: KeptState },
+    done: (error: DiskError | null, file: VerdictFile | null) => void,
+  ): void {
+    const { disk, memberId, base } = setup;
+    const old = chunkNumbers(disk.list());
+    const before = disk.readWhole(MARK_NAME);
+    const marked = before === null ? 1 : (decodeMark(before)?.firstChunk ?? 1);
+    const firstChunk = Math.max(marked, (old.at(-1) ?? 0) + 1);
+    const mark: VerdictMark = { memberId, firstChunk, firstBlock: 1, base };
+    disk.replace(MARK_NAME, encodeMark(mark), (error) => {
+      if (error !== null) return done(error, null);
+      removeChunks(disk, old[0] ?? firstChunk, firstChunk);
+      const scanned: ScannedVerdicts = { kind: 'scanned', mark, blocks: [], state: base, lastBlock: 0, tail: null };
+      done(null, new VerdictFile({ ...setup, scanned }));
+    });
+  }
+
+  private constructor(setup: {
+    disk: Disk;
+    options: VerdictFileOptions;
+    memberId: MemberId;
+    scanned: ScannedVerdicts;
+  }) {
     const { disk, scanned } = setup;
+    const { tail } = scanned;
     this.#disk = disk;
     this.#options = setup.options;
     this.#memberId = setup.memberId;
+    this.#mark = scanned.mark;
     this.#blocks = scanned.blocks;
     this.#state = scanned.state;
     this.#durableState = scanned.state;
     this.#pendingBefore = scanned.state;
     this.#blockNumber = scanned.lastBlock;
+    this.#nextChunk = tail === null ? scanned.mark.firstChunk : tail.chunk + 1;
     this.#chunk =
-      scanned.tail === null
+      tail === null
         ? null
         : {
-            number: scanned.tail.chunk,
-            file: disk.open(chunkName(scanned.tail.chunk)),
-            offset: scanned.tail.offset,
-            leftoversEnd: scanned.tail.leftoversEnd,
+            number: tail.chunk,
+            file: disk.open(chunkName(tail.chunk)),
+            offset: tail.offset,
+            leftoversEnd: tail.leftoversEnd,
           };
+  }
+
+  /** What was known before the first record that is kept. */
+  get base(): KeptState {
+    return this.#mark.base;
   }
 
   /** As of the last record that is durable; at the start, of V. */
@@ -111,9 +167,15 @@ export class VerdictFile {
     return this.#durableState;
   }
 
-  /** Durable blocks and their bytes. */
-  get status(): { readonly blocks: number; readonly pendingBytes: number } {
-    return { blocks: this.#blocks.length, pendingBytes: this.#pending.length };
+  /** False: what waits to be durable waits for room on the disk. */
+  get hasRoom(): boolean {
+    return this.#hasRoom;
+  }
+
+  /** Durable blocks and their chunks, and bytes of records that are not durable. */
+  get status(): { readonly blocks: number; readonly chunks: number; readonly pendingBytes: number } {
+    const chunks = this.#nextChunk - this.#mark.firstChunk;
+    return { blocks: this.#blocks.length, chunks, pendingBytes: this.#pending.length };
   }
 
   /** Takes the next record; in memory until `makeDurable`. */
@@ -122,15 +184,20 @@ export class VerdictFile {
   }
 
   /** Calls `done` once everything appended so far is durable. Calls that come meanwhile share the next sync. */
-  makeDurable(done: (error: Error | null) => void): void {
+  makeDurable(done: Done): void {
     this.#waiting.push(done);
     this.#writeNext();
   }
 
-  /** Log index of the entry whose verdicts include that sequence number: one that is durable here. */
+  /** Tries again what there was no room for. */
+  retryRoom(): void {
+    this.#giveTry(null);
+  }
+
+  /** Log index of the entry whose verdicts include that sequence number: one that is durable, behind the base. */
   logIndexOf(sequenceNumber: SequenceNumber): LogIndex {
     assert(
-      sequenceNumber >= 1 && sequenceNumber <= this.#durableState.sequenceNumber,
+      sequenceNumber > this.base.sequenceNumber && sequenceNumber <= this.#durableState.sequenceNumber,
       'the sequence number has a kept verdict',
     );
     const place = this.#blocks.findLast((block) => block.before.sequenceNumber < sequenceNumber)!;
@@ -142,22 +209,74 @@ export class VerdictFile {
 
   /** Durable records from the one of `from` on, or of the next index that has one. */
   *records(from: LogIndex): Generator<VerdictRecord> {
-    let first = this.#blocks.findLastIndex((block) => block.before.logIndex < from);
-    if (first < 0) first = 0;
-    for (let i = first; i < this.#blocks.length; i++) {
-      for (const { record } of this.#recordsOf(this.#blocks[i]!)) if (record.logIndex >= from) yield record;
-    }
+    for (const { record } of this.#durable(from)) if (record.logIndex >= from) yield record;
   }
 
-  /** Waits for a running write. */
+  /**
+   * All records of this moment from `from` on, those that are not durable included, and the state before the first.
+   * To be used up before they are truncated. `from`: behind the base.
+   */
+  appended(from: LogIndex): { readonly before: KeptState; readonly records: Iterable<VerdictRecord> } {
+    assert(from > this.base.logIndex, 'the records are kept');
+    const undurable = this.#writing === null ? [] : [this.#writing];
+    if (this.#pending.length > 0) undurable.push({ before: this.#pendingBefore, bytes: this.#pending.finish() });
+    let before = this.base;
+    const durableUpTo = this.#durableState.logIndex;
+    const all = function* (this: VerdictFile): Generator<RecordAndState> {
+      // A block that becomes durable meanwhile is among the others already.
+      for (const each of this.#durable(from)) {
+        if (each.record.logIndex > durableUpTo) break;
+        yield each;
+      }
+      for (const { before: first, bytes } of undurable) yield* recordsIn(bytes, first);
+    };
+    const first = this.#blocks.findLast((block) => block.before.logIndex < from);
+    if (first !== undefined) before = first.before;
+    for (const { record, after } of all.call(this)) {
+      if (record.logIndex >= from) break;
+      before = after;
+    }
+    const records = function* (this: VerdictFile): Generator<VerdictRecord> {
+      for (const { record } of all.call(this)) if (record.logIndex >= from) yield record;
+    };
+    return { before, records: records.call(this) };
+  }
+
+  /** Nobody needs records below `neededFrom` any more: gives up the chunks that hold only such. */
+  truncate(neededFrom: LogIndex): void {
+    if (this.#isMarking || this.#isClosing || this.#failure !== null) return;
+    const at = this.#firstBlockToKeep(neededFrom);
+    if (at === 0) return;
+    const { chunk, before } = this.#blocks[at]!;
+    const mark: VerdictMark = {
+      ...this.#mark,
+      firstChunk: chunk,
+      firstBlock: this.#mark.firstBlock + at,
+      base: before,
+    };
+    this.#isMarking = true;
+    this.#disk.replace(MARK_NAME, encodeMark(mark), (error) => {
+      this.#isMarking = false;
+      if (error === null) {
+        const old = this.#mark.firstChunk;
+        this.#mark = mark;
+        this.#blocks = this.#blocks.slice(at);
+        removeChunks(this.#disk, old, chunk);
+      } else if (error.code !== 'NO_SPACE') this.#failure ??= error;
+      this.#closeIfIdle();
+    });
+  }
+
+  /** Waits for a running write, but not for room. */
   close(done: () => void): void {
     this.#isClosing = true;
     this.#closed.push(done);
+    this.#giveTry(new Error('the verdict file is closed'));
     this.#closeIfIdle();
   }
 
   #closeIfIdle(): void {
-    if (!this.#isClosing || this.#isWriting) return;
+    if (!this.#isClosing || this.#writing !== null || this.#isMarking) return;
     this.#chunk?.file.close();
     this.#chunk = null;
     const closed = this.#closed;
@@ -165,36 +284,51 @@ export class VerdictFile {
     for (const done of closed) done();
   }
 
-  *#recordsOf(place: BlockPlace): Generator<{ record: VerdictRecord; after: KeptState }> {
+  /** The first of the last chunk before which there are only records below `neededFrom`. */
+  #firstBlockToKeep(neededFrom: LogIndex): number {
+    for (let at = this.#blocks.length - 1; at > 0; at--) {
+      const block = this.#blocks[at]!;
+      if (block.before.logIndex < neededFrom && block.chunk !== this.#blocks[at - 1]!.chunk) return at;
+    }
+    return 0;
+  }
+
+  /** From the block on that has the record of `from`. */
+  *#durable(from: LogIndex): Generator<RecordAndState> {
+    const blocks = this.#blocks;
+    const first = Math.max(
+      0,
+      blocks.findLastIndex((block) => block.before.logIndex < from),
+    );
+    for (let i = first; i < blocks.length; i++) yield* this.#recordsOf(blocks[i]!);
+  }
+
+  *#recordsOf(place: BlockPlace): Generator<RecordAndState> {
     const file = this.#disk.open(chunkName(place.chunk));
     const content = file.read(place.offset, place.length);
     file.close();
     const reader = new ByteReader(content);
-    let before = readState(reader);
-    while (reader.left > 0) {
-      const next = readRecord(reader, before);
-      assert(next !== null, 'a durable block of verdicts is readable');
-      before = next.after;
-      yield next;
-    }
+    const before = readState(reader);
+    yield* recordsIn(content.subarray(reader.offset), before);
   }
 
   #writeNext(): void {
-    if (this.#isWriting || this.#waiting.length === 0) return;
+    if (this.#writing !== null || this.#waiting.length === 0) return;
     if (this.#isClosing && this.#failure === null) this.#failure = new Error('the verdict file is closed');
     if (this.#failure !== null || this.#pending.length === 0) return this.#answer(this.#failure);
-    this.#isWriting = true;
     const waiting = this.#waiting;
     this.#waiting = [];
-    const content = new ByteWriter(this.#pending.length + 64);
     const before = this.#pendingBefore;
+    const writing: Undurable = { before, bytes: this.#pending.finish() };
+    this.#writing = writing;
     const state = this.#state;
-    writeState(content, before);
-    content.raw(this.#pending.view());
     this.#pending.reset();
     this.#pendingBefore = state;
-    const done = (error: DiskError | null): void => {
-      this.#isWriting = false;
+    const content = new ByteWriter(writing.bytes.length + 64);
+    writeState(content, before);
+    content.raw(writing.bytes);
+    const done = (error: Error | null): void => {
+      this.#writing = null;
       if (error !== null) this.#failure = error;
       else this.#durableState = state;
       for (const each of waiting) each(error);
@@ -208,35 +342,54 @@ export class VerdictFile {
     });
   }
 
-  /** Out of the call, as a disk would. */
   #answer(error: Error | null): void {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const each of waiting) each(error);
   }
 
-  #withRoom(bytes: number, ready: (error: DiskError | null) => void): void {
+  #withRoom(bytes: number, ready: Done): void {
     const current = this.#chunk;
     if (current !== null && current.offset + bytes <= current.file.sizeBytes) return ready(null);
-    const number = (current?.number ?? 0) + 1;
     current?.file.close();
-    const size = Math.max(this.#options.chunkBytes, SECTOR + bytes);
-    this.#disk.create(chunkName(number), size, (error, file) => {
-      if (error !== null) return ready(error);
+    this.#chunk = null;
+    this.#createChunk(Math.max(this.#options.chunkBytes, SECTOR_BYTES + bytes), ready);
+  }
+
+  #createChunk(sizeBytes: number, ready: Done): void {
+    const number = this.#nextChunk;
+    this.#disk.create(chunkName(number), sizeBytes, (error, file) => {
+      if (error !== null) return this.#notCreated(error, sizeBytes, ready);
       const header = encodeChunkHeader({ memberId: this.#memberId, number, firstBlock: this.#blockNumber + 1 });
       file!.write(0, [header], (failed) => {
         if (failed !== null) return ready(failed);
-        this.#chunk = { number, file: file!, offset: SECTOR, leftoversEnd: SECTOR };
+        this.#chunk = { number, file: file!, offset: SECTOR_BYTES, leftoversEnd: SECTOR_BYTES };
+        this.#nextChunk = number + 1;
         ready(null);
+        this.#setRoom(true);
       });
     });
   }
 
-  #writeBlock(
-    bytes: Uint8Array,
-    { before, length }: { before: KeptState; length: number },
-    done: (error: DiskError | null) => void,
-  ): void {
+  #notCreated(error: DiskError, sizeBytes: number, ready: Done): void {
+    if (error.code !== 'NO_SPACE' || this.#isClosing) return ready(error);
+    this.#tryAgain = (closed) => (closed === null ? this.#createChunk(sizeBytes, ready) : ready(closed));
+    this.#setRoom(false);
+  }
+
+  #giveTry(error: Error | null): void {
+    const tryAgain = this.#tryAgain;
+    this.#tryAgain = null;
+    tryAgain?.(error);
+  }
+
+  #setRoom(hasRoom: boolean): void {
+    if (hasRoom === this.#hasRoom) return;
+    this.#hasRoom = hasRoom;
+    this.onRoomChanged(hasRoom);
+  }
+
+  #writeBlock(bytes: Uint8Array, { before, length }: { before: KeptState; length: number }, done: Done): void {
     const chunk = this.#chunk!;
     const { offset } = chunk;
     const end = offset + bytes.length;
@@ -253,163 +406,22 @@ export class VerdictFile {
   }
 }
 
-interface Scanned {
-  readonly kind: 'scanned';
-  readonly blocks: BlockPlace[];
-  readonly state: KeptState;
-  readonly lastBlock: number;
-  readonly tail: { readonly chunk: number; readonly offset: number; readonly leftoversEnd: number } | null;
-}
-
-function scan(disk: Disk, memberId: string): Scanned | Extract<OpenedVerdictFile, { kind: 'damaged' }> {
-  const numbers = disk
-    .list()
-    .map((name) => CHUNK_NAME.exec(name))
-    .filter((match) => match !== null)
-    .map((match) => Number(match[1]))
-    .sort((a, b) => a - b);
-  const blocks: BlockPlace[] = [];
-  let state = NOTHING_KEPT;
-  let lastBlock = 0;
-  let tail: Scanned['tail'] = null;
-  /** Where reading in order ended before the end of a chunk. */
-  let gap: { readonly file: string; readonly offset: number } | null = null;
-
-  for (const [place, number] of numbers.entries()) {
-    const name = chunkName(number);
-    const file = disk.open(name);
-    const bytes = file.read(0, file.sizeBytes);
-    file.close();
-    const header = decodeChunkHeader(bytes);
-    const isLast = place === numbers.length - 1;
-    if (header === null) {
-      // A chunk is begun only when its predecessor is full: without a header, it is the last and holds nothing.
-      if (isLast && highestBlockIn(bytes, 0) === 0) break;
-      return { kind: 'damaged', file: name, offset: 0, reason: 'its header is unreadable' };
-    }
-    if (header.memberId !== memberId) {
-      return { kind: 'damaged', file: name, offset: 0, reason: `it belongs to member ${header.memberId}` };
-    }
-    if (header.number !== number || number !== place + 1 || header.firstBlock !== lastBlock + 1) {
-      const where = gap ?? { file: name, offset: 0 };
-      return { kind: 'damaged', ...where, reason: `verdicts before block ${header.firstBlock} are missing` };
-    }
-    let offset = SECTOR;
-    for (;;) {
-      const block = decodeBlock(bytes, offset);
-      if (block === null || block.number !== lastBlock + 1) break;
-      const after = endState(block.content, state);
-      if (after === null) return { kind: 'damaged', file: name, offset, reason: `block ${block.number} is malformed` };
-      blocks.push({
-        chunk: number,
-        offset: offset + BLOCK_HEADER_BYTES,
-        length: block.content.length,
-        before: state,
-      });
-      state = after;
-      lastBlock = block.number;
-      offset = block.end;
-    }
-    if (highestBlockIn(bytes, offset) > lastBlock + 1) {
-      return {
-        kind: 'damaged',
-        file: name,
-        offset,
-        reason: `block ${lastBlock + 1} is unreadable, and it was durable`,
-      };
-    }
-    gap = { file: name, offset };
-    tail = { chunk: number, offset, leftoversEnd: endOfContent(bytes, offset) };
+/** Those from `from` to `to` (exclusive), which do not belong to the file any more: what stays is removed at the next start. */
+function removeChunks(disk: Disk, from: number, to: number): void {
+  try {
+    for (let number = from; number < to; number++) disk.remove(chunkName(number));
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error;
   }
-  return { kind: 'scanned', blocks, state, lastBlock, tail };
 }
 
-/** The state behind a block, or null if it does not follow `before` or is malformed. */
-function endState(content: Uint8Array, before: KeptState): KeptState | null {
-  const reader = new ByteReader(content);
-  let state = readState(reader);
-  if (state.logIndex !== before.logIndex || state.digest !== before.digest) return null;
+function* recordsIn(bytes: Uint8Array, before: KeptState): Generator<RecordAndState> {
+  const reader = new ByteReader(bytes);
+  let state = before;
   while (reader.left > 0) {
     const next = readRecord(reader, state);
-    if (next === null) return null;
+    assert(next !== null, 'a block of verdicts is readable');
     state = next.after;
+    yield next;
   }
-  return reader.malformed ? null : state;
-}
-
-function chunkName(number: number): string {
-  return `verdicts-${String(number).padStart(12, '0')}.chunk`;
-}
-
-function encodeChunkHeader(header: { memberId: string; number: number; firstBlock: number }): Uint8Array {
-  const writer = new ByteWriter(SECTOR);
-  writer.u32(CHUNK_MAGIC);
-  writer.u8(FORMAT_VERSION);
-  writer.u48(header.number);
-  writer.u48(header.firstBlock);
-  writer.binaryString(header.memberId);
-  writer.raw(new Uint8Array(SECTOR - 4 - writer.length));
-  writer.u32(crc32c(writer.view()));
-  return writer.finish();
-}
-
-function decodeChunkHeader(bytes: Uint8Array): { memberId: string; number: number; firstBlock: number } | null {
-  if (bytes.length < SECTOR) return null;
-  const reader = new ByteReader(bytes.subarray(0, SECTOR));
-  if (reader.u32() !== CHUNK_MAGIC || reader.u8() !== FORMAT_VERSION) return null;
-  const number = reader.u48();
-  const firstBlock = reader.u48();
-  const memberId = reader.binaryString();
-  reader.raw(SECTOR - 4 - reader.offset);
-  return reader.u32() === crc32c(bytes.subarray(0, SECTOR - 4)) ? { memberId, number, firstBlock } : null;
-}
-
-function encodeBlock(number: number, content: Uint8Array): Uint8Array {
-  const size = Math.ceil((BLOCK_HEADER_BYTES + content.length) / SECTOR) * SECTOR;
-  const writer = new ByteWriter(size);
-  writer.u32(BLOCK_MAGIC);
-  writer.u48(number);
-  writer.u32(content.length);
-  writer.u32(crc32c(content));
-  writer.u32(crc32c(writer.view()));
-  writer.raw(content);
-  writer.raw(new Uint8Array(size - writer.length));
-  return writer.finish();
-}
-
-function decodeBlockHeader(bytes: Uint8Array, offset: number): { number: number; length: number; crc: number } | null {
-  if (offset + BLOCK_HEADER_BYTES > bytes.length) return null;
-  const reader = new ByteReader(bytes.subarray(offset, offset + BLOCK_HEADER_BYTES));
-  if (reader.u32() !== BLOCK_MAGIC) return null;
-  const number = reader.u48();
-  const length = reader.u32();
-  const crc = reader.u32();
-  if (reader.u32() !== crc32c(bytes.subarray(offset, offset + BLOCK_HEADER_BYTES - 4))) return null;
-  return { number, length, crc };
-}
-
-function decodeBlock(bytes: Uint8Array, offset: number): { number: number; content: Uint8Array; end: number } | null {
-  const header = decodeBlockHeader(bytes, offset);
-  if (header === null) return null;
-  const from = offset + BLOCK_HEADER_BYTES;
-  if (from + header.length > bytes.length) return null;
-  const content = bytes.subarray(from, from + header.length);
-  if (crc32c(content) !== header.crc) return null;
-  return { number: header.number, content, end: Math.ceil((from + header.length) / SECTOR) * SECTOR };
-}
-
-/** The highest number that a block header from `offset` on names; 0 if there is none. */
-function highestBlockIn(bytes: Uint8Array, offset: number): number {
-  let highest = 0;
-  for (let at = offset; at < bytes.length; at += SECTOR) {
-    const header = decodeBlockHeader(bytes, at);
-    if (header !== null && header.number > highest) highest = header.number;
-  }
-  return highest;
-}
-
-function endOfContent(bytes: Uint8Array, from: number): number {
-  let end = bytes.length;
-  while (end > from && bytes[end - 1] === 0) end--;
-  return Math.max(from, Math.ceil(end / SECTOR) * SECTOR);
 }

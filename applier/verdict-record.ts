@@ -20,8 +20,10 @@ export type KeptVerdict =
       /** What was resolved at its place in the order and cannot be had from the message alone; opaque here. */
       readonly resolved: Uint8Array | null;
     }
-  /** `reason`: a code of the caller's, 1 to 127. */
-  | { readonly kind: 'negative'; readonly reason: number };
+  /** `reason`: a code of the caller's, 1 to 126. */
+  | { readonly kind: 'negative'; readonly reason: number }
+  /** A message that is not judged. */
+  | { readonly kind: 'none' };
 
 /** What is known behind a record. */
 export interface KeptState {
@@ -41,6 +43,7 @@ export const NOTHING_KEPT: KeptState = {
 };
 
 const POSITIVE = 0;
+const NONE = 127;
 const POSITIVE_RESOLVED = 128;
 
 /** `before`: the state behind the record before this one; sequence numbers follow from it. */
@@ -51,8 +54,12 @@ export function writeRecord(writer: ByteWriter, record: VerdictRecord, before: K
   writer.varint(record.verdicts.length);
   let { sequenceNumber, commitTime } = before;
   for (const verdict of record.verdicts) {
+    if (verdict.kind === 'none') {
+      writer.u8(NONE);
+      continue;
+    }
     if (verdict.kind === 'negative') {
-      assert(verdict.reason >= 1 && verdict.reason <= 127, 'a reason is a small code');
+      assert(verdict.reason >= 1 && verdict.reason < NONE, 'a reason is a small code');
       writer.u8(verdict.reason);
       continue;
     }
@@ -86,7 +93,7 @@ export function readRecord(reader: ByteReader, before: KeptState): { record: Ver
   for (let i = 0; i < count; i++) {
     const code = reader.u8();
     if (code !== POSITIVE && code !== POSITIVE_RESOLVED) {
-      verdicts.push({ kind: 'negative', reason: code });
+      verdicts.push(code === NONE ? { kind: 'none' } : { kind: 'negative', reason: code });
       continue;
     }
     sequenceNumber++;
