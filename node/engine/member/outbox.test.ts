@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 import { decodeBatch, encodeGroupMessage } from '../../../certifier/index.ts';
 import type { Clock, ScheduledCall } from '../../../gcs/base/index.ts';
-import { Outbox } from './outbox.ts';
+import { Outbox, type Preparation } from './outbox.ts';
 
 /** Time that the test moves. */
 class TestClock implements Clock {
@@ -138,4 +138,105 @@ test('the queue says when it is full', () => {
   hasRoom = false;
   while (!outbox.isFull) add('a');
   assert.ok(outbox.waiting >= 300 / 60);
+});
+
+/** A large message that is ready after `slices` turns. */
+function addLarge(name: string, { slices = 1, bytes = 250, deadlineMs = 10_000 } = {}): void {
+  const batch = new Uint8Array(bytes);
+  const prepare = (): Preparation<string> => {
+    prepared.push(name);
+    let left = slices;
+    return () => (--left > 0 ? null : { kind: 'ready', batch });
+  };
+  outbox.addLarge({ bytes, prepare }, deadlineMs, (fate) => answers.push(`${name}: ${fate}`));
+}
+
+/** Names of the large messages whose turn has come. */
+let prepared: string[] = [];
+beforeEach(() => {
+  prepared = [];
+});
+
+test('a large message does not count among the batches in flight, nor wait for them', () => {
+  add('a');
+  clock.advance(0);
+  add('b');
+  clock.advance(0);
+  addLarge('L');
+  clock.advance(0);
+  assert.deepEqual(
+    sent.map((payload) => payload.length === 250),
+    [false, false, true],
+  );
+  outbox.delivered(1, ['one']);
+  add('c');
+  clock.advance(0);
+  assert.equal(sent.length, 4, 'with the large one and one batch under way, there is room for a batch');
+  outbox.delivered(4, ['four']);
+  outbox.delivered(2, ['two']);
+  outbox.delivered(3, ['three']);
+  assert.deepEqual(answers, ['a: one', 'c: four', 'b: two', 'L: three']);
+});
+
+test('small messages leave between the slices in which a large one is made ready', () => {
+  addLarge('L', { slices: 3 });
+  clock.advance(0);
+  clock.advance(0);
+  add('a');
+  clock.advance(0);
+  assert.deepEqual([sent.length, sent[0]!.length < 250, sent[1]!.length], [2, true, 250]);
+});
+
+test('of several large messages one travels at a time, and the next is made ready only then', () => {
+  addLarge('L');
+  addLarge('M');
+  clock.advance(0);
+  clock.advance(0);
+  assert.deepEqual(prepared, ['L']);
+  assert.equal(outbox.waiting, 2);
+  outbox.delivered(1, ['one']);
+  clock.advance(0);
+  assert.deepEqual(prepared, ['L', 'M']);
+  outbox.delivered(2, ['two']);
+  assert.deepEqual(answers, ['L: one', 'M: two']);
+});
+
+test('a large message is taken where none waits, whatever its size, and then takes no room from small ones', () => {
+  hasRoom = false;
+  addLarge('L', { bytes: 5000 });
+  assert.deepEqual([outbox.isFull, outbox.isFullForLarge], [false, true]);
+  hasRoom = true;
+  clock.advance(0);
+  assert.equal(outbox.isFullForLarge, false);
+});
+
+test('a large message that is lost before it leaves is answered with its fate, and the next has its turn', () => {
+  outbox.addLarge({ bytes: 9, prepare: () => () => ({ kind: 'lost', fate: 'conflict' }) }, 10_000, (fate) =>
+    answers.push(`L: ${fate}`),
+  );
+  addLarge('M');
+  clock.advance(0);
+  clock.advance(0);
+  assert.deepEqual(answers, ['L: conflict']);
+  assert.equal(sent.length, 1);
+});
+
+test('a large message is refused while it has not left, and unknown when its deadline passes after that', () => {
+  addLarge('L', { deadlineMs: 500 });
+  addLarge('M', { deadlineMs: 400 });
+  clock.advance(0);
+  clock.advance(450);
+  outbox.sweep(true);
+  assert.deepEqual(answers, ['M: no-quorum']);
+  clock.advance(100);
+  outbox.sweep(true);
+  assert.deepEqual(answers, ['M: no-quorum', 'L: unknown']);
+  addLarge('N', { slices: 9 });
+  outbox.delivered(1, ['one']);
+  clock.advance(0);
+  outbox.shutDown();
+  clock.advance(0);
+  assert.deepEqual(answers.slice(2), ['N: shutting-down']);
+  assert.equal(outbox.isFullForLarge, false);
+  assert.equal(sent.length, 1);
 });

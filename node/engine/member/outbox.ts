@@ -2,15 +2,19 @@
  * What this member has handed, or is about to hand, to the group. Messages that become ready in one turn of the event
  * loop, or while earlier batches are in flight, travel as one batch. Each is answered exactly once: with its fate, with
  * a refusal while it has not left, or as unknown when its deadline passes after that.
+ *
+ * A large message is a batch of its own and travels beside the others, one at a time, so that they do not wait for it.
+ * It is made ready in slices, and only when it is its turn: of those that wait nothing is encoded yet.
  */
 import { encodeBatch } from '../../../certifier/index.ts';
-import type { Clock, MessageNumber } from '../../../gcs/base/index.ts';
+import type { Clock } from '../../../gcs/base/index.ts';
 import { assert } from '../../../gcs/base/index.ts';
 
 /** The way out: `Group`, as far as it is needed here. */
 export interface Broadcaster {
   canBroadcast(): boolean;
-  broadcast(payload: Uint8Array): MessageNumber;
+  /** Returns a ticket: what the message is known by at its delivery. */
+  broadcast(payload: Uint8Array): number;
 }
 
 export interface OutboxOptions {
@@ -18,21 +22,39 @@ export interface OutboxOptions {
   readonly inFlightMax: number;
   /** A batch takes no further message beyond this. */
   readonly batchBytesMax: number;
-  /** Beyond this, messages are refused as overload. */
+  /** With so many queued, messages are refused as overload; large ones are counted on their own. */
   readonly queuedBytesMax: number;
   /** A message that could not leave for so long, for want of a quorum, is refused. */
   readonly noQuorumWaitMs: number;
 }
 
-/** One message and the one who waits for its fate. */
-export interface Pending<Fate> {
-  readonly encoded: Uint8Array;
+/** One who waits for the fate of a message. */
+interface Waiting<Fate> {
+  /** Of the message, at least about. */
+  readonly bytes: number;
   /** Monotonic. */
   readonly deadlineMs: number;
   readonly queuedMs: number;
   /** Null once answered. */
-  answer: ((fate: Fate | 'unknown' | 'no-quorum' | 'shutting-down') => void) | null;
+  answer: Answer<Fate> | null;
 }
+
+export type Answer<Fate> = (fate: Fate | 'unknown' | 'no-quorum' | 'shutting-down') => void;
+
+interface Pending<Fate> extends Waiting<Fate> {
+  readonly encoded: Uint8Array;
+}
+
+interface PendingLarge<Fate> extends Waiting<Fate> {
+  readonly prepare: () => Preparation<Fate>;
+}
+
+/** Makes a large message ready, a slice at each call: null until it is, or until it is lost before it has left. */
+export type Preparation<Fate> = () =>
+  | null
+  /** Whole, as a batch of one. */
+  | { readonly kind: 'ready'; readonly batch: Uint8Array }
+  | { readonly kind: 'lost'; readonly fate: Fate };
 
 export class Outbox<Fate> {
   readonly #broadcaster: Broadcaster;
@@ -40,7 +62,14 @@ export class Outbox<Fate> {
   readonly #options: OutboxOptions;
   #queue: Pending<Fate>[] = [];
   #queuedBytes = 0;
-  readonly #inFlight = new Map<MessageNumber, readonly Pending<Fate>[]>();
+  #large: PendingLarge<Fate>[] = [];
+  #largeBytes = 0;
+  /** What the first of the large ones has come to. */
+  #preparation: Preparation<Fate> | null = null;
+  #ready: Uint8Array | null = null;
+  #largeTicket: number | null = null;
+  /** By ticket. The large one under way is among them. */
+  readonly #inFlight = new Map<number, readonly Waiting<Fate>[]>();
   #isFlushScheduled = false;
 
   constructor(setup: { broadcaster: Broadcaster; clock: Clock; options: OutboxOptions }) {
@@ -53,39 +82,55 @@ export class Outbox<Fate> {
     return this.#queuedBytes >= this.#options.queuedBytesMax;
   }
 
+  /** Whether no large message is taken; one is, if none waits. */
+  get isFullForLarge(): boolean {
+    return this.#largeBytes >= this.#options.queuedBytesMax;
+  }
+
   /** Messages queued or in flight that nobody has answered yet. */
   get waiting(): number {
-    let count = this.#queue.length;
+    let count = this.#queue.length + this.#large.length;
     for (const batch of this.#inFlight.values()) for (const pending of batch) if (pending.answer !== null) count++;
     return count;
   }
 
-  add(encoded: Uint8Array, deadlineMs: number, answer: NonNullable<Pending<Fate>['answer']>): void {
-    this.#queue.push({ encoded, deadlineMs, queuedMs: this.#clock.monotonicMs(), answer });
-    this.#queuedBytes += encoded.length;
+  add(encoded: Uint8Array, deadlineMs: number, answer: Answer<Fate>): void {
+    const bytes = encoded.length;
+    this.#queue.push({ encoded, bytes, deadlineMs, queuedMs: this.#clock.monotonicMs(), answer });
+    this.#queuedBytes += bytes;
+    this.#scheduleFlush();
+  }
+
+  /** `prepare` is called when the message's turn has come. `bytes`: its length, at least about. */
+  addLarge(
+    { bytes, prepare }: { readonly bytes: number; readonly prepare: () => Preparation<Fate> },
+    deadlineMs: number,
+    answer: Answer<Fate>,
+  ): void {
+    this.#large.push({ prepare, bytes, deadlineMs, queuedMs: this.#clock.monotonicMs(), answer });
+    this.#largeBytes += bytes;
     this.#scheduleFlush();
   }
 
   /** The fates of a batch of ours, in its order. */
-  delivered(messageNumber: MessageNumber, fates: readonly Fate[]): void {
-    const batch = this.#inFlight.get(messageNumber);
+  delivered(ticket: number, fates: readonly Fate[]): void {
+    const batch = this.#inFlight.get(ticket);
     assert(batch !== undefined && batch.length === fates.length, 'a delivered batch of ours was in flight');
-    this.#inFlight.delete(messageNumber);
-    for (let i = 0; i < batch.length; i++) this.#answer(batch[i]!, fates[i]!);
-    if (this.#queue.length > 0) this.#scheduleFlush();
+    this.#inFlight.delete(ticket);
+    if (ticket === this.#largeTicket) this.#largeTicket = null;
+    for (let i = 0; i < batch.length; i++) answerTo(batch[i]!, fates[i]!);
+    this.#flushSoon();
   }
 
   /** Answers what has waited too long. Called now and then; also tries to send, should there be room again. */
   sweep(hasQuorum: boolean): void {
     const now = this.#clock.monotonicMs();
     for (const batch of this.#inFlight.values()) {
-      for (const pending of batch) if (pending.deadlineMs <= now) this.#answer(pending, 'unknown');
+      for (const pending of batch) if (pending.deadlineMs <= now) answerTo(pending, 'unknown');
     }
-    if (!hasQuorum) {
-      const queuedBefore = now - this.#options.noQuorumWaitMs;
-      this.#refuse((pending) => pending.queuedMs <= queuedBefore || pending.deadlineMs <= now, 'no-quorum');
-    } else this.#refuse((pending) => pending.deadlineMs <= now, 'no-quorum');
-    if (this.#queue.length > 0) this.#scheduleFlush();
+    const queuedBefore = hasQuorum ? Number.NEGATIVE_INFINITY : now - this.#options.noQuorumWaitMs;
+    this.#refuse(({ queuedMs, deadlineMs }) => queuedMs <= queuedBefore || deadlineMs <= now, 'no-quorum');
+    this.#flushSoon();
   }
 
   /** Refuses what has not left. */
@@ -96,7 +141,11 @@ export class Outbox<Fate> {
   /** Whoever still waits learns that the fate is unknown. */
   abandon(): void {
     this.shutDown();
-    for (const batch of this.#inFlight.values()) for (const pending of batch) this.#answer(pending, 'unknown');
+    for (const batch of this.#inFlight.values()) for (const pending of batch) answerTo(pending, 'unknown');
+  }
+
+  #flushSoon(): void {
+    if (this.#queue.length > 0 || this.#large.length > 0) this.#scheduleFlush();
   }
 
   #scheduleFlush(): void {
@@ -105,43 +154,82 @@ export class Outbox<Fate> {
     this.#clock.schedule(0, () => {
       this.#isFlushScheduled = false;
       this.#flush();
+      this.#flushLarge();
     });
   }
 
   #flush(): void {
     const { inFlightMax, batchBytesMax } = this.#options;
-    while (this.#queue.length > 0 && this.#inFlight.size < inFlightMax && this.#broadcaster.canBroadcast()) {
+    while (this.#queue.length > 0 && this.#batchesInFlight < inFlightMax && this.#broadcaster.canBroadcast()) {
       let bytes = 0;
       let count = 0;
-      while (
-        count < this.#queue.length &&
-        (count === 0 || bytes + this.#queue[count]!.encoded.length <= batchBytesMax)
-      ) {
-        bytes += this.#queue[count++]!.encoded.length;
+      while (count < this.#queue.length && (count === 0 || bytes + this.#queue[count]!.bytes <= batchBytesMax)) {
+        bytes += this.#queue[count++]!.bytes;
       }
       const batch = this.#queue.slice(0, count);
       this.#queue = this.#queue.slice(count);
       this.#queuedBytes -= bytes;
-      const messageNumber = this.#broadcaster.broadcast(encodeBatch(batch.map((pending) => pending.encoded)));
-      this.#inFlight.set(messageNumber, batch);
+      const ticket = this.#broadcaster.broadcast(encodeBatch(batch.map((pending) => pending.encoded)));
+      this.#inFlight.set(ticket, batch);
     }
   }
 
-  #refuse(applies: (pending: Pending<Fate>) => boolean, fate: 'no-quorum' | 'shutting-down'): void {
-    if (!this.#queue.some(applies)) return;
-    const kept: Pending<Fate>[] = [];
-    for (const pending of this.#queue) {
-      if (applies(pending)) {
-        this.#queuedBytes -= pending.encoded.length;
-        this.#answer(pending, fate);
-      } else kept.push(pending);
-    }
-    this.#queue = kept;
+  get #batchesInFlight(): number {
+    return this.#inFlight.size - (this.#largeTicket === null ? 0 : 1);
   }
 
-  #answer(pending: Pending<Fate>, fate: Parameters<NonNullable<Pending<Fate>['answer']>>[0]): void {
-    const { answer } = pending;
-    pending.answer = null;
-    answer?.(fate);
+  /** Takes the first of the large ones a slice further. */
+  #flushLarge(): void {
+    const first = this.#large[0];
+    if (first === undefined || this.#largeTicket !== null || !this.#broadcaster.canBroadcast()) return;
+    if (this.#ready === null) {
+      this.#preparation ??= first.prepare();
+      const prepared = this.#preparation();
+      if (prepared?.kind === 'ready') this.#ready = prepared.batch;
+      else {
+        if (prepared?.kind === 'lost') {
+          this.#dropFirstLarge();
+          answerTo(first, prepared.fate);
+        }
+        this.#flushSoon();
+        return;
+      }
+    }
+    const batch = this.#ready;
+    this.#dropFirstLarge();
+    this.#largeTicket = this.#broadcaster.broadcast(batch);
+    this.#inFlight.set(this.#largeTicket, [first]);
   }
+
+  #dropFirstLarge(): void {
+    this.#largeBytes -= this.#large.shift()!.bytes;
+    this.#preparation = null;
+    this.#ready = null;
+  }
+
+  #refuse(applies: (waiting: Waiting<Fate>) => boolean, fate: 'no-quorum' | 'shutting-down'): void {
+    if (this.#queue.some(applies)) {
+      const kept: Pending<Fate>[] = [];
+      for (const pending of this.#queue) {
+        if (applies(pending)) {
+          this.#queuedBytes -= pending.bytes;
+          answerTo(pending, fate);
+        } else kept.push(pending);
+      }
+      this.#queue = kept;
+    }
+    for (let i = this.#large.length - 1; i >= 0; i--) {
+      const pending = this.#large[i]!;
+      if (!applies(pending)) continue;
+      if (i === 0) this.#dropFirstLarge();
+      else this.#largeBytes -= this.#large.splice(i, 1)[0]!.bytes;
+      answerTo(pending, fate);
+    }
+  }
+}
+
+function answerTo<Fate>(waiting: Waiting<Fate>, fate: Parameters<Answer<Fate>>[0]): void {
+  const { answer } = waiting;
+  waiting.answer = null;
+  answer?.(fate);
 }
