@@ -1,8 +1,26 @@
 /** UTF-8, for pure code. Text is well-formed Unicode: a lone surrogate is the caller's error (`isWellFormed` first). */
 import { assert } from './assert.ts';
 
+/** Characters made in one call: arguments are on the stack. */
+const ASCII_CHUNK = 4096;
+
 export function utf8Encode(text: string): Uint8Array {
   assert(text.isWellFormed(), 'text to encode is well-formed');
+  return encodeAscii(text) ?? encodeAny(text);
+}
+
+/** Most texts are. Null: this one is not. */
+function encodeAscii(text: string): Uint8Array | null {
+  const bytes = new Uint8Array(text.length);
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code >= 0x80) return null;
+    bytes[at] = code;
+  }
+  return bytes;
+}
+
+function encodeAny(text: string): Uint8Array {
   const bytes: number[] = [];
   for (const character of text) {
     const code = character.codePointAt(0)!;
@@ -18,6 +36,20 @@ export function utf8Encode(text: string): Uint8Array {
 
 /** The text, or null if the bytes are not well-formed UTF-8. */
 export function utf8Decode(bytes: Uint8Array): string | null {
+  return decodeAscii(bytes) ?? decodeAny(bytes);
+}
+
+/** Null: it is not ASCII. */
+function decodeAscii(bytes: Uint8Array): string | null {
+  for (let at = 0; at < bytes.length; at++) if (bytes[at]! >= 0x80) return null;
+  let text = '';
+  for (let at = 0; at < bytes.length; at += ASCII_CHUNK) {
+    text += String.fromCharCode(...bytes.subarray(at, at + ASCII_CHUNK));
+  }
+  return text;
+}
+
+function decodeAny(bytes: Uint8Array): string | null {
   const units: string[] = [];
   for (let at = 0; at < bytes.length; ) {
     const first = bytes[at]!;
