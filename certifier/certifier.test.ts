@@ -127,6 +127,29 @@ describe('a certifier', () => {
     assert.deepEqual(kinds(after), ['conflict', 'positive', 'positive']);
   });
 
+  test('H4: the purge floor moves at its place in the order: from there on an older snapshot is refused, before it is not', () => {
+    const members = [newCertifier({ capacity: unbounded }), newCertifier({ capacity: unbounded })];
+    for (const certifier of members) {
+      for (const key of ['a', 'b', 'c']) certifier.certify(at(0, put(key)), 0, 1);
+      const before = certifier.certify(at(1, put('x')), 1, 1);
+      certifier.raisePurgeFloor(2);
+      const after = [certifier.certify(at(1, put('y')), 1, 1), certifier.certify(at(2, put('y')), 1, 1)];
+      assert.deepEqual(kinds([before, ...after]), ['positive', 'snapshot-too-old', 'positive']);
+      assert.equal(certifier.purgeFloor, 2);
+    }
+    assert.equal(members[0]!.digest, members[1]!.digest);
+  });
+
+  test('H4: the purge floor never falls, nor rises above what is certified', () => {
+    const certifier = newCertifier({ capacity: unbounded });
+    for (const key of ['a', 'b', 'c']) certifier.certify(at(0, put(key)), 0, 1);
+    const floors = [2, 1, 0, 3, 100].map((sequenceNumber) => {
+      certifier.raisePurgeFloor(sequenceNumber);
+      return certifier.purgeFloor;
+    });
+    assert.deepEqual(floors, [2, 2, 2, 3, 3]);
+  });
+
   test('commit times rise with the sequence numbers, whatever the stamps do (H13)', () => {
     const certifier = newCertifier({ capacity: unbounded });
     const times = [1000, 1000, 1500, 1400, 1500, 1501].map(
@@ -147,6 +170,7 @@ describe('a certifier', () => {
       (certifier) => certifier.certifySchemaChange(['a'], 0, 1),
       (certifier) => certifier.refuseSchemaChange(1),
       (certifier) => certifier.refuseSchemaChange(2),
+      (certifier) => certifier.raisePurgeFloor(0),
       (certifier) => ['a', 'a'].map((key) => certifier.certify(at(0, put(key)), 0, 1)),
       (certifier) => ['a', 'b'].map((key) => certifier.certify(at(0, put(key)), 0, 1)),
       (certifier) => ['a', 'b', 'c'].map((key) => certifier.certify(at(0, put(key)), 0, 1)),
@@ -172,7 +196,11 @@ function assertByDefinition(steps: readonly Step[], capacity: number, fingerprin
   const certifier = newCertifier({ capacity, fingerprintBits });
   const definition = new CertificationByDefinition();
   const written: { key: RowKey; writer: number }[] = [];
+  let raisedTo = 0;
   for (const step of steps) {
+    if (step.kind === 'purge-floor') {
+      raisedTo = Math.max(raisedTo, Math.min(certifier.sequenceNumber, certifier.sequenceNumber - step.age));
+    }
     const before = { floor: certifier.purgeFloor, digest: certifier.digest, itemCount: certifier.itemCount };
     const upTo = certifier.sequenceNumber;
     let keys = step.kind === 'schema-change' ? step.keys.map(rowKey) : [];
@@ -195,11 +223,11 @@ function assertByDefinition(steps: readonly Step[], capacity: number, fingerprin
       }
     } else run(certifier, step);
     if (certifier.sequenceNumber > upTo) {
-      definition.accept(keys, step.kind === 'refused-schema-change' ? 0 : step.origin);
+      definition.accept(keys, 'origin' in step ? step.origin : 0);
       for (const key of keys) written.push({ key, writer: certifier.sequenceNumber });
     }
     assert.equal(certifier.sequenceNumber, definition.sequenceNumber);
-    assert.equal(certifier.purgeFloor, CertificationByDefinition.floor(written, capacity));
+    assert.equal(certifier.purgeFloor, Math.max(raisedTo, CertificationByDefinition.floor(written, capacity)));
     assert.ok(certifier.itemCount <= capacity);
   }
 }
@@ -214,7 +242,7 @@ describe('certification against its definition', () => {
       fc.property(order, fingerprintBits, (steps, bits) => {
         assertByDefinition(steps, unbounded, bits);
         const certifier = newCertifier({ capacity: unbounded, fingerprintBits: bits });
-        for (const step of steps) run(certifier, step);
+        for (const step of steps) if (step.kind !== 'purge-floor') run(certifier, step);
         assert.equal(certifier.purgeFloor, 0);
       }),
     );
@@ -400,7 +428,7 @@ describe('a certifier rebuilt from kept verdicts (H3)', () => {
     for (const step of steps) {
       const before = certifier.sequenceNumber;
       run(certifier, step);
-      if (certifier.sequenceNumber === before || step.kind === 'refused-schema-change') continue;
+      if (certifier.sequenceNumber === before || !('origin' in step)) continue;
       const writer = { sequenceNumber: certifier.sequenceNumber, origin: step.origin };
       if (step.kind === 'transaction') kept.push({ writer, transaction: transactionOf(step, before) });
       else kept.push({ writer, keys: step.keys.map(rowKey) });

@@ -11,7 +11,7 @@
 import { assert, type MemberOrdinal, RunningDigest, type SequenceNumber } from '../gcs/base/index.ts';
 import type { CertificationDatabase } from './certification-database.ts';
 import { beforeAllCommitTimes, nextCommitTime } from './commit-time.ts';
-import type { CommitTime, Negative, RowKey, Transaction, Verdict, Writer } from './types.ts';
+import type { CommitTime, Conflict, Negative, RowKey, Transaction, Verdict, Writer, WriteSetItem } from './types.ts';
 
 export interface CertifierSetup {
   /** Empty; this certifier's own from now on. */
@@ -95,19 +95,44 @@ export class Certifier {
    */
   certify(transaction: Transaction, origin: MemberOrdinal, stampMs: number): CertificationResult {
     const judged = this.#judge(transaction);
-    if (typeof judged !== 'number') {
-      this.#digestRefusal(judged);
-      return { verdict: judged, commitTime: null };
+    if (typeof judged !== 'number') return this.#refuse(judged);
+    const result = this.#acceptTransaction(judged, stampMs);
+    this.#recordWrites(transaction.writeSet, { sequenceNumber: this.#sequenceNumber, origin });
+    return result;
+  }
+
+  /**
+   * As `certify`, in slices of so many items, for a large one: others may be served at each `yield`, but nothing else is
+   * certified before it has returned. Until then all that this certifier tells of itself is as before, but for the
+   * purge floor, which may have risen.
+   */
+  *certifyInSlices(
+    transaction: Transaction,
+    { origin, stampMs }: { readonly origin: MemberOrdinal; readonly stampMs: number },
+    itemsPerSlice: number,
+  ): Generator<void, CertificationResult, void> {
+    const judged = yield* this.#judgeInSlices(transaction, itemsPerSlice);
+    if (typeof judged !== 'number') return this.#refuse(judged);
+    const { writeSet } = transaction;
+    const sequenceNumber = this.#sequenceNumber + 1;
+    for (let at = 0; at < writeSet.length; at += itemsPerSlice) {
+      yield;
+      this.#recordWrites(writeSet.slice(at, at + itemsPerSlice), { sequenceNumber, origin });
     }
-    const { sequenceNumber, commitTime } = this.#accept(stampMs, positiveMark);
-    this.#digest.add(judged);
-    this.#recordWrites(transaction, { sequenceNumber, origin });
-    return { verdict: { kind: 'positive', sequenceNumber, lastCommitted: judged }, commitTime };
+    const result = this.#acceptTransaction(judged, stampMs);
+    assert(this.#sequenceNumber === sequenceNumber, 'nothing else is certified between the slices');
+    return result;
   }
 
   /** What `certify` would refuse already. Null: nothing speaks against it so far. Changes nothing. */
   preCertify(transaction: Transaction): Negative | null {
     const judged = this.#judge(transaction);
+    return typeof judged === 'number' ? null : judged;
+  }
+
+  /** As `preCertify`, in slices of so many items. */
+  *preCertifyInSlices(transaction: Transaction, itemsPerSlice: number): Generator<void, Negative | null, void> {
+    const judged = yield* this.#judgeInSlices(transaction, itemsPerSlice);
     return typeof judged === 'number' ? null : judged;
   }
 
@@ -127,12 +152,23 @@ export class Certifier {
   }
 
   /**
+   * Raises the purge floor, at its place of the order (H4): snapshots below it are refused from here on, and who wrote
+   * what up to it need not be known any more. Never lowers it, nor raises it above what is certified.
+   */
+  raisePurgeFloor(sequenceNumber: SequenceNumber): void {
+    this.#assertRestored();
+    this.#database.raisePurgeFloor(Math.min(sequenceNumber, this.#sequenceNumber));
+    this.#digest.add(purgeFloorMark);
+    this.#digest.add(this.#database.purgeFloor);
+  }
+
+  /**
    * Takes a kept positive verdict instead of judging. Order of calls: before anything else, with all positive ones
    * above the restored purge floor up to the restored sequence number, schema changes included, in their order; those
    * at or below the floor may be given too.
    */
   restorePositive(transaction: Transaction, writer: Writer): void {
-    if (this.#isToRestore(writer)) this.#recordWrites(transaction, writer);
+    if (this.#isToRestore(writer)) this.#recordWrites(transaction.writeSet, writer);
     this.#assertNothingEvicted();
   }
 
@@ -149,14 +185,35 @@ export class Certifier {
     assert(writeSet.length > 0, 'a write set is not empty');
     const purgeFloor = this.#database.purgeFloor;
     if (snapshotVersion < purgeFloor) return { kind: 'snapshot-too-old', purgeFloor };
-    let lastCommitted = purgeFloor;
-    for (const item of writeSet) {
+    return this.#judgeItems(writeSet, snapshotVersion, purgeFloor);
+  }
+
+  /** `lastCommitted`: as far as it is known. */
+  #judgeItems(
+    items: readonly WriteSetItem[],
+    snapshotVersion: SequenceNumber,
+    lastCommitted: SequenceNumber,
+  ): Conflict | SequenceNumber {
+    let highest = lastCommitted;
+    for (const item of items) {
       const winner = this.#database.lastWriter(item.key);
       if (winner === undefined) continue;
       if (winner.sequenceNumber > snapshotVersion) return { kind: 'conflict', item, winner };
-      if (winner.sequenceNumber > lastCommitted) lastCommitted = winner.sequenceNumber;
+      if (winner.sequenceNumber > highest) highest = winner.sequenceNumber;
     }
-    return lastCommitted;
+    return highest;
+  }
+
+  /** As `#judge`. */
+  *#judgeInSlices(transaction: Transaction, itemsPerSlice: number): Generator<void, Negative | SequenceNumber, void> {
+    const { snapshotVersion, writeSet } = transaction;
+    let judged = this.#judge({ snapshotVersion, writeSet: writeSet.slice(0, itemsPerSlice) });
+    for (let at = itemsPerSlice; at < writeSet.length; at += itemsPerSlice) {
+      if (typeof judged !== 'number') return judged;
+      yield;
+      judged = this.#judgeItems(writeSet.slice(at, at + itemsPerSlice), snapshotVersion, judged);
+    }
+    return judged;
   }
 
   #accept(stampMs: number, mark: number): SchemaChangeResult {
@@ -171,8 +228,19 @@ export class Certifier {
     return { sequenceNumber: this.#sequenceNumber, commitTime: this.#commitTime };
   }
 
-  #recordWrites({ writeSet }: Transaction, writer: Writer): void {
-    for (const item of writeSet) if (item.kind !== 'check') this.#database.record(item.key, writer);
+  #acceptTransaction(lastCommitted: SequenceNumber, stampMs: number): CertificationResult {
+    const { sequenceNumber, commitTime } = this.#accept(stampMs, positiveMark);
+    this.#digest.add(lastCommitted);
+    return { verdict: { kind: 'positive', sequenceNumber, lastCommitted }, commitTime };
+  }
+
+  #refuse(negative: Negative): CertificationResult {
+    this.#digestRefusal(negative);
+    return { verdict: negative, commitTime: null };
+  }
+
+  #recordWrites(items: readonly WriteSetItem[], writer: Writer): void {
+    for (const item of items) if (item.kind !== 'check') this.#database.record(item.key, writer);
   }
 
   #digestRefusal(negative: Negative): void {
@@ -214,3 +282,4 @@ const schemaChangeMark = 2;
 const conflictMark = 3;
 const snapshotTooOldMark = 4;
 const refusedSchemaChangeMark = 5;
+const purgeFloorMark = 6;

@@ -29,10 +29,11 @@ const transaction = fc.record(
   plain,
 );
 const schemaChange = fc.record({ kind: fc.constant('schema-change' as const), change: bytes }, plain);
-const messages: fc.Arbitrary<GroupMessage[]> = fc.array(fc.oneof({ weight: 4, arbitrary: transaction }, schemaChange), {
-  minLength: 1,
-  maxLength: 6,
-});
+const purgeFloor = fc.record({ kind: fc.constant('purge-floor' as const), sequenceNumber: fc.maxSafeNat() }, plain);
+const messages: fc.Arbitrary<GroupMessage[]> = fc.array(
+  fc.oneof({ weight: 4, arbitrary: transaction }, schemaChange, purgeFloor),
+  { minLength: 1, maxLength: 6 },
+);
 const encode = (batch: readonly GroupMessage[]) => encodeBatch(batch.map(encodeGroupMessage));
 
 describe('a batch of group messages', () => {

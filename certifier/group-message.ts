@@ -5,13 +5,14 @@
  *     transaction    kind u8 (1), snapshot version varint, item count varint, items
  *     item           kind u8 (1 put, 2 delete, 3 check), key (length varint, bytes), put: image (length varint, bytes)
  *     schema change  kind u8 (2), change (length varint, bytes)
+ *     purge floor    kind u8 (3), sequence number varint
  *
  * Each message is encoded once, when it is ready; batches are joined from encoded messages.
  */
-import { assert, ByteReader, ByteWriter } from '../gcs/base/index.ts';
+import { assert, ByteReader, ByteWriter, type SequenceNumber } from '../gcs/base/index.ts';
 import type { Transaction, WriteSetItem } from './types.ts';
 
-export type GroupMessage = TransactionMessage | SchemaChangeMessage;
+export type GroupMessage = TransactionMessage | SchemaChangeMessage | PurgeFloorMessage;
 
 export interface TransactionMessage {
   readonly kind: 'transaction';
@@ -22,6 +23,12 @@ export interface SchemaChangeMessage {
   readonly kind: 'schema-change';
   /** Opaque here. */
   readonly change: Uint8Array;
+}
+
+/** No transaction of a snapshot below it is on its way any more, as far as its sender knows (H4, H5). */
+export interface PurgeFloorMessage {
+  readonly kind: 'purge-floor';
+  readonly sequenceNumber: SequenceNumber;
 }
 
 export type DecodedBatch =
@@ -35,6 +42,11 @@ export function encodeGroupMessage(message: GroupMessage): Uint8Array {
   if (message.kind === 'schema-change') {
     writer.u8(schemaChangeKind);
     writer.blob(message.change);
+    return writer.view();
+  }
+  if (message.kind === 'purge-floor') {
+    writer.u8(purgeFloorKind);
+    writer.varint(message.sequenceNumber);
     return writer.view();
   }
   const { snapshotVersion, writeSet } = message.transaction;
@@ -82,6 +94,7 @@ export function decodeBatch(bytes: Uint8Array): DecodedBatch {
 const formatVersion = 1;
 const transactionKind = 1;
 const schemaChangeKind = 2;
+const purgeFloorKind = 3;
 /** By the number that stands for them. */
 const itemKinds: readonly (WriteSetItem['kind'] | null)[] = [null, 'put', 'delete', 'check'];
 const varintLengthMax = 8;
@@ -90,6 +103,7 @@ const itemLengthMin = 2;
 
 function encodedLengthMax(message: GroupMessage): number {
   if (message.kind === 'schema-change') return 1 + varintLengthMax + message.change.length;
+  if (message.kind === 'purge-floor') return 1 + varintLengthMax;
   let length = 1 + 2 * varintLengthMax;
   for (const { key, image } of message.transaction.writeSet) {
     length += 1 + 2 * varintLengthMax + key.length + (image === null ? 0 : image.length);
@@ -101,6 +115,10 @@ function encodedLengthMax(message: GroupMessage): number {
 function decodeMessage(reader: ByteReader): GroupMessage | string {
   const kind = reader.u8();
   if (kind === transactionKind) return decodeTransaction(reader);
+  if (kind === purgeFloorKind) {
+    const sequenceNumber = reader.varint();
+    return reader.malformed ? 'purge floor' : { kind: 'purge-floor', sequenceNumber };
+  }
   if (kind !== schemaChangeKind) return 'unknown message kind';
   const change = reader.blob();
   return reader.malformed ? 'schema change ends early' : { kind: 'schema-change', change };

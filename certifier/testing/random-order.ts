@@ -17,7 +17,9 @@ import {
 export type Step =
   | TransactionStep
   | { kind: 'schema-change'; keys: number[]; origin: number; stampMs: number }
-  | { kind: 'refused-schema-change'; reason: number };
+  | { kind: 'refused-schema-change'; reason: number }
+  /** `age`: how far the asked floor lies back when it is raised; -1: ahead of all. */
+  | { kind: 'purge-floor'; age: number };
 
 export interface TransactionStep {
   readonly kind: 'transaction';
@@ -53,7 +55,9 @@ export function stepOf({ keys, age }: { keys: number; age: number }): fc.Arbitra
     kind: fc.constant('refused-schema-change' as const),
     reason: fc.integer({ min: 0, max: 3 }),
   });
+  const purgeFloor = fc.record({ kind: fc.constant('purge-floor' as const), age: fc.integer({ min: -1, max: age }) });
   return fc.oneof(
+    { weight: 1, arbitrary: purgeFloor },
     { weight: 18, arbitrary: transaction },
     { weight: 1, arbitrary: schemaChange },
     { weight: 1, arbitrary: refused },
@@ -112,6 +116,8 @@ export function run(certifier: Certifier, step: Step): Observed {
     result = certifier.certify(transactionOf(step, certifier.sequenceNumber), step.origin, step.stampMs);
   } else if (step.kind === 'schema-change') {
     result = certifier.certifySchemaChange(step.keys.map(rowKey), step.origin, step.stampMs);
+  } else if (step.kind === 'purge-floor') {
+    certifier.raisePurgeFloor(Math.max(0, certifier.sequenceNumber - step.age));
   } else certifier.refuseSchemaChange(step.reason);
   const { sequenceNumber, purgeFloor, digest } = certifier;
   return { result, sequenceNumber, purgeFloor, digest };
