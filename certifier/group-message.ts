@@ -10,7 +10,8 @@
  * Each message is encoded once, when it is ready; batches are joined from encoded messages.
  */
 import { assert, ByteReader, ByteWriter, type SequenceNumber } from '../gcs/base/index.ts';
-import type { Transaction, WriteSetItem } from './types.ts';
+import { itemLengthMax, itemLengthMin, readItem, varintLengthMax, writeItem } from './item-codec.ts';
+import type { RowKey, Transaction, WriteSetItem } from './types.ts';
 
 export type GroupMessage = TransactionMessage | SchemaChangeMessage | PurgeFloorMessage;
 
@@ -53,12 +54,7 @@ export function encodeGroupMessage(message: GroupMessage): Uint8Array {
   writer.u8(transactionKind);
   writer.varint(snapshotVersion);
   writer.varint(writeSet.length);
-  for (const { kind, key, image } of writeSet) {
-    assert((kind === 'put') === (image !== null), 'a put, and nothing else, has an image');
-    writer.u8(itemKinds.indexOf(kind));
-    writer.binaryString(key);
-    if (image !== null) writer.blob(image);
-  }
+  for (const item of writeSet) writeItem(writer, item);
   return writer.view();
 }
 
@@ -91,23 +87,73 @@ export function decodeBatch(bytes: Uint8Array): DecodedBatch {
   return { kind: 'batch', messages };
 }
 
+/**
+ * A batch of one transaction, in slices of about so many bytes: what `encodeGroupMessage` and `encodeBatch` make, but
+ * copied once.
+ */
+export function* encodeTransactionInSlices(
+  { snapshotVersion, writeSet }: Transaction,
+  bytesPerSlice: number,
+): Generator<void, Uint8Array, void> {
+  let length = 2 + 1 + 2 * varintLengthMax;
+  for (const item of writeSet) length += itemLengthMax(item);
+  const writer = new ByteWriter(length);
+  writer.u8(formatVersion);
+  writer.varint(1);
+  writer.u8(transactionKind);
+  writer.varint(snapshotVersion);
+  writer.varint(writeSet.length);
+  let sliceEnd = bytesPerSlice;
+  for (const item of writeSet) {
+    writeItem(writer, item);
+    if (writer.length + ITEM_COST_BYTES < sliceEnd) {
+      sliceEnd -= ITEM_COST_BYTES;
+      continue;
+    }
+    yield;
+    sliceEnd = writer.length + bytesPerSlice;
+  }
+  return writer.view();
+}
+
+/** As `decodeBatch`, where it is a batch of one transaction in slices of so many items. */
+export function* decodeBatchInSlices(bytes: Uint8Array, itemsPerSlice: number): Generator<void, DecodedBatch, void> {
+  const reader = new ByteReader(bytes);
+  const isAlone = reader.u8() === formatVersion && reader.varint() === 1 && reader.u8() === transactionKind;
+  if (!isAlone) return decodeBatch(bytes);
+  const offset = reader.offset - 1;
+  const snapshotVersion = reader.varint();
+  const count = reader.varint();
+  if (reader.malformed || count > reader.left / itemLengthMin) return malformed('item count', offset);
+  const writeSet: WriteSetItem[] = [];
+  const keys = new Set<RowKey>();
+  let writes = false;
+  for (let i = 0; i < count; i++) {
+    const item = readItem(reader);
+    if (typeof item === 'string') return malformed(item, offset);
+    if (item.kind !== 'check') writes = true;
+    writeSet.push(item);
+    keys.add(item.key);
+    if (writeSet.length % itemsPerSlice === 0) yield;
+  }
+  if (!writes) return malformed('a write set that writes nothing', offset);
+  if (keys.size !== writeSet.length) return malformed('a key twice in a write set', offset);
+  if (!reader.finished) return malformed('bytes behind the last message', reader.offset);
+  return { kind: 'batch', messages: [{ kind: 'transaction', transaction: { snapshotVersion, writeSet } }] };
+}
+
 const formatVersion = 1;
+/** An item takes as long as so many bytes. */
+const ITEM_COST_BYTES = 500;
 const transactionKind = 1;
 const schemaChangeKind = 2;
 const purgeFloorKind = 3;
-/** By the number that stands for them. */
-const itemKinds: readonly (WriteSetItem['kind'] | null)[] = [null, 'put', 'delete', 'check'];
-const varintLengthMax = 8;
-/** Kind and key length. */
-const itemLengthMin = 2;
 
 function encodedLengthMax(message: GroupMessage): number {
   if (message.kind === 'schema-change') return 1 + varintLengthMax + message.change.length;
   if (message.kind === 'purge-floor') return 1 + varintLengthMax;
   let length = 1 + 2 * varintLengthMax;
-  for (const { key, image } of message.transaction.writeSet) {
-    length += 1 + 2 * varintLengthMax + key.length + (image === null ? 0 : image.length);
-  }
+  for (const item of message.transaction.writeSet) length += itemLengthMax(item);
   return length;
 }
 
@@ -131,13 +177,10 @@ function decodeTransaction(reader: ByteReader): TransactionMessage | string {
   const writeSet: WriteSetItem[] = [];
   let writes = false;
   for (let i = 0; i < count; i++) {
-    const kind = itemKinds[reader.u8()] ?? null;
-    if (kind === null) return 'unknown item kind';
-    const key = reader.binaryString();
-    const image = kind === 'put' ? reader.blob() : null;
-    if (reader.malformed) return 'item ends early';
-    if (kind !== 'check') writes = true;
-    writeSet.push({ key, kind, image });
+    const item = readItem(reader);
+    if (typeof item === 'string') return item;
+    if (item.kind !== 'check') writes = true;
+    writeSet.push(item);
   }
   if (!writes) return 'a write set that writes nothing';
   if (!hasDistinctKeys(writeSet)) return 'a key twice in a write set';
