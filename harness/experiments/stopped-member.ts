@@ -68,10 +68,11 @@ class Watch {
 
   async #watch(startedMs: number): Promise<void> {
     while (!this.#isOver) {
-      const { members } = await this.#client.result<{ members: readonly { memberId: string }[] }>('members');
-      const { members: stats } = await this.#client.result<{
-        members: readonly { memberId: string; purgeFloor: number; appliedUpTo: number }[];
-      }>('memberStats');
+      const members = await this.#client.result<readonly unknown[]>('members');
+      const stats =
+        await this.#client.result<readonly { memberId: string; purgeFloor: number; appliedUpTo: number }[]>(
+          'memberStats',
+        );
       const own = stats.find(({ memberId }) => memberId === this.#others[0]!.memberId)!;
       this.seconds.push({
         atMs: performance.now() - startedMs,
@@ -155,7 +156,10 @@ try {
   await waitUntil(`${victim.name} is ONLINE again and commits`, RETURN_MS_MAX, async () => {
     const client = await victim.client().catch(() => null);
     if (client === null) return false;
-    const answer = await client.ask('put', { table: 'test.counters', row: { id: `back-${performance.now()}`, count: 0 } });
+    const answer = await client.ask('put', {
+      table: 'test.counters',
+      row: { id: `back-${performance.now()}`, count: 0 },
+    });
     client.close();
     return answer.kind === 'result';
   });
