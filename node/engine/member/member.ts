@@ -1,12 +1,18 @@
 /**
- * One member put together: what comes out of the group's total order goes through the replicated state and is answered,
- * within one turn; what sessions commit goes the other way through the outbox.
+ * One run of a member, put together: what comes out of the group's total order goes through the replicated state and is
+ * answered, within one turn; what sessions commit goes the other way through the outbox.
  *
  * A commit is answered as committed only after (1) the group chose its message, (2) this member's own log has it
  * durably, (3) it was certified, and (4) it and everything before it is visible here.
  *
  * Restart (H3): verdicts are kept durably before any lane flushes what they admit. So the certifier, the overlay and
  * the catalog are rebuilt as of the last kept verdict V from the log, and only what lies behind V is judged anew.
+ *
+ * States. RECOVERING: it receives what its directory lacks (`Reception`), rebuilds itself and catches up; as a learner it
+ * is then made a voter. ONLINE: it is a voter of the view in force at what it has applied, and has applied what was
+ * chosen when it asked (C24). OFFLINE: it left, or was expelled and does not come back by itself. ERROR: its data
+ * diverged, or its disk failed. What a run cannot go on from ends it by `restart`: the next run begins like a start of
+ * the process, so that there is one way into the group, and that one is well trodden.
  */
 import type { KeyRange, VerdictFile, VersionStore } from '../../../applier/index.ts';
 import { type Certifier, encodeGroupMessage } from '../../../certifier/index.ts';
@@ -14,20 +20,28 @@ import type { RowKey, Transaction } from '../../../certifier/types.ts';
 import {
   assert,
   type Environment,
+  type LogIndex,
   type MemberId,
   type MemberOrdinal,
   type ScheduledCall,
   type SequenceNumber,
 } from '../../../gcs/base/index.ts';
 import {
+  type Belonging,
   type Delivery,
   Group,
   type GroupDefinition,
   type GroupHeadline,
   type GroupMember,
+  type GroupView,
+  memberNamed,
+  readBelonging,
+  type StateSource,
 } from '../../../gcs/core/index.ts';
 import { encodeSchemaChange } from '../catalog.ts';
 import type {
+  Administration,
+  AdministrationOutcome,
   CommitOutcome,
   ConflictRecord,
   ConflictSummary,
@@ -40,36 +54,59 @@ import type {
   SchemaChange,
   SchemaOutcome,
   SnapshotHandle,
+  ViewRow,
 } from '../replica.ts';
 import type { TableDefinition } from '../table-definition.ts';
+import { Administrator } from './administrator.ts';
 import { AppliedWaiters } from './applied-waiters.ts';
 import type { ChangeHistory } from './change-history.ts';
 import { CommitLatencies } from './commit-latency.ts';
 import { summarizeConflicts } from './conflict-summary.ts';
-import { type MemberEvents, type MemberSetup, zeroCounters } from './contract.ts';
+import type { MemberCounters, MemberEvents, MemberSetup, RestartReason } from './contract.ts';
 import { describeConflict, type Names } from './describe-conflict.ts';
-import { memberRows, memberStatsRows, ownStats } from './member-reports.ts';
+import { memberStatsRows, type OwnFacts, ownStats } from './member-reports.ts';
+import { Membership } from './membership.ts';
 import { Outbox } from './outbox.ts';
+import { type Lack, Reception } from './reception.ts';
 import { type Fate, ReplicatedState } from './replicated-state.ts';
+import { beginTransfer, damageOf, openState, readMarker } from './state-transfer/index.ts';
 import { decodeStatusNotice, encodeStatusNotice, type StatusNotice } from './status-notice.ts';
+import { Upkeep } from './upkeep.ts';
 
 /** After a restart the past is held for so many notices, until clients have come back and members have told each other. */
 const RETURN_NOTICES = 10;
 
+/** What the directory holds. */
+type Content =
+  | { readonly verdicts: VerdictFile; readonly lack: Lack | null }
+  | { readonly verdicts: null; readonly lack: Lack };
+
 export class Member implements Replica {
-  readonly counters = zeroCounters();
   readonly commitLatencies = new CommitLatencies();
   readonly #setup: MemberSetup;
   readonly #environment: Environment;
   readonly #events: MemberEvents;
   readonly #group: Group;
+  readonly #belonging: Belonging | null;
+  readonly #verdicts: VerdictFile | null;
+  readonly #lack: Lack | null;
   readonly #outbox: Outbox<Fate>;
   readonly #waiters = new AppliedWaiters();
-  readonly #notices = new Map<MemberOrdinal, StatusNotice>();
+  readonly #membership: Membership;
+  readonly #administrator: Administrator;
+  readonly #upkeep: Upkeep;
+  #reception: Reception | null = null;
   #running: ReplicatedState | null = null;
   #state: MemberState = 'OFFLINE';
   #leader: MemberOrdinal | null = null;
   #hasQuorum = false;
+  #isCaughtUp = false;
+  /** Nothing more is asked of the group: this run is over, and its owner stops it. */
+  #isOver = false;
+  /** It left, or was expelled for good: it answers what is asked of it, and no more. */
+  #isOutside = false;
+  #hasLogRoom = true;
+  #hasStateRoom = true;
   #isStopping = false;
   #hasEnded = false;
   readonly #stopping: (() => void)[] = [];
@@ -88,8 +125,13 @@ export class Member implements Replica {
   /** Reads the directory; nothing is written or sent before `open`. */
   static prepare(setup: MemberSetup): { kind: 'prepared'; member: Member } | { kind: 'refused'; reason: string } {
     let member: Member | null = null;
+    // Nothing of the group is heard any more once this run is over.
+    const whileItLasts = (work: (of: Member) => void): void => {
+      if (!member!.#isOver) member!.#guard(() => work(member!));
+    };
     const prepared = Group.prepare({
       environment: setup.environment,
+      compression: setup.compression,
       memberId: setup.memberId,
       incarnation: setup.incarnation,
       groupAddress: setup.groupAddress,
@@ -98,41 +140,78 @@ export class Member implements Replica {
       formation: setup.formation,
       options: setup.options.group,
       events: {
-        formed: (definition, self) => member!.#guard(() => member!.#formed(definition, self)),
-        delivered: (delivery) => member!.#guard(() => member!.#delivered(delivery)),
-        statusChanged: (status) => member!.#statusChanged(status),
+        formed: (definition, self) => whileItLasts((of) => of.#formed(definition, self)),
+        delivered: (delivery) => whileItLasts((of) => of.#delivered(delivery)),
+        viewChanged: (view, index) => whileItLasts((of) => of.#viewInstalled(view, index)),
+        statusChanged: (status) => whileItLasts((of) => of.#statusChanged(status)),
         reachabilityChanged: (peer, reachable) => {
           setup.events.reachabilityChanged(peer.memberId, reachable);
           member!.#viewChanged();
         },
-        noticed: (from, bytes) => member!.#noticed(from, bytes),
+        noticed: (from, bytes) => whileItLasts((of) => of.#noticed(from, bytes)),
         refusedPeer: (address, reason) => setup.events.refusedPeer(address, reason),
+        roomChanged: (hasRoom) => whileItLasts((of) => of.#roomChanged({ log: hasRoom })),
+        expelled: (view) => whileItLasts((of) => of.#expelled(view)),
+        left: () => whileItLasts((of) => of.#left()),
+        behind: () => whileItLasts((of) => of.#behind()),
         refused: (reason) => setup.events.refused(reason),
         failed: (error) => member!.#failed(error),
       },
     });
     if (prepared.kind === 'refused') return prepared;
-    member = new Member(setup, prepared.group);
+    const { group } = prepared;
+    const content = contentOf(setup, group);
+    if (content.kind === 'refused') {
+      group.stop();
+      return content;
+    }
+    member = new Member(setup, group, content);
     return { kind: 'prepared', member };
   }
 
-  private constructor(setup: MemberSetup, group: Group) {
+  private constructor(setup: MemberSetup, group: Group, content: Content) {
     this.#setup = setup;
     this.#environment = setup.environment;
     this.#events = setup.events;
     this.#group = group;
+    this.#verdicts = content.verdicts;
+    this.#lack = content.lack;
+    this.#belonging = belongingOf(setup);
+    this.#membership = new Membership(setup.memberId);
+    if (this.#belonging !== null) this.#membership.remember(this.#belonging.view);
+    const { clock } = setup.environment;
     this.#outbox = new Outbox<Fate>({
       broadcaster: {
-        canBroadcast: () => this.#hasQuorum && group.canBroadcast(),
+        canBroadcast: () => this.#hasQuorum && this.hasRoom && !this.#isOver && group.canBroadcast(),
         broadcast: (payload) => group.broadcast(payload),
       },
-      clock: setup.environment.clock,
+      clock,
       options: setup.options.outbox,
     });
+    this.#administrator = new Administrator({
+      memberId: setup.memberId,
+      group,
+      membership: this.#membership,
+      clock,
+      isOutside: () => this.#isOutside,
+      hasQuorum: () => this.#hasQuorum,
+      rejoin: () => this.#restart('join', 'it was told to join'),
+    });
+    this.#upkeep = new Upkeep({
+      group,
+      membership: this.#membership,
+      counters: setup.counters,
+      options: setup.options,
+      propose: (encoded, deadlineMs, answered) => this.#outbox.add(encoded, deadlineMs, answered),
+    });
+    group.serve('state', () => this.#openState());
   }
 
   open(): void {
-    this.#group.open();
+    // One that is to be let in again first asks for that: what it belonged to is over.
+    if (this.#lack !== null && this.#belonging !== null && this.#setup.formation?.kind !== 'rejoin') {
+      this.#receive(this.#belonging, this.#lack);
+    } else this.#group.open();
     this.#housekeep();
   }
 
@@ -146,23 +225,42 @@ export class Member implements Replica {
     const { clock } = this.#environment;
     const giveUpMs = clock.monotonicMs() + this.#setup.options.stopWaitMs;
     const wait = (): void => {
-      if (this.#outbox.waiting > 0 && this.#hasQuorum && clock.monotonicMs() < giveUpMs) {
+      const isAnswered = this.#outbox.waiting === 0 || !this.#hasQuorum || this.#isOver;
+      if (!isAnswered && clock.monotonicMs() < giveUpMs) {
         clock.schedule(10, wait);
         return;
       }
       this.#outbox.abandon();
+      this.#administrator.abandon();
       this.#setState('OFFLINE', 'stopped');
       this.#sweep?.cancel();
-      const running = this.#running;
-      this.#group.stop(() => {
-        if (running === null) return this.#closeLanes(() => this.#ended());
-        const { store, verdicts } = running;
-        const close = (): void => store.close(() => verdicts.close(() => this.#ended()));
-        // Also those of the past that is kept in memory: the next start repeats it, and judges nothing anew.
-        store.flushNow(() => verdicts.makeDurable(close));
-      });
+      this.#stopReception(() => this.#group.stop(() => this.#closeState(() => this.#ended())));
     };
     wait();
+  }
+
+  #stopReception(done: () => void): void {
+    if (this.#reception === null) done();
+    else this.#reception.stop(done);
+  }
+
+  #closeState(done: () => void): void {
+    if (this.#running === null) {
+      const { lanes } = this.#setup;
+      let open = lanes.length + (this.#verdicts === null ? 0 : 1);
+      const closed = (): void => {
+        if (--open === 0) done();
+      };
+      this.#verdicts?.close(closed);
+      for (const lane of lanes) lane.close(closed);
+      return;
+    }
+    const { store, verdicts } = this.#running;
+    const close = (): void => store.close(() => verdicts.close(done));
+    // Without room the next start repeats it.
+    if (!this.hasRoom) return close();
+    // Also those of the past that is kept in memory: the next start repeats it, and judges nothing anew.
+    store.flushNow(() => verdicts.makeDurable(close));
   }
 
   #ended(): void {
@@ -170,19 +268,19 @@ export class Member implements Replica {
     for (const done of this.#stopping.splice(0)) done();
   }
 
-  #closeLanes(done: () => void): void {
-    let open = this.#setup.lanes.length;
-    for (const lane of this.#setup.lanes) {
-      lane.close(() => {
-        if (--open === 0) done();
-      });
-    }
-  }
-
   // What sessions see
 
   get memberId(): MemberId {
     return this.#setup.memberId;
+  }
+
+  get counters(): MemberCounters {
+    return this.#setup.counters;
+  }
+
+  /** The disk takes more: log, verdicts and lanes. */
+  get hasRoom(): boolean {
+    return this.#hasLogRoom && this.#hasStateRoom;
   }
 
   get groupName(): string {
@@ -194,7 +292,7 @@ export class Member implements Replica {
   }
 
   get viewId(): string {
-    return this.#group.definition?.view.viewId ?? '';
+    return this.#membership.view?.viewId ?? '';
   }
 
   get role(): 'PRIMARY' | 'SECONDARY' {
@@ -236,7 +334,7 @@ export class Member implements Replica {
   }
 
   memberIdOf(ordinal: MemberOrdinal): MemberId {
-    return this.#group.definition?.view.members[ordinal]?.memberId ?? '';
+    return this.#membership.memberIdOf(ordinal);
   }
 
   acquireSnapshot(ended: () => void): SnapshotHandle {
@@ -332,21 +430,33 @@ export class Member implements Replica {
     return this.#viewRevision;
   }
 
+  readIndex(done: (index: LogIndex | null) => void): void {
+    if (this.#isOver || this.#group.status === null) return this.#answerLater(() => done(null));
+    this.#group.readIndex(done);
+  }
+
+  administer(request: Administration, done: (outcome: AdministrationOutcome) => void): void {
+    if (this.#isStopping) return this.#answerLater(() => done({ kind: 'shutting-down' }));
+    this.#administrator.ask(request, done);
+  }
+
+  get viewNumber(): number {
+    return this.#membership.view?.number ?? 0;
+  }
+
+  viewsAfter(after: number): readonly ViewRow[] {
+    return this.#membership.viewsAfter(after, this.#ownFacts(), this.#leader);
+  }
+
   members(): readonly MemberRow[] {
-    const { definition } = this.#group;
-    if (definition === null) return [];
-    return memberRows({
-      view: definition.view,
-      self: { memberId: this.memberId, state: this.#state, version: this.#setup.version },
-      notices: this.#notices,
-      isReachable: (ordinal) => this.#group.isReachable(ordinal),
-      leader: this.#leader,
-    });
+    return this.#membership.rows(this.#ownFacts(), this.#leader);
   }
 
   memberStats(): readonly MemberStatsRow[] {
-    if (this.#running === null) return [];
-    return memberStatsRows({ state: this.#running, own: this.#ownStats(this.#running), notices: this.#notices });
+    const { view, notices } = this.#membership;
+    if (this.#running === null || view === null) return [];
+    const { digests } = this.#running;
+    return memberStatsRows({ view, memberId: this.memberId, digests, own: this.#ownStats(this.#running), notices });
   }
 
   conflicts(limit: number, table: string | null): readonly ConflictRecord[] {
@@ -395,6 +505,7 @@ export class Member implements Replica {
 
   #whyNot(): Refusal | null {
     if (this.#isStopping) return { kind: 'shutting-down' };
+    if (this.#state === 'ONLINE' && !this.hasRoom) return { kind: 'disk-full' };
     if (this.#state !== 'ONLINE') return { kind: 'not-online', state: this.#state };
     if (this.#outbox.isFull || this.#run.store.isOverloaded) return { kind: 'overloaded', retryAfterMs: 100 };
     return null;
@@ -416,9 +527,9 @@ export class Member implements Replica {
     const run = this.#run;
     const before = run.store.appliedUpTo;
     const fates = run.deliver(delivery);
-    if (delivery.origin === run.self.ordinal && delivery.incarnation === this.#setup.incarnation) {
-      this.counters.localRolledBack += fates.length - (run.store.appliedUpTo - before);
-      this.#outbox.delivered(delivery.messageNumber, fates);
+    if (delivery.ticket !== null) {
+      this.counters.localRolledBack += fates.filter(isRolledBack).length;
+      this.#outbox.delivered(delivery.ticket, fates);
     }
     if (run.store.appliedUpTo > before) this.#waiters.applied(run.store.appliedUpTo);
     if (run.store.isOverloaded) this.#pauseDelivery(true);
@@ -434,10 +545,44 @@ export class Member implements Replica {
     for (const changed of this.#watchers) changed();
   }
 
-  // From the start to ONLINE
+  // From the start to ONLINE, and out of the group again
+
+  #receive(belonging: Belonging, lack: Lack): void {
+    const { definition, view } = belonging;
+    this.#events.formed(definition.groupName, definition.groupId, view.members);
+    if (lack.kind === 'needs-state') {
+      const { file, offset, reason } = lack;
+      if (file !== '') this.#damageFound({ file, offset, reason });
+      this.#setState('RECOVERING', `it receives the state of another member: ${reason}`);
+    } else this.#setState('RECOVERING', 'it repairs its log from other members');
+    const reception = new Reception(
+      {
+        member: this.#setup,
+        belonging,
+        log: this.#group.log,
+        events: {
+          changed: (phase, why) => {
+            this.#events.transferChanged(phase, reception.progress, why);
+            this.#viewChanged();
+          },
+          done: () => this.#restart('state-received', 'its data directory is whole'),
+          expelled: (of) => this.#expelled(of),
+          roomChanged: (hasRoom) => this.#roomChanged({ state: hasRoom }),
+          failed: (error) => this.#failed(error),
+        },
+      },
+      lack,
+    );
+    this.#reception = reception;
+    this.#viewInstalled(reception.view, 0);
+    reception.open();
+  }
 
   #formed(definition: GroupDefinition, self: GroupMember): void {
     this.#events.formed(definition.groupName, definition.groupId, definition.view.members);
+    this.#membership.remember(definition.view);
+    // It has been let in again; what its directory lacks is received in the next run.
+    if (this.#lack !== null) return this.#restart('damaged', 'it was let in again, and its directory is not whole');
     const { clock } = this.#environment;
     const startedMs = clock.monotonicMs();
     const rebuilt = ReplicatedState.rebuild({
@@ -445,7 +590,9 @@ export class Member implements Replica {
       definition,
       self,
       log: this.#group.log,
+      verdicts: this.#verdicts!,
       counters: this.counters,
+      roomChanged: (hasRoom) => this.#roomChanged({ state: hasRoom }),
       failed: (error) => this.#failed(error),
     });
     if (rebuilt.kind === 'refused') return this.#refused(rebuilt.reason);
@@ -463,7 +610,20 @@ export class Member implements Replica {
     this.#group.start(state.deliveredUpTo);
   }
 
+  #viewInstalled(view: GroupView, index: LogIndex): void {
+    const before = this.#membership.view;
+    const change = this.#membership.install(view, index);
+    if (before !== null) this.counters.viewsInstalled++;
+    const self = memberNamed(view, this.memberId);
+    if (this.#running !== null && self !== undefined) this.#running.digests.viewChanged(self.ordinal, view);
+    this.#events.viewChanged(change);
+    this.#viewChanged();
+    this.#administrator.look();
+    this.#becomeOnline();
+  }
+
   #statusChanged(status: GroupHeadline): void {
+    this.#isCaughtUp = status.caughtUp;
     if (status.leader !== this.#leader) {
       this.#leader = status.leader;
       this.#events.leaderChanged(status.leader === null ? null : this.memberIdOf(status.leader), status.term);
@@ -473,11 +633,111 @@ export class Member implements Replica {
       this.#hasQuorum = status.hasQuorum;
       this.#events.quorumChanged(status.hasQuorum);
     }
-    if (status.caughtUp && this.#state === 'RECOVERING' && !this.#isStopping) {
-      assert(this.appliedUpTo >= this.#run.store.highestLanePoint, 'nothing is served below the highest lane point');
-      this.#setState('ONLINE', `caught up at sequence number ${this.appliedUpTo}`);
-      this.#nextNoticeMs = 0;
+    this.#administrator.look();
+    // A learner has rebuilt itself and applied close to the end: it may vote (H14).
+    if (status.caughtUp && !this.#membership.isVoter) this.#group.setReady();
+    this.#becomeOnline();
+  }
+
+  /** As a voter of the view in force at what is applied, and with all of that applied that was chosen before (C24). */
+  #becomeOnline(): void {
+    if (!this.#isCaughtUp || !this.#membership.isVoter || this.#state !== 'RECOVERING' || this.#isStopping) return;
+    if (this.#running === null) return;
+    assert(this.appliedUpTo >= this.#running.store.highestLanePoint, 'nothing is served below the highest lane point');
+    this.#setState('ONLINE', `caught up at sequence number ${this.appliedUpTo}`);
+    this.#nextNoticeMs = 0;
+  }
+
+  #expelled(view: GroupView): void {
+    this.counters.expulsions++;
+    const detail = `the group goes on without this member since view ${view.viewId}`;
+    if (this.#setup.rejoins) return this.#restart('expelled', detail);
+    this.#goOutside(`${detail}; it does not come back by itself any more: let it join`);
+  }
+
+  #left(): void {
+    this.#goOutside('it left the group');
+  }
+
+  /** The run goes on, to answer what is asked of it. */
+  #goOutside(why: string): void {
+    this.#isOutside = true;
+    this.#setHasQuorum(false);
+    this.#isOver = true;
+    this.#outbox.abandon();
+    this.#setState('OFFLINE', why);
+    this.#administrator.look();
+    this.#stopReception(() => this.#group.stop());
+  }
+
+  #behind(): void {
+    this.#needState('behind', 'the group keeps no more what this member needs next');
+  }
+
+  /** The marker first: from then on the directory is of no worth but for the place it held in the group. */
+  #needState(why: RestartReason, detail: string): void {
+    this.#isOver = true;
+    this.#outbox.abandon();
+    this.#setState('RECOVERING', detail);
+    beginTransfer(this.#environment.disk, (error) => {
+      if (error !== null) this.#failed(error);
+      else this.#restart(why, detail);
+    });
+  }
+
+  #restart(why: RestartReason, detail: string): void {
+    if (this.#isStopping) return;
+    this.#isOver = true;
+    this.#isOutside = false;
+    this.#setHasQuorum(false);
+    this.#outbox.abandon();
+    this.#administrator.abandon();
+    if (this.#state === 'ONLINE') this.#setState('OFFLINE', detail);
+    this.#events.restart(why, detail);
+  }
+
+  #setHasQuorum(hasQuorum: boolean): void {
+    if (hasQuorum === this.#hasQuorum) return;
+    this.#hasQuorum = hasQuorum;
+    this.#events.quorumChanged(hasQuorum);
+  }
+
+  /** For want of room nothing is written; what is there is read (R16). */
+  #roomChanged(now: { readonly log?: boolean; readonly state?: boolean }): void {
+    const before = this.hasRoom;
+    this.#hasLogRoom = now.log ?? this.#hasLogRoom;
+    this.#hasStateRoom = now.state ?? this.#hasStateRoom;
+    if (this.hasRoom === before) return;
+    if (!this.hasRoom) {
+      this.counters.diskFull++;
+      this.#outbox.refuseQueued('disk-full');
+      // The log says so itself to the group; verdicts and lanes are ours.
+      if (this.#hasLogRoom && this.#group.status?.role === 'leader') this.#group.transferLeadership(null);
     }
+    this.#events.roomChanged(this.hasRoom);
+    this.#nextNoticeMs = 0;
+    this.#viewChanged();
+  }
+
+  #damageFound(facts: { readonly file: string; readonly offset: number; readonly reason: string }): void {
+    this.counters.faultyFound++;
+    this.#events.damageFound(facts);
+  }
+
+  /** What another member receives from this one; null: not now. */
+  #openState(): StateSource | null {
+    if (this.#state !== 'ONLINE' || this.#running === null) return null;
+    const source = openState({ state: this.#running, log: this.#group.log });
+    const { counters } = this;
+    counters.statesSent++;
+    return {
+      next: (bytesMax) => {
+        const chunk = source.next(bytesMax);
+        counters.stateBytesSent += chunk?.length ?? 0;
+        return chunk;
+      },
+      close: () => source.close(),
+    };
   }
 
   // News between members
@@ -485,9 +745,7 @@ export class Member implements Replica {
   #noticed(from: MemberOrdinal, bytes: Uint8Array): void {
     const notice = decodeStatusNotice(bytes);
     if (notice === null || this.#running === null) return;
-    const before = this.#notices.get(from);
-    this.#notices.set(from, notice);
-    if (before?.state !== notice.state || before.version !== notice.version) this.#viewChanged();
+    if (this.#membership.noticed(from, notice)) this.#viewChanged();
     if (this.#state === 'ERROR') return;
     const judgement = this.#running.digests.told(from, notice.digests);
     if (judgement === 'equal') return;
@@ -498,6 +756,27 @@ export class Member implements Replica {
     this.#setState('ERROR', why);
     this.#outbox.abandon();
     this.#group.pauseDelivery(true);
+  }
+
+  #ownFacts(): OwnFacts {
+    const { memberId } = this;
+    const progress = this.#reception?.progress ?? null;
+    const transfer = progress && {
+      kind: progress.kind,
+      donor: progress.donor,
+      bytes: progress.bytes,
+      rows: progress.rows,
+    };
+    const { version } = this.#setup;
+    return { memberId, state: this.#state, version, hasRoom: this.hasRoom, reaches: this.#reaches(), transfer };
+  }
+
+  /** Whom it hears, itself included, by ordinal. */
+  #reaches(): readonly MemberOrdinal[] {
+    const self = this.#membership.view && memberNamed(this.#membership.view, this.memberId)?.ordinal;
+    const heard = [...this.#group.reachability()].filter(([, isHeard]) => isHeard).map(([ordinal]) => ordinal);
+    const all = new Set(typeof self === 'number' ? [self, ...heard] : heard);
+    return [...all].sort((a, b) => a - b);
   }
 
   #ownStats(state: ReplicatedState): StatusNotice['stats'] {
@@ -513,36 +792,47 @@ export class Member implements Replica {
 
   #housekeep(): void {
     const { clock } = this.#environment;
-    const { sweepEveryMs, noticeEveryMs } = this.#setup.options;
-    this.#sweep = clock.schedule(sweepEveryMs, () => {
+    this.#sweep = clock.schedule(this.#setup.options.sweepEveryMs, () => {
       this.#outbox.sweep(this.#hasQuorum);
-      const running = this.#running;
-      if (running !== null) {
-        // Not at once: who follows the changes and keeps up has taken the last ones by now.
-        if (running.store.isOverloaded) running.forgetHistory();
-        else if (this.#isDeliveryPaused) this.#pauseDelivery(false);
-        running.catalog.prune(running.store.flushedUpTo);
-        this.#boundHistory();
-        if (clock.monotonicMs() >= this.#nextNoticeMs) {
-          this.#nextNoticeMs = clock.monotonicMs() + noticeEveryMs;
-          const { certifier } = running;
-          this.#group.notify(
-            encodeStatusNotice({
-              state: this.#state,
-              version: this.#setup.version,
-              stats: this.#ownStats(running),
-              digests: running.digests.toTell({
-                logIndex: running.deliveredUpTo,
-                digest: certifier.digest,
-                sequenceNumber: certifier.sequenceNumber,
-              }),
-              followsChanges: this.#followers > 0,
-            }),
-          );
-        }
-      }
+      this.#administrator.look();
+      const nowMs = clock.monotonicMs();
+      const isNoticeDue = nowMs >= this.#nextNoticeMs;
+      if (isNoticeDue) this.#nextNoticeMs = nowMs + this.#setup.options.noticeEveryMs;
+      if (this.#running !== null && !this.#isOver) this.#guard(() => this.#tend(this.#running!, nowMs, isNoticeDue));
+      // How far it has come.
+      else if (this.#reception !== null && isNoticeDue) this.#viewChanged();
       this.#housekeep();
     });
+  }
+
+  #tend(running: ReplicatedState, nowMs: number, isNoticeDue: boolean): void {
+    // Not at once: who follows the changes and keeps up has taken the last ones by now.
+    if (running.store.isOverloaded) running.forgetHistory();
+    else if (this.#isDeliveryPaused) this.#pauseDelivery(false);
+    running.catalog.prune(running.store.flushedUpTo);
+    this.#boundHistory();
+    this.#upkeep.truncate(running, nowMs);
+    if (!isNoticeDue) return;
+    this.#group.notify(encodeStatusNotice(this.#notice(running)));
+    if (this.#state === 'ONLINE' && this.#group.status?.role === 'leader') this.#upkeep.raiseFloor(running, nowMs);
+  }
+
+  #notice(running: ReplicatedState): StatusNotice {
+    const { certifier } = running;
+    return {
+      state: this.#state,
+      version: this.#setup.version,
+      stats: this.#ownStats(running),
+      digests: running.digests.toTell({
+        logIndex: running.deliveredUpTo,
+        digest: certifier.digest,
+        sequenceNumber: certifier.sequenceNumber,
+      }),
+      followsChanges: this.#followers > 0,
+      oldestNeeded: running.oldestNeeded,
+      reaches: this.#reaches(),
+      hasRoom: this.hasRoom,
+    };
   }
 
   /** By whether anybody in the group follows the changes, or did a while ago: a client may come here from any member. */
@@ -556,8 +846,9 @@ export class Member implements Replica {
   }
 
   #isFollowedElsewhere(): boolean {
-    for (const [ordinal, { followsChanges }] of this.#notices) {
-      if (followsChanges && this.#group.isReachable(ordinal)) return true;
+    const reachability = this.#group.reachability();
+    for (const [ordinal, { followsChanges }] of this.#membership.notices) {
+      if (followsChanges && reachability.get(ordinal) === true) return true;
     }
     return false;
   }
@@ -581,10 +872,15 @@ export class Member implements Replica {
   }
 
   #failed(error: Error): void {
+    if (this.#hasEnded) return;
+    // What cannot be read back any more is told as damage by the next run, and comes from another member.
+    if (error.name === 'DamagedRecord' && !this.#isStopping) return this.#restart('damaged', error.message);
     this.#isStopping = true;
+    this.#isOver = true;
     this.#sweep?.cancel();
-    this.#group.stop();
+    this.#stopReception(() => this.#group.stop());
     this.#outbox.abandon();
+    this.#administrator.abandon();
     this.#setState('ERROR', error.message);
     this.#events.failed(error);
     this.#ended();
@@ -598,4 +894,42 @@ export class Member implements Replica {
       this.#failed(error instanceof Error ? error : new Error(String(error)));
     }
   }
+}
+
+/** What the files of the directory are fit for. Nothing is written. */
+function contentOf(
+  { environment, memberId, lanes, options }: MemberSetup,
+  group: Group,
+): (Content & { readonly kind: 'content' }) | { readonly kind: 'refused'; readonly reason: string } {
+  const { disk } = environment;
+  const marked: Lack = {
+    kind: 'needs-state',
+    file: '',
+    offset: 0,
+    reason: 'a state transfer is not through',
+    claim: null,
+  };
+  const found = damageOf({
+    disk,
+    memberId,
+    log: group.log,
+    logDamage: group.damage,
+    lanes,
+    verdicts: options.verdicts,
+  });
+  if (found.kind === 'refused') return found;
+  if (found.kind === 'needs-state') return { kind: 'content', verdicts: null, lack: found };
+  if (readMarker(disk) === 'receiving') return { kind: 'content', verdicts: null, lack: marked };
+  const { verdicts, repair, discardFrom, claim } = found;
+  const isWhole = repair.length === 0 && discardFrom === null;
+  return { kind: 'content', verdicts, lack: isWhole ? null : { kind: 'usable', repair, discardFrom, claim } };
+}
+
+function belongingOf({ environment }: MemberSetup): Belonging | null {
+  const read = readBelonging(environment.disk);
+  return read?.kind === 'belonging' ? read.belonging : null;
+}
+
+function isRolledBack({ kind }: Fate): boolean {
+  return kind === 'conflict' || kind === 'snapshot-too-old';
 }

@@ -28,4 +28,8 @@ export const MEMBER_DEFAULTS: MemberOptions = {
   // Some minutes of a contended load, so that hot rows stand out; about 3 MB.
   conflictsKeptMax: 10_000,
   stopWaitMs: 5000,
+  // Each rise looks at the whole certification database.
+  purgeStep: 1000,
+  truncateEveryMs: 1000,
+  transferRetryMs: 1000,
 };

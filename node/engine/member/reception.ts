@@ -1,0 +1,218 @@
+/**
+ * The phase before a run takes part in the group, where its directory lacks something: the state of another member is
+ * received into log, verdicts and lanes, or holes of the log are filled with chosen entries of others. The group layer is
+ * not opened meanwhile. What comes out is a directory as after a restart, and the next run begins with it.
+ *
+ * The marker of a state transfer is durable before anything is touched, so that a crash at any point begins it anew.
+ */
+import { assert, type Environment, type LogIndex, type MemberId, type ScheduledCall } from '../../../gcs/base/index.ts';
+import {
+  type Belonging,
+  type GroupView,
+  type SegmentLog,
+  TransferClient,
+  type TransferReceiver,
+} from '../../../gcs/core/index.ts';
+import type { MemberSetup, TransferProgress } from './contract.ts';
+import { beginTransfer, type DirectoryState, StateReceiver } from './state-transfer/index.ts';
+
+/** What is to be done. */
+export type Lack =
+  | Extract<DirectoryState, { kind: 'needs-state' }>
+  | Pick<Extract<DirectoryState, { kind: 'usable' }>, 'kind' | 'repair' | 'discardFrom' | 'claim'>;
+
+export interface ReceptionEvents {
+  changed(phase: 'began' | 'done' | 'failed', why: string): void;
+  /** The directory is whole. */
+  done(): void;
+  expelled(view: GroupView): void;
+  roomChanged(hasRoom: boolean): void;
+  /** The disk failed. */
+  failed(error: Error): void;
+}
+
+export interface ReceptionSetup {
+  readonly member: MemberSetup;
+  readonly belonging: Belonging;
+  /** Open; let go of, and not closed, by `stop`. */
+  readonly log: SegmentLog;
+  readonly events: ReceptionEvents;
+}
+
+export class Reception {
+  readonly #setup: ReceptionSetup;
+  readonly #environment: Environment;
+  readonly #client: TransferReceiver;
+  #lack: Lack;
+  #receiver: StateReceiver | null = null;
+  #donor: MemberId | null = null;
+  #entries = 0;
+  #entryBytes = 0;
+  readonly #sinceMs: number;
+  /** The newest that this member knows. */
+  readonly view: GroupView;
+  #retry: ScheduledCall | null = null;
+  #isStopped = false;
+
+  constructor(setup: ReceptionSetup, lack: Lack) {
+    this.#setup = setup;
+    this.#lack = lack;
+    const { member, belonging, events } = setup;
+    this.#environment = member.environment;
+    this.#sinceMs = this.#environment.clock.wallMs();
+    this.view = setup.log.viewAt(setup.log.lastIndex) ?? belonging.view;
+    this.#client = new TransferClient({
+      environment: member.environment,
+      memberId: member.memberId,
+      incarnation: member.incarnation,
+      groupAddress: member.groupAddress,
+      host: member.host,
+      port: member.port,
+      belonging,
+      view: this.view,
+      options: member.options.group.transfer,
+      events: {
+        expelled: (view) => events.expelled(view),
+        refusedPeer: (address, reason) => member.events.refusedPeer(address, reason),
+      },
+    });
+  }
+
+  get progress(): TransferProgress {
+    const { bytes, rows, entries } = this.#receiver?.progress ?? {
+      bytes: this.#entryBytes,
+      rows: 0,
+      entries: this.#entries,
+    };
+    const kind = this.#lack.kind === 'usable' ? 'repair' : 'state';
+    return { kind, donor: this.#donor, bytes, rows, entries, sinceMs: this.#sinceMs };
+  }
+
+  open(): void {
+    this.#client.open();
+    this.#begin();
+  }
+
+  /** No event comes after it. */
+  stop(done: () => void): void {
+    this.#isStopped = true;
+    this.#retry?.cancel();
+    this.#client.stop();
+    if (this.#receiver === null) return done();
+    this.#receiver.close(done);
+  }
+
+  #begin(): void {
+    if (this.#isStopped) return;
+    if (this.#lack.kind === 'usable') return this.#discard(this.#lack);
+    beginTransfer(this.#environment.disk, (error) => {
+      if (error === null) this.#receiveState();
+      else this.#diskFailed(error);
+    });
+  }
+
+  // Repair
+
+  #discard({ repair, discardFrom, claim }: Extract<Lack, { kind: 'usable' }>): void {
+    const fill = (): void => this.#fill([...repair]);
+    if (discardFrom === null) return fill();
+    assert(claim !== null, 'what was durable is claimed where it is discarded');
+    this.#setup.log.discardFrom(discardFrom, claim, (error) => {
+      if (this.#isStopped) return;
+      if (error === null) fill();
+      else this.#diskFailed(error);
+    });
+  }
+
+  #fill(holes: readonly { readonly from: LogIndex; readonly upTo: LogIndex }[]): void {
+    const [hole, ...rest] = holes;
+    if (this.#isStopped) return;
+    if (hole === undefined) return this.#done('the log is whole again');
+    this.#setup.events.changed('began', `entries ${hole.from} to ${hole.upTo} of the log are asked for`);
+    this.#client.receiveEntries(
+      hole,
+      (entry, done) => {
+        this.#entries++;
+        this.#entryBytes += entry.payload.length;
+        this.#setup.log.repair(entry, done);
+      },
+      (outcome) => {
+        if (this.#isStopped) return;
+        if (outcome.kind === 'received') {
+          this.#setup.member.counters.faultyRepaired++;
+          this.#fill(rest);
+        } else if (outcome.kind === 'not-kept') {
+          this.#setup.events.changed('failed', 'no member keeps the missing entries any more; the state is received');
+          const claim = this.#lack.claim;
+          this.#lack = {
+            kind: 'needs-state',
+            file: '',
+            offset: 0,
+            reason: 'entries that nobody keeps any more',
+            claim,
+          };
+          this.#begin();
+        } else this.#failed(outcome.error, () => this.#fill(holes));
+      },
+    );
+  }
+
+  // State
+
+  #receiveState(): void {
+    if (this.#isStopped) return;
+    const { member, belonging, log, events } = this.#setup;
+    const { environment, memberId, lanes, options } = member;
+    const receiver = new StateReceiver({
+      disk: environment.disk,
+      clock: environment.clock,
+      memberId,
+      groupId: belonging.definition.groupId,
+      log,
+      lanes,
+      verdicts: options.verdicts,
+      claim: this.#lack.claim,
+      roomChanged: (hasRoom) => events.roomChanged(hasRoom),
+    });
+    this.#receiver = receiver;
+    this.#client.receiveState(
+      (donor) => {
+        this.#donor = donor;
+        events.changed('began', `member ${donor} sends its state`);
+        return receiver.begin();
+      },
+      (outcome) => {
+        if (this.#isStopped) return;
+        if (outcome.kind === 'failed') return this.#again(receiver, outcome.error);
+        receiver.finish((error) => {
+          if (this.#isStopped) return;
+          if (error !== null) return this.#again(receiver, error);
+          const { counters } = member;
+          counters.statesReceived++;
+          counters.stateBytesReceived += this.progress.bytes;
+          this.#done('the state is in the data directory');
+        });
+      },
+    );
+  }
+
+  #again(receiver: StateReceiver, error: Error): void {
+    this.#failed(error, () => receiver.close(() => this.#receiveState()));
+  }
+
+  #done(what: string): void {
+    this.#setup.events.changed('done', what);
+    this.#setup.events.done();
+  }
+
+  #failed(error: Error, again: () => void): void {
+    if (error.name === 'DiskError') return this.#diskFailed(error);
+    this.#setup.events.changed('failed', `${error.message}; it is tried again`);
+    this.#donor = null;
+    this.#retry = this.#environment.clock.schedule(this.#setup.member.options.transferRetryMs, again);
+  }
+
+  #diskFailed(error: Error): void {
+    if (!this.#isStopped) this.#setup.events.failed(error);
+  }
+}

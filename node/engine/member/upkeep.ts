@@ -1,0 +1,62 @@
+/**
+ * What a member gives up again: the beginning of its log and of its kept verdicts (H3), and, as the leader, what is kept
+ * for certification below the oldest snapshot of any voter (H4): it proposes the purge floor, which rises at that place
+ * of the order for everybody.
+ */
+import { encodeGroupMessage } from '../../../certifier/index.ts';
+import type { SequenceNumber } from '../../../gcs/base/index.ts';
+import type { Group } from '../../../gcs/core/index.ts';
+import type { MemberCounters, MemberOptions } from './contract.ts';
+import type { Membership } from './membership.ts';
+import type { ReplicatedState } from './replicated-state.ts';
+
+/** A proposal that found no quorum for so long is made anew. */
+const PROPOSAL_WAIT_MS = 10_000;
+
+export interface UpkeepSetup {
+  readonly group: Group;
+  readonly membership: Membership;
+  readonly counters: MemberCounters;
+  readonly options: Pick<MemberOptions, 'purgeStep' | 'truncateEveryMs'>;
+  /** Into the group's order; `answered` once. */
+  readonly propose: (encoded: Uint8Array, deadlineMs: number, answered: () => void) => void;
+}
+
+export class Upkeep {
+  readonly #setup: UpkeepSetup;
+  #isProposing = false;
+  #nextTruncationMs = 0;
+  #firstIndex = 0;
+
+  constructor(setup: UpkeepSetup) {
+    this.#setup = setup;
+  }
+
+  /** Now and then. */
+  truncate(state: ReplicatedState, nowMs: number): void {
+    const { group, counters, options } = this.#setup;
+    if (nowMs < this.#nextTruncationMs) return;
+    this.#nextTruncationMs = nowMs + options.truncateEveryMs;
+    group.truncate(state.neededFrom);
+    state.truncateVerdicts();
+    const { firstIndex } = group.log;
+    if (this.#firstIndex !== 0 && firstIndex > this.#firstIndex) counters.truncations++;
+    this.#firstIndex = firstIndex;
+  }
+
+  /** By the leader's member, while it is ONLINE. */
+  raiseFloor(state: ReplicatedState, nowMs: number): void {
+    const { membership, options, propose } = this.#setup;
+    if (this.#isProposing) return;
+    const sequenceNumber = membership.oldestNeededByAll(state.oldestNeeded);
+    if (sequenceNumber === null || !isWorthwhile(sequenceNumber, state.certifier.purgeFloor, options.purgeStep)) return;
+    this.#isProposing = true;
+    propose(encodeGroupMessage({ kind: 'purge-floor', sequenceNumber }), nowMs + PROPOSAL_WAIT_MS, () => {
+      this.#isProposing = false;
+    });
+  }
+}
+
+function isWorthwhile(proposed: SequenceNumber, floor: SequenceNumber, step: number): boolean {
+  return proposed - floor >= step;
+}
