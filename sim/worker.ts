@@ -16,8 +16,8 @@ const { scenario, planted } = workerData as WorkerTask;
 const bug = PLANTED_BUGS.find((each) => each.name === planted);
 const planting = bug === undefined ? null : plant(bug);
 const runSeed = await loadScenario(scenario);
-if (planting !== null && !planting.wasPlanted())
-  throw new Error(`${bug!.file} was not loaded: ${bug!.name} is not planted`);
+const missing = planting?.missing() ?? [];
+if (missing.length > 0) throw new Error(`${missing.join(', ')} was not loaded: ${bug!.name} is not planted`);
 
 parentPort!.on('message', (options: SeedOptions) => parentPort!.postMessage(resultOf(options)));
 
@@ -32,7 +32,10 @@ function resultOf(options: SeedOptions): SeedResult {
       violation,
       fingerprint: '',
       faultCounts: [],
+      coverage: [],
+      struck: [],
       statistics: {},
+      events: 0,
       simulatedMs: 0,
       configuration: '',
       story: violation,

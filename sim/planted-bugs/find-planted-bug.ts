@@ -13,7 +13,12 @@ export async function findPlantedBug(
     scenario: bug.scenario,
     planted: bug.name,
     workers: range.workers,
-    seeds: Array.from({ length: range.seeds }, (_, i) => ({ seed: range.from + i, off: [] })),
+    seeds: Array.from({ length: range.seeds }, (_, i) => ({
+      seed: range.from + i,
+      profile: 'usual',
+      off: [],
+      leftOut: [],
+    })),
     ended: (result) => {
       seedsRun++;
       if (result.violation !== null) found ??= result;

@@ -10,18 +10,20 @@ import { PLANTED_BUGS } from './planted-bugs.ts';
 const SEEDS_MAX = 1000;
 
 test('a planted bug whose text is not there exactly once is an error', () => {
-  const bug = { name: 'example', file: 'example.ts', find: 'one', replace: 'two' };
-  assert.equal(changed(bug, 'this one'), 'this two');
-  assert.throws(() => changed(bug, 'nothing'), /its text occurs 0 times in example.ts/);
-  assert.throws(() => changed(bug, 'one and one'), /its text occurs 2 times in example.ts/);
+  const change = { file: 'example.ts', find: 'one', replace: 'two' };
+  assert.equal(changed('this one', change), 'this two');
+  assert.throws(() => changed('nothing', change), /occurs 0 times in example.ts/);
+  assert.throws(() => changed('one and one', change), /occurs 2 times in example.ts/);
 });
 
 for (const bug of PLANTED_BUGS) {
-  test(`the planted bug ${bug.name} has its place in ${bug.file}`, () => {
-    changed(bug, readFileSync(path.join(import.meta.dirname, '..', '..', bug.file), 'utf8'));
+  test(`the planted bug ${bug.name} has its place`, () => {
+    for (const [file, changes] of Map.groupBy(bug.changes, (change) => change.file)) {
+      changes.reduce(changed, readFileSync(path.join(import.meta.dirname, '..', '..', file), 'utf8'));
+    }
   });
 
-  test(`the planted bug ${bug.name} is found, by a seed that passes without it`, async (context) => {
+  test(`the planted bug ${bug.name} (${bug.breaks}) is found, by a seed that passes without it`, async (context) => {
     const found = await findPlantedBug(bug, { from: 1, seeds: SEEDS_MAX, workers: 2 });
     assert.ok(found !== null, `not found in ${SEEDS_MAX} seeds`);
     const { seed, violation } = found.result;
@@ -30,7 +32,7 @@ for (const bug of PLANTED_BUGS) {
       scenario: bug.scenario,
       planted: null,
       workers: 1,
-      seeds: [{ seed, off: [] }],
+      seeds: [{ seed, profile: 'usual', off: [], leftOut: [] }],
       ended: (result) => {
         assert.equal(result.violation, null);
         return true;

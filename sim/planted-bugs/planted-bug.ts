@@ -1,5 +1,5 @@
 /**
- * Bugs that the simulator has to find. Each is a change of the source text, made while the module is loaded: the code
+ * Bugs that the simulator has to find. Each is a change of the source text, made while the modules are loaded: the code
  * itself knows nothing of it.
  */
 import module from 'node:module';
@@ -8,6 +8,12 @@ import { pathToFileURL } from 'node:url';
 
 export interface PlantedBug {
   readonly name: string;
+  /** The rules of which it takes one out, as they are numbered in the tests; what it is about where there is none. */
+  readonly breaks: string;
+  readonly changes: readonly Change[];
+}
+
+export interface Change {
   /** Relative to the package. */
   readonly file: string;
   /** Occurs exactly once in the file. */
@@ -17,26 +23,29 @@ export interface PlantedBug {
 
 const PACKAGE_FOLDER = path.join(import.meta.dirname, '..', '..');
 
-/** For this thread, and before anything is imported that it is about. `wasPlanted` says whether the file was loaded. */
-export function plant(bug: PlantedBug): { wasPlanted(): boolean } {
-  const url = pathToFileURL(path.join(PACKAGE_FOLDER, bug.file)).href;
-  let planted = false;
+/** For this thread, and before anything is imported that it is about. `missing` names files that were not loaded. */
+export function plant(bug: PlantedBug): { missing(): readonly string[] } {
+  const changesOf = Map.groupBy(bug.changes, ({ file }) => pathToFileURL(path.join(PACKAGE_FOLDER, file)).href);
+  const planted = new Set<string>();
   module.registerHooks({
     load: (loadedUrl, context, nextLoad) => {
       const loaded = nextLoad(loadedUrl, context);
-      if (loadedUrl !== url) return loaded;
-      planted = true;
-      return { ...loaded, source: changed(bug, String(loaded.source)) };
+      const changes = changesOf.get(loadedUrl);
+      if (changes === undefined) return loaded;
+      planted.add(loadedUrl);
+      return { ...loaded, source: changes.reduce(changed, String(loaded.source)) };
     },
   });
-  return { wasPlanted: () => planted };
+  return {
+    missing: () => [...changesOf].flatMap(([url, changes]) => (planted.has(url) ? [] : [changes[0]!.file])),
+  };
 }
 
 /** @throws Error if the text to change is not there exactly once. */
-export function changed(bug: PlantedBug, source: string): string {
-  const parts = source.split(bug.find);
+export function changed(source: string, { file, find, replace }: Change): string {
+  const parts = source.split(find);
   if (parts.length !== 2) {
-    throw new Error(`planted bug "${bug.name}": its text occurs ${parts.length - 1} times in ${bug.file}, not once`);
+    throw new Error(`the text to change occurs ${parts.length - 1} times in ${file}, not once: ${find}`);
   }
-  return parts.join(bug.replace);
+  return parts.join(replace);
 }
