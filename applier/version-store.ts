@@ -98,6 +98,8 @@ export class VersionStore {
   /** What was applied when the last round ended: images up to it are worth moving out of large buffers. */
   #settledUpTo: SequenceNumber = 0;
   #hasPublished = false;
+  /** A publication has begun in an earlier turn and has not ended. */
+  #isInSlices = false;
   #hasFailed = false;
   #isClosed = false;
   /** Called after every round, and when the store fails. */
@@ -162,18 +164,52 @@ export class VersionStore {
    * those that it writes itself. The images are kept until they are flushed: nobody writes to them again.
    */
   publish(sequenceNumber: SequenceNumber, writes: readonly Write[], clear: readonly KeyRange[] = []): void {
+    this.#beginPublication(sequenceNumber);
+    for (const range of clear) this.#clears.push({ range, sequenceNumber });
+    this.#addRows(sequenceNumber, writes);
+    this.#endPublication(sequenceNumber);
+  }
+
+  /**
+   * The large part of a `publish` without clears, in slices of so many rows: others may be served at each `yield`, and
+   * reads find what they found before, but nothing else is published. What is returned, called once, makes the sequence
+   * number visible. Cost of that: O(1).
+   */
+  *publishInSlices(
+    sequenceNumber: SequenceNumber,
+    writes: readonly Write[],
+    rowsPerSlice: number,
+  ): Generator<void, () => void, void> {
+    this.#beginPublication(sequenceNumber);
+    this.#isInSlices = true;
+    for (let at = 0; at < writes.length; at += rowsPerSlice) {
+      if (at > 0) yield;
+      this.#addRows(sequenceNumber, writes.slice(at, at + rowsPerSlice));
+    }
+    return () => this.#endPublication(sequenceNumber);
+  }
+
+  #beginPublication(sequenceNumber: SequenceNumber): void {
     assert(sequenceNumber === this.#appliedUpTo + 1, 'publications are dense and in order');
+    assert(!this.#isInSlices, 'one publication ends before the next begins');
     assert(!this.#isClosed, 'nothing is published after the close');
     this.#hasPublished = true;
+  }
+
+  #addRows(sequenceNumber: SequenceNumber, writes: readonly Write[]): void {
     const before = this.#overlay.bytes;
-    for (const range of clear) this.#clears.push({ range, sequenceNumber });
     const isReplayed = sequenceNumber <= this.highestLanePoint;
     for (const { key, image } of writes) {
       if (isReplayed && sequenceNumber <= this.#laneOf(key).flushedUpTo) continue;
       this.#overlay.add(key, sequenceNumber, image);
     }
-    this.#appliedUpTo = sequenceNumber;
     this.#bytesPublished += Math.max(0, this.#overlay.bytes - before);
+  }
+
+  #endPublication(sequenceNumber: SequenceNumber): void {
+    assert(!this.#isClosed, 'nothing is published after the close');
+    this.#isInSlices = false;
+    this.#appliedUpTo = sequenceNumber;
     if (this.#bytesPublished >= this.#options.flushBytes || this.isOverloaded) this.#hurry();
     else if (this.#roundTimer === null) this.#scheduleRound(this.#options.flushIntervalMs);
   }
@@ -268,6 +304,8 @@ export class VersionStore {
 
   #isNeeded(from: SequenceNumber, to: SequenceNumber): boolean {
     const round = this.#round;
+    // What is being published is not visible yet: whoever comes now reads what was before it.
+    if (this.#isInSlices && this.#appliedUpTo >= from && this.#appliedUpTo < to) return true;
     if (round !== null && round.horizon >= from && round.horizon < to) return true;
     return this.#snapshots.anyIn(from, to);
   }

@@ -35,6 +35,12 @@ type Step =
       readonly writes: readonly (readonly [number, number | null])[];
       readonly clear: number | null;
     }
+  /** `between`: what happens between its slices of one row each. */
+  | {
+      readonly kind: 'publish-in-slices';
+      readonly writes: readonly (readonly [number, number | null])[];
+      readonly between: readonly Step[];
+    }
   | { readonly kind: 'acquire'; readonly back: number }
   | { readonly kind: 'release'; readonly which: number }
   | { readonly kind: 'read' }
@@ -47,25 +53,36 @@ const TABLES = 3;
 const KEYS_A_TABLE = 6;
 const EVERYTHING = { from: '', to: '\xff\xff\xff\xff\xff' };
 
+const writes = fc.uniqueArray(fc.tuple(fc.nat(TABLES * KEYS_A_TABLE - 1), fc.option(fc.nat(255), { freq: 4 })), {
+  selector: ([key]) => key,
+  maxLength: 5,
+});
+const acquire = fc.record({ kind: fc.constant('acquire' as const), back: fc.oneof(fc.constant(0), fc.nat(20)) });
+const release = fc.record({ kind: fc.constant('release' as const), which: fc.nat() });
+const read = fc.constant({ kind: 'read' as const });
+const pass = fc.record({ kind: fc.constant('pass' as const), ms: fc.nat(60) });
+
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 12,
     arbitrary: fc.record({
       kind: fc.constant('publish' as const),
-      writes: fc.uniqueArray(fc.tuple(fc.nat(TABLES * KEYS_A_TABLE - 1), fc.option(fc.nat(255), { freq: 4 })), {
-        selector: ([key]) => key,
-        maxLength: 5,
-      }),
+      writes,
       clear: fc.option(fc.nat(TABLES - 1), { freq: 8 }),
     }),
   },
   {
     weight: 4,
-    arbitrary: fc.record({ kind: fc.constant('acquire' as const), back: fc.oneof(fc.constant(0), fc.nat(20)) }),
+    arbitrary: fc.record({
+      kind: fc.constant('publish-in-slices' as const),
+      writes,
+      between: fc.array(fc.oneof(acquire, release, read, pass), { maxLength: 5 }),
+    }),
   },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant('release' as const), which: fc.nat() }) },
-  { weight: 6, arbitrary: fc.constant({ kind: 'read' as const }) },
-  { weight: 6, arbitrary: fc.record({ kind: fc.constant('pass' as const), ms: fc.nat(60) }) },
+  { weight: 4, arbitrary: acquire },
+  { weight: 3, arbitrary: release },
+  { weight: 6, arbitrary: read },
+  { weight: 6, arbitrary: pass },
   { weight: 2, arbitrary: fc.constant({ kind: 'flush' as const }) },
   { weight: 1, arbitrary: fc.constant({ kind: 'crash' as const }) },
   { weight: 1, arbitrary: fc.constant({ kind: 'restart' as const }) },
@@ -153,6 +170,8 @@ class World {
     switch (next.kind) {
       case 'publish':
         return this.#publish(next.writes, next.clear);
+      case 'publish-in-slices':
+        return this.#publishInSlices(next.writes, next.between);
       case 'acquire':
         return this.#acquire(next.back);
       case 'release':
@@ -242,20 +261,40 @@ class World {
       cleared.push({ from: prefixOf(id), to: prefixOf(id + 1) });
       this.#tableIds[clear] = id + TABLES;
     }
-    const buffer = new Uint8Array(300);
-    const publication: Publication = {
-      clear: cleared,
-      writes: writes.map(([number, value], i) => {
-        const key = keyOf(this.#tableIds[number % TABLES]!, Math.floor(number / TABLES));
-        if (value === null) return { key, image: null };
-        buffer[i * 2] = value;
-        return { key, image: buffer.subarray(i * 2, i * 2 + 2) };
-      }),
-    };
+    const publication: Publication = { clear: cleared, writes: this.#writesOf(writes) };
     this.#log.push(publication);
     this.#store.publish(this.#log.length, publication.writes, publication.clear);
     assert.equal(this.#store.appliedUpTo, this.#log.length);
     this.#keep();
+  }
+
+  async #publishInSlices(
+    writes: readonly (readonly [number, number | null])[],
+    between: readonly Step[],
+  ): Promise<void> {
+    const publication: Publication = { clear: [], writes: this.#writesOf(writes) };
+    const slices = this.#store.publishInSlices(this.#log.length + 1, publication.writes, 1);
+    let next = slices.next();
+    for (const step of between) {
+      assert.equal(this.#store.appliedUpTo, this.#log.length, 'nothing of it is visible');
+      await this.take(step);
+      if (!next.done) next = slices.next();
+    }
+    while (!next.done) next = slices.next();
+    this.#log.push(publication);
+    next.value();
+    assert.equal(this.#store.appliedUpTo, this.#log.length);
+    this.#keep();
+  }
+
+  #writesOf(writes: readonly (readonly [number, number | null])[]): readonly Write[] {
+    const buffer = new Uint8Array(300);
+    return writes.map(([number, value], i) => {
+      const key = keyOf(this.#tableIds[number % TABLES]!, Math.floor(number / TABLES));
+      if (value === null) return { key, image: null };
+      buffer[i * 2] = value;
+      return { key, image: buffer.subarray(i * 2, i * 2 + 2) };
+    });
   }
 
   #keep(): void {
