@@ -14,6 +14,9 @@ describeLaneStore('memory lane', async () => {
       assert.ok(isDone());
     },
     remove: async () => {},
+    setRoom: (hasRoom) => {
+      disk.hasRoom = hasRoom;
+    },
   };
 });
 

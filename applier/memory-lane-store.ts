@@ -1,13 +1,17 @@
 import type { RowKey } from '../certifier/types.ts';
-import { assert, type Clock, type SequenceNumber } from '../gcs/base/index.ts';
+import { assert, type Clock, DiskError, type SequenceNumber } from '../gcs/base/index.ts';
 import { lowerBound } from './overlay.ts';
-import type { BaseRow, FlushBatch, KeyRange, LaneStore } from './types.ts';
+import type { BaseRow, FlushBatch, KeyRange, LaneStore, RestoreBatch } from './types.ts';
 
 /** What a lane has durably. Outlives the stores that are opened over it. */
 export class MemoryLaneDisk {
   flushedUpTo: SequenceNumber = 0;
   readonly rows = new Map<RowKey, BaseRow>();
+  /** False: whatever is to be written fails for want of room. */
+  hasRoom = true;
 }
+
+type Rows = Map<RowKey, BaseRow>;
 
 export interface MemoryLaneStoreSetup {
   /** One store at a time; the next may be opened after `close` or `crash`. */
@@ -26,8 +30,8 @@ export class MemoryLaneStore implements LaneStore {
   #reportedUpTo: SequenceNumber;
   #viewKeys: RowKey[] | null = null;
   /** Durable, but not in the view. */
-  #unviewed: FlushBatch[] = [];
-  #isFlushing = false;
+  #unviewed: ((rows: Rows) => void)[] = [];
+  #isWriting = false;
   #isGone = false;
   #closed: (() => void) | null = null;
 
@@ -44,27 +48,44 @@ export class MemoryLaneStore implements LaneStore {
   }
 
   flush(batch: FlushBatch, done: (error: Error | null) => void): void {
-    assert(!this.#isFlushing, 'one flush at a time');
-    assert(!this.#isGone, 'an open lane is flushed');
     assert(batch.upTo > this.#reportedUpTo, 'the flush point grows');
-    this.#isFlushing = true;
+    this.#write((rows) => apply(batch, rows), batch.upTo, done);
+  }
+
+  restore({ isFirst, rows: restored, upTo }: RestoreBatch, done: (error: Error | null) => void): void {
+    const change = (rows: Rows): void => {
+      if (isFirst) rows.clear();
+      for (const { key, sequenceNumber, image } of restored) rows.set(key, { sequenceNumber, image });
+    };
+    this.#write(change, upTo ?? 0, done);
+  }
+
+  #write(change: (rows: Rows) => void, upTo: SequenceNumber, done: (error: Error | null) => void): void {
+    assert(!this.#isWriting, 'one flush at a time');
+    assert(!this.#isGone, 'an open lane is flushed');
+    this.#isWriting = true;
     this.#clock.schedule(this.#flushDelayMs(), () => {
       if (this.#isGone) return;
-      apply(batch, this.#disk.rows);
-      this.#disk.flushedUpTo = batch.upTo;
+      const { hasRoom } = this.#disk;
+      if (hasRoom) {
+        change(this.#disk.rows);
+        this.#disk.flushedUpTo = upTo;
+      }
       this.#clock.schedule(this.#flushDelayMs(), () => {
         if (this.#isGone) return;
-        this.#unviewed.push(batch);
-        this.#reportedUpTo = batch.upTo;
-        this.#isFlushing = false;
-        done(null);
+        this.#isWriting = false;
+        if (hasRoom) {
+          this.#unviewed.push(change);
+          this.#reportedUpTo = upTo;
+        }
+        done(hasRoom ? null : new DiskError({ code: 'NO_SPACE', file: 'lane', message: 'no space left on device' }));
         this.#closeIfAsked();
       });
     });
   }
 
   renewReadView(): void {
-    for (const batch of this.#unviewed) apply(batch, this.#view);
+    for (const change of this.#unviewed) change(this.#view);
     if (this.#unviewed.length > 0) this.#viewKeys = null;
     this.#unviewed = [];
   }
@@ -87,7 +108,7 @@ export class MemoryLaneStore implements LaneStore {
 
   close(done: () => void): void {
     this.#closed = done;
-    if (!this.#isFlushing) this.#clock.schedule(0, () => this.#closeIfAsked());
+    if (!this.#isWriting) this.#clock.schedule(0, () => this.#closeIfAsked());
   }
 
   /** The process dies: a flush that is not durable yet never will be, and nobody is called back. */
@@ -96,13 +117,13 @@ export class MemoryLaneStore implements LaneStore {
   }
 
   #closeIfAsked(): void {
-    if (this.#closed === null || this.#isGone) return;
+    if (this.#closed === null || this.#isGone || this.#isWriting) return;
     this.#isGone = true;
     this.#closed();
   }
 }
 
-function apply(batch: FlushBatch, rows: Map<RowKey, BaseRow>): void {
+function apply(batch: FlushBatch, rows: Rows): void {
   for (const { from, to } of batch.clear) {
     for (const key of rows.keys()) if (key >= from && key < to) rows.delete(key);
   }

@@ -28,6 +28,16 @@ export interface FlushBatch {
   }[];
 }
 
+/** A part of a lane's whole new content: what it has of another member's state. */
+export interface RestoreBatch {
+  /** Everything that the lane had goes first, and its flush point to 0. */
+  readonly isFirst: boolean;
+  /** Each key once in all the batches. In no order. */
+  readonly rows: readonly ({ readonly key: RowKey } & BaseRow)[];
+  /** With the last one: the lane's flush point. Null: more follow, and the flush point stays 0. */
+  readonly upTo: SequenceNumber | null;
+}
+
 /**
  * The storage of one lane. Reads see a frozen state, the *read view*; it moves only in `renewReadView`, and then to
  * everything flushed so far. One conformance suite runs over all implementations.
@@ -37,9 +47,14 @@ export interface LaneStore {
   readonly flushedUpTo: SequenceNumber;
   /**
    * Writes a batch and its flush point in one store transaction, synced before `done` is called without an error.
-   * One flush at a time. After an error the member stops.
+   * One flush or restore at a time.
+   *
+   * A `DiskError` of code NO_SPACE: the lane is as it was, and the same batch may be brought again (R16). After any other
+   * error the member stops.
    */
   flush(batch: FlushBatch, done: (error: Error | null) => void): void;
+  /** Replaces what the lane has, batch by batch, each durable and whole as a flush is. What is there in between is no state. */
+  restore(batch: RestoreBatch, done: (error: Error | null) => void): void;
   renewReadView(): void;
   get(key: RowKey): BaseRow | undefined;
   /** In key order (`reverse`: backwards). Valid until the next `renewReadView`. */

@@ -1,4 +1,6 @@
 /** The thread that writes a lane: one store transaction a batch, synced when it answers. */
+import { statfsSync } from 'node:fs';
+import { constants } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { RootDatabase } from 'lmdb';
 import type { RowKey } from '../../certifier/types.ts';
@@ -20,19 +22,26 @@ const CLEARED_AT_ONCE = 1000;
 const port = parentPort!;
 const say = (message: FromWorker) => port.postMessage(message);
 
+/** Pages of the trees above the rows, and what others write meanwhile. */
+const ROOM_BESIDE_BYTES = 256 * 1024;
+
 class LaneWriter {
+  readonly #path: string;
   readonly #store: RootDatabase<Uint8Array, RowKey>;
   #identity: LaneIdentity;
 
-  constructor(store: RootDatabase<Uint8Array, RowKey>, identity: LaneIdentity) {
+  constructor(path: string, store: RootDatabase<Uint8Array, RowKey>, identity: LaneIdentity) {
+    this.#path = path;
     this.#store = store;
     this.#identity = identity;
   }
 
   take(message: ToWorker): void {
     switch (message.kind) {
-      case 'flush':
-        return this.#flush(new Uint8Array(message.batch, 0, message.length));
+      case 'write': {
+        const { batch, length, clearsAll } = message;
+        return this.#write(new Uint8Array(batch, 0, length), clearsAll);
+      }
       case 'close':
         port.close();
         void this.#store.close();
@@ -40,22 +49,30 @@ class LaneWriter {
     }
   }
 
-  #flush(bytes: Uint8Array): void {
+  #write(bytes: Uint8Array, clearsAll: boolean): void {
+    const needed = bytes.length + ROOM_BESIDE_BYTES;
+    if (roomOf(this.#path) < needed) return say({ kind: 'no-room', reason: 'no space left on device' });
     const batch = decodeBatch(bytes);
     if (batch === null) throw new Error('a batch arrived that is none');
     batch.rows.sort((a, b) => (a.key < b.key ? -1 : 1));
     const identity = { ...this.#identity, flushedUpTo: batch.upTo };
     const store = this.#store;
-    store.transactionSync(() => {
-      for (const range of batch.clear) this.#clear(range);
-      for (const { key, value } of batch.rows) {
-        if (value === null) void store.remove(key);
-        else void store.put(key, value);
-      }
-      void store.put(IDENTITY_KEY, encodeIdentity(identity));
-    });
+    try {
+      store.transactionSync(() => {
+        if (clearsAll) store.clearSync();
+        for (const range of batch.clear) this.#clear(range);
+        for (const { key, value } of batch.rows) {
+          if (value === null) void store.remove(key);
+          else void store.put(key, value);
+        }
+        void store.put(IDENTITY_KEY, encodeIdentity(identity));
+      });
+    } catch (error) {
+      if (!isWantOfRoom(error, roomOf(this.#path) < needed)) throw error;
+      return say({ kind: 'no-room', reason: messageOf(error) });
+    }
     this.#identity = identity;
-    say({ kind: 'flushed', upTo: batch.upTo });
+    say({ kind: 'written', upTo: batch.upTo });
   }
 
   #clear({ from, to }: KeyRange): void {
@@ -67,6 +84,26 @@ class LaneWriter {
     }
   }
 }
+
+/** Bytes that are left on the disk. */
+function roomOf(path: string): number {
+  const { bavail, bsize } = statfsSync(path);
+  return bavail * bsize;
+}
+
+/**
+ * Whether a commit failed for want of room: then the transaction is gone, and the environment as it was before. A write
+ * that was cut short for want of room is an input/output error to LMDB. All that the transaction wrote is written and
+ * synced again when the batch comes again, so that nothing is built on what a failed sync left (R14).
+ */
+function isWantOfRoom(error: unknown, isRoomShort: boolean): boolean {
+  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : null;
+  if (code === MAP_FULL || code === constants.errno.ENOSPC || code === constants.errno.EDQUOT) return true;
+  return code === constants.errno.EIO && isRoomShort;
+}
+
+/** LMDB's own: the map cannot be made larger. */
+const MAP_FULL = -30792;
 
 async function make(path: string, identity: LaneIdentity): Promise<void> {
   const store = openEnvironment(path, { mayWrite: true });
@@ -89,7 +126,7 @@ function openWriter(path: string): LaneWriter | string {
     return identity === null ? 'not written by this program' : identity.reason;
   }
   say({ kind: 'opened', identity });
-  return new LaneWriter(store, identity);
+  return new LaneWriter(path, store, identity);
 }
 
 function serve(path: string): void {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { cpSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import path, { join } from 'node:path';
 import { test } from 'node:test';
+import { SmallDisk, whyNoSmallDisk } from '../../harness/disk/small-disk.ts';
 import { describeLaneStore } from '../testing/lane-store-conformance.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
 import { checkVersionStore } from '../testing/version-store-conformance.ts';
@@ -20,6 +21,23 @@ describeLaneStore('LMDB lane', async () => {
     remove: async () => rmSync(directory, { recursive: true }),
   };
 });
+
+if (whyNoSmallDisk() === null) {
+  describeLaneStore('LMDB lane on a small disk', async () => {
+    const directory = makeDirectory();
+    const disk = SmallDisk.mount(directory, 64 * 1024 * 1024);
+    assert.ok(disk !== null);
+    return {
+      open: async () => (await open(path.join(directory, 'lanes')))[0]!,
+      until,
+      remove: async () => {
+        disk.unmount();
+        rmSync(directory, { recursive: true, force: true });
+      },
+      setRoom: (hasRoom) => (hasRoom ? disk.makeRoom() : disk.fill()),
+    };
+  });
+}
 
 for (const [laneCount, runs] of [
   [1, 5],

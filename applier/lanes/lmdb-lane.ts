@@ -6,8 +6,8 @@ import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { RangeOptions, RootDatabase, Transaction } from 'lmdb';
 import type { RowKey } from '../../certifier/types.ts';
-import { assert, ByteReader, type SequenceNumber } from '../../gcs/base/index.ts';
-import type { BaseRow, FlushBatch, KeyRange, LaneStore } from '../types.ts';
+import { assert, ByteReader, DiskError, type SequenceNumber } from '../../gcs/base/index.ts';
+import type { BaseRow, FlushBatch, KeyRange, LaneStore, RestoreBatch } from '../types.ts';
 import { BatchEncoder, firstRowKeyFrom, KEY_BYTES_MAX, type LaneIdentity, VALUE_HEADER_BYTES } from './lane-format.ts';
 import type { FromWorker, LaneWorkerData, ToWorker } from './messages.ts';
 import { openEnvironment } from './open-environment.ts';
@@ -78,7 +78,7 @@ export class LmdbLane implements LaneStore {
   readonly #store: RootDatabase<Uint8Array, RowKey>;
   #view: Transaction;
   #flushedUpTo: SequenceNumber;
-  #flushing: ((error: Error | null) => void) | null = null;
+  #writing: ((error: Error | null) => void) | null = null;
   #failure: LaneError | null = null;
   #closed: (() => void) | null = null;
   #isEnding = false;
@@ -102,25 +102,33 @@ export class LmdbLane implements LaneStore {
   }
 
   flush(batch: FlushBatch, done: (error: Error | null) => void): void {
-    assert(this.#flushing === null, 'one flush at a time');
-    assert(this.#closed === null, 'an open lane is flushed');
     assert(batch.upTo > this.#flushedUpTo, 'the flush point grows');
-    this.#flushing = done;
+    this.#write(batch, false, done);
+  }
+
+  restore({ isFirst, rows, upTo }: RestoreBatch, done: (error: Error | null) => void): void {
+    this.#write({ upTo: upTo ?? 0, clear: [], rows }, isFirst, done);
+  }
+
+  #write(batch: FlushBatch, clearsAll: boolean, done: (error: Error | null) => void): void {
+    assert(this.#writing === null, 'one flush at a time');
+    assert(this.#closed === null, 'an open lane is flushed');
+    this.#writing = done;
     if (this.#failure !== null) {
       setImmediate(() => this.#answer(this.#failure));
       return;
     }
-    this.#hand(new BatchEncoder(batch));
+    this.#hand(new BatchEncoder(batch), clearsAll);
   }
 
-  #hand(encoder: BatchEncoder): void {
-    if (this.#flushing === null) return; // The worker died meanwhile, and the flush was answered.
+  #hand(encoder: BatchEncoder, clearsAll: boolean): void {
+    if (this.#writing === null) return; // The worker died meanwhile, and the flush was answered.
     if (encoder.encode(ROWS_ENCODED_AT_ONCE)) {
-      setImmediate(() => this.#hand(encoder));
+      setImmediate(() => this.#hand(encoder, clearsAll));
       return;
     }
     const { buffer, length } = encoder.finish();
-    this.#worker.postMessage({ kind: 'flush', batch: buffer, length } satisfies ToWorker, [buffer]);
+    this.#worker.postMessage({ kind: 'write', batch: buffer, length, clearsAll } satisfies ToWorker, [buffer]);
   }
 
   renewReadView(): void {
@@ -157,13 +165,16 @@ export class LmdbLane implements LaneStore {
 
   close(done: () => void): void {
     this.#closed = done;
-    if (this.#flushing === null) this.#endWorker();
+    if (this.#writing === null) this.#endWorker();
   }
 
   #receive(message: FromWorker): void {
-    if (message.kind === 'flushed') {
+    if (message.kind === 'written') {
       this.#flushedUpTo = message.upTo;
       this.#answer(null);
+    } else if (message.kind === 'no-room') {
+      const facts = { file: this.#path, message: `the lane in ${this.#path} has no room: ${message.reason}` };
+      this.#answer(new DiskError({ code: 'NO_SPACE', ...facts }));
     } else {
       this.#fail(message.kind === 'failed' ? message.reason : `unexpected answer: ${message.kind}`);
     }
@@ -175,8 +186,8 @@ export class LmdbLane implements LaneStore {
   }
 
   #answer(error: Error | null): void {
-    const done = this.#flushing;
-    this.#flushing = null;
+    const done = this.#writing;
+    this.#writing = null;
     if (done === null) return;
     done(error);
     if (this.#closed !== null) this.#endWorker();
@@ -192,7 +203,7 @@ export class LmdbLane implements LaneStore {
 
   #workerEnded(): void {
     this.#hasWorkerEnded = true;
-    if (this.#closed !== null && this.#flushing === null) this.#letGo();
+    if (this.#closed !== null && this.#writing === null) this.#letGo();
     else this.#fail('its writer ended');
   }
 

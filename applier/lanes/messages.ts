@@ -9,7 +9,13 @@ export interface LaneWorkerData {
 }
 
 export type ToWorker =
-  | { readonly kind: 'flush'; readonly batch: ArrayBuffer; readonly length: number }
+  | {
+      readonly kind: 'write';
+      readonly batch: ArrayBuffer;
+      readonly length: number;
+      /** Everything that is there goes first. */
+      readonly clearsAll: boolean;
+    }
   | { readonly kind: 'close' };
 
 export type FromWorker =
@@ -17,6 +23,8 @@ export type FromWorker =
   | { readonly kind: 'opened'; readonly identity: LaneIdentity }
   | { readonly kind: 'refused'; readonly reason: string }
   | { readonly kind: 'made' }
-  | { readonly kind: 'flushed'; readonly upTo: SequenceNumber }
+  | { readonly kind: 'written'; readonly upTo: SequenceNumber }
+  /** The disk has no room: nothing of the batch was written, and it may come again. */
+  | { readonly kind: 'no-room'; readonly reason: string }
   /** Nothing more is written. */
   | { readonly kind: 'failed'; readonly reason: string };

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { RowKey } from '../../certifier/types.ts';
-import type { FlushBatch, LaneStore } from '../types.ts';
+import { DiskError } from '../../gcs/base/index.ts';
+import type { FlushBatch, LaneStore, RestoreBatch } from '../types.ts';
 
 export interface LaneStoreFixture {
   /** Opens the lane over what earlier stores left. */
@@ -10,6 +11,8 @@ export interface LaneStoreFixture {
   /** Lets time pass until what was begun has been answered. */
   until(isDone: () => boolean): Promise<void>;
   remove(): Promise<void>;
+  /** Takes the room of the lane's disk away, or gives it back; absent where that cannot be done. */
+  setRoom?(hasRoom: boolean): void;
 }
 
 const EVERYTHING = { from: '', to: '\xff\xff\xff\xff\xff' };
@@ -216,6 +219,99 @@ export function describeLaneStore(name: string, makeFixture: () => Promise<LaneS
     await close(fixture, lane);
   });
 
+  specify('a restore replaces everything, and its flush point comes with the last batch', async (fixture) => {
+    const lane = await fixture.open();
+    await flush(fixture, lane, {
+      upTo: 50,
+      clear: [],
+      rows: [put('\0\0\0\x01old', 49, [1]), put('\0\0\0\x01same', 50, [2])],
+    });
+    lane.renewReadView();
+    await restore(fixture, lane, { isFirst: true, rows: [row('\0\0\0\x01same', 7, [3])], upTo: null });
+    assert.equal(lane.flushedUpTo, 0);
+    await restore(fixture, lane, { isFirst: false, rows: [row('\0\0\0\x02a', 9, [4])], upTo: null });
+    assert.equal(lane.flushedUpTo, 0);
+    await restore(fixture, lane, { isFirst: false, rows: [row('\0\0\0\0a', 10, [])], upTo: 12 });
+    assert.equal(lane.flushedUpTo, 12);
+    lane.renewReadView();
+    const rows = [
+      ['\0\0\0\0a', 10, []],
+      ['\0\0\0\x01same', 7, [3]],
+      ['\0\0\0\x02a', 9, [4]],
+    ];
+    assert.deepEqual(rowsOf(lane), rows);
+    await flush(fixture, lane, { upTo: 13, clear: [], rows: [] });
+    await close(fixture, lane);
+    const again = await fixture.open();
+    assert.equal(again.flushedUpTo, 13);
+    assert.deepEqual(rowsOf(again), rows);
+    await close(fixture, again);
+  });
+
+  specify(
+    'a restore that was left in the middle has flush point 0 after a restart, and begins anew',
+    async (fixture) => {
+      const first = await fixture.open();
+      await flush(fixture, first, { upTo: 50, clear: [], rows: [put('\0\0\0\x01old', 49, [1])] });
+      await restore(fixture, first, { isFirst: true, rows: [row('\0\0\0\x01half', 7, [3])], upTo: null });
+      await close(fixture, first);
+      const lane = await fixture.open();
+      assert.equal(lane.flushedUpTo, 0);
+      await restore(fixture, lane, { isFirst: true, rows: [], upTo: 4 });
+      assert.equal(lane.flushedUpTo, 4);
+      lane.renewReadView();
+      assert.deepEqual(rowsOf(lane), []);
+      await close(fixture, lane);
+    },
+  );
+
+  specify('a large restore goes through in batches', async (fixture) => {
+    const lane = await fixture.open();
+    const count = 4000;
+    for (let batch = 0; batch < 4; batch++) {
+      const rows = Array.from({ length: count / 4 }, (_, i) => {
+        const n = batch * 1000 + i;
+        return row(`\0\0\0\x01${String.fromCharCode(n >> 8, n & 0xff)}`, 1 + n, [n & 0xff, n >> 8]);
+      });
+      await restore(fixture, lane, { isFirst: batch === 0, rows, upTo: batch === 3 ? count : null });
+    }
+    lane.renewReadView();
+    const found = rowsOf(lane);
+    assert.equal(found.length, count);
+    assert.deepEqual(found[1000], [`\0\0\0\x01\x03\xe8`, 1001, [1000 & 0xff, 3]]);
+    await close(fixture, lane);
+  });
+
+  specify(
+    'R16: without room a flush leaves the lane as it was, and the same batch goes through later',
+    async (fixture) => {
+      if (fixture.setRoom === undefined) return;
+      const lane = await fixture.open();
+      await flush(fixture, lane, { upTo: 1, clear: [], rows: [put('\0\0\0\x01a', 1, [1])] });
+      lane.renewReadView();
+      const large = { key: '\0\0\0\x01b', sequenceNumber: 2, image: new Uint8Array(500_000).fill(3) };
+      const batch = { upTo: 2, clear: [], rows: [put('\0\0\0\x01a', 2, [2]), large] };
+      fixture.setRoom(false);
+      for (let attempt = 0; attempt < 3; attempt++) {
+        const error = await answerOf(fixture, (done) => lane.flush(batch, done));
+        assert.ok(error instanceof DiskError && error.code === 'NO_SPACE', String(error));
+        lane.renewReadView();
+        assert.equal(lane.flushedUpTo, 1);
+        assert.deepEqual(rowsOf(lane), [['\0\0\0\x01a', 1, [1]]]);
+      }
+      fixture.setRoom(true);
+      await flush(fixture, lane, batch);
+      lane.renewReadView();
+      assert.deepEqual(rowOf(lane, '\0\0\0\x01a'), [2, [2]]);
+      assert.deepEqual(lane.get('\0\0\0\x01b')?.image, large.image);
+      await close(fixture, lane);
+      const again = await fixture.open();
+      assert.equal(again.flushedUpTo, 2);
+      assert.deepEqual(again.get('\0\0\0\x01b')?.image, large.image);
+      await close(fixture, again);
+    },
+  );
+
   specify('closing waits for a running flush', async (fixture) => {
     const lane = await fixture.open();
     const answers: string[] = [];
@@ -234,13 +330,28 @@ function put(key: RowKey, sequenceNumber: number, image: readonly number[]): Flu
   return { key, sequenceNumber, image: Uint8Array.from(image) };
 }
 
+function row(key: RowKey, sequenceNumber: number, image: readonly number[]): RestoreBatch['rows'][number] {
+  return { key, sequenceNumber, image: Uint8Array.from(image) };
+}
+
 async function flush(fixture: LaneStoreFixture, lane: LaneStore, batch: FlushBatch): Promise<void> {
+  assert.equal(await answerOf(fixture, (done) => lane.flush(batch, done)), null);
+}
+
+async function restore(fixture: LaneStoreFixture, lane: LaneStore, batch: RestoreBatch): Promise<void> {
+  assert.equal(await answerOf(fixture, (done) => lane.restore(batch, done)), null);
+}
+
+async function answerOf(
+  fixture: LaneStoreFixture,
+  ask: (done: (error: Error | null) => void) => void,
+): Promise<Error | null> {
   let answer: Error | null | undefined;
-  lane.flush(batch, (error) => {
+  ask((error) => {
     answer = error;
   });
   await fixture.until(() => answer !== undefined);
-  assert.equal(answer, null);
+  return answer ?? null;
 }
 
 async function close(fixture: LaneStoreFixture, lane: LaneStore): Promise<void> {
