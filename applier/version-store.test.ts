@@ -260,12 +260,60 @@ test('a round comes to its end however fast new rows are published meanwhile', (
   assert.ok(store.flushedUpTo >= 10 && turns < 100, `${turns} turns`);
 });
 
+test('R16: a flush round waits for room, everything stays readable, and it goes on by itself', () => {
+  const { store, clock, disks, failures } = makeStore({ laneCount: 2 });
+  const rooms: boolean[] = [];
+  store.onRoomChanged = (hasRoom) => rooms.push(hasRoom);
+  const publish = (): void => {
+    const n = store.appliedUpTo + 1;
+    store.publish(
+      n,
+      Array.from({ length: 4 }, (_, i) => ({ key: `\0\0\0\x01${i}`, image: Uint8Array.of(n) })),
+    );
+  };
+  publish();
+  clock.advance(100);
+  assert.equal(store.flushedUpTo, 1);
+  disks[1]!.hasRoom = false;
+  publish();
+  clock.advance(5000);
+  publish();
+  assert.deepEqual(rooms, [false]);
+  assert.equal(store.flushedUpTo, 1);
+  assert.equal(disks[1]!.flushedUpTo, 1);
+  for (let i = 0; i < 4; i++) assert.deepEqual(store.get(`\0\0\0\x01${i}`, 3), Uint8Array.of(3));
+  let isDone = false;
+  store.flushNow(() => {
+    isDone = true;
+  });
+  clock.advance(1);
+  assert.ok(isDone, 'who wants to stop does not wait for room');
+  disks[1]!.hasRoom = true;
+  clock.advance(2000);
+  assert.deepEqual(rooms, [false, true]);
+  assert.equal(store.flushedUpTo, 3);
+  assert.deepEqual(failures, []);
+  for (let i = 0; i < 4; i++) assert.deepEqual(store.get(`\0\0\0\x01${i}`, 3), Uint8Array.of(3));
+});
+
+test('R16: a store whose round waits for room is closed', () => {
+  const { store, clock, disks } = makeStore({ laneCount: 2 });
+  disks[0]!.hasRoom = false;
+  store.publish(1, [{ key: '\0\0\0\x01a', image: Uint8Array.of(1) }]);
+  clock.advance(500);
+  assert.equal(store.hasRoom, false);
+  let isClosed = false;
+  store.close(() => {
+    isClosed = true;
+  });
+  clock.advance(5000);
+  assert.ok(isClosed);
+});
+
 function makeStore({ laneCount = 1, options = {} }: Parts = {}) {
   const clock = new ManualClock();
-  const lanes = Array.from(
-    { length: laneCount },
-    () => new MemoryLaneStore({ disk: new MemoryLaneDisk(), clock, flushDelayMs: () => 3 }),
-  );
+  const disks = Array.from({ length: laneCount }, () => new MemoryLaneDisk());
+  const lanes = disks.map((disk) => new MemoryLaneStore({ disk, clock, flushDelayMs: () => 3 }));
   const failures: Error[] = [];
   const store = new VersionStore({
     lanes,
@@ -274,5 +322,5 @@ function makeStore({ laneCount = 1, options = {} }: Parts = {}) {
     makeVerdictsDurable: (_upTo, done) => clock.schedule(2, () => done(null)),
     failed: (error) => failures.push(error),
   });
-  return { store, clock, lanes, failures };
+  return { store, clock, lanes, disks, failures };
 }

@@ -16,7 +16,7 @@
  * does not take again what it has (H3).
  */
 import type { RowKey } from '../certifier/types.ts';
-import { assert, type Clock, type ScheduledCall, type SequenceNumber } from '../gcs/base/index.ts';
+import { assert, type Clock, DiskError, type ScheduledCall, type SequenceNumber } from '../gcs/base/index.ts';
 import { laneOf } from './lane-of.ts';
 import { Overlay, type Version } from './overlay.ts';
 import { type Snapshot, Snapshots } from './snapshots.ts';
@@ -71,6 +71,7 @@ interface Batch {
 const SLICE_ROWS = 500;
 /** Each slice is larger than the one before, so that rows published meanwhile are overtaken at any rate. */
 const SLICE_GROWTH = 1.2;
+const ROOM_RETRY_MS = 1000;
 
 export class VersionStore {
   /** The highest flush point of a lane at the start: nothing is served below it. */
@@ -82,6 +83,9 @@ export class VersionStore {
   readonly #makeVerdictsDurable: VersionStoreSetup['makeVerdictsDurable'];
   readonly #failed: (error: Error) => void;
 
+  /** Called when the disk of a lane has no room for a flush, and when all have room again. */
+  onRoomChanged: (hasRoom: boolean) => void = () => {};
+  readonly #lanesWithoutRoom = new Set<LaneStore>();
   readonly #snapshots = new Snapshots();
   readonly #overlay: Overlay;
   /** Ascending; those that not every lane has flushed. */
@@ -144,6 +148,11 @@ export class VersionStore {
     assert(sequenceNumber >= keptFrom || !this.#hasPublished, 'what was let go of does not come back');
     this.#overlay.keptFrom = sequenceNumber;
     if (this.isOverloaded) this.#hurry();
+  }
+
+  /** False: a flush round waits for room on the disk. */
+  get hasRoom(): boolean {
+    return this.#lanesWithoutRoom.size === 0;
   }
 
   get overlayBytes(): number {
@@ -240,7 +249,21 @@ export class VersionStore {
   }
 
   /** Rows at `snapshot`, in key order or backwards. To be used up in the turn in which it was made. */
-  *scan(range: KeyRange, snapshot: SequenceNumber, reverse: boolean): Iterable<readonly [RowKey, Uint8Array]> {
+  scan(range: KeyRange, snapshot: SequenceNumber, reverse: boolean): Iterable<readonly [RowKey, Uint8Array]> {
+    return this.#visible(range, snapshot, reverse, imageOf);
+  }
+
+  /** As `scan`, with the sequence numbers that wrote the rows. */
+  scanVersions(range: KeyRange, snapshot: SequenceNumber): Iterable<readonly [RowKey, BaseRow]> {
+    return this.#visible(range, snapshot, false, versionOf);
+  }
+
+  *#visible<T>(
+    range: KeyRange,
+    snapshot: SequenceNumber,
+    reverse: boolean,
+    make: (key: RowKey, image: Uint8Array, sequenceNumber: SequenceNumber) => T,
+  ): Generator<T> {
     const base = this.#lanes.map((lane) => new Head(lane.scan(range, reverse)));
     const recent = new Head(this.#overlay.scan(range, reverse));
     try {
@@ -262,8 +285,9 @@ export class VersionStore {
           row = version ?? row;
           recent.advance();
         }
-        const image = row === null ? undefined : this.#imageAt(first, row, snapshot);
-        if (image !== undefined) yield [first, image];
+        if (row === null) continue;
+        const image = this.#imageAt(first, row, snapshot);
+        if (image !== undefined) yield make(first, image, row.sequenceNumber);
       }
     } finally {
       for (const head of base) head.close();
@@ -271,10 +295,13 @@ export class VersionStore {
     }
   }
 
-  /** Flushes what can be flushed without ending snapshots or letting go of what is kept. `done` comes in a later turn, also after a failure. */
+  /**
+   * Flushes what can be flushed without ending snapshots or letting go of what is kept. `done` comes in a later turn, also
+   * after a failure and for want of room.
+   */
   flushNow(done: () => void): void {
     const goOn = () => {
-      if (this.#hasFailed) done();
+      if (this.#hasFailed || !this.hasRoom) done();
       else if (this.#round !== null) this.#waiters.push(goOn);
       else if (this.#beginRound()) this.#waiters.push(done);
       else done();
@@ -294,7 +321,7 @@ export class VersionStore {
         });
       }
     };
-    if (this.#round === null || this.#hasFailed) closeLanes();
+    if (this.#round === null || this.#hasFailed || !this.hasRoom) closeLanes();
     else this.#waiters.push(closeLanes);
   }
 
@@ -389,13 +416,38 @@ export class VersionStore {
       if (lane.flushedUpTo >= round.horizon) return true;
       round.lanesRunning++;
       const { clear, rows, cleared } = batches[number]!;
-      lane.flush({ upTo: round.horizon, clear, rows }, (error) => {
-        if (error !== null) return this.#fail(error);
+      this.#flushLane(lane, { upTo: round.horizon, clear, rows }, () => {
         lane.renewReadView();
         this.#removeFlushed(round.horizon, [...rows.map(({ key }) => key), ...cleared], laneDone);
       });
       return true;
     });
+  }
+
+  /** Without room on the disk the same batch is brought again each second (R16): no round begins until this one is through. */
+  #flushLane(lane: LaneStore, batch: FlushBatch, done: () => void): void {
+    lane.flush(batch, (error) => {
+      if (error === null) {
+        this.#setRoom(lane, true);
+        return done();
+      }
+      if (!(error instanceof DiskError && error.code === 'NO_SPACE')) return this.#fail(error);
+      this.#setRoom(lane, false);
+      if (this.#isClosed) return;
+      this.#clock.schedule(ROOM_RETRY_MS, () => {
+        if (!this.#isClosed && !this.#hasFailed) this.#flushLane(lane, batch, done);
+      });
+    });
+  }
+
+  #setRoom(lane: LaneStore, hasRoom: boolean): void {
+    const before = this.hasRoom;
+    if (hasRoom) this.#lanesWithoutRoom.delete(lane);
+    else this.#lanesWithoutRoom.add(lane);
+    if (this.hasRoom === before) return;
+    if (!this.#isClosed) this.onRoomChanged(this.hasRoom);
+    // Nobody waits for a round that waits for room.
+    if (!this.hasRoom) this.#callWaiters();
   }
 
   /**
@@ -494,6 +546,14 @@ export class VersionStore {
     this.#waiters = [];
     for (const waiter of waiters) waiter();
   }
+}
+
+function imageOf(key: RowKey, image: Uint8Array): readonly [RowKey, Uint8Array] {
+  return [key, image];
+}
+
+function versionOf(key: RowKey, image: Uint8Array, sequenceNumber: SequenceNumber): readonly [RowKey, BaseRow] {
+  return [key, { sequenceNumber, image }];
 }
 
 /** The first of a sorted sequence of pairs. */
