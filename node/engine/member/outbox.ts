@@ -39,7 +39,10 @@ interface Waiting<Fate> {
   answer: Answer<Fate> | null;
 }
 
-export type Answer<Fate> = (fate: Fate | 'unknown' | 'no-quorum' | 'shutting-down') => void;
+export type Answer<Fate> = (fate: Fate | 'unknown' | NotLeft) => void;
+
+/** Why a message that has not left is refused. */
+export type NotLeft = 'no-quorum' | 'disk-full' | 'shutting-down';
 
 interface Pending<Fate> extends Waiting<Fate> {
   readonly encoded: Uint8Array;
@@ -134,8 +137,12 @@ export class Outbox<Fate> {
   }
 
   /** Refuses what has not left. */
+  refuseQueued(why: NotLeft): void {
+    this.#refuse(() => true, why);
+  }
+
   shutDown(): void {
-    this.#refuse(() => true, 'shutting-down');
+    this.refuseQueued('shutting-down');
   }
 
   /** Whoever still waits learns that the fate is unknown. */
@@ -207,7 +214,7 @@ export class Outbox<Fate> {
     this.#ready = null;
   }
 
-  #refuse(applies: (waiting: Waiting<Fate>) => boolean, fate: 'no-quorum' | 'shutting-down'): void {
+  #refuse(applies: (waiting: Waiting<Fate>) => boolean, fate: NotLeft): void {
     if (this.#queue.some(applies)) {
       const kept: Pending<Fate>[] = [];
       for (const pending of this.#queue) {
