@@ -34,6 +34,12 @@ export interface CertificationResult {
   readonly commitTime: CommitTime | null;
 }
 
+/** What a transaction has come to but for the conclusion, which costs O(1). */
+export interface JudgedInSlices {
+  readonly isPositive: boolean;
+  readonly conclude: () => CertificationResult;
+}
+
 export interface SchemaChangeResult {
   readonly sequenceNumber: SequenceNumber;
   readonly commitTime: CommitTime;
@@ -103,25 +109,29 @@ export class Certifier {
 
   /**
    * As `certify`, in slices of so many items, for a large one: others may be served at each `yield`, but nothing else is
-   * certified before it has returned. Until then all that this certifier tells of itself is as before, but for the
-   * purge floor, which may have risen.
+   * certified before `conclude` has been called, once. Until then all that this certifier tells of itself is as before,
+   * but for the purge floor, which may have risen.
    */
   *certifyInSlices(
     transaction: Transaction,
     { origin, stampMs }: { readonly origin: MemberOrdinal; readonly stampMs: number },
     itemsPerSlice: number,
-  ): Generator<void, CertificationResult, void> {
+  ): Generator<void, JudgedInSlices, void> {
     const judged = yield* this.#judgeInSlices(transaction, itemsPerSlice);
-    if (typeof judged !== 'number') return this.#refuse(judged);
+    if (typeof judged !== 'number') return { isPositive: false, conclude: () => this.#refuse(judged) };
     const { writeSet } = transaction;
     const sequenceNumber = this.#sequenceNumber + 1;
     for (let at = 0; at < writeSet.length; at += itemsPerSlice) {
       yield;
       this.#recordWrites(writeSet.slice(at, at + itemsPerSlice), { sequenceNumber, origin });
     }
-    const result = this.#acceptTransaction(judged, stampMs);
-    assert(this.#sequenceNumber === sequenceNumber, 'nothing else is certified between the slices');
-    return result;
+    return {
+      isPositive: true,
+      conclude: () => {
+        assert(this.#sequenceNumber === sequenceNumber - 1, 'nothing else is certified between the slices');
+        return this.#acceptTransaction(judged, stampMs);
+      },
+    };
   }
 
   /** What `certify` would refuse already. Null: nothing speaks against it so far. Changes nothing. */

@@ -87,8 +87,12 @@ test('an order certified in slices has the verdicts, the floor and the digest th
             assert.deepEqual(
               [inSlices.sequenceNumber, inSlices.digest, inSlices.commitTime],
               [sequenceNumber, digest, commitTime],
-              'between the slices it tells of the place before',
+              'before the conclusion it tells of the place before',
             );
+            if (!next.done) continue;
+            assert.equal(next.value.isPositive, expected.verdict.kind === 'positive');
+            assert.deepEqual(next.value.conclude(), expected);
+            break;
           }
           assert.equal(inSlices.digest, atOnce.digest);
           assert.equal(inSlices.purgeFloor, atOnce.purgeFloor);
