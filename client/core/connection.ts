@@ -372,4 +372,5 @@ const CLOSE_REASONS: ReadonlyMap<number, string> = new Map([
   [1006, 'it was cut'],
   [1007, 'the member could not read a text frame'],
   [1009, 'a frame was longer than the member takes'],
+  [1012, 'the member begins anew'],
 ]);

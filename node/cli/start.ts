@@ -1,9 +1,12 @@
 import { CERTIFICATION_CAPACITY_DEFAULT } from '../engine/member/options.ts';
 import type { StartOptions } from '../server/member-process.ts';
+import { PROCESS_DEFAULTS as DEFAULTS } from '../server/process-defaults.ts';
 import { certificationCapacity } from './certification-capacity.ts';
 import { failed, wrongOption } from './cli-error.ts';
 import { command } from './command.ts';
 import { addresses, choice, flag, text, wholeNumber } from './options.ts';
+
+const MIB = 1024 * 1024;
 
 export const startCommand = command({
   name: 'start',
@@ -16,11 +19,35 @@ export const startCommand = command({
     bootstrap: { kind: flag(), help: 'create a new group of this member and those in --seeds' },
     seeds: {
       kind: addresses(),
-      help: 'group addresses: with --bootstrap of all the other members, else of the one that bootstraps',
+      help: 'group addresses: with --bootstrap of all the other founding members, else of members to join or form with',
     },
     'group-name': { kind: text('NAME'), help: 'name of the new group, with --bootstrap (concert)' },
     lanes: { kind: wholeNumber(1, 16), help: 'applier lanes (2); fixed when the data directory is made' },
     'certification-capacity': certificationCapacity('with --bootstrap, fixed for the new group'),
+    'member-expel-timeout': {
+      kind: wholeNumber(0, 3600),
+      help: `seconds that a member may be unreachable before the group goes on without it (${DEFAULTS.memberExpelTimeoutMs / 1000})`,
+    },
+    'autorejoin-tries': {
+      kind: wholeNumber(0, 2016),
+      help: `how often an expelled member asks to be let in again by itself (${DEFAULTS.autorejoinTries})`,
+    },
+    'log-keep-mib': {
+      kind: wholeNumber(0, 1024 * 1024),
+      help: `log kept, in MiB, for members that come back after a while (${DEFAULTS.logKeepBytes / MIB})`,
+    },
+    'log-max-mib': {
+      kind: wholeNumber(1, 1024 * 1024),
+      help: `log kept at most, in MiB, for members that are silent; then they need a state transfer (${DEFAULTS.logBytesMax / MIB})`,
+    },
+    'log-segment-mib': {
+      kind: wholeNumber(1, 1024),
+      help: `size of the files of the log, in MiB; whole ones are given up (${DEFAULTS.logSegmentBytes / MIB})`,
+    },
+    'compression-threshold': {
+      kind: wholeNumber(0, 1024 * 1024 * 1024),
+      help: `bytes from which on messages are compressed (${DEFAULTS.compressionThresholdBytes}); 0: none are`,
+    },
     insecure: {
       kind: flag(),
       help: 'serve an address that other machines reach, although nobody is asked who they are',
@@ -28,8 +55,9 @@ export const startCommand = command({
     'log-level': { kind: choice('debug', 'info', 'warn', 'error', 'silent'), help: 'what is logged (info)' },
   },
   notes: `A group is created once: one member with --bootstrap and the group addresses of all the others in --seeds, each
-of the others with the group address of that one. After that the members are fixed, and a member that finds its group
-in its data directory needs neither; said again, they change nothing.`,
+of the others with the group address of that one. A new member joins a group that runs the same way: --seeds with the
+group addresses of some members. It receives their state and votes when it has caught up. A member that finds its group in
+its data directory needs neither; said again, they change nothing. A member that lost its disk joins as a new one.`,
   async run(values) {
     if (values.data === undefined) throw wrongOption('--data DIR is missing; it says where this member keeps its data');
     for (const name of ['group-name', 'certification-capacity'] as const) {
@@ -50,6 +78,9 @@ in its data directory needs neither; said again, they change nothing.`,
       lanes: values.lanes ?? null,
       insecure: values.insecure ?? false,
       logLevel: values['log-level'] ?? 'info',
+      ...logOptionsOf(values),
+      memberExpelTimeoutMs: (values['member-expel-timeout'] ?? DEFAULTS.memberExpelTimeoutMs / 1000) * 1000,
+      autorejoinTries: values['autorejoin-tries'] ?? DEFAULTS.autorejoinTries,
     };
     // Storage and engine are loaded only where a member runs.
     const { startMember } = await import('../server/member-process.ts').catch(explainMissingStorage);
@@ -68,6 +99,26 @@ function explainMissingStorage(error: unknown): never {
     `the storage library lmdb has no compiled part for ${process.platform}-${process.arch} here: install with optional dependencies (without --omit=optional)`,
     error,
   );
+}
+
+function logOptionsOf(values: {
+  readonly 'log-keep-mib': number | undefined;
+  readonly 'log-max-mib': number | undefined;
+  readonly 'log-segment-mib': number | undefined;
+  readonly 'compression-threshold': number | undefined;
+}): Pick<StartOptions, 'logKeepBytes' | 'logBytesMax' | 'logSegmentBytes' | 'compressionThresholdBytes'> {
+  const maxMib = values['log-max-mib'] ?? DEFAULTS.logBytesMax / MIB;
+  const keepMib = values['log-keep-mib'] ?? Math.min(DEFAULTS.logKeepBytes / MIB, maxMib);
+  if (keepMib > maxMib) {
+    throw wrongOption(`--log-keep-mib ${keepMib} is more than --log-max-mib ${maxMib}; keep less, or allow more`);
+  }
+  const threshold = values['compression-threshold'] ?? DEFAULTS.compressionThresholdBytes;
+  return {
+    logKeepBytes: keepMib * MIB,
+    logBytesMax: maxMib * MIB,
+    logSegmentBytes: (values['log-segment-mib'] ?? DEFAULTS.logSegmentBytes / MIB) * MIB,
+    compressionThresholdBytes: threshold === 0 ? null : threshold,
+  };
 }
 
 function formationOf(values: {

@@ -33,7 +33,11 @@ export interface Served {
   ) => ClientConnection;
   /** Told to clients in `welcome` beside `frameBytesMax`. */
   readonly engineLimits?: Readonly<Record<string, number>>;
-  readonly moreMetrics?: readonly MetricSource[];
+}
+
+/** What is shown at `/metrics` beside the server's own figures, for as long as the server runs. */
+export interface ShownMetrics {
+  readonly sources?: readonly MetricSource[];
   readonly histograms?: readonly HistogramSource[];
 }
 
@@ -44,6 +48,9 @@ const lastRequestsMs = 100;
 
 /** A closing handshake that takes longer is cut. */
 const closeMsMax = 1_000;
+
+const GOING_AWAY = 1001;
+const SERVICE_RESTART = 1012;
 
 export class ClientServer {
   readonly #options: ClientServerOptions;
@@ -61,7 +68,8 @@ export class ClientServer {
     slowClientsCut: 0,
     silentClientsCut: 0,
   };
-  #served: (Served & { readonly metrics: MemberMetrics }) | null = null;
+  #served: Served | null = null;
+  #metrics: MemberMetrics | null = null;
   #flushing: ClientSocket[] = [];
   #pings: NodeJS.Timeout | null = null;
   #isStopping = false;
@@ -100,15 +108,22 @@ export class ClientServer {
     this.#webSockets = new WebSocketServer(webSocketOptions);
   }
 
-  serve(served: Served): void {
-    const metrics = memberMetrics({
-      replica: served.replica,
+  /** Serves a member, or the next run of it after `pause`. `shown`: of the first one. */
+  serve(served: Served, shown: ShownMetrics = {}): void {
+    this.#served = served;
+    this.#metrics ??= memberMetrics({
+      replica: () => this.#served?.replica ?? null,
       counters: this.#counters,
       connections: () => this.#sockets.size,
-      more: served.moreMetrics ?? [],
-      histograms: served.histograms ?? [],
+      more: shown.sources ?? [],
+      histograms: shown.histograms ?? [],
     });
-    this.#served = { ...served, metrics };
+  }
+
+  /** Closes all connections with 1012 and takes none, until `serve` is called again. `why`: told to the clients. */
+  async pause(why: string): Promise<void> {
+    this.#served = null;
+    await this.#closeAll({ code: SERVICE_RESTART, why, drainMsMax: lastRequestsMs });
   }
 
   /** Where it listens: the port that was asked for, or the free one that was found. */
@@ -126,15 +141,21 @@ export class ClientServer {
     this.#isStopping = true;
     if (this.#pings !== null) clearInterval(this.#pings);
     const closed = new Promise<void>((resolve) => this.#http.close(() => resolve()));
-    for (const socket of this.#sockets) socket.shutDown();
-    await this.#until(() => this.#sockets.size === 0, lastRequestsMs);
-    await this.#until(() => [...this.#sockets].every((socket) => socket.outstanding === 0), this.#limits.drainMsMax);
-    for (const socket of this.#sockets) socket.close();
-    await this.#until(() => this.#sockets.size === 0, closeMsMax);
-    for (const socket of this.#sockets) socket.terminate();
+    const why = 'the member is shutting down';
+    await this.#closeAll({ code: GOING_AWAY, why, drainMsMax: this.#limits.drainMsMax });
     this.#http.closeAllConnections();
     await closed;
-    this.#served?.metrics.clear();
+    this.#metrics?.clear();
+  }
+
+  /** Lets what is committing finish (within `drainMsMax`) and answers the rest first. */
+  async #closeAll(how: { readonly code: number; readonly why: string; readonly drainMsMax: number }): Promise<void> {
+    for (const socket of this.#sockets) socket.shutDown();
+    await this.#until(() => this.#sockets.size === 0, lastRequestsMs);
+    await this.#until(() => [...this.#sockets].every((socket) => socket.outstanding === 0), how.drainMsMax);
+    for (const socket of this.#sockets) socket.close(how.code, how.why);
+    await this.#until(() => this.#sockets.size === 0, closeMsMax);
+    for (const socket of this.#sockets) socket.terminate();
   }
 
   #listen(): Promise<void> {
@@ -262,8 +283,8 @@ export class ClientServer {
       if (file !== undefined) return answerFile(response, file);
       switch (route) {
         case '/metrics':
-          if (this.#served === null) return answer(response, 503, 'starting\n');
-          return answer(response, 200, await this.#served.metrics.scrape(), this.#served.metrics.contentType);
+          if (this.#metrics === null) return answer(response, 503, 'starting\n');
+          return answer(response, 200, await this.#metrics.scrape(), this.#metrics.contentType);
         case '/healthz':
           return answer(response, 200, 'ok\n');
         case '/readyz': {

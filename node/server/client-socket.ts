@@ -162,10 +162,10 @@ export class ClientSocket {
     this.#connection?.shutDown();
   }
 
-  close(): void {
+  close(code: number, reason: string): void {
     this.flush();
     if (this.#isPaused) this.#socket.resume();
-    this.#socket.close(1001, 'the member is shutting down');
+    this.#socket.close(code, reason);
   }
 
   terminate(): void {

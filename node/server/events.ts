@@ -21,6 +21,16 @@ const EVENTS = {
   suspicion: 'warn',
   /** A connection between members was refused, here or there. */
   refusedPeer: 'warn',
+  /** The membership changed, or which one is in force at the start. */
+  view: 'info',
+  /** The disk is full, or has room again. */
+  room: 'warn',
+  /** Something of the data directory cannot be read. */
+  damage: 'warn',
+  /** A state transfer or a repair of the log begins, is through, or failed and is tried again. */
+  transfer: 'info',
+  /** The member begins anew within its process. */
+  restart: 'warn',
   /** A clean stop has begun. */
   stopping: 'info',
   /** Everything is closed. */

@@ -1,17 +1,27 @@
 /**
  * One member as a process: its data directory, disk, lanes, network, the member itself and its port for clients, put
- * together in this order and let go in the opposite one.
+ * together in this order and let go in the opposite one. Directory and ports last as long as the process; a member is
+ * one run, and is followed by the next one when it says so: with the next incarnation, and lanes opened anew.
  *
  * Everything that can be refused is refused before anything is promised: a foreign or used directory, a taken port, a
  * damaged log. What fails later ends the process; the member recovers at its next start.
  */
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { openLanes } from '../../applier/lanes/index.ts';
 import type { LaneStore } from '../../applier/types.ts';
 import { lruRecencyCache } from '../../certifier/cache/index.ts';
-import type { Formation } from '../../gcs/core/index.ts';
-import { FileDisk, openDataDirectory, SystemClock, SystemRandom, WebSocketNetwork } from '../../gcs/driver/index.ts';
+import { type Formation, GROUP_DEFAULTS } from '../../gcs/core/index.ts';
+import {
+  type DataDirectory,
+  FileDisk,
+  openDataDirectory,
+  SystemClock,
+  SystemRandom,
+  WebSocketNetwork,
+  zstdCompression,
+} from '../../gcs/driver/index.ts';
 import {
   CERTIFICATION_CAPACITY,
   DEFAULT_LIMITS,
@@ -19,6 +29,9 @@ import {
   MEMBER_DEFAULTS,
   Member,
   type MemberEvents,
+  type MemberOptions,
+  type RestartReason,
+  zeroCounters,
 } from '../engine/index.ts';
 import { addressOf } from './addresses.ts';
 import { ClientServer, refuseInsecureAddress } from './client-server.ts';
@@ -27,6 +40,8 @@ import { type EventLog, eventLog, type LogLevel } from './events.ts';
 import { defaultServerLimits } from './limits.ts';
 import { commitDurationSource, engineSources, memberCounterSources, memberGaugeSources } from './metrics.ts';
 import { imageCodec } from './msgpack.ts';
+import { Restarts } from './restarts.ts';
+import { RunNetwork } from './run-network.ts';
 import { listenError, ServerError } from './server-error.ts';
 import { packageVersion } from './version.ts';
 
@@ -53,6 +68,14 @@ export interface StartOptions {
   readonly lanes: number | null;
   readonly insecure: boolean;
   readonly logLevel: LogLevel;
+  readonly memberExpelTimeoutMs: number;
+  /** An expelled member asks so often to be let in again, until it was ONLINE once more. */
+  readonly autorejoinTries: number;
+  readonly logKeepBytes: number;
+  readonly logBytesMax: number;
+  readonly logSegmentBytes: number;
+  /** Messages that are longer are compressed for the log; null: none are. */
+  readonly compressionThresholdBytes: number | null;
 }
 
 export interface RunningMember {
@@ -82,40 +105,9 @@ export async function startMember(options: StartOptions): Promise<RunningMember>
     const server = await ClientServer.bind({ host, port: options.port, insecure });
     opened.push(() => server.stop());
     const groupAddress = addressOf(host, network.port);
-    const lanes = await openStores(options, directory, opened);
-
-    const clock = new SystemClock();
-    const random = new SystemRandom();
-    const limits = { ...DEFAULT_LIMITS, frameBytesMax: defaultServerLimits.frameBytesMax };
     const end = new End();
-    const prepared = Member.prepare({
-      environment: { clock, random, network, disk: new FileDisk(options.dataDirectory) },
-      memberId: directory.memberId,
-      incarnation: directory.incarnation,
-      groupAddress,
-      host,
-      port: server.port,
-      formation: formationOf(options),
-      lanes,
-      newCache: lruRecencyCache,
-      imageCodec,
-      version: packageVersion(),
-      options: MEMBER_DEFAULTS,
-      events: memberEvents(log, (error) => end.fail(diskFailure(error, options.dataDirectory))),
-    });
-    if (prepared.kind === 'refused') throw new ServerError({ code: 'GROUP', message: prepared.reason });
-    const { member } = prepared;
-
-    const engine = new Engine({ replica: member, clock, random, limits, imageCodec });
-    server.serve({
-      replica: member,
-      serverVersion: packageVersion(),
-      engineLimits: { ...limits },
-      openConnection: (send, hasRoom) => engine.openConnection(send, hasRoom),
-      moreMetrics: [...memberCounterSources(member.counters), ...memberGaugeSources(member), ...engineSources(engine)],
-      histograms: [commitDurationSource(member)],
-    });
-    member.open();
+    const runs = new Runs({ options, log, directory, network, server, groupAddress, end });
+    await runs.begin({ incarnation: directory.incarnation, formation: formationOf(options) });
     log.event('ready', {
       memberId: directory.memberId,
       url: `ws://${server.address}/v1`,
@@ -130,9 +122,7 @@ export async function startMember(options: StartOptions): Promise<RunningMember>
 
     const stop = async (): Promise<void> => {
       log.event('stopping', {});
-      await server.stop();
-      engine.stop();
-      await new Promise<void>((resolve) => member.stop(resolve));
+      await runs.stop();
       await network.stop();
       directory.release();
       log.event('stopped', {});
@@ -148,6 +138,141 @@ export async function startMember(options: StartOptions): Promise<RunningMember>
     throw error instanceof Error ? diskFailure(error, options.dataDirectory) : error;
   }
 }
+
+interface RunsSetup {
+  readonly options: StartOptions;
+  readonly log: EventLog;
+  readonly directory: Directory;
+  readonly network: WebSocketNetwork;
+  readonly server: ClientServer;
+  readonly groupAddress: string;
+  readonly end: End;
+}
+
+/** The runs of the member, one after the other. */
+class Runs {
+  readonly #setup: RunsSetup;
+  readonly #clock = new SystemClock();
+  readonly #random = new SystemRandom();
+  readonly #network: RunNetwork;
+  readonly #restarts: Restarts;
+  readonly #counters = zeroCounters();
+  readonly #stopAsked = new AbortController();
+  #member: Member | null = null;
+  #engine: Engine | null = null;
+  /** Done when no run is being followed by another. */
+  #following: Promise<void> = Promise.resolve();
+
+  constructor(setup: RunsSetup) {
+    this.#setup = setup;
+    this.#network = new RunNetwork(setup.network);
+    this.#restarts = new Restarts(setup.options.autorejoinTries);
+  }
+
+  /** @throws ServerError if the directory or the group refuse it; nothing of the run is open then. */
+  async begin(run: { readonly incarnation: number; readonly formation: Formation }): Promise<void> {
+    const { options, log, directory, server, groupAddress, end } = this.#setup;
+    const clock = this.#clock;
+    const random = this.#random;
+    const lanes = await openStores(options, directory);
+    const limits = { ...DEFAULT_LIMITS, frameBytesMax: defaultServerLimits.frameBytesMax };
+    const disk = new FileDisk(options.dataDirectory);
+    const prepared = Member.prepare({
+      environment: { clock, random, network: this.#network.next(), disk },
+      memberId: directory.memberId,
+      incarnation: run.incarnation,
+      groupAddress,
+      host: options.host,
+      port: server.port,
+      formation: run.formation,
+      rejoins: this.#restarts.rejoins,
+      compression: zstdCompression,
+      lanes,
+      newCache: lruRecencyCache,
+      imageCodec,
+      version: packageVersion(),
+      counters: this.#counters,
+      options: memberOptions(options),
+      events: {
+        ...memberEvents(log, (error) => end.fail(diskFailure(error, options.dataDirectory))),
+        stateChanged: (state, why) => {
+          if (state === 'ONLINE') this.#restarts.cameOnline();
+          log.event('state', { state, why });
+        },
+        restart: (why, detail) => this.#follow(why, detail),
+      },
+    });
+    if (prepared.kind === 'refused') {
+      await closeAll(lanes);
+      throw new ServerError({ code: 'GROUP', message: prepared.reason });
+    }
+    const { member } = prepared;
+    const engine = new Engine({ replica: member, clock, random, limits, imageCodec });
+    this.#member = member;
+    this.#engine = engine;
+    server.serve(
+      {
+        replica: member,
+        serverVersion: packageVersion(),
+        engineLimits: { ...limits },
+        openConnection: (send, hasRoom) => engine.openConnection(send, hasRoom),
+      },
+      {
+        sources: [
+          ...memberCounterSources(this.#counters),
+          ...memberGaugeSources(() => this.#member!),
+          ...engineSources(() => this.#engine!),
+        ],
+        histograms: [commitDurationSource(() => this.#member!)],
+      },
+    );
+    member.open();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopAsked.abort();
+    await this.#following;
+    await this.#setup.server.stop();
+    await this.#endRun();
+  }
+
+  /** The run is over; the next one begins on the same directory. */
+  #follow(why: RestartReason, detail: string): void {
+    const { log, end, options } = this.#setup;
+    if (this.#stopAsked.signal.aborted) return;
+    if (why === 'join') this.#restarts.wasTold();
+    const waitMs = this.#restarts.next(why === 'expelled');
+    log.event('restart', { why, detail, waitMs });
+    if (waitMs === null) {
+      const message = `the member began anew ${this.#restarts.count} times without coming ONLINE, last because ${detail}: see its log, then start it again`;
+      end.fail(new ServerError({ code: 'GROUP', message }));
+      return;
+    }
+    const formation: Formation = why === 'expelled' || why === 'join' ? { kind: 'rejoin' } : null;
+    if (formation !== null) this.#counters.rejoins++;
+    this.#following = this.#beginNext(formation, detail, waitMs).catch((error: Error) =>
+      end.fail(diskFailure(error, options.dataDirectory)),
+    );
+  }
+
+  async #beginNext(formation: Formation, detail: string, waitMs: number): Promise<void> {
+    const { server, directory } = this.#setup;
+    const { signal } = this.#stopAsked;
+    await server.pause(`the member begins anew: ${detail}`);
+    await this.#endRun();
+    if (waitMs > 0) await delay(waitMs, undefined, { signal }).catch(() => {});
+    if (signal.aborted) return;
+    await this.begin({ incarnation: directory.nextIncarnation(), formation });
+  }
+
+  async #endRun(): Promise<void> {
+    this.#engine?.stop();
+    const member = this.#member;
+    if (member !== null) await new Promise<void>((resolve) => member.stop(resolve));
+  }
+}
+
+type Directory = Extract<DataDirectory, { kind: 'opened' }>;
 
 /** What was opened, to be closed again when the rest cannot be. */
 type Opened = (() => void | Promise<void>)[];
@@ -185,10 +310,7 @@ class End {
   }
 }
 
-function takeDirectory(
-  options: StartOptions,
-  opened: Opened,
-): { memberId: string; incarnation: number; lanes: number; release(): void } {
+function takeDirectory(options: StartOptions, opened: Opened): Directory {
   if (options.formation === null && isNew(options.dataDirectory)) {
     throw new ServerError({
       code: 'GROUP',
@@ -224,16 +346,30 @@ async function openGroupPort(options: StartOptions, opened: Opened): Promise<Web
   }
 }
 
-async function openStores(
-  options: StartOptions,
-  directory: { readonly memberId: string; readonly lanes: number },
-  opened: Opened,
-): Promise<readonly LaneStore[]> {
+async function openStores(options: StartOptions, directory: Directory): Promise<readonly LaneStore[]> {
   const { memberId, lanes } = directory;
   const stores = await openLanes(path.join(options.dataDirectory, 'lanes'), { lanes, memberId });
   if (stores.kind === 'refused') throw new ServerError({ code: 'DATA_DIRECTORY', message: stores.reason });
-  for (const lane of stores.lanes) opened.push(() => new Promise<void>((resolve) => lane.close(resolve)));
   return stores.lanes;
+}
+
+async function closeAll(lanes: readonly LaneStore[]): Promise<void> {
+  await Promise.all(lanes.map((lane) => new Promise<void>((resolve) => lane.close(resolve))));
+}
+
+function memberOptions(options: StartOptions): MemberOptions {
+  const { memberExpelTimeoutMs, logKeepBytes, logBytesMax, logSegmentBytes, compressionThresholdBytes } = options;
+  return {
+    ...MEMBER_DEFAULTS,
+    group: {
+      ...GROUP_DEFAULTS,
+      memberExpelTimeoutMs,
+      logKeepBytes,
+      logBytesMax,
+      compressionThresholdBytes: compressionThresholdBytes ?? Number.MAX_SAFE_INTEGER,
+      log: { ...GROUP_DEFAULTS.log, segmentBytes: logSegmentBytes },
+    },
+  };
 }
 
 function formationOf({ formation }: StartOptions): Formation {
@@ -242,17 +378,25 @@ function formationOf({ formation }: StartOptions): Formation {
   return { kind: 'bootstrap', seeds, groupName, options: { [CERTIFICATION_CAPACITY]: certificationCapacity } };
 }
 
-function memberEvents(log: EventLog, fail: (error: Error) => void): MemberEvents {
+/** All but those that concern the order of runs. */
+function memberEvents(log: EventLog, fail: (error: Error) => void): Omit<MemberEvents, 'stateChanged' | 'restart'> {
   const ended = (reason: string, error: Error): void => {
     log.event('failed', { reason });
     fail(error);
   };
   return {
-    stateChanged: (state, why) => log.event('state', { state, why }),
     leaderChanged: (leader, term) => log.event('leader', { leader, term }),
     quorumChanged: (hasQuorum) => log.event('quorum', { hasQuorum }),
     reachabilityChanged: (member, reachable) => log.event('suspicion', { member, reachable }),
     formed: (groupName, groupId, members) => log.event('formed', { groupName, groupId, members }),
+    viewChanged: ({ view, index, joined, left }) => {
+      const members = view.members.map(({ memberId, ordinal, isVoter }) => ({ memberId, ordinal, isVoter }));
+      log.event('view', { viewId: view.viewId, index, members, joined, left });
+    },
+    roomChanged: (hasRoom) => log.event('room', { hasRoom }),
+    damageFound: (facts) => log.event('damage', facts),
+    transferChanged: (phase, { sinceMs: _since, ...progress }, why) =>
+      log.event('transfer', { phase, ...progress, why }),
     refusedPeer: (address, reason) => log.event('refusedPeer', { address, reason }),
     recovered: (facts) => log.event('recovered', facts),
     refused: (reason) => ended(reason, new ServerError({ code: 'GROUP', message: reason })),

@@ -4,7 +4,7 @@
  */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { CommitDurations, Engine, Member, MemberCounters } from '../engine/index.ts';
-import type { MemberState, MemberStatsRow, Replica } from '../engine/replica.ts';
+import type { MemberState, MemberStatsRow, Replica, TransferRow } from '../engine/replica.ts';
 import type { ServerCounters } from './client-socket.ts';
 
 /** One more number to show. */
@@ -35,8 +35,9 @@ export interface MemberMetrics {
 
 const STATES: readonly MemberState[] = ['OFFLINE', 'RECOVERING', 'ONLINE', 'ERROR'];
 
+/** What it shows is read from the run of the member that there is; between two runs it is OFFLINE. */
 export function memberMetrics(of: {
-  readonly replica: Pick<Replica, 'memberId' | 'state' | 'memberStats'>;
+  readonly replica: () => Pick<Replica, 'memberId' | 'state' | 'memberStats'> | null;
   readonly counters: ServerCounters;
   readonly connections: () => number;
   readonly more: readonly MetricSource[];
@@ -50,7 +51,8 @@ export function memberMetrics(of: {
     labelNames: ['state'],
     registers: [registry],
     collect() {
-      for (const state of STATES) this.set({ state }, of.replica.state === state ? 1 : 0);
+      const now = of.replica()?.state ?? 'OFFLINE';
+      for (const state of STATES) this.set({ state }, now === state ? 1 : 0);
     },
   });
   const stats = new OwnStats(of.replica);
@@ -70,15 +72,16 @@ export function memberMetrics(of: {
 
 /** A member's own row of `memberStats`, built once a scrape and not for each metric. */
 class OwnStats {
-  readonly #replica: Pick<Replica, 'memberId' | 'memberStats'>;
+  readonly #replica: () => Pick<Replica, 'memberId' | 'memberStats'> | null;
   row: MemberStatsRow | undefined;
 
-  constructor(replica: Pick<Replica, 'memberId' | 'memberStats'>) {
+  constructor(replica: () => Pick<Replica, 'memberId' | 'memberStats'> | null) {
     this.#replica = replica;
   }
 
   renew(): void {
-    this.row = this.#replica.memberStats().find(({ memberId }) => memberId === this.#replica.memberId);
+    const replica = this.#replica();
+    this.row = replica?.memberStats().find(({ memberId }) => memberId === replica.memberId);
   }
 }
 
@@ -134,92 +137,122 @@ export function memberCounterSources(counters: MemberCounters): readonly MetricS
     source('concert_schema_changes_total', 'Schema changes applied', 'schemaChanges'),
     source('concert_batches_delivered_total', 'Messages of the total order', 'batchesDelivered'),
     source('concert_bytes_delivered_total', 'Bytes of the total order', 'bytesDelivered'),
+    source('concert_views_installed_total', 'Changes of the membership seen', 'viewsInstalled'),
+    source('concert_expulsions_total', 'Times that the group went on without this member', 'expulsions'),
+    source('concert_rejoins_total', 'Runs begun to be let into the group again', 'rejoins'),
+    source('concert_states_sent_total', 'State transfers begun as the donor', 'statesSent'),
+    source('concert_state_bytes_sent_total', 'Bytes of state sent to other members', 'stateBytesSent'),
+    source('concert_states_received_total', 'State transfers received whole', 'statesReceived'),
+    source('concert_state_bytes_received_total', 'Bytes of state received whole', 'stateBytesReceived'),
+    source('concert_log_truncations_total', 'Times that the log gave up its beginning', 'truncations'),
+    source('concert_faulty_found_total', 'Places of the data directory that could not be read', 'faultyFound'),
+    source('concert_faulty_repaired_total', 'Holes of the log filled from other members', 'faultyRepaired'),
+    source('concert_disk_full_total', 'Times that the disk had no room', 'diskFull'),
   ];
 }
 
-export function commitDurationSource(member: Pick<Member, 'commitLatencies'>): HistogramSource {
+export function commitDurationSource(member: () => Pick<Member, 'commitLatencies'>): HistogramSource {
   return {
     name: 'concert_commit_duration_seconds',
     help: 'From taking up a request that commits to its answer',
-    read: () => member.commitLatencies.sinceStart(),
+    read: () => member().commitLatencies.sinceStart(),
   };
 }
 
 /** The group layer and the storage of the member: whether it leads, how far it is, what waits where. */
 export function memberGaugeSources(
-  member: Pick<Member, 'group' | 'store' | 'history' | 'hasQuorum' | 'members'>,
+  member: () => Pick<
+    Member,
+    'group' | 'store' | 'history' | 'hasQuorum' | 'hasRoom' | 'members' | 'memberId' | 'viewNumber'
+  >,
 ): readonly MetricSource[] {
   const gauge = (name: string, help: string, read: () => number): MetricSource => ({ kind: 'gauge', name, help, read });
-  const { group } = member;
+  const group = () => member().group;
   return [
-    gauge('concert_group_leader', '1 if this member leads the log', () => (group.status?.role === 'leader' ? 1 : 0)),
-    gauge('concert_group_term', 'Term of the log as this member knows it', () => group.status?.term ?? 0),
-    gauge('concert_group_quorum', '1 while a majority of the group is reached', () => (member.hasQuorum ? 1 : 0)),
+    gauge('concert_group_leader', '1 if this member leads the log', () => (group().status?.role === 'leader' ? 1 : 0)),
+    gauge('concert_group_term', 'Term of the log as this member knows it', () => group().status?.term ?? 0),
+    gauge('concert_group_quorum', '1 while a majority of the group is reached', () => (member().hasQuorum ? 1 : 0)),
     gauge(
       'concert_group_members_reachable',
       'Members reached from here, this one included',
-      () => member.members().filter(({ reachable }) => reachable).length,
+      () =>
+        member()
+          .members()
+          .filter(({ reachable }) => reachable).length,
     ),
-    gauge('concert_log_last_index', 'Last entry of the log here', () => group.status?.lastIndex ?? 0),
+    gauge('concert_log_last_index', 'Last entry of the log here', () => group().status?.lastIndex ?? 0),
     gauge(
       'concert_log_durable_up_to',
       'Log index up to which the log is durable here',
-      () => group.status?.durableUpTo ?? 0,
+      () => group().status?.durableUpTo ?? 0,
     ),
-    gauge('concert_log_chosen_up_to', 'Log index known to be chosen', () => group.status?.chosenUpTo ?? 0),
-    gauge('concert_log_delivered_up_to', 'Log index delivered here', () => group.status?.deliveredUpTo ?? 0),
-    gauge('concert_log_received_by_all', 'Log index durable on all members', () => group.status?.receivedByAll ?? 0),
-    gauge('concert_log_bytes', 'Size of the log files', () => group.logStatus.bytes),
+    gauge('concert_log_chosen_up_to', 'Log index known to be chosen', () => group().status?.chosenUpTo ?? 0),
+    gauge('concert_log_delivered_up_to', 'Log index delivered here', () => group().status?.deliveredUpTo ?? 0),
+    gauge('concert_log_received_by_all', 'Log index durable on all members', () => group().status?.receivedByAll ?? 0),
+    gauge('concert_log_first_index', 'First entry of the log that is kept here', () => group().log.firstIndex),
+    gauge('concert_view_number', 'Number of the view in force here', () => member().viewNumber),
+    gauge('concert_disk_full', '1 while the disk takes no more', () => (member().hasRoom ? 0 : 1)),
+    gauge(
+      'concert_transfer_rows',
+      'Rows received in the state transfer under way',
+      () => transferOf(member())?.rows ?? 0,
+    ),
+    gauge('concert_transfer_bytes', 'Bytes received in the transfer under way', () => transferOf(member())?.bytes ?? 0),
+    gauge('concert_log_bytes', 'Size of the log files', () => group().logStatus.bytes),
     {
       kind: 'counter',
       name: 'concert_log_syncs_total',
       help: 'Blocks of the log made durable',
-      read: () => group.logStatus.syncs,
+      read: () => group().logStatus.syncs,
     },
     gauge(
       'concert_flushed_up_to',
       'Sequence number up to which all lanes are durable',
-      () => member.store?.flushedUpTo ?? 0,
+      () => member().store?.flushedUpTo ?? 0,
     ),
-    gauge('concert_overlay_bytes', 'Memory of row versions not yet flushed', () => member.store?.overlayBytes ?? 0),
-    gauge('concert_overlay_rows', 'Rows with versions not yet flushed', () => member.store?.overlayRows ?? 0),
+    gauge('concert_overlay_bytes', 'Memory of row versions not yet flushed', () => member().store?.overlayBytes ?? 0),
+    gauge('concert_overlay_rows', 'Rows with versions not yet flushed', () => member().store?.overlayRows ?? 0),
     gauge(
       'concert_history_from',
       'Sequence number behind which streams of changes can go on here',
-      () => member.history?.heldFrom ?? 0,
+      () => member().history?.heldFrom ?? 0,
     ),
-    gauge('concert_history_bytes', 'Size of the transactions held for streams', () => member.history?.bytes ?? 0),
+    gauge('concert_history_bytes', 'Size of the transactions held for streams', () => member().history?.bytes ?? 0),
   ];
+}
+
+function transferOf(member: Pick<Member, 'members' | 'memberId'>): TransferRow | null {
+  return member.members().find(({ memberId }) => memberId === member.memberId)?.transfer ?? null;
 }
 
 /** What clients have open on the member, and what they are sent beside their answers. */
 export function engineSources(
-  engine: Pick<Engine, 'openTransactions' | 'openSubscriptions' | 'counters'>,
+  engine: () => Pick<Engine, 'openTransactions' | 'openSubscriptions' | 'counters'>,
 ): readonly MetricSource[] {
   return [
     {
       name: 'concert_open_transactions',
       help: 'Transactions that clients have open here',
       kind: 'gauge',
-      read: () => engine.openTransactions,
+      read: () => engine().openTransactions,
     },
     {
       name: 'concert_open_subscriptions',
       help: 'Streams that clients follow here',
       kind: 'gauge',
-      read: () => engine.openSubscriptions,
+      read: () => engine().openSubscriptions,
     },
     {
       name: 'concert_events_sent_total',
       help: 'Events sent to those who follow a stream',
       kind: 'counter',
-      read: () => engine.counters.eventsSent,
+      read: () => engine().counters.eventsSent,
     },
     {
       name: 'concert_slow_subscriptions_ended_total',
       help: 'Streams ended: their client was too slow for what is held',
       kind: 'counter',
-      read: () => engine.counters.slowSubscriptionsEnded,
+      read: () => engine().counters.slowSubscriptionsEnded,
     },
   ];
 }

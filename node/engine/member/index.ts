@@ -1,4 +1,13 @@
 export type { CommitDurations } from './commit-latency.ts';
-export type { MemberCounters, MemberEvents, MemberOptions, MemberSetup } from './contract.ts';
+export type {
+  MemberCounters,
+  MemberEvents,
+  MemberOptions,
+  MemberSetup,
+  RestartReason,
+  TransferProgress,
+  ViewChange,
+} from './contract.ts';
+export { zeroCounters } from './contract.ts';
 export * from './member.ts';
 export * from './options.ts';

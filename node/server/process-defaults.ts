@@ -1,0 +1,11 @@
+/** What `concert start` takes where nothing is said. Loads nothing of storage or engine. */
+import { GROUP_DEFAULTS } from '../../gcs/core/index.ts';
+
+export const PROCESS_DEFAULTS = {
+  memberExpelTimeoutMs: GROUP_DEFAULTS.memberExpelTimeoutMs,
+  autorejoinTries: 3,
+  logKeepBytes: GROUP_DEFAULTS.logKeepBytes,
+  logBytesMax: GROUP_DEFAULTS.logBytesMax,
+  logSegmentBytes: GROUP_DEFAULTS.log.segmentBytes,
+  compressionThresholdBytes: GROUP_DEFAULTS.compressionThresholdBytes,
+} as const;
