@@ -103,15 +103,15 @@ export function* encodeTransactionInSlices(
   writer.u8(transactionKind);
   writer.varint(snapshotVersion);
   writer.varint(writeSet.length);
-  let sliceEnd = bytesPerSlice;
+  let cost = 0;
   for (const item of writeSet) {
-    writeItem(writer, item);
-    if (writer.length + ITEM_COST_BYTES < sliceEnd) {
-      sliceEnd -= ITEM_COST_BYTES;
-      continue;
+    if (cost >= bytesPerSlice) {
+      cost = 0;
+      yield;
     }
-    yield;
-    sliceEnd = writer.length + bytesPerSlice;
+    const before = writer.length;
+    writeItem(writer, item);
+    cost += ITEM_COST_BYTES + writer.length - before;
   }
   return writer.view();
 }
