@@ -11,7 +11,7 @@ const COLUMNS = { id: { type: 'integer' }, v: { type: 'integer', default: 0 }, b
 function world(): TestWorld {
   const made = testWorld({
     rowBytesMax: 100,
-    transactionBytesMax: 200,
+    transactionBytesMax: 300,
     resultBytesMax: 160,
     keyBytesMax: 40,
     pendingRequestsMax: 3,
@@ -183,7 +183,7 @@ const PROVOKED: readonly Provoked[] = [
   },
   {
     code: 'TRANSACTION_TOO_LARGE',
-    facts: { bytes: 207, bytesMax: 200 },
+    facts: { bytes: 399, bytesMax: 300 },
     by: ({ client }) => {
       const put = (id: number) => ({ op: 'put', table: TABLE, row: { id, blob: 'x'.repeat(50) } });
       const { step, ...error } = client.fail('transact', { steps: [put(2), put(3), put(4)] });

@@ -4,8 +4,13 @@ export interface Limits {
   readonly keyBytesMax: number;
   /** One encoded row; with its envelope it has to fit a frame. */
   readonly rowBytesMax: number;
-  /** Keys and rows that one transaction writes: it travels as one message. */
+  /**
+   * Keys and rows that one transaction writes, and a little for each row. It is one message of the group, so that this
+   * is below the group's `messageBytesMax` by at least what the message adds (a check of each table).
+   */
   readonly transactionBytesMax: number;
+  /** What all open transactions of the member have written so far, counted alike; more is refused as OVERLOADED. */
+  readonly transactionsBytesMax: number;
   /** Encoded rows of one answer. */
   readonly resultBytesMax: number;
   /** A connection's open transactions: each may hold a snapshot. */
@@ -33,7 +38,9 @@ export interface Limits {
 export const DEFAULT_LIMITS: Limits = {
   keyBytesMax: 1024,
   rowBytesMax: 512 * 1024,
-  transactionBytesMax: 8 * 1024 * 1024,
+  // As `group_replication_transaction_size_limit` has it.
+  transactionBytesMax: 150_000_000,
+  transactionsBytesMax: 1024 * 1024 * 1024,
   resultBytesMax: 16 * 1024 * 1024,
   openTransactionsMax: 256,
   pendingRequestsMax: 65_536,

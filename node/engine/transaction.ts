@@ -13,12 +13,16 @@
  */
 import type { RowKey, WriteSetItem } from '../../certifier/types.ts';
 import { assert, type SequenceNumber } from '../../gcs/base/index.ts';
-import { noSuchTable, notOnline, snapshotTooOld, tooLarge } from './errors.ts';
+import { noSuchTable, notOnline, overloaded, snapshotTooOld, tooLarge } from './errors.ts';
 import type { ImageCodec } from './image-codec.ts';
 import type { Limits } from './limits.ts';
 import type { Replica, SnapshotHandle } from './replica.ts';
 import { Table } from './table.ts';
 import type { TableDefinition } from './table-definition.ts';
+
+/** What a buffered row takes besides key and image; more than it takes beside them in the message to the group. */
+const ROW_OVERHEAD_BYTES = 64;
+const OVERLOADED_RETRY_MS = 100;
 
 /** What transactions have in common. */
 export interface TransactionSetup {
@@ -26,6 +30,12 @@ export interface TransactionSetup {
   readonly limits: Limits;
   readonly imageCodec: ImageCodec;
   readonly tables: TableCache;
+  readonly memory: TransactionMemory;
+}
+
+/** What all open transactions of a member hold together. */
+export class TransactionMemory {
+  bytes = 0;
 }
 
 /** How one is begun. */
@@ -158,7 +168,7 @@ export class Transaction {
   observe(key: RowKey): void {
     const row = this.#rows.get(key);
     if (row === undefined) {
-      this.#grow(this.#bytes + key.length);
+      this.#grow(this.#bytes + sizeOf({ key, image: null }));
       this.#rows.set(key, { image: null, isWritten: false, isObserved: true });
     } else if (!row.isWritten) row.isObserved = true;
   }
@@ -209,6 +219,8 @@ export class Transaction {
     if (this.#isReleased) return;
     this.#isReleased = true;
     this.#snapshot?.release();
+    this.#setup.memory.bytes -= this.#bytes;
+    this.#bytes = 0;
     this.#rows.clear();
     this.#writtenRows = 0;
   }
@@ -231,8 +243,14 @@ export class Transaction {
   }
 
   #grow(bytes: number): void {
-    const bytesMax = this.#setup.limits.transactionBytesMax;
+    const { limits, memory } = this.#setup;
+    const bytesMax = limits.transactionBytesMax;
     if (bytes > bytesMax) throw tooLarge('TRANSACTION_TOO_LARGE', { bytes, bytesMax });
+    const inAll = memory.bytes + bytes - this.#bytes;
+    if (bytes > this.#bytes && inAll > limits.transactionsBytesMax) {
+      throw overloaded(OVERLOADED_RETRY_MS, 'The open transactions of this member hold as much as they may');
+    }
+    memory.bytes = inAll;
     this.#bytes = bytes;
   }
 
@@ -243,7 +261,7 @@ export class Transaction {
 }
 
 function sizeOf({ key, image }: RowChange): number {
-  return key.length + (image === null ? 0 : image.length);
+  return ROW_OVERHEAD_BYTES + key.length + (image === null ? 0 : image.length);
 }
 
 /** Own writes over stored rows, both in the order of the scan. */

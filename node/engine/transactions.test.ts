@@ -229,7 +229,7 @@ test('with onError: "continue" a failed statement changes nothing and the others
 });
 
 test('a statement over several rows that fails in the middle writes none of them', () => {
-  const world = testWorld({ transactionBytesMax: 150 });
+  const world = testWorld({ transactionBytesMax: 400 });
   const { client } = world;
   client.do('createTable', { table: 'a.b', primaryKey: ['k'] });
   for (const k of [1, 2, 3, 4]) client.do('put', { table: 'a.b', row: { k } });
@@ -315,6 +315,23 @@ test('open transactions of a connection are bounded; those that wait only for th
   client.fail('commit', { tx: 'a' });
   client.do('begin', { tx: 'c' });
   assert.equal(client.fail('rollback', { tx: 'a' }).code, 'NO_SUCH_TRANSACTION');
+});
+
+test('what open transactions hold together is bounded, and what ends makes room', () => {
+  const { client } = testWorld({ transactionsBytesMax: 1000 });
+  client.do('createTable', { table: 'a.b', primaryKey: ['k'] });
+  const put = (tx: string, k: number) => ({ tx, table: 'a.b', row: { k, text: 'x'.repeat(300) } });
+  for (const tx of ['t', 'u']) client.do('begin', { tx, onError: 'continue' });
+  client.do('put', put('t', 1));
+  client.do('put', put('u', 2));
+  assert.equal(client.fail('put', put('u', 3)).code, 'OVERLOADED');
+  client.do('put', put('u', 2));
+  client.do('commit', { tx: 't' });
+  client.do('put', put('u', 3));
+  client.do('rollback', { tx: 'u' });
+  client.do('begin', { tx: 'v' });
+  client.do('put', put('v', 1));
+  client.do('put', put('v', 2));
 });
 
 test('begin with atLeast waits until it is visible here, and what is pipelined behind waits with it', () => {

@@ -1,5 +1,5 @@
 /** What a member serves its clients with: one for all connections. */
-import { TableCache } from '../transaction.ts';
+import { TableCache, TransactionMemory } from '../transaction.ts';
 import { Connection } from './connection.ts';
 import { Deadlines } from './deadlines.ts';
 import type { EngineContext, EngineCounters, EngineSetup } from './session.ts';
@@ -16,7 +16,7 @@ export class Engine {
     this.#context = {
       ...setup,
       deadlines: new Deadlines(clock),
-      transactions: { replica, limits, imageCodec, tables },
+      transactions: { replica, limits, imageCodec, tables, memory: new TransactionMemory() },
       feed: new Feed({ replica, clock }),
       changeRows: new ChangeRows({ replica, tables, imageCodec }),
       counters: { eventsSent: 0, slowSubscriptionsEnded: 0 },
