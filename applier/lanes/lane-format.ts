@@ -79,11 +79,12 @@ export class BatchEncoder {
     this.#writer.varint(batch.rows.length);
   }
 
-  /** Encodes the next `rowCount` rows. False: that was all. */
-  encode(rowCount: number): boolean {
+  /** Encodes the next `rowCount` rows, fewer if they come to `byteCount`, at least one. False: that was all. */
+  encode(rowCount: number, byteCount: number): boolean {
     const writer = this.#writer;
+    const bytesEnd = writer.length + byteCount;
     const end = Math.min(this.#rows.length, this.#next + rowCount);
-    for (; this.#next < end; this.#next++) {
+    for (; this.#next < end && writer.length < bytesEnd; this.#next++) {
       const { key, sequenceNumber, image } = this.#rows[this.#next]!;
       writer.binaryString(key);
       writer.varint(image === null ? 0 : VALUE_HEADER_BYTES + image.length);
@@ -91,7 +92,7 @@ export class BatchEncoder {
       writer.u48(sequenceNumber);
       writer.raw(image);
     }
-    return end < this.#rows.length;
+    return this.#next < this.#rows.length;
   }
 
   /** One buffer, to be handed over without a copy; `length` of its bytes are in use. */

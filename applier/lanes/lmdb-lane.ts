@@ -71,6 +71,7 @@ export function stopWorker({ worker }: StartedWorker): Promise<void> {
 
 /** In one turn: about a millisecond. */
 const ROWS_ENCODED_AT_ONCE = 1000;
+const BYTES_ENCODED_AT_ONCE = 2 * 1024 * 1024;
 
 export class LmdbLane implements LaneStore {
   readonly #path: string;
@@ -123,7 +124,7 @@ export class LmdbLane implements LaneStore {
 
   #hand(encoder: BatchEncoder, clearsAll: boolean): void {
     if (this.#writing === null) return; // The worker died meanwhile, and the flush was answered.
-    if (encoder.encode(ROWS_ENCODED_AT_ONCE)) {
+    if (encoder.encode(ROWS_ENCODED_AT_ONCE, BYTES_ENCODED_AT_ONCE)) {
       setImmediate(() => this.#hand(encoder, clearsAll));
       return;
     }
