@@ -6,7 +6,7 @@ import { setImmediate } from 'node:timers/promises';
 import WebSocket from 'ws';
 import type { MemberState } from '../engine/replica.ts';
 import { isLoopback, isOriginAllowed } from './addresses.ts';
-import { ClientServer, type ClientServerOptions, type Served } from './client-server.ts';
+import { ClientServer, type ClientServerOptions, type Served, type ShownMetrics } from './client-server.ts';
 import { msgpackCodec } from './frame-codec.ts';
 
 /** A replica of one member and a connection that answers what the test tells it to. */
@@ -23,7 +23,7 @@ class FakeMember {
     this.send({ id: (message as { id?: unknown })?.id ?? null, ok: true, result: {} });
   readonly #happened = new EventEmitter();
 
-  options(more: Partial<ClientServerOptions & Served> = {}): ClientServerOptions & Served {
+  options(more: Partial<ServerOptions> = {}): ClientServerOptions & Served {
     const member = this;
     return {
       host: '127.0.0.1',
@@ -48,6 +48,10 @@ class FakeMember {
             weight: 50,
             reachable: true,
             leads: true,
+            learner: false,
+            hasRoom: true,
+            reaches: ['m1'],
+            transfer: null,
           },
         ],
         memberStats: () => [
@@ -141,15 +145,17 @@ class Client {
   }
 }
 
-async function startServer(options: ClientServerOptions & Served): Promise<ClientServer> {
+type ServerOptions = ClientServerOptions & Served & ShownMetrics;
+
+async function startServer(options: ServerOptions): Promise<ClientServer> {
   const server = await ClientServer.bind(options);
-  server.serve(options);
+  server.serve(options, options);
   return server;
 }
 
 describe('client server', () => {
   const running: ClientServer[] = [];
-  const start = async (member: FakeMember, more: Partial<ClientServerOptions & Served> = {}) => {
+  const start = async (member: FakeMember, more: Partial<ServerOptions> = {}) => {
     const server = await startServer(member.options(more));
     running.push(server);
     return server;
@@ -412,10 +418,28 @@ describe('client server', () => {
     }
   });
 
+  test('between two runs of its member it keeps its port, tells its clients why, and serves again with the next', async () => {
+    const first = new FakeMember();
+    const server = await start(first);
+    const client = new Client(server);
+    await client.until(1);
+    await server.pause('the member begins anew: it was expelled');
+    assert.deepEqual(await client.closed, { code: 1012, reason: 'the member begins anew: it was expelled' });
+    const get = (path: string) => fetch(`http://127.0.0.1:${server.port}${path}`);
+    assert.equal(await (await get('/readyz')).text(), 'OFFLINE\n');
+    assert.match(await (await get('/metrics')).text(), /concert_member_state\{state="OFFLINE"\} 1/);
+    const next = new FakeMember();
+    server.serve(next.options());
+    const again = new Client(server);
+    assert.equal((await again.until(1)).length, 1);
+    assert.match(await (await get('/metrics')).text(), /concert_member_state\{state="ONLINE"\} 1/);
+    again.socket.terminate();
+  });
+
   test('HTTP: the console page, metrics and health; 404, 405 and 426 else', async () => {
     const member = new FakeMember();
     const server = await start(member, {
-      moreMetrics: [{ name: 'concert_extra_total', help: 'more', kind: 'counter', read: () => 42 }],
+      sources: [{ name: 'concert_extra_total', help: 'more', kind: 'counter', read: () => 42 }],
       histograms: [
         {
           name: 'concert_wait_seconds',

@@ -19,6 +19,8 @@ export interface ClientConnection {
   roomAgain(): void;
 }
 
+const CLOSE_REASON_MAX = 120;
+
 /** Counted since the start, read at scrape. */
 export interface ServerCounters {
   connectionsOpened: number;
@@ -165,7 +167,8 @@ export class ClientSocket {
   close(code: number, reason: string): void {
     this.flush();
     if (this.#isPaused) this.#socket.resume();
-    this.#socket.close(code, reason);
+    // The protocol allows 123 bytes.
+    this.#socket.close(code, reason.slice(0, CLOSE_REASON_MAX).replace(/[^ -~]/g, '?'));
   }
 
   terminate(): void {

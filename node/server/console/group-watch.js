@@ -17,6 +17,10 @@ import { addressOf, isReachableAddress, memberNames, nameOf } from './member-nam
  * @property {MemberRow['state']} state
  * @property {MemberRow['role']} role
  * @property {boolean} leads the group's log
+ * @property {boolean} isLearner it does not vote yet
+ * @property {boolean} hasRoom on its disk
+ * @property {readonly string[]} reaches member ids of those that it hears; none: it has not told
+ * @property {MemberRow['transfer']} transfer under way
  * @property {number} sinceMs when it was first seen in this state
  * @property {boolean} isSinceExact the change was seen; else it may have been in this state for longer
  * @property {MemberStatsRow | null} stats null: it has told nothing yet
@@ -134,6 +138,10 @@ export class GroupWatch {
       state: row.state,
       role: row.role,
       leads: row.leads,
+      isLearner: row.learner,
+      hasRoom: row.hasRoom,
+      reaches: row.reaches,
+      transfer: row.transfer,
       sinceMs: since?.sinceMs ?? nowMs,
       isSinceExact: since?.isExact ?? false,
       stats,

@@ -20,6 +20,10 @@ function rowOf(memberId: string, state: MemberRow['state'] = 'ONLINE'): MemberRo
     weight: 50,
     reachable,
     leads: false,
+    learner: false,
+    hasRoom: true,
+    reaches: [],
+    transfer: null,
   };
 }
 

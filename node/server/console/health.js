@@ -126,6 +126,7 @@ function findingsOf(group, nowMs) {
     ...missingMajority(group),
     ...stopped(group),
     ...unreachable(group, nowMs),
+    ...withoutRoom(group),
     ...notOnlineYet(group, nowMs),
     ...lagging(group),
   ];
@@ -149,9 +150,10 @@ function differingData({ digests, names }) {
 
 /** @param {Group} group @returns {readonly Finding[]} */
 function missingMajority({ members }) {
-  const reached = members.filter(({ state }) => state !== 'UNREACHABLE').length;
+  const voters = votersOf(members);
+  const reached = voters.filter(({ state }) => state !== 'UNREACHABLE').length;
   if (reached >= majorityOf(members)) return [];
-  const text = `No majority: ${reached} of ${members.length} members reached from here, so nothing can commit`;
+  const text = `No majority: ${reached} of ${voters.length} members reached from here, so nothing can commit`;
   const advice = `${majorityOf(members)} are needed. Here, reads go on; the others may have gone on without this one.`;
   return [{ level: 'bad', text, spoken: text, advice }];
 }
@@ -174,20 +176,33 @@ function stopped({ members }) {
 /** @param {Group} group @param {number} nowMs @returns {readonly Finding[]} */
 function unreachable({ members }, nowMs) {
   const gone = members.filter(({ state }) => state === 'UNREACHABLE');
-  const left = members.length - gone.length;
+  const voters = votersOf(members);
+  const left = voters.filter(({ state }) => state !== 'UNREACHABLE').length;
   const needed = majorityOf(members);
   const goesOn = left >= needed;
   const isLast = left === needed;
   return gone.map((member, i) => {
-    const more = goesOn && i === 0 ? `; the group goes on with ${left} of ${members.length}` : '';
+    const more = goesOn && i === 0 ? `; the group goes on with ${left} of ${voters.length}` : '';
     return {
       level: 'attention',
       text: `${nameOf(member)} has been unreachable for ${howLong(member, nowMs)}${more}`,
       spoken: `${nameOf(member)} is unreachable${more}.`,
       ...(goesOn &&
-        isLast && { advice: `If one more goes, nothing can commit: ${needed} of ${members.length} are needed.` }),
+        isLast && { advice: `If one more goes, nothing can commit: ${needed} of ${voters.length} are needed.` }),
     };
   });
+}
+
+/** @param {Group} group @returns {readonly Finding[]} */
+function withoutRoom({ members }) {
+  return members
+    .filter(({ hasRoom, state }) => !hasRoom && state !== 'UNREACHABLE')
+    .map((member) => {
+      const text = `${nameOf(member)} has a full disk: it answers reads only`;
+      const advice =
+        'Make room there; it takes writes again by itself. Clients are sent to the other members meanwhile.';
+      return { level: 'attention', text, spoken: text, advice };
+    });
 }
 
 /** @param {Group} group @param {number} nowMs @returns {readonly Finding[]} */
@@ -249,8 +264,13 @@ export function howLong({ sinceMs, isSinceExact }, nowMs) {
 }
 
 /** @param {readonly WatchedMember[]} members */
+function votersOf(members) {
+  return members.filter(({ isLearner }) => !isLearner);
+}
+
+/** @param {readonly WatchedMember[]} members */
 function majorityOf(members) {
-  return Math.floor(members.length / 2) + 1;
+  return Math.floor(votersOf(members).length / 2) + 1;
 }
 
 /** @param {readonly string[]} names */

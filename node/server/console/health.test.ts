@@ -20,6 +20,10 @@ function memberAt(place: number, changes: Changes = {}): WatchedMember {
     state: 'ONLINE',
     role: 'PRIMARY',
     leads: false,
+    isLearner: false,
+    hasRoom: true,
+    reaches: [],
+    transfer: null,
     sinceMs: nowMs - 12_000,
     isSinceExact: true,
     stats: null,
@@ -52,6 +56,19 @@ function threeWith(changes: Changes, ...more: Changes[]): readonly WatchedMember
 const health = (group: Group) => healthOf({ connection: open, group, address, nowMs });
 
 describe('health in words', () => {
+  test('a full disk says what still works, and what to do', () => {
+    const { level, headline, details } = health(groupOf(threeWith({ hasRoom: false })));
+    assert.equal(level, 'attention');
+    assert.equal(headline, 'Member 10.0.0.3:7001 has a full disk: it answers reads only');
+    assert.match(details[0]!, /Make room there/);
+  });
+
+  test('a learner counts for no majority', () => {
+    const members = [...threeWith({ state: 'UNREACHABLE' }, { isLearner: true, state: 'RECOVERING' })];
+    const { headline } = health(groupOf(members));
+    assert.match(headline, /No majority: 1 of 2 members reached from here/);
+  });
+
   test('all well is one sentence, and nothing more', () => {
     const { level, headline, details, spoken } = health(groupOf(threeWith({})));
     assert.equal(headline, 'All 3 members are ONLINE, 12,345 commits/s, data equal at 4,321');

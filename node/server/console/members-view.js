@@ -11,6 +11,7 @@ import {
 import { COMPARED_MS_MAX, howLong } from './health.js';
 import { swatch } from './member-mark.js';
 import { shortId } from './member-names.js';
+import { ReachTable } from './reach-table.js';
 
 /** A cell of a figure and what is said of it below. */
 class Figure {
@@ -35,6 +36,8 @@ class MemberRowView {
   #name;
   #id = element('code', {});
   #leads = element('span', { class: 'tag' }, 'leader');
+  #learns = element('span', { class: 'tag' }, 'learner');
+  #isFull = element('span', { class: 'tag' }, 'disk full');
   #stateIcon = icon('state-OFFLINE');
   #state = element('span', {});
   #stateNote = element('span', { class: 'note' });
@@ -51,7 +54,7 @@ class MemberRowView {
     this.#name = member.isSelf || member.page === null ? element('span', {}) : element('a', { href: member.page });
     const tags = member.isSelf ? [element('span', { class: 'tag' }, 'this page')] : [];
     const head = element('div', { class: 'member-name' }, swatch(member.name.place), this.#name);
-    const note = element('div', { class: 'member-note' }, this.#id, ...tags, this.#leads);
+    const note = element('div', { class: 'member-note' }, this.#id, ...tags, this.#leads, this.#learns, this.#isFull);
     const state = element('div', { class: 'state' }, this.#stateIcon, this.#state);
     this.root = element(
       'tr',
@@ -71,9 +74,11 @@ class MemberRowView {
     setText(this.#name, member.name.full);
     setText(this.#id, shortId(member.memberId));
     this.#leads.hidden = !member.leads;
+    this.#learns.hidden = !member.isLearner;
+    this.#isFull.hidden = member.hasRoom;
     setText(this.#state, state);
     showIcon(this.#stateIcon, `state-${state}`);
-    setText(this.#stateNote, state === 'ONLINE' ? member.role.toLowerCase() : `for ${howLong(member, nowMs)}`);
+    setText(this.#stateNote, state === 'ONLINE' ? member.role.toLowerCase() : sinceOf(member, nowMs));
     this.#commits.show(formatRate(member.commitsPerSecond));
     this.#conflicts.show(formatRate(member.conflictsPerSecond));
     this.#latency.show(...latencyOf(member));
@@ -94,6 +99,19 @@ class MemberRowView {
     );
     this.#data.show(...dataOf(member, group, nowMs));
   }
+}
+
+/** @param {WatchedMember} member @param {number} nowMs */
+function sinceOf(member, nowMs) {
+  const { transfer } = member;
+  const since = `for ${howLong(member, nowMs)}`;
+  if (transfer === null) return since;
+  const mib = `${formatCount(Math.round(transfer.bytes / 1024 / 1024))} MiB`;
+  const what =
+    transfer.kind === 'state'
+      ? `receives state: ${formatCount(transfer.rows)} rows, ${mib}`
+      : `repairs its log: ${mib}`;
+  return `${what}, ${since}`;
 }
 
 /** @param {WatchedMember} member @returns {[value: string, note?: string]} */
@@ -123,8 +141,11 @@ export class MembersView {
     make: (member) => new MemberRowView(member),
   });
 
+  #reach = new ReachTable();
+
   /** @param {Group} group @param {number} nowMs */
   show(group, nowMs) {
     this.#rows.show(group.members, { group, nowMs });
+    this.#reach.show(group);
   }
 }
