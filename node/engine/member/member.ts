@@ -338,7 +338,20 @@ export class Member implements Replica {
   }
 
   acquireSnapshot(ended: () => void): SnapshotHandle {
-    return this.#run.store.acquireSnapshot(ended);
+    const run = this.#run;
+    const snapshot = run.store.acquireSnapshot(() => {
+      hold.release();
+      ended();
+    });
+    // It may write: until its fate is known, what is certified against it is kept (H5).
+    const hold = run.holdFloor(snapshot.sequenceNumber);
+    return {
+      sequenceNumber: snapshot.sequenceNumber,
+      release: () => {
+        hold.release();
+        snapshot.release();
+      },
+    };
   }
 
   acquireSnapshotAt(sequenceNumber: SequenceNumber, ended: () => void): SnapshotHandle {
@@ -585,7 +598,7 @@ export class Member implements Replica {
     if (this.#lack !== null) return this.#restart('damaged', 'it was let in again, and its directory is not whole');
     const { clock } = this.#environment;
     const startedMs = clock.monotonicMs();
-    const rebuilt = ReplicatedState.rebuild({
+    const { state, entries } = ReplicatedState.rebuild({
       member: this.#setup,
       definition,
       self,
@@ -595,8 +608,6 @@ export class Member implements Replica {
       roomChanged: (hasRoom) => this.#roomChanged({ state: hasRoom }),
       failed: (error) => this.#failed(error),
     });
-    if (rebuilt.kind === 'refused') return this.#refused(rebuilt.reason);
-    const { state, entries } = rebuilt;
     this.#running = state;
     // Who followed the changes here before may come back.
     if (state.history.transactions > 0) {
@@ -927,7 +938,7 @@ function contentOf(
 
 function belongingOf({ environment }: MemberSetup): Belonging | null {
   const read = readBelonging(environment.disk);
-  return read?.kind === 'belonging' ? read.belonging : null;
+  return read?.kind === 'belonging' ? read : null;
 }
 
 function isRolledBack({ kind }: Fate): boolean {

@@ -4,94 +4,175 @@ import { MemoryLaneDisk, MemoryLaneStore } from '../../../applier/index.ts';
 import { lruRecencyCache } from '../../../certifier/cache/index.ts';
 import type { NewRecencyCache } from '../../../certifier/index.ts';
 import { SeededRandom } from '../../../gcs/base/index.ts';
+import type { Formation } from '../../../gcs/core/index.ts';
 import type { SimulatedHost, SimulatedWorld } from '../../../sim/world/index.ts';
 import { DEFAULT_LIMITS } from '../limits.ts';
-import { CERTIFICATION_CAPACITY, MEMBER_DEFAULTS, Member, type MemberOptions } from '../member/index.ts';
+import {
+  CERTIFICATION_CAPACITY,
+  MEMBER_DEFAULTS,
+  Member,
+  type MemberOptions,
+  type RestartReason,
+  zeroCounters,
+} from '../member/index.ts';
 import { Engine } from '../sessions/engine.ts';
 import { testImageCodec } from './image-codec.ts';
 import type { TestAnswer, TestEvent } from './solo-replica.ts';
 
 const SECONDS = 1_000_000;
 
+/** Messages are not worth it here; what is compressed is tested where it is. */
+const NO_COMPRESSION = { compress: () => null, decompress: () => null };
+
 export interface SimulatedMember {
   readonly host: SimulatedHost;
+  readonly memberId: string;
   /** Of its newest run. */
   readonly member: Member;
   readonly engine: Engine;
+  /** Of all runs. */
   readonly states: string[];
-  /** After a crash or stop of its host. */
-  restart(): void;
+  /** Why runs followed one another. */
+  readonly restarts: RestartReason[];
+  /** Views installed, as `number: joined/left`, of all runs. */
+  readonly views: string[];
+  readonly events: string[];
+  /** After a crash or stop of its host; or for the first time. */
+  restart(formation?: Formation): void;
+  /** Of one that is down: what a new disk holds. It becomes another member. */
+  loseDisk(): void;
 }
 
 export interface SimulatedGroupOptions {
   /** One for each member. */
   readonly caches?: readonly NewRecencyCache[];
   readonly options?: Partial<MemberOptions>;
+  /** Further members, not started. */
+  readonly spares?: number;
+  /** Runs of an expelled member that ask to be let in again. */
+  readonly autorejoinTries?: number;
 }
 
-export function startGroup(
-  world: SimulatedWorld,
-  { caches = [lruRecencyCache, lruRecencyCache, lruRecencyCache], options = {} }: SimulatedGroupOptions = {},
-): readonly SimulatedMember[] {
-  const hosts = caches.map((_cache, i) => world.addHost(`m${i}`, `m${i}:1`));
+export function startGroup(world: SimulatedWorld, setup: SimulatedGroupOptions = {}): readonly SimulatedMember[] {
+  const { caches = [lruRecencyCache, lruRecencyCache, lruRecencyCache], spares = 0 } = setup;
+  const founders = caches.length;
+  const hosts = Array.from({ length: founders + spares }, (_, i) => world.addHost(`m${i}`, `m${i}:1`));
   return hosts.map((host, i) => {
-    const others = hosts.filter((other) => other !== host).map(({ address }) => address);
-    const lane = new MemoryLaneDisk();
-    const started = {
-      host,
-      member: null as unknown as Member,
-      engine: null as unknown as Engine,
-      states: [] as string[],
-      restart() {
-        host.start((environment, process) => {
-          const { clock, disk } = environment;
-          const bootstrap = { kind: 'bootstrap', seeds: others, groupName: 'test' } as const;
+    const others = hosts.filter((other, j) => other !== host && j < founders).map(({ address }) => address);
+    const member = simulatedMember(host, {
+      ...setup,
+      memberId: `id-${i}`,
+      newCache: caches[i] ?? lruRecencyCache,
+      random: new SeededRandom(i),
+      firstFormation:
+        i === 0
+          ? {
+              kind: 'bootstrap',
+              seeds: others,
+              groupName: 'test',
+              options: { [CERTIFICATION_CAPACITY]: 100 },
+            }
+          : { kind: 'seeds', seeds: others },
+    });
+    if (i < founders) member.restart();
+    return member;
+  });
+}
+
+interface SimulatedMemberSetup extends Pick<SimulatedGroupOptions, 'options' | 'autorejoinTries'> {
+  readonly memberId: string;
+  readonly newCache: NewRecencyCache;
+  readonly random: SeededRandom;
+  readonly firstFormation: Formation;
+}
+
+function simulatedMember(host: SimulatedHost, setup: SimulatedMemberSetup): SimulatedMember {
+  const { newCache, random, options = {}, autorejoinTries = 3, firstFormation } = setup;
+  let lane = new MemoryLaneDisk();
+  let disks = 0;
+  let incarnation = 0;
+  let expulsions = 0;
+  let counters = zeroCounters();
+  const started = {
+    host,
+    memberId: setup.memberId,
+    member: null as unknown as Member,
+    engine: null as unknown as Engine,
+    states: [] as string[],
+    restarts: [] as RestartReason[],
+    views: [] as string[],
+    events: [] as string[],
+    loseDisk() {
+      lane = new MemoryLaneDisk();
+      host.disk.wipe();
+      started.memberId = `${setup.memberId}-${++disks}`;
+    },
+    restart(formation?: Formation) {
+      counters = zeroCounters();
+      host.start((environment) => {
+        const run = (next: Formation): void => {
+          const { clock } = environment;
           const prepared = Member.prepare({
             environment,
-            memberId: `id-${i}`,
-            incarnation: process.run,
+            memberId: started.memberId,
+            incarnation: ++incarnation,
             groupAddress: host.address,
             host: host.name,
             port: 1,
-            formation:
-              disk.readWhole('group.json') !== null
-                ? null
-                : i === 0
-                  ? { ...bootstrap, options: { [CERTIFICATION_CAPACITY]: 100 } }
-                  : { kind: 'seeds', seeds: others },
+            formation: next,
+            rejoins: expulsions < autorejoinTries,
+            compression: NO_COMPRESSION,
             lanes: [new MemoryLaneStore({ disk: lane, clock, flushDelayMs: () => 1 })],
-            newCache: caches[i]!,
+            newCache,
             imageCodec: testImageCodec,
             version: 'test',
+            counters,
             options: { ...MEMBER_DEFAULTS, ...options },
             events: {
-              stateChanged: (state, why) => started.states.push(`${state}: ${why}`),
+              stateChanged: (state, why) => {
+                started.states.push(`${state}: ${why}`);
+                if (state === 'ONLINE') expulsions = 0;
+              },
               leaderChanged: () => {},
               quorumChanged: () => {},
               reachabilityChanged: () => {},
               formed: () => {},
+              viewChanged: ({ view, joined, left }) =>
+                started.views.push(`${view.number}: ${joined.join(' ')}/${left.join(' ')}`),
+              roomChanged: (hasRoom) => started.events.push(hasRoom ? 'room' : 'disk full'),
+              damageFound: ({ file, reason }) => started.events.push(`damage in ${file}: ${reason}`),
+              transferChanged: (phase, { kind }, why) => started.events.push(`${kind} ${phase}: ${why}`),
               refusedPeer: () => {},
               recovered: () => {},
+              restart: (why) => {
+                started.restarts.push(why);
+                if (why === 'expelled') expulsions++;
+                prepared.member.stop(() => {
+                  started.engine.stop();
+                  run(why === 'expelled' || why === 'join' ? { kind: 'rejoin' } : null);
+                });
+              },
               refused: (reason) => assert.fail(reason),
               failed: (error) => assert.fail(error),
             },
           });
-          assert.equal(prepared.kind, 'prepared');
+          assert(prepared.kind === 'prepared', prepared.kind === 'refused' ? prepared.reason : '');
           started.member = prepared.member;
           started.engine = new Engine({
             replica: prepared.member,
             clock,
-            random: new SeededRandom(i),
+            random,
             limits: DEFAULT_LIMITS,
             imageCodec: testImageCodec,
           });
           prepared.member.open();
-        });
-      },
-    };
-    started.restart();
-    return started;
-  });
+        };
+        const isNew = environment.disk.readWhole('group.json') === null;
+        run(formation ?? (isNew ? firstFormation : null));
+      });
+    },
+  };
+  return started;
 }
 
 export function until(world: SimulatedWorld, condition: () => boolean, seconds = 20): void {
