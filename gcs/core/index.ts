@@ -6,5 +6,6 @@ export * from './group/options.ts';
 export * from './log/segment-log.ts';
 export * from './messages/index.ts';
 export * from './transfer/contract.ts';
+export * from './transfer/transfer-client.ts';
 export * from './types.ts';
 export * from './views.ts';

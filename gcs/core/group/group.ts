@@ -1,130 +1,189 @@
 /**
- * Group communication of one member: it forms the group, holds the connections to its peers, and drives the consensus
- * core over the segment log. Above it there are bytes in total order.
+ * Group communication of one member: it forms or joins the group, holds the connections to its peers, and drives the
+ * consensus core over the segment log. Above it there are bytes in total order, and the views between them.
  *
- * Forming a group, once: the bootstrapping member dials all seeds and asks who they are; when it knows them all it
- * writes the group's definition (id, members, options) durably; from then on it, and every member that has the
- * definition, hands it to each listed member that has none. A member that is in no list, or whose definition is
- * another, is refused with the reason. The list never changes here.
- *
- * Connections: every member dials every other and sends on the connection that it dialled. A frame that comes in on an
- * accepted one is from the member that introduced itself there, in the newest incarnation seen of it.
+ * What happens in a run, in this order: `prepare` reads the directory; `open` listens and dials, and comes to a group if
+ * there is none (joining.ts); `formed`; `start`, when the owner has restored itself, after which it takes part in the
+ * order. A run ends by `stop`, or by one of the final events, after which nothing is told any more.
  */
-import type {
-  Connection,
-  ConnectionHandler,
-  Environment,
-  Incarnation,
-  LogIndex,
-  MemberId,
-  MemberOrdinal,
-  MessageNumber,
-  ScheduledCall,
-} from '../../base/index.ts';
+import type { LogIndex, MemberOrdinal } from '../../base/index.ts';
 import { assert } from '../../base/index.ts';
-import {
-  Consensus,
-  type ConsensusInput,
-  type ConsensusOptions,
-  type ConsensusStatus,
-  type Effects,
-  isMergeable,
-} from '../consensus/consensus.ts';
-import { decodePeerMessage, encodePeerMessage } from '../consensus/peer-message.ts';
-import { SegmentLog, type SegmentLogOptions } from '../log/segment-log.ts';
-import type { Delivery, GroupDefinition, GroupMember, LogReader } from '../types.ts';
-import type { GroupHeadline, GroupSetup } from './contract.ts';
-import { decodeBelonging, encodeBelonging, GROUP_FILE, isFormedBy } from './definition.ts';
-import { decodeFrame, encodeFrame, type Frame, GROUP_PROTOCOL_VERSION, type Introduction } from './handshake.ts';
+import type { Consensus, ConsensusInput, ConsensusStatus } from '../consensus/consensus.ts';
+import { decodePeerMessage } from '../consensus/peer-message.ts';
+import type { LogDamage } from '../log/contract.ts';
+import { SegmentLog } from '../log/segment-log.ts';
+import type { Belonging, OpenState } from '../transfer/contract.ts';
+import { EntrySource } from '../transfer/entry-stream.ts';
+import { TransferServer } from '../transfer/transfer-server.ts';
+import type { GroupDefinition, GroupMember, GroupView } from '../types.ts';
+import { memberOf } from '../views.ts';
+import { Connections } from './connections.ts';
+import type { GroupEvents, GroupHeadline, GroupSetup, LogPin } from './contract.ts';
+import { decodeBelonging, encodeBelonging, GROUP_FILE, isFormedBy, readBelonging } from './definition.ts';
+import { GROUP_PROTOCOL_VERSION, type Introduction } from './handshake.ts';
+import { Joining } from './joining.ts';
+import { Liveness } from './liveness.ts';
+import { type Applicant, Membership } from './membership.ts';
+import { Participation } from './participation.ts';
+import { Removals } from './removals.ts';
+import { Retention } from './retention.ts';
+import { isOver, Roster } from './roster.ts';
 
-/** Addresses whose refusal is remembered, so as not to be reported again. */
-const TURNED_AWAY_MAX = 1000;
+export type Prepared =
+  | { readonly kind: 'prepared'; readonly group: Group }
+  | { readonly kind: 'refused'; readonly reason: string };
+
+/** How often what is wanted of others is asked again, and the log is looked after. */
+const UPKEEP_MS = 500;
+const ROOM_RETRY_MS = 1000;
 
 export class Group {
   readonly #setup: GroupSetup;
-  readonly #environment: Environment;
   readonly #events: GroupEvents;
   readonly #log: SegmentLog;
-  #definition: GroupDefinition | null = null;
-  #self: GroupMember | null = null;
-  #consensus: Consensus | null = null;
-  #shown: GroupHeadline = { role: 'follower', term: 0, leader: null, caughtUp: false, hasQuorum: false };
-  readonly #inputs: ConsensusInput[] = [];
-  #isStepping = false;
-  #isTakingScheduled = false;
+  readonly #connections: Connections;
+  readonly #transfers: TransferServer;
+  readonly #liveness: Liveness;
+  readonly #membership: Membership;
+  readonly #removals: Removals;
+  readonly #retention: Retention;
+  /** Where the log is damaged, the group is not opened. */
+  readonly damage: LogDamage | null;
+  #roster: Roster | null = null;
+  /** While this member has no stay in the group. */
+  #joining: Joining | null = null;
+  #isStoring = false;
+
+  #participation: Participation | null = null;
+  #shown: GroupHeadline | null = null;
+  #appendedView: GroupView | null = null;
+  #leadsInTerm: number | null = null;
+
+  #isOpen = false;
+  /** Asked to stop; it may still lead. */
+  #isStopping = false;
   #isStopped = false;
   #isClosed = false;
   readonly #closing: (() => void)[] = [];
-  #isStoring = false;
-  #tick: ScheduledCall | null = null;
-  #lastMessageNumber = 0;
-  readonly #dialled = new Map<string, DialledLink>();
-  readonly #accepted = new Set<AcceptedLink>();
-  readonly #introduced = new Map<string, Introduction>();
-  readonly #turnedAwayFor = new Map<string, string>();
-  readonly #newestIncarnation = new Map<MemberOrdinal, Incarnation>();
-  readonly #heardMs = new Map<MemberOrdinal, number>();
-  readonly #reachable = new Map<MemberOrdinal, boolean>();
+  #lastTickMs: number;
+  #nextPresenceMs = 0;
+  #nextUpkeepMs = 0;
+  #nextRoomMs = 0;
 
   /** Reads the directory. Nothing is sent or written before `open`. */
-  static prepare(setup: GroupSetup): { kind: 'prepared'; group: Group } | { kind: 'refused'; reason: string } {
+  static prepare(setup: GroupSetup): Prepared {
     const { disk } = setup.environment;
     const opened = SegmentLog.open(disk, setup.options.log, { memberId: setup.memberId });
-    if (opened.kind === 'damaged') {
-      return {
-        kind: 'refused',
-        reason: `the log is damaged: ${opened.file} at byte ${opened.offset}: ${opened.reason}; restore this member's data directory from a backup or set it aside`,
-      };
-    }
-    const group = new Group(setup, opened.log);
-    const bytes = disk.readWhole(GROUP_FILE);
-    if (bytes === null) {
-      if (opened.log.lastIndex > 0) {
-        return { kind: 'refused', reason: `${GROUP_FILE} is missing beside a log that is not empty; restore it` };
-      }
-      if (setup.formation === null) {
-        return {
-          kind: 'refused',
-          reason:
-            'the data directory belongs to no group yet: say --bootstrap to create one, or --seeds to become part of one that is being created',
-        };
-      }
-      return { kind: 'prepared', group };
-    }
-    const decoded = decodeDefinition(bytes);
-    if (decoded.kind === 'malformed') {
-      return {
-        kind: 'refused',
-        reason: `${GROUP_FILE} is damaged: ${decoded.reason}; copy it from another member of the group`,
-      };
-    }
-    const problem = group.#adopt(decoded.definition);
-    if (problem !== null) return { kind: 'refused', reason: problem };
+    if (opened.kind === 'refused') return opened;
+    const { log, damage } = opened;
+    const refused = (reason: string): Prepared => ({ kind: 'refused', reason });
+    const belonging = readBelonging(disk);
     const { formation } = setup;
-    // The same command line again asks for nothing new: so a member can be restarted by whoever started it first.
-    if (formation?.kind === 'bootstrap' && !isFormedBy(decoded.definition, formation, setup.groupAddress)) {
-      return {
-        kind: 'refused',
-        reason: `the data directory already belongs to the group ${decoded.definition.groupName}, and --bootstrap asks for one with another name, other members or other options: start without --bootstrap`,
-      };
+    if (belonging === null) {
+      if (log.lastIndex > 0 || damage !== null) {
+        return refused(`${GROUP_FILE} is missing beside a log that is not empty; restore it`);
+      }
+      if (formation === null || formation.kind === 'rejoin') {
+        return refused(
+          'the data directory belongs to no group yet: say --bootstrap to create one, or --seeds to become part of one',
+        );
+      }
+      return { kind: 'prepared', group: new Group(setup, log, null, null) };
     }
-    return { kind: 'prepared', group };
+    if (belonging.kind === 'malformed') {
+      return refused(`${GROUP_FILE} is damaged: ${belonging.reason}; restore it, or let the member join as a new one`);
+    }
+    const problem = problemOf(belonging, setup);
+    if (problem !== null) return refused(problem);
+    // The same command line again asks for nothing new: so a member can be restarted by whoever started it first.
+    if (formation?.kind === 'bootstrap' && !isFormedBy(belonging.definition, formation, setup.groupAddress)) {
+      return refused(
+        `the data directory already belongs to the group ${belonging.definition.groupName}, and --bootstrap asks for one with another name, other members or other options: start without --bootstrap`,
+      );
+    }
+    return { kind: 'prepared', group: new Group(setup, log, damage, belonging) };
   }
 
-  private constructor(setup: GroupSetup, log: SegmentLog) {
+  private constructor(setup: GroupSetup, log: SegmentLog, damage: LogDamage | null, belonging: Belonging | null) {
+    const { environment, options, formation, events, memberId, groupAddress } = setup;
     this.#setup = setup;
-    this.#environment = setup.environment;
-    this.#events = setup.events;
+    this.#events = events;
     this.#log = log;
+    this.damage = damage;
+    this.#lastTickMs = environment.clock.monotonicMs();
+    if (belonging !== null) {
+      const ofLog = log.base.view;
+      const chosen = ofLog !== null && ofLog.number > belonging.view.number ? ofLog : belonging.view;
+      this.#roster = new Roster({ belonging, chosen, groupAddress });
+    }
+    if (formation !== null && (belonging === null || formation.kind === 'rejoin')) {
+      this.#joining = new Joining(setup, formation);
+    }
+    this.#liveness = new Liveness(options.unreachableAfterMs, (peer, isReachable) => {
+      const member = this.#roster?.memberOf(peer);
+      if (member !== undefined && !this.#isStopped) events.reachabilityChanged(member, isReachable);
+    });
+    this.#membership = new Membership(options);
+    this.#removals = new Removals({ unansweredAfterMs: options.unreachableAfterMs + options.memberExpelTimeoutMs });
+    this.#retention = new Retention(log, options);
+    this.#transfers = new TransferServer({
+      clock: environment.clock,
+      options: options.transfer,
+      openEntries: (range) => {
+        if (range.from < log.firstIndex) return 'not-kept';
+        if (range.upTo > (this.#consensus?.status().chosenUpTo ?? 0) || range.upTo > log.lastIndex) return 'not-ready';
+        return new EntrySource(log, range);
+      },
+      pinLog: () => this.pinLog(),
+    });
+    const group = this;
+    this.#connections = new Connections({
+      environment,
+      options,
+      memberId,
+      transfers: this.#transfers,
+      owner: {
+        introduction: () => this.#introduction(),
+        get roster() {
+          return group.#roster;
+        },
+        get isJoining() {
+          return group.#joining !== null;
+        },
+        linkChanged: (peer, isConnected) => this.#step({ kind: 'link-changed', peer, connected: isConnected }),
+        heard: (peer, isBusy) => this.#heard(peer, isBusy),
+        received: (peer, bytes) => this.#received(peer, bytes),
+        noticed: (peer, bytes) => {
+          if (this.#roster?.memberOf(peer) !== undefined) events.noticed(peer, bytes);
+        },
+        applied: (applicant) => this.#applied(applicant),
+        askedToRemove: (ordinal, by) => this.#askedToRemove(ordinal, by),
+        couldNotRemove: (ordinal, problem) => this.#removals.failed(ordinal, problem),
+        viewLearnt: (view) => this.#learnChosen(view),
+        met: (address, introduction) => {
+          this.#joining?.met(address, introduction);
+          this.#foundIfComplete();
+        },
+        offered: (bytes) => this.#offered(bytes),
+        toldToWait: (leader) => {
+          if (leader !== null && this.#joining?.hint(leader)) this.#dial();
+        },
+        turnedAway: (address, reason, isFinal) => {
+          events.refusedPeer(address, reason);
+          if (isFinal && this.#joining !== null) this.#end(() => events.refused(reason));
+        },
+      },
+    });
     log.onDurable = (number) => this.#step({ kind: 'durable', number });
-    log.onFailed = (error) => {
-      this.stop();
-      this.#events.failed(error);
+    log.onFailed = (error) => this.#end(() => events.failed(error));
+    log.onRoomChanged = (hasRoom) => {
+      this.#step({ kind: 'disk-full', full: !hasRoom });
+      if (!this.#isStopped) events.roomChanged(hasRoom);
     };
   }
 
-  /** The group's log, for the owner's own replay. */
-  get log(): LogReader {
+  /** The group's log: for the owner's replay, and, where it is damaged, for its repair. */
+  get log(): SegmentLog {
     return this.#log;
   }
 
@@ -133,7 +192,22 @@ export class Group {
   }
 
   get definition(): GroupDefinition | null {
-    return this.#definition;
+    return this.#roster?.belonging.definition ?? null;
+  }
+
+  /** Its group and its stay, as its directory has them; null: none. */
+  get belonging(): Belonging | null {
+    return this.#roster?.belonging ?? null;
+  }
+
+  /** The newest view that is known to be chosen, here or by the word of a peer; null: of no group. */
+  get view(): GroupView | null {
+    return this.#roster?.chosen ?? null;
+  }
+
+  /** This member in it, or as it last was. */
+  get self(): GroupMember | null {
+    return this.#roster?.self ?? null;
   }
 
   /** Null before `start`. */
@@ -141,18 +215,15 @@ export class Group {
     return this.#consensus?.status() ?? null;
   }
 
-  /** Listens, dials, and either goes on with the group of this directory or begins to form one. */
+  /** Listens, dials, and either goes on with the group of this directory or begins to come to one. */
   open(): void {
-    this.#environment.network.listen((connection) => {
-      const link = new AcceptedLink(connection);
-      this.#accepted.add(link);
-      return this.#acceptedHandler(link);
-    });
-    if (this.#definition !== null) this.#formed();
-    else {
-      for (const address of this.#setup.formation!.seeds) this.#dial(address);
-      this.#formIfComplete();
-    }
+    assert(!this.#isOpen && this.damage === null, 'opened once, with a log that is whole');
+    this.#isOpen = true;
+    this.#connections.listen();
+    this.#dial();
+    this.#scheduleTick();
+    if (this.#joining === null) this.#events.formed(this.definition!, this.self!);
+    else this.#foundIfComplete();
   }
 
   /**
@@ -160,43 +231,53 @@ export class Group {
    * replayed it; deliveries go on behind it.
    */
   start(chosenUpTo: LogIndex): void {
-    assert(this.#consensus === null && this.#definition !== null && this.#self !== null, 'started once, after forming');
+    const roster = this.#roster;
+    assert(this.#consensus === null && roster !== null && this.#joining === null, 'started once, after forming');
     assert(chosenUpTo <= this.#log.lastIndex, 'what was delivered is in the log');
-    const { members } = this.#definition.view;
-    this.#consensus = new Consensus({
-      self: this.#self.ordinal,
-      members: members.map((member) => member.ordinal),
-      options: this.#setup.options.consensus,
-      restored: {
-        hardState: this.#log.hardState,
-        chosenUpTo,
-        deliveredUpTo: chosenUpTo,
-        lastMessages: this.#log.lastMessagesAt(chosenUpTo),
+    if (this.#isStopped) return;
+    const log = this.#log;
+    const { options, environment, compression, incarnation, events } = this.#setup;
+    const from = Math.max(chosenUpTo, log.base.index);
+    const foundingView = roster.belonging.definition.view;
+    this.#participation = new Participation({
+      clock: environment.clock,
+      random: environment.random,
+      log,
+      compression,
+      options,
+      self: roster.ordinal,
+      incarnation,
+      foundingView,
+      chosenUpTo: from,
+      events: {
+        send: (to, message) => this.#connections.sendMessage(to, message),
+        delivered: (delivery) => events.delivered(delivery),
+        viewChanged: (view, index) => {
+          events.viewChanged(view, index);
+          this.#learnChosen(view);
+        },
+        stepped: () => this.#stepped(),
       },
-      reader: this.#log,
-      random: this.#environment.random,
-      now: this.#now(),
     });
-    for (const peer of this.#peers()) {
-      if (this.#dialled.get(peer.groupAddress)?.isReady) {
-        this.#step({ kind: 'link-changed', peer: peer.ordinal, connected: true });
-      }
-    }
+    const viewIndex = log.viewIndexes().findLast((index) => index <= from);
+    events.viewChanged(log.viewAt(from) ?? foundingView, viewIndex ?? (log.base.view === null ? 0 : log.base.index));
+    for (const peer of [...this.#connections.connected]) this.#step({ kind: 'link-changed', peer, connected: true });
+    if (!log.hasRoom) this.#step({ kind: 'disk-full', full: true });
     this.#step({ kind: 'tick' });
-    this.#scheduleTick();
   }
 
   /** Whether `broadcast` has room. */
   canBroadcast(): boolean {
-    return this.#consensus !== null && !this.#isStopped && this.#consensus.canPropose();
+    return !this.#isStopping && (this.#participation?.canBroadcast() ?? false);
   }
 
-  /** Hands bytes to the group for total order; they come back by `delivered`, once, if ever. Only if `canBroadcast()`. */
-  broadcast(payload: Uint8Array): MessageNumber {
+  /**
+   * Hands bytes to the group for total order; they come back by `delivered`, once, if ever, with the ticket that this
+   * returns. Only if `canBroadcast()`. The caller leaves `payload` alone from now on.
+   */
+  broadcast(payload: Uint8Array): number {
     assert(this.canBroadcast(), 'broadcast only where there is room');
-    const messageNumber = ++this.#lastMessageNumber;
-    this.#step({ kind: 'propose', incarnation: this.#setup.incarnation, messageNumber, payload });
-    return messageNumber;
+    return this.#participation!.broadcast(payload);
   }
 
   /** Stops deliveries (the owner has no room), or lets them go on. */
@@ -206,396 +287,379 @@ export class Group {
 
   /** Sends best-effort news to every peer that can be reached. */
   notify(bytes: Uint8Array): void {
-    const frame = encodeFrame({ kind: 'notice', bytes });
-    for (const peer of this.#peers()) {
-      const link = this.#dialled.get(peer.groupAddress);
-      if (link?.isReady) this.#send(link, frame.slice());
+    this.#connections.sendToAll({ kind: 'notice', bytes });
+  }
+
+  /** Asks the group to go on without this member; `left` when it does. Where no leader answers, it never comes. */
+  leave(): void {
+    const roster = this.#roster;
+    if (roster === null || this.#isStopped) return;
+    if (roster.chosen.members.length === 1) {
+      this.#setup.environment.clock.schedule(0, () => this.#end(() => this.#events.left()));
+      return;
     }
+    this.#removals.leave();
+    this.#askForRemovals();
+  }
+
+  /** Asks the group to go on without that member. `done`: null when it does; else why it does not. */
+  expel(ordinal: MemberOrdinal, done: (problem: string | null) => void): void {
+    if (this.#roster === null || memberOf(this.#roster.chosen, ordinal) === undefined) {
+      this.#setup.environment.clock.schedule(0, () => done(`no member of the group has the ordinal ${ordinal}`));
+      return;
+    }
+    this.#removals.expel(ordinal, this.#nowMs(), done);
+    this.#askForRemovals();
+  }
+
+  /** Null: to the fittest. Nothing is promised; nothing happens unless this member leads. */
+  transferLeadership(to: MemberOrdinal | null): void {
+    this.#step({ kind: 'transfer-leadership', to });
+  }
+
+  /**
+   * An index so high that who has delivered it has delivered all that was chosen when this was asked. Null: no leader
+   * answered; ask again.
+   */
+  readIndex(done: (index: LogIndex | null) => void): void {
+    if (this.#participation === null || this.#isStopped) {
+      this.#setup.environment.clock.schedule(0, () => done(null));
+    } else this.#participation.readIndex(done);
+  }
+
+  /** The owner could be a full member: its state is rebuilt. A learner becomes a voter once its log is near the end, too. */
+  setReady(): void {
+    this.#step({ kind: 'ready', ready: true });
+  }
+
+  /** The owner needs the log from there on. The group gives up what it needs no more itself, now and later. */
+  truncate(neededFrom: LogIndex): void {
+    this.#retention.need(neededFrom);
+    this.#truncate();
+  }
+
+  /** Nothing of the log, as it is now, is given up before it is released. */
+  pinLog(): LogPin {
+    return this.#retention.pin();
+  }
+
+  /** What it sends to a member that needs its state. */
+  serve(openState: OpenState): void {
+    this.#transfers.serve(openState);
   }
 
   isReachable(peer: MemberOrdinal): boolean {
-    return peer === this.#self?.ordinal || (this.#reachable.get(peer) ?? false);
+    return peer === this.#roster?.ordinal || this.#liveness.isReachable(peer);
   }
 
-  /** Leaves the network and promises nothing more. What is being written is finished before `closed` is called; may be asked again. */
+  /** Of all members of the view. */
+  reachability(): ReadonlyMap<MemberOrdinal, boolean> {
+    const members = this.#roster?.chosen.members ?? [];
+    return new Map(members.map(({ ordinal }) => [ordinal, this.isReachable(ordinal)]));
+  }
+
+  /**
+   * Leaves the network and promises nothing more. A leader lets another lead first, as long as an election would take.
+   * What is being written is finished before `closed` is called; may be asked again.
+   */
   stop(closed: () => void = () => {}): void {
     if (this.#isClosed) return closed();
     this.#closing.push(closed);
+    if (this.#isStopping || this.#isStopped) return;
+    this.#isStopping = true;
+    if (!this.#canHandOver()) return this.#close();
+    this.#step({ kind: 'transfer-leadership', to: null });
+    const { electionTimeoutMs } = this.#setup.options.consensus;
+    this.#setup.environment.clock.schedule(electionTimeoutMs, () => this.#close());
+  }
+
+  get #consensus(): Consensus | null {
+    return this.#participation?.consensus ?? null;
+  }
+
+  #canHandOver(): boolean {
+    const consensus = this.#consensus;
+    if (consensus === null || consensus.role !== 'leader' || !consensus.hasQuorum || this.#isStopped) return false;
+    return consensus.view.members.some(
+      ({ ordinal, isVoter }) => isVoter && ordinal !== this.#roster!.ordinal && this.#connections.isConnected(ordinal),
+    );
+  }
+
+  #close(): void {
     if (this.#isStopped) return;
     this.#isStopped = true;
-    this.#tick?.cancel();
-    for (const link of this.#dialled.values()) {
-      link.redial?.cancel();
-      link.connection?.close('stopping');
-    }
-    for (const link of this.#accepted) link.connection.close('stopping');
+    this.#connections.stop();
+    this.#transfers.stop();
+    this.#membership.sendAway(null);
+    this.#participation?.end();
     this.#log.close(() => {
       this.#isClosed = true;
       for (const each of this.#closing) each();
     });
   }
 
-  // Forming the group
+  /** The run is over, once. */
+  #end(tell: () => void): void {
+    if (this.#isStopped) return;
+    this.#isStopping = true;
+    this.#close();
+    tell();
+  }
 
-  #adopt(definition: GroupDefinition): string | null {
-    const { memberId, groupAddress } = this.#setup;
-    const self = definition.view.members.find((member) => member.memberId === memberId);
-    if (self === undefined)
-      return `${GROUP_FILE} does not list this member (${memberId}): the data directory was mixed up`;
-    if (self.groupAddress !== groupAddress) {
-      return `this member's group address is ${self.groupAddress} since its group was created, not ${groupAddress}: start it with the old one`;
+  // Coming to a group
+
+  #dial(): void {
+    const addresses = new Set(this.#roster?.addresses() ?? []);
+    for (const address of this.#joining?.addresses() ?? []) addresses.add(address);
+    this.#connections.want(addresses);
+  }
+
+  #foundIfComplete(): void {
+    if (this.#joining === null || this.#isStopped) return;
+    const { random, clock } = this.#setup.environment;
+    const found = this.#joining.found(random, clock.wallMs());
+    if (typeof found === 'string') return this.#end(() => this.#events.refused(found));
+    if (found !== null) this.#store(found);
+  }
+
+  #offered(bytes: Uint8Array): void {
+    if (this.#joining === null || this.#isStopped) return;
+    const offer = decodeBelonging(bytes);
+    const problem = this.#joining.problemOf(offer, this.belonging);
+    if (problem === null && offer.kind === 'belonging') this.#store(offer);
+  }
+
+  #store({ definition, self, view }: Belonging): void {
+    if (this.#isStoring) return;
+    this.#isStoring = true;
+    const belonging = { definition, self, view };
+    this.#setup.environment.disk.replace(GROUP_FILE, encodeBelonging(belonging), (error) => {
+      this.#isStoring = false;
+      if (this.#isStopped) return;
+      if (error !== null) return this.#end(() => this.#events.failed(error));
+      this.#joining = null;
+      const chosen = this.#roster !== null && this.#roster.chosen.number > view.number ? this.#roster.chosen : view;
+      this.#roster = new Roster({ belonging, chosen, groupAddress: this.#setup.groupAddress });
+      this.#dial();
+      this.#connections.restart();
+      if (this.#roster.isOver) return this.#isOver(chosen);
+      this.#events.formed(definition, this.self!);
+    });
+  }
+
+  // Who belongs to it
+
+  /** It comes from this member's log, or by the word of a peer. */
+  #learnChosen(view: GroupView): void {
+    const roster = this.#roster;
+    if (roster === null || this.#isStopped) return;
+    const before = roster.chosen;
+    if (!roster.learnChosen(view)) return;
+    if (this.#joining === null && roster.isOver) return this.#isOver(view);
+    this.#connections.dropFormer(view);
+    for (const ordinal of this.#liveness.known) if (isOver(view, ordinal)) this.#liveness.forget(ordinal);
+    for (const member of view.members) {
+      const isNew = memberOf(before, member.ordinal) === undefined;
+      if (isNew && this.#liveness.isReachable(member.ordinal)) this.#events.reachabilityChanged(member, true);
     }
-    this.#definition = definition;
-    this.#self = self;
+    this.#dial();
+    this.#removals.chosen(view);
+    this.#membership.chosen(view, (ordinal) => this.#connections.hasBelonged(ordinal));
+  }
+
+  #isOver(view: GroupView): void {
+    this.#connections.dropFormer(view);
+    this.#end(() => (this.#removals.isLeaving ? this.#events.left() : this.#events.expelled(view)));
+  }
+
+  #applied(applicant: Applicant): void {
+    if (this.#consensus?.role !== 'leader' || this.#isStopping) return applicant.wait(this.#leaderAddress());
+    this.#membership.apply(applicant, this.#nowMs());
+    this.#membership.chosen(this.#consensus.chosenView, (ordinal) => this.#connections.hasBelonged(ordinal));
+    this.#decide();
+  }
+
+  #askedToRemove(ordinal: MemberOrdinal, by: MemberOrdinal): void {
+    if (this.#consensus?.role !== 'leader') return;
+    this.#membership.remove(ordinal, this.#nowMs(), (problem) => {
+      if (by === this.#roster!.ordinal) this.#removals.failed(ordinal, problem);
+      else this.#connections.sendTo(by, { kind: 'remove-problem', ordinal, problem });
+    });
+    this.#decide();
+  }
+
+  #askForRemovals(): void {
+    const consensus = this.#consensus;
+    const self = this.#roster?.ordinal;
+    if (consensus === null || self === undefined) return;
+    for (const ordinal of this.#removals.wanted(self, this.#nowMs())) {
+      if (consensus.role === 'leader') this.#askedToRemove(ordinal, self);
+      else if (consensus.leader !== null) this.#connections.sendTo(consensus.leader, { kind: 'remove', ordinal });
+    }
+  }
+
+  /** What the leader makes of the membership now. */
+  #decide(): void {
+    const consensus = this.#consensus;
+    if (consensus === null || this.#isStopping) return;
+    const { role, term } = consensus;
+    const nowMs = this.#nowMs();
+    if (role !== 'leader') {
+      if (this.#leadsInTerm !== null) this.#membership.sendAway(this.#leaderAddress());
+      this.#leadsInTerm = null;
+      return;
+    }
+    if (this.#leadsInTerm !== term) {
+      this.#leadsInTerm = term;
+      this.#membership.countFrom(nowMs);
+    }
+    if (!consensus.canChangeView || !consensus.hasQuorum) return;
+    const { peers, lastIndex } = consensus.status();
+    const decision = this.#membership.decide({
+      nowMs,
+      self: this.#roster!.ordinal,
+      view: consensus.view,
+      lastIndex,
+      peers,
+      heardMs: (peer) => this.#liveness.heardMs(peer),
+      busyMs: (peer) => this.#liveness.busyMs(peer),
+      hasBelonged: (peer) => this.#connections.hasBelonged(peer),
+    });
+    if (decision === null) return;
+    if (decision.kind === 'change') this.#step({ kind: 'change-view', view: decision.view });
+    else this.#step({ kind: 'transfer-leadership', to: null });
+  }
+
+  #leaderAddress(): string | null {
+    const leader = this.#consensus?.leader ?? null;
+    return leader === null ? null : (this.#roster?.memberOf(leader)?.groupAddress ?? null);
+  }
+
+  // The order
+
+  #step(input: ConsensusInput): void {
+    if (!this.#isStopped) this.#participation?.step(input);
+  }
+
+  #received(from: MemberOrdinal, bytes: Uint8Array): string | null {
+    const message = decodePeerMessage(bytes);
+    if (message.kind === 'malformed') return message.reason;
+    this.#step({ kind: 'received', from, message });
     return null;
   }
 
-  #formed(): void {
-    for (const peer of this.#peers()) this.#dial(peer.groupAddress);
-    this.#events.formed(this.#definition!, this.#self!);
-  }
-
-  #formIfComplete(): void {
-    const { formation, memberId, groupAddress, host, port, environment } = this.#setup;
-    if (formation?.kind !== 'bootstrap' || this.#definition !== null || this.#isStopped) return;
-    const others = formation.seeds.map((address) => this.#introduced.get(address));
-    const members: GroupMember[] = [{ ordinal: 0, memberId, groupAddress, host, port }];
-    for (const other of others) {
-      if (other === undefined) return;
-      members.push({
-        ordinal: members.length,
-        memberId: other.memberId,
-        groupAddress: other.groupAddress,
-        host: other.host,
-        port: other.port,
-      });
-    }
-    if (new Set(members.map((member) => member.memberId)).size !== members.length) {
-      return this.#refuse('--seeds names one member twice, or this member itself');
-    }
-    const definition: GroupDefinition = {
-      groupId: environment.random.uuid(),
-      groupName: formation.groupName,
-      view: { viewId: `${environment.clock.wallMs()}:1`, members },
-      options: formation.options,
-    };
-    this.#storeDefinition(definition);
-  }
-
-  #storeDefinition(definition: GroupDefinition): void {
-    if (this.#isStoring) return;
-    this.#isStoring = true;
-    this.#environment.disk.replace(GROUP_FILE, encodeDefinition(definition), (error) => {
-      this.#isStoring = false;
-      if (this.#isStopped) return;
-      if (error !== null) {
-        this.stop();
-        return this.#events.failed(error);
-      }
-      const problem = this.#adopt(definition);
-      assert(problem === null, 'a stored definition lists this member');
-      for (const link of [...this.#dialled.values()]) this.#forget(link);
-      for (const link of [...this.#accepted]) link.connection.close('the group was formed');
-      this.#formed();
-    });
-  }
-
-  /** Once for each address and reason: who was turned away dials again and again. */
-  #turnedAway(address: string, reason: string): void {
-    if (this.#turnedAwayFor.get(address) === reason) return;
-    if (this.#turnedAwayFor.size >= TURNED_AWAY_MAX) this.#turnedAwayFor.clear();
-    this.#turnedAwayFor.set(address, reason);
-    this.#events.refusedPeer(address, reason);
-  }
-
-  #refuse(reason: string): void {
-    this.stop();
-    this.#events.refused(reason);
-  }
-
-  // Connections that this member dialled: it sends on them
-
-  #dial(address: string): void {
-    if (this.#isStopped) return;
-    let link = this.#dialled.get(address);
-    if (link === undefined) {
-      link = new DialledLink(address, this.#setup.options.redialMinMs);
-      this.#dialled.set(address, link);
-    }
-    link.redial = null;
-    link.connection = this.#environment.network.connect(address, this.#dialledHandler(link));
-  }
-
-  #forget(link: DialledLink): void {
-    this.#dialled.delete(link.address);
-    link.redial?.cancel();
-    link.connection?.close('the group was formed');
-  }
-
-  #dialledHandler(link: DialledLink): ConnectionHandler {
-    return {
-      opened: () => {
-        if (this.#dialled.get(link.address) !== link) return;
-        link.connection?.send(encodeFrame({ kind: 'hello', introduction: this.#introduction() }));
-      },
-      received: (bytes) => {
-        if (this.#isStopped || this.#dialled.get(link.address) !== link) return;
-        const frame = decodeFrame(bytes);
-        if (frame.kind === 'answer') this.#answered(link, frame);
-        else link.connection?.close(`unexpected ${frame.kind}`);
-      },
-      closed: () => this.#dialledClosed(link),
-    };
-  }
-
-  #answered(link: DialledLink, frame: Extract<Frame, { kind: 'answer' }>): void {
-    const { introduction, refused } = frame;
-    const connection = link.connection!;
-    if (refused !== null) {
-      this.#turnedAway(link.address, `it refuses us: ${refused}`);
-      connection.close('refused');
-      const areBothBootstrapping =
-        introduction.formation === 'bootstrap' && this.#setup.formation?.kind === 'bootstrap';
-      if (this.#definition === null && (introduction.groupId !== null || areBothBootstrapping)) this.#refuse(refused);
-      return;
-    }
-    if (this.#definition === null) {
-      this.#introduced.set(link.address, introduction);
-      return this.#formIfComplete();
-    }
-    const peer = this.#definition.view.members.find((member) => member.memberId === introduction.memberId);
-    if (peer === undefined || peer.groupAddress !== link.address) {
-      const reason = `the member at ${link.address} (${introduction.memberId}) is not the one that the group has there; a member that lost its disk cannot return as the old one`;
-      this.#turnedAway(link.address, reason);
-      connection.send(encodeFrame({ kind: 'refused', reason }));
-      return connection.close('another member id');
-    }
-    if (introduction.groupId === null) {
-      connection.send(encodeFrame({ kind: 'definition', bytes: encodeDefinition(this.#definition) }));
-      return;
-    }
-    link.redialMs = this.#setup.options.redialMinMs;
-    link.isReady = true;
-    this.#heard(peer.ordinal);
-    this.#step({ kind: 'link-changed', peer: peer.ordinal, connected: true });
-  }
-
-  #dialledClosed(link: DialledLink): void {
-    link.connection = null;
-    const wasReady = link.isReady;
-    link.isReady = false;
-    if (this.#isStopped || this.#dialled.get(link.address) !== link) return;
-    const { redialMaxMs } = this.#setup.options;
-    const delayMs = link.redialMs + this.#environment.random.below(link.redialMs + 1);
-    link.redialMs = Math.min(redialMaxMs, link.redialMs * 2);
-    link.redial = this.#environment.clock.schedule(delayMs, () => this.#dial(link.address));
-    const peer = this.#peers().find((member) => member.groupAddress === link.address);
-    if (wasReady && peer !== undefined) {
-      this.#step({ kind: 'link-changed', peer: peer.ordinal, connected: false });
-    }
-  }
-
-  // Connections that a peer dialled: it is heard on them
-
-  #acceptedHandler(link: AcceptedLink): ConnectionHandler {
-    return {
-      opened: () => {},
-      received: (bytes) => {
-        if (!this.#isStopped) this.#receivedFrame(link, decodeFrame(bytes));
-      },
-      closed: () => {
-        this.#accepted.delete(link);
-      },
-    };
-  }
-
-  #receivedFrame(link: AcceptedLink, frame: ReturnType<typeof decodeFrame>): void {
-    if (frame.kind === 'malformed') return link.connection.close(`malformed frame: ${frame.reason}`);
-    if (frame.kind === 'hello') return this.#greeted(link, frame.introduction);
-    if (link.introduction === null) return link.connection.close(`${frame.kind} before hello`);
-    if (frame.kind === 'definition') return this.#offered(link, frame.bytes);
-    if (frame.kind === 'refused') {
-      this.#turnedAway(link.introduction.groupAddress, frame.reason);
-      if (this.#definition === null) this.#refuse(frame.reason);
-      return;
-    }
-    if (link.ordinal === null || frame.kind === 'answer') return link.connection.close(`unexpected ${frame.kind}`);
-    if (this.#newestIncarnation.get(link.ordinal) !== link.introduction.incarnation) {
-      return link.connection.close('an older incarnation');
-    }
-    this.#heard(link.ordinal);
-    if (frame.kind === 'notice') return this.#events.noticed(link.ordinal, frame.bytes);
-    const message = decodePeerMessage(frame.bytes);
-    if (message.kind === 'malformed') return link.connection.close(`malformed message: ${message.reason}`);
-    this.#step({ kind: 'received', from: link.ordinal, message });
-  }
-
-  #greeted(link: AcceptedLink, introduction: Introduction): void {
-    if (link.introduction !== null) return link.connection.close('hello twice');
-    link.introduction = introduction;
-    const refused = this.#whyRefuse(introduction);
-    link.connection.send(encodeFrame({ kind: 'answer', introduction: this.#introduction(), refused }));
-    if (refused !== null) return this.#turnedAway(introduction.groupAddress, refused);
-    if (introduction.groupId === null || this.#definition === null) return;
-    link.ordinal = this.#ordinalOf(introduction.memberId);
-    this.#newestIncarnation.set(link.ordinal, introduction.incarnation);
-    this.#heard(link.ordinal);
-  }
-
-  #whyRefuse(introduction: Introduction): string | null {
-    const { protocolVersion, groupId, memberId, incarnation } = introduction;
-    if (protocolVersion !== GROUP_PROTOCOL_VERSION) {
-      return `group protocol version ${protocolVersion} is not ${GROUP_PROTOCOL_VERSION}`;
-    }
-    if (memberId === this.#setup.memberId)
-      return 'this is the same member: its data directory was copied, or it dials itself';
-    if (this.#definition === null) {
-      if (introduction.formation === 'bootstrap' && this.#setup.formation?.kind === 'bootstrap') {
-        return 'both members were started with --bootstrap: only one of a group is; start all others with --seeds alone';
-      }
-      return null;
-    }
-    const { groupName, view } = this.#definition;
-    if (groupId !== null && groupId !== this.#definition.groupId) {
-      return `it belongs to another group (this one is ${groupName}, ${this.#definition.groupId})`;
-    }
-    if (!view.members.some((member) => member.memberId === memberId)) {
-      return `the group ${groupName} was created without member ${memberId}, and its members are fixed`;
-    }
-    const newest = this.#newestIncarnation.get(this.#ordinalOf(memberId)) ?? 0;
-    return incarnation < newest ? `incarnation ${incarnation} is older than ${newest}` : null;
-  }
-
-  #offered(link: AcceptedLink, bytes: Uint8Array): void {
-    if (this.#definition !== null) return link.connection.close('there is a definition already');
-    const decoded = decodeDefinition(bytes);
-    if (decoded.kind === 'malformed') return link.connection.close(`malformed definition: ${decoded.reason}`);
-    const { memberId, groupAddress, formation } = this.#setup;
-    const self = decoded.definition.view.members.find((member) => member.memberId === memberId);
-    if (self === undefined || self.groupAddress !== groupAddress || formation?.kind !== 'seeds') {
-      return link.connection.close('the definition does not fit this member');
-    }
-    this.#storeDefinition(decoded.definition);
-  }
-
-  // Consensus
-
-  /**
-   * Inputs are taken in their order; one that arises inside a step waits for its end. What peers and the disk say waits
-   * for the end of the turn, so that what arrives together is answered together.
-   */
-  #step(input: ConsensusInput): void {
-    if (this.#consensus === null || this.#isStopped) return;
-    this.#inputs.push(input);
-    if (input.kind !== 'received' && input.kind !== 'durable') return this.#takeInputs();
-    if (this.#isTakingScheduled) return;
-    this.#isTakingScheduled = true;
-    this.#environment.clock.schedule(0, () => {
-      this.#isTakingScheduled = false;
-      this.#takeInputs();
-    });
-  }
-
-  #takeInputs(): void {
+  #stepped(): void {
     const consensus = this.#consensus!;
-    if (this.#isStepping) return;
-    this.#isStepping = true;
-    while (this.#inputs.length > 0 && !this.#isStopped) {
-      const count = mergeableCount(this.#inputs);
-      const inputs = this.#inputs.splice(0, Math.max(1, count));
-      const now = this.#now();
-      this.#do(count > 1 ? consensus.stepAll(inputs, now) : consensus.step(inputs[0]!, now));
+    const { view, chosenView } = consensus;
+    if (view !== this.#appendedView) {
+      this.#appendedView = view;
+      this.#roster!.setAppended(view);
+      this.#dial();
+      for (const { ordinal } of view.members) {
+        if (this.#connections.isConnected(ordinal))
+          this.#step({ kind: 'link-changed', peer: ordinal, connected: true });
+      }
     }
-    this.#isStepping = false;
+    this.#learnChosen(chosenView);
     this.#showStatus(consensus);
+    if (consensus.isBehind) this.#end(() => this.#events.behind());
+    else if (this.#isStopping && consensus.role !== 'leader') this.#close();
   }
 
-  #do(effects: Effects): void {
-    for (const request of effects.persist) this.#log.persist(request);
-    for (const { to, message } of effects.send) {
-      const link = this.#dialled.get(this.#definition!.view.members[to]!.groupAddress);
-      if (link?.isReady) this.#send(link, encodeFrame({ kind: 'peer', bytes: encodePeerMessage(message) }));
-    }
-    for (const entry of effects.deliver) {
-      if (this.#isStopped) return;
-      this.#events.delivered(entry);
-    }
-    if (effects.moreToDeliver) this.#environment.clock.schedule(0, () => this.#step({ kind: 'continue' }));
-  }
-
-  #showStatus({ role, term, leader, caughtUp, hasQuorum }: GroupHeadline): void {
+  #showStatus(consensus: Consensus): void {
+    const { role, term, leader, caughtUp, hasQuorum, isBehind } = consensus;
+    const viewNumber = consensus.view.number;
     const shown = this.#shown;
     if (
-      (role === shown.role &&
+      this.#isStopped ||
+      (shown !== null &&
+        role === shown.role &&
         term === shown.term &&
         leader === shown.leader &&
         caughtUp === shown.caughtUp &&
-        hasQuorum === shown.hasQuorum) ||
-      this.#isStopped
+        hasQuorum === shown.hasQuorum &&
+        isBehind === shown.isBehind &&
+        viewNumber === shown.viewNumber)
     ) {
       return;
     }
-    this.#shown = { role, term, leader, caughtUp, hasQuorum };
+    this.#shown = { role, term, leader, caughtUp, hasQuorum, isBehind, viewNumber };
     this.#events.statusChanged(this.#shown);
   }
 
-  #send(link: DialledLink, bytes: Uint8Array): void {
-    const connection = link.connection!;
-    if (connection.bufferedBytes > this.#setup.options.peerBufferBytesMax) {
-      return connection.close('the peer takes frames too slowly');
-    }
-    connection.send(bytes);
-  }
+  // Time
 
   #scheduleTick(): void {
-    this.#tick = this.#environment.clock.schedule(this.#setup.options.tickMs, () => {
+    this.#setup.environment.clock.schedule(this.#setup.options.tickMs, () => {
       if (this.#isStopped) return;
-      this.#step({ kind: 'tick' });
-      this.#judgeReachability();
-      this.#scheduleTick();
+      this.#tick();
+      if (!this.#isStopped) this.#scheduleTick();
     });
   }
 
-  #heard(peer: MemberOrdinal): void {
-    this.#heardMs.set(peer, this.#environment.clock.monotonicMs());
-    if (this.#reachable.get(peer) !== true) this.#setReachable(peer, true);
-  }
-
-  #judgeReachability(): void {
-    const limitMs = this.#environment.clock.monotonicMs() - this.#setup.options.unreachableAfterMs;
-    for (const [peer, heardMs] of this.#heardMs) {
-      if (heardMs < limitMs && this.#reachable.get(peer) === true) this.#setReachable(peer, false);
+  #tick(): void {
+    const nowMs = this.#nowMs();
+    const {
+      unreachableAfterMs,
+      consensus: { electionTimeoutMs },
+    } = this.#setup.options;
+    // It stood still itself: what it has not heard says nothing about the others.
+    if (nowMs - this.#lastTickMs > electionTimeoutMs / 2) this.#membership.countFrom(nowMs);
+    this.#lastTickMs = nowMs;
+    this.#step({ kind: 'tick' });
+    this.#liveness.judge(nowMs);
+    if (nowMs >= this.#nextPresenceMs) {
+      this.#nextPresenceMs = nowMs + unreachableAfterMs / 4;
+      if (this.#joining === null) this.#connections.sendToAll({ kind: 'present', isBusy: this.#consensus === null });
     }
+    if (nowMs >= this.#nextUpkeepMs) {
+      this.#nextUpkeepMs = nowMs + UPKEEP_MS;
+      this.#upkeep(nowMs);
+    }
+    this.#decide();
   }
 
-  #setReachable(peer: MemberOrdinal, reachable: boolean): void {
-    this.#reachable.set(peer, reachable);
-    this.#events.reachabilityChanged(this.#definition!.view.members[peer]!, reachable);
+  #upkeep(nowMs: number): void {
+    if (this.#joining !== null) this.#connections.askToJoin();
+    this.#transfers.tick();
+    this.#askForRemovals();
+    this.#truncate();
+    if (!this.#log.hasRoom && nowMs >= this.#nextRoomMs) {
+      this.#nextRoomMs = nowMs + ROOM_RETRY_MS;
+      this.#log.retryRoom();
+    }
+    this.#participation?.sealIfIdle();
   }
 
-  #now(): { monotonicMs: number; wallMs: number } {
-    const { clock } = this.#environment;
-    return { monotonicMs: clock.monotonicMs(), wallMs: clock.wallMs() };
+  #truncate(): void {
+    const consensus = this.#consensus;
+    if (consensus === null || this.#isStopped) return;
+    const { deliveredUpTo, receivedByAll } = consensus.status();
+    this.#retention.truncate({ deliveredUpTo, receivedByAll });
   }
 
-  #peers(): readonly GroupMember[] {
-    return this.#definition?.view.members.filter((member) => member !== this.#self) ?? [];
+  #heard(peer: MemberOrdinal, isBusy: boolean): void {
+    const nowMs = this.#nowMs();
+    this.#liveness.heard(peer, nowMs);
+    if (isBusy) this.#liveness.heardBusy(peer, nowMs);
   }
 
-  #ordinalOf(memberId: MemberId): MemberOrdinal {
-    const member = this.#definition!.view.members.find((each) => each.memberId === memberId);
-    assert(member !== undefined, 'a peer that was let in is in the list');
-    return member.ordinal;
+  #nowMs(): number {
+    return this.#setup.environment.clock.monotonicMs();
   }
 
   #introduction(): Introduction {
-    const { memberId, incarnation, groupAddress, host, port, formation } = this.#setup;
+    const { memberId, incarnation, groupAddress, host, port } = this.#setup;
+    const roster = this.#roster;
     return {
       protocolVersion: GROUP_PROTOCOL_VERSION,
       memberId,
       incarnation,
-      groupId: this.#definition?.groupId ?? null,
-      formation: this.#definition === null ? (formation?.kind ?? null) : null,
+      groupId: roster?.belonging.definition.groupId ?? null,
+      ordinal: roster?.ordinal ?? null,
+      viewNumber: roster?.chosen.number ?? 0,
+      isLeader: this.#consensus?.role === 'leader',
+      formation: this.#joining?.formation.kind ?? null,
       groupAddress,
       host,
       port,
@@ -603,34 +667,14 @@ export class Group {
   }
 }
 
-/** How many inputs from the first on may be taken together. */
-function mergeableCount(inputs: readonly ConsensusInput[]): number {
-  let count = 0;
-  while (count < inputs.length && isMergeable(inputs[count]!)) count++;
-  return count;
-}
-
-class DialledLink {
-  readonly address: string;
-  connection: Connection | null = null;
-  redial: ScheduledCall | null = null;
-  redialMs: number;
-  /** The peer has answered and is the one that the group has there. */
-  isReady = false;
-
-  constructor(address: string, redialMs: number) {
-    this.address = address;
-    this.redialMs = redialMs;
+/** Why this directory is not for this member. */
+function problemOf({ view, self }: Belonging, { memberId, groupAddress }: GroupSetup): string | null {
+  const member = memberOf(view, self)!;
+  if (member.memberId !== memberId) {
+    return `${GROUP_FILE} is that of member ${member.memberId}, not of this one (${memberId}): the data directory was mixed up`;
   }
-}
-
-class AcceptedLink {
-  readonly connection: Connection;
-  introduction: Introduction | null = null;
-  /** Set once the peer is known as a member of this group. */
-  ordinal: MemberOrdinal | null = null;
-
-  constructor(connection: Connection) {
-    this.connection = connection;
+  if (member.groupAddress !== groupAddress) {
+    return `this member's group address is ${member.groupAddress} since it belongs to its group, not ${groupAddress}: start it with the old one`;
   }
+  return null;
 }

@@ -1,0 +1,87 @@
+/**
+ * How a member without a group comes to one.
+ *
+ * Forming a group, once: the bootstrapping member dials all seeds and asks who they are; when it knows them all it
+ * writes the group's definition (id, founding view, options) durably; from then on it, and every member that has the
+ * definition, hands it to each founding member that has none.
+ *
+ * Joining one that is there: it asks every member that it reaches, again and again, until the leader has made it a
+ * learner and the view with it is chosen; then it is told its ordinal, and writes that durably. So does a member that
+ * was expelled, with the group and the log of its directory, for a new ordinal.
+ */
+import type { Random } from '../../base/index.ts';
+import type { Belonging } from '../transfer/contract.ts';
+import type { GroupDefinition } from '../types.ts';
+import { foundingView, memberOf } from '../views.ts';
+import type { Formation, GroupSetup } from './contract.ts';
+import type { DecodedBelonging } from './definition.ts';
+import type { Introduction } from './handshake.ts';
+
+/** Hints of leaders to whom nobody answered are not kept for ever. */
+const HINTS_MAX = 16;
+
+export class Joining {
+  readonly formation: NonNullable<Formation>;
+  readonly #setup: GroupSetup;
+  readonly #met = new Map<string, Introduction>();
+  #hints: readonly string[] = [];
+
+  constructor(setup: GroupSetup, formation: NonNullable<Formation>) {
+    this.#setup = setup;
+    this.formation = formation;
+  }
+
+  /** Whom to dial, besides the members of the group where that is known. */
+  addresses(): ReadonlySet<string> {
+    const seeds = this.formation.kind === 'rejoin' ? [] : this.formation.seeds;
+    const addresses = new Set([...seeds, ...this.#hints]);
+    addresses.delete(this.#setup.groupAddress);
+    return addresses;
+  }
+
+  /** Whether that is news. */
+  hint(leader: string): boolean {
+    if (this.addresses().has(leader)) return false;
+    this.#hints = [...this.#hints, leader].slice(-HINTS_MAX);
+    return true;
+  }
+
+  met(address: string, introduction: Introduction): void {
+    this.#met.set(address, introduction);
+  }
+
+  /** The group that this member founds, once it has met all founding members. A string: it cannot. */
+  found(random: Random, wallMs: number): Belonging | string | null {
+    const { formation } = this;
+    if (formation.kind !== 'bootstrap') return null;
+    const { memberId, groupAddress, host, port } = this.#setup;
+    const members = [{ memberId, groupAddress, host, port }];
+    for (const address of formation.seeds) {
+      const other = this.#met.get(address);
+      if (other === undefined) return null;
+      members.push({ memberId: other.memberId, groupAddress: other.groupAddress, host: other.host, port: other.port });
+    }
+    if (new Set(members.map((member) => member.memberId)).size !== members.length) {
+      return '--seeds names one member twice, or this member itself';
+    }
+    const definition: GroupDefinition = {
+      groupId: random.uuid(),
+      groupName: formation.groupName,
+      view: foundingView(wallMs, members),
+      options: formation.options,
+    };
+    return { definition, self: 0, view: definition.view };
+  }
+
+  /** What is wrong with a place in a group that is offered. `earlier`: where this member belonged before. Null: nothing. */
+  problemOf(offer: DecodedBelonging, earlier: Belonging | null): string | null {
+    if (offer.kind === 'malformed') return offer.reason;
+    const { memberId, groupAddress } = this.#setup;
+    const self = memberOf(offer.view, offer.self)!;
+    if (this.formation.kind === 'bootstrap') return 'this member founds a group itself';
+    if (self.memberId !== memberId || self.groupAddress !== groupAddress) return 'it is for another member';
+    if (earlier === null) return null;
+    if (offer.definition.groupId !== earlier.definition.groupId) return 'it is another group';
+    return offer.self < earlier.self ? 'it is an earlier stay' : null;
+  }
+}
