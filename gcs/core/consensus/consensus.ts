@@ -1,131 +1,138 @@
 /**
- * The group's replicated log: one member of it, as a pure state machine. Raft (Ongaro 2014) with pre-vote, check-quorum
- * and asynchronous log writes, over a fixed list of members; the shape is that of etcd raft.
+ * The group's replicated log: one member of it, as a pure state machine. Raft (Ongaro 2014) with pre-vote, check-quorum,
+ * asynchronous log writes, changes of membership by one voter, leadership transfer and read index; the shape is that of
+ * etcd raft.
  *
  * The contract of order, which is what makes it right:
  *
  *  1. The driver does what an Effects says (persist, send, deliver) before the next step. Persist only hands over; the
  *     disk answers by a `durable` input, in the order of the numbers.
- *  2. Nothing that carries a term leaves before that term and the vote in it are durable (R1; outbox.ts). Proposals
- *     carry none and leave at once.
+ *  2. Nothing that carries a term leaves before that term and the vote in it are durable (R1; outbox.ts). Proposals and
+ *     questions for reads carry none and leave at once.
  *  3. A follower answers for what is durable and equals the log of the leader of the answer's term, nothing else. What
  *     it matched in one term says nothing in the next, and a cut takes back what the disk has yet to confirm (R10).
  *  4. A leader sends entries before they are on its own disk, but counts itself only afterwards.
- *  5. Only entries of the leader's own term are chosen by counting (R2; leadership.ts).
+ *  5. Only entries of the leader's own term are chosen by counting (R2; leadership.ts), by the voters of the latest view
+ *     in its log (R4; membership.ts).
  *  6. A log is cut only where an entry of another term stands, never because an append is short, and never at or below
  *     what is chosen (R11).
- *  7. Delivered is what is chosen and durable here, in order, each once (H15; proposals.ts).
+ *  7. Delivered is what is chosen and durable here, in order, each once (H15; delivery.ts).
+ *  8. What is not kept any more (the log's base) was chosen, so it is in every later leader's log and never asked about.
  *
  * A member that hears its leader neither votes nor grants pre-votes, and a leader that hears no majority steps down: one
  * without the other livelocks (R5). Pauses of this process are excused once, since answers may wait unread; safety does
  * not rest on any clock (R20).
  *
- * Not here: changes of membership, state transfer, leader transfer, read index.
+ * The parts: elections.ts stands and votes, following.ts copies a leader's log, leadership.ts is a reign. This file holds
+ * them together: whose turn it is, and what follows from a step. Not here: state transfer and repair, which happen before
+ * a member takes part; only their traces (`LogReader.base`, `HardState.claim`) are.
  */
 import type { LogIndex, MemberOrdinal, Term } from '../../base/index.ts';
 import { assert, unreachable } from '../../base/index.ts';
-import type { HardState, LogEntry, PersistRequest } from '../types.ts';
-import { agreementAt } from './agreement.ts';
+import type { EntryId, GroupView, LogEntry, PersistRequest } from '../types.ts';
+import { Context } from './context.ts';
 import type {
   ConsensusInput,
-  ConsensusOptions,
   ConsensusSetup,
   ConsensusStatus,
   Effects,
   Now,
   PeerStatus,
+  ReadIndexAnswer,
   Role,
 } from './contract.ts';
-import { Ballot, ElectionTimer, quorumOf } from './election.ts';
+import { Delivery } from './delivery.ts';
+import type { Ballot } from './election.ts';
+import { Elections } from './elections.ts';
+import { Following } from './following.ts';
 import { Leadership } from './leadership.ts';
+import { Membership } from './membership.ts';
 import { Outbox } from './outbox.ts';
-import type { Peer } from './peer.ts';
-import type { Append, AppendAnswer, PeerMessage, Propose, VoteAnswer, VoteRequest } from './peer-message.ts';
-import { DeliveryCheck, type MessageLedger, OwnProposals } from './proposals.ts';
-import { ReplicatedLog } from './replicated-log.ts';
+import type { Append, AppendAnswer, PeerMessage, Propose, ProposedPayload } from './peer-message.ts';
+import { type Peer, Peers } from './peers.ts';
+import { PendingReads } from './pending-reads.ts';
+import { Promises } from './promises.ts';
+import { isBroadcast, OwnProposals } from './proposals.ts';
+import { isFurther, ReplicatedLog } from './replicated-log.ts';
 
 export type * from './contract.ts';
 export { CONSENSUS_DEFAULTS } from './contract.ts';
 
 /** Whether an input may share its effects with others of its kind: those that a busy leader gets by the dozen. */
 export function isMergeable(input: ConsensusInput): boolean {
-  if (input.kind === 'received') return input.message.kind === 'propose' || input.message.kind === 'append-answer';
-  return input.kind === 'propose' || input.kind === 'durable';
+  if (input.kind === 'received') {
+    const { kind } = input.message;
+    return kind === 'propose' || kind === 'append-answer' || kind === 'read-request';
+  }
+  return input.kind === 'propose' || input.kind === 'durable' || input.kind === 'read-index';
 }
 
-const NO_ENTRIES: readonly LogEntry[] = [];
+/** A leader whose disk is full tries to hand over again after this many times `electionTimeoutMs`. */
+const DISK_FULL_RETRY = 2;
+
 const NO_REQUESTS: readonly PersistRequest[] = [];
+const NO_READS: readonly ReadIndexAnswer[] = [];
 
 export class Consensus {
-  readonly #self: MemberOrdinal;
-  readonly #peers: readonly Peer[];
-  readonly #quorum: number;
-  readonly #options: ConsensusOptions;
-  readonly #log: ReplicatedLog;
-  readonly #timer: ElectionTimer;
-  readonly #outbox = new Outbox();
+  readonly #context: Context;
+  readonly #elections: Elections;
+  readonly #following: Following;
+  readonly #delivery: Delivery;
   readonly #proposals = new OwnProposals();
-  readonly #check: DeliveryCheck;
-  readonly #ledgerFrom: LogIndex;
-  #now: Now;
+  readonly #reads: PendingReads;
 
-  #role: Role = 'follower';
-  #term: Term;
-  #votedFor: MemberOrdinal | null;
-  #hardStateChanged = false;
   #leader: MemberOrdinal | null = null;
-  /** While this member stands for leader. */
-  #ballot: Ballot | null = null;
-  #ballotStartedMs = Number.NEGATIVE_INFINITY;
   /** While this member leads. */
   #leadership: Leadership | null = null;
-
-  #chosenUpTo: LogIndex;
-  #deliveredUpTo: LogIndex;
-  #deliveryPaused = false;
   #receivedByAll: LogIndex = 0;
-  /** Where this member has caught up; null until a leader says. */
-  #caughtUpAt: LogIndex | null = null;
-
-  /** Equal to the log of this term's leader, durable or not. */
-  #matchedUpTo: LogIndex = 0;
-  /** Said in the last answer to this term's leader. */
-  #answeredUpTo: LogIndex = 0;
-  #answerDue = false;
-  #answeredMs = Number.NEGATIVE_INFINITY;
-  #leaderHeardMs = Number.NEGATIVE_INFINITY;
   #proposalProgressMs = Number.NEGATIVE_INFINITY;
+  #triedTransferMs = Number.NEGATIVE_INFINITY;
   #lastTickMs: number;
   #pauseExcused = false;
 
   constructor(setup: ConsensusSetup) {
-    const { self, members, options, restored, reader, random, now } = setup;
-    assert(members.includes(self) && new Set(members).size === members.length, 'members are distinct, self among them');
+    const { self, foundingView, options, restored, reader, random, now } = setup;
     assert(options.electionTimeoutMs >= 4 * options.heartbeatMs, 'electionTimeoutMs is at least 4 heartbeatMs');
-    assert(restored.deliveredUpTo <= restored.chosenUpTo, 'only what is chosen was delivered');
-    assert(restored.chosenUpTo <= reader.lastIndex, 'what is known to be chosen is on disk');
-    this.#self = self;
-    this.#peers = members
-      .filter((ordinal) => ordinal !== self)
-      .sort((a, b) => a - b)
-      .map((ordinal) => ({ ordinal, connected: false, lastHeardMs: null, clock: null }));
-    this.#quorum = quorumOf(members.length);
-    this.#options = options;
-    this.#log = new ReplicatedLog(reader, options);
-    this.#timer = new ElectionTimer({ options, random, nowMs: now.monotonicMs });
-    if (this.#peers.length === 0) this.#timer.expire(now.monotonicMs);
-    this.#check = new DeliveryCheck(restored);
-    this.#ledgerFrom = restored.chosenUpTo;
-    this.#now = now;
-    this.#lastTickMs = now.monotonicMs;
-    this.#term = restored.hardState.term;
-    this.#votedFor = restored.hardState.votedFor;
+    const membership = new Membership({ reader, foundingView, chosenUpTo: restored.chosenUpTo });
+    const log = new ReplicatedLog({
+      reader,
+      tailBytesMax: options.tailBytesMax,
+      chosenUpTo: restored.chosenUpTo,
+      listener: {
+        appended: (entry) => this.#appended(entry),
+        cut: (from) => this.#logCut(from),
+        chosen: (upTo) => membership.chosen(upTo),
+      },
+    });
+    const promises = new Promises(restored.hardState);
     assert(
-      Number.isSafeInteger(this.#term) && this.#term >= this.#log.lastTerm,
+      Number.isSafeInteger(promises.term) && promises.term >= log.lastTerm,
       'the term is that of the log or later',
     );
-    this.#chosenUpTo = restored.chosenUpTo;
-    this.#deliveredUpTo = restored.deliveredUpTo;
+    const peers = new Peers(self, membership);
+    this.#context = new Context({ self, options, log, membership, peers, promises, outbox: new Outbox(), now });
+    this.#delivery = new Delivery(this.#context, restored);
+    this.#following = new Following(this.#context);
+    this.#reads = new PendingReads(options, random);
+    this.#lastTickMs = now.monotonicMs;
+    const leader = () => this.#leader;
+    this.#elections = new Elections(
+      this.#context,
+      {
+        get leader() {
+          return leader();
+        },
+        isContent: () => this.#isContent(),
+        leaderLost: () => {
+          this.#leader = null;
+        },
+        follow: (term) => this.#becomeFollower(term, null),
+        raiseTerm: (term, votedFor) => this.#raiseTerm(term, votedFor),
+        won: (ballot) => this.#becomeLeader(ballot),
+      },
+      random,
+    );
+    this.#dropClaimIfRestored();
   }
 
   step(input: ConsensusInput, now: Now): Effects {
@@ -145,8 +152,8 @@ export class Consensus {
   }
 
   #setNow(now: Now): void {
-    assert(now.monotonicMs >= this.#now.monotonicMs, 'monotonic time never goes back');
-    this.#now = now;
+    assert(now.monotonicMs >= this.#context.now.monotonicMs, 'monotonic time never goes back');
+    this.#context.now = now;
   }
 
   #take(input: ConsensusInput): void {
@@ -160,44 +167,90 @@ export class Consensus {
       case 'durable':
         this.#madeDurable(input.number);
         break;
-      case 'propose':
-        assert(this.canPropose(), 'pending broadcasts are bounded');
-        if (!this.#proposals.someOutsideLog) this.#proposalProgressMs = this.#now.monotonicMs;
-        this.#proposals.add(input);
-        this.#propose(input);
+      case 'propose': {
+        assert(this.#proposals.size < this.#context.options.pendingMessagesMax, 'pending broadcasts are bounded');
+        if (!this.#proposals.someOutsideLog) this.#proposalProgressMs = this.#context.now.monotonicMs;
+        const { incarnation, messageNumber, entryKind, isCompressed, payload } = input;
+        this.#proposals.add({ incarnation, messageNumber, kind: entryKind, isCompressed, payload });
+        this.#propose(incarnation, messageNumber, { kind: entryKind, isCompressed, payload });
         break;
+      }
       case 'link-changed':
-        this.#linkChanged(this.#peer(input.peer), input.connected);
+        this.#linkChanged(this.#context.peers.of(input.peer), input.connected);
         break;
       case 'delivery-paused':
-        this.#deliveryPaused = input.paused;
+        this.#delivery.isPaused = input.paused;
         break;
       case 'continue':
+        break;
+      case 'change-view':
+        assert(this.#leadership !== null, 'a leader changes the view');
+        this.#leadership.changeView(input.view);
+        break;
+      case 'transfer-leadership':
+        this.#leadership?.startTransfer(input.to);
+        break;
+      case 'read-index':
+        this.#reads.add(input.ticket, this.#context.now.monotonicMs);
+        break;
+      case 'ready':
+        this.#following.ready = input.ready;
+        break;
+      case 'disk-full':
+        this.#diskFull(input.full);
         break;
       default:
         unreachable(input);
     }
   }
 
+  /** Own broadcasts are bounded, and a leader that hands over takes none. */
   canPropose(): boolean {
-    return this.#proposals.size < this.#options.pendingMessagesMax;
+    return this.#proposals.size < this.#context.options.pendingMessagesMax && !this.#leadership?.isTransferring;
   }
 
   get role(): Role {
-    return this.#role;
+    if (this.#leadership !== null) return 'leader';
+    return this.#elections.stage === 'none' ? 'follower' : this.#elections.stage;
   }
 
   get term(): Term {
-    return this.#term;
+    return this.#context.promises.term;
   }
 
   get leader(): MemberOrdinal | null {
     return this.#leader;
   }
 
+  /** The latest that the log holds: in force for whoever counts votes. */
+  get view(): GroupView {
+    return this.#context.membership.view;
+  }
+
+  /** The latest that is known to be chosen. */
+  get chosenView(): GroupView {
+    return this.#context.membership.chosenView;
+  }
+
+  /** See the input `change-view`. */
+  get canChangeView(): boolean {
+    return this.#leadership?.canChangeView ?? false;
+  }
+
+  /** See `ConsensusStatus`. */
+  get isBehind(): boolean {
+    return this.#following.isBehind;
+  }
+
+  /** See `HardState`. */
+  get claim(): EntryId | null {
+    return this.#context.promises.claim;
+  }
+
   /** See `ConsensusStatus`. */
   get caughtUp(): boolean {
-    return this.#caughtUpAt !== null && this.#deliveredUpTo >= this.#caughtUpAt;
+    const { caughtUpAt } = this.#following;
+    return caughtUpAt !== null && this.#delivery.upTo >= caughtUpAt;
   }
 
   /** As of the last step; see `ConsensusStatus`. */
@@ -207,246 +260,170 @@ export class Consensus {
 
   /** Everything at once. Allocates: for people and metrics, not for every step. */
   status(): ConsensusStatus {
+    const { log, membership, promises, peers } = this.#context;
     return {
-      role: this.#role,
-      term: this.#term,
+      role: this.role,
+      term: promises.term,
       leader: this.#leader,
-      chosenUpTo: this.#chosenUpTo,
-      deliveredUpTo: this.#deliveredUpTo,
-      durableUpTo: this.#log.durableUpTo,
-      lastIndex: this.#log.lastIndex,
+      chosenUpTo: log.chosenUpTo,
+      deliveredUpTo: this.#delivery.upTo,
+      durableUpTo: log.durableUpTo,
+      firstIndex: log.firstIndex,
+      lastIndex: log.lastIndex,
       receivedByAll: this.#receivedByAll,
+      viewNumber: membership.view.number,
+      isBehind: this.isBehind,
+      claim: promises.claim,
       pendingMessages: this.#proposals.size,
       caughtUp: this.caughtUp,
       hasQuorum: this.#hasQuorum(),
-      peers: this.#peers.map(
-        ({ ordinal, connected, lastHeardMs }): PeerStatus => ({
-          peer: ordinal,
-          connected,
-          lastHeardMs,
-          matchedUpTo: this.#leadership?.matchedUpTo(ordinal) ?? null,
-        }),
-      ),
+      peers: peers.all.map((peer) => this.#statusOf(peer)),
+    };
+  }
+
+  #statusOf({ ordinal, connected, lastHeardMs }: Peer): PeerStatus {
+    const progress = this.#leadership?.progressOf(ordinal) ?? null;
+    const hasAnswered = progress !== null && progress.answeredMs > Number.NEGATIVE_INFINITY;
+    return {
+      peer: ordinal,
+      connected,
+      lastHeardMs,
+      isVoter: this.#context.membership.isVoter(ordinal),
+      matchedUpTo: progress?.matchedUpTo ?? null,
+      answeredMs: hasAnswered ? progress.answeredMs : null,
+      ready: progress?.ready ?? false,
     };
   }
 
   // Time
 
   #tick(): void {
-    const nowMs = this.#now.monotonicMs;
+    const { now, options } = this.#context;
+    const nowMs = now.monotonicMs;
     this.#excusePause(nowMs);
-    if (this.#leadership !== null) {
-      if (this.#leadership.mustStepDown(nowMs)) {
-        this.#becomeFollower(this.#term, null);
-        this.#timer.restart(nowMs);
-      }
-    } else if (this.#timer.isDue(nowMs)) {
-      this.#askForPreVotes();
-    }
+    if (this.#leadership !== null) this.#tickLeader(this.#leadership, nowMs);
+    else this.#elections.tick();
+    this.#reads.tick(nowMs);
     const waitedMs = nowMs - this.#proposalProgressMs;
-    if (this.#proposals.someOutsideLog && waitedMs >= this.#options.resendMs) this.#proposeAll();
+    if (this.#proposals.someOutsideLog && waitedMs >= options.resendMs) this.#proposeAll();
+  }
+
+  #tickLeader(leadership: Leadership, nowMs: number): void {
+    if (leadership.mustStepDown(nowMs)) {
+      this.#stepDown();
+      return;
+    }
+    if (leadership.endLateTransfer()) this.#proposeAll();
+    const { electionTimeoutMs } = this.#context.options;
+    const isDue = nowMs - this.#triedTransferMs >= DISK_FULL_RETRY * electionTimeoutMs;
+    if (this.#elections.isDiskFull && isDue) this.#giveAway(leadership);
   }
 
   /** Once in a row: a member that is always late must still be able to act. */
   #excusePause(nowMs: number): void {
-    const paused = nowMs - this.#lastTickMs > this.#options.electionTimeoutMs / 2;
+    const paused = nowMs - this.#lastTickMs > this.#context.options.electionTimeoutMs / 2;
     this.#lastTickMs = nowMs;
     if (paused && !this.#pauseExcused) {
       if (this.#leadership !== null) this.#leadership.stoodStill(nowMs);
-      else if (this.#peers.length > 0) this.#timer.hold(nowMs);
+      else this.#elections.stoodStill();
     }
     this.#pauseExcused = paused;
   }
 
   #linkChanged(peer: Peer, connected: boolean): void {
     peer.connected = connected;
-    this.#leadership?.linkChanged(peer.ordinal);
+    this.#leadership?.linkChanged(peer);
+    if (this.#leader === peer.ordinal) this.#reads.linkChanged();
     if (!connected) {
-      if (this.#leader === peer.ordinal) this.#timer.hurry(this.#now.monotonicMs);
+      if (this.#leader === peer.ordinal) this.#elections.hurry();
       return;
     }
     if (this.#leader === peer.ordinal) this.#proposeAll();
-    if (this.#ballot !== null && !this.#ballot.has(peer.ordinal)) this.#askForVote(peer);
+    this.#elections.linkOpened(peer);
   }
 
-  // Elections
+  #diskFull(full: boolean): void {
+    this.#elections.isDiskFull = full;
+    if (!full) return;
+    this.#elections.end();
+    if (this.#leadership !== null) this.#giveAway(this.#leadership);
+  }
+
+  #giveAway(leadership: Leadership): void {
+    this.#triedTransferMs = this.#context.now.monotonicMs;
+    leadership.startTransfer(null);
+  }
+
+  // Whose turn it is
 
   /** A leader is known and was heard within the election timeout; of a leader: it hears a majority. */
   #hasQuorum(): boolean {
-    if (this.#leadership !== null) return this.#leadership.hasQuorum(this.#now.monotonicMs);
-    return this.#leader !== null && this.#now.monotonicMs - this.#leaderHeardMs < this.#options.electionTimeoutMs;
+    const { now, options } = this.#context;
+    if (this.#leadership !== null) return this.#leadership.hasQuorum(now.monotonicMs);
+    return this.#leader !== null && now.monotonicMs - this.#following.heardMs < options.electionTimeoutMs;
   }
 
   /** Nobody else is to be elected for the sake of this member. */
   #isContent(): boolean {
     if (!this.#hasQuorum()) return false;
-    return this.#leadership !== null || (this.#leader !== null && this.#peer(this.#leader).connected);
+    return this.#leadership !== null || (this.#leader !== null && this.#context.peers.of(this.#leader).connected);
   }
 
-  #askForPreVotes(): void {
-    this.#role = 'pre-candidate';
-    this.#leader = null;
-    this.#startBallot();
-    this.#ballot!.grant(this.#self);
-    if (this.#ballot!.isWon) this.#standForLeader();
-    else this.#askForVotes();
-  }
-
-  #standForLeader(): void {
-    this.#setTerm(this.#term + 1, this.#self);
-    this.#role = 'candidate';
-    this.#startBallot();
-    this.#askForVotes();
-  }
-
-  #startBallot(): void {
-    this.#ballot = new Ballot(this.#quorum);
-    this.#ballotStartedMs = this.#now.monotonicMs;
-    this.#timer.retry(this.#now.monotonicMs);
-  }
-
-  #askForVotes(): void {
-    for (const peer of this.#peers) if (peer.connected) this.#askForVote(peer);
-  }
-
-  #askForVote(peer: Peer): void {
-    const preVote = this.#role === 'pre-candidate';
-    this.#send(peer.ordinal, {
-      kind: 'vote-request',
-      term: preVote ? this.#term + 1 : this.#term,
-      preVote,
-      lastIndex: this.#log.lastIndex,
-      lastTerm: this.#log.lastTerm,
-    });
-  }
-
-  #receivedVoteRequest(from: MemberOrdinal, request: VoteRequest): void {
-    const { term, preVote } = request;
-    const isFurther =
-      request.lastTerm > this.#log.lastTerm ||
-      (request.lastTerm === this.#log.lastTerm && request.lastIndex > this.#log.lastIndex);
-    const isEqual = request.lastTerm === this.#log.lastTerm && request.lastIndex === this.#log.lastIndex;
-    const isUpToDate = isFurther || isEqual;
-    if (preVote) {
-      const isRival = isEqual && this.#self < from && this.#askedJustNow();
-      this.#answerVote(from, request, term > this.#term && isUpToDate && !isRival && !this.#isContent());
-      return;
-    }
-    if (term > this.#term) {
-      // Silence: an answer would carry a term that deposes no one, and the candidate hears of the leader from the leader.
-      if (this.#isContent()) return;
-      this.#becomeFollower(term, null);
-    }
-    const isFree = this.#votedFor === null || this.#votedFor === from;
-    const granted = term === this.#term && isUpToDate && isFree && this.#leader === null;
-    if (granted && this.#votedFor === null) {
-      this.#votedFor = from;
-      this.#hardStateChanged = true;
-      this.#timer.restart(this.#now.monotonicMs);
-    }
-    this.#answerVote(from, request, granted);
-  }
-
-  /** Of two members that ask at the same moment the lower goes on, else both would stand and split the votes. */
-  #askedJustNow(): boolean {
-    return this.#role === 'pre-candidate' && this.#now.monotonicMs - this.#ballotStartedMs < this.#options.heartbeatMs;
-  }
-
-  #answerVote(to: MemberOrdinal, request: VoteRequest, granted: boolean): void {
-    this.#send(to, {
-      kind: 'vote-answer',
-      term: granted ? request.term : this.#term,
-      preVote: request.preVote,
-      granted,
-      wallMs: this.#now.wallMs,
-    });
-  }
-
-  #receivedVoteAnswer(from: MemberOrdinal, answer: VoteAnswer): void {
-    this.#readClock(from, answer.wallMs);
-    if (!answer.granted) {
-      if (answer.term > this.#term) this.#becomeFollower(answer.term, null);
-      return;
-    }
-    if (answer.preVote) {
-      if (this.#role !== 'pre-candidate' || answer.term !== this.#term + 1) return;
-      this.#ballot!.grant(from);
-      if (this.#ballot!.isWon) this.#standForLeader();
-      return;
-    }
-    if (this.#role !== 'candidate' || answer.term !== this.#term) return;
-    this.#ballot!.grant(from);
-    if (this.#ballot!.isWon) this.#becomeLeader();
-  }
-
-  #becomeLeader(): void {
-    assert(this.#role === 'candidate' && this.#votedFor === this.#self, 'a leader was a candidate');
-    const ballot = this.#ballot!;
-    this.#role = 'leader';
-    this.#leader = this.#self;
-    this.#ballot = null;
+  #becomeLeader(ballot: Ballot): void {
+    const { promises, self } = this.#context;
+    assert(promises.votedFor === self && promises.claim === null, 'a leader was a candidate, and has its whole log');
+    this.#leader = self;
     this.#leadership = new Leadership({
-      term: this.#term,
-      self: this.#self,
-      peers: this.#peers,
-      options: this.#options,
-      log: this.#log,
-      ledger: this.#ledgerAtLogEnd(),
+      context: this.#context,
+      ledger: this.#delivery.ledgerAtLogEnd(),
       votedForUs: (peer) => ballot.has(peer),
-      now: this.#now,
     });
     this.#proposeAll();
   }
 
-  /** Cost: O(entries not yet delivered). */
-  #ledgerAtLogEnd(): MessageLedger {
-    const ledger = this.#check.ledger.copy();
-    let from = Math.max(this.#deliveredUpTo, this.#ledgerFrom) + 1;
-    while (from <= this.#log.lastIndex) {
-      const entries = this.#log.entries(from, this.#log.lastIndex, this.#options.appendBytesMax);
-      for (const entry of entries) {
-        if (entry.kind === 'noop') continue;
-        assert(ledger.isNext(entry), 'the log holds a broadcast once and in the order of its origin');
-        ledger.record(entry);
-      }
-      from += entries.length;
-    }
-    return ledger;
-  }
-
   #becomeFollower(term: Term, leader: MemberOrdinal | null): void {
-    if (term > this.#term) this.#setTerm(term, null);
+    if (term > this.term) this.#raiseTerm(term, null);
     assert(leader === null || this.#leader === null || this.#leader === leader, 'a term has one leader');
     const isNews = leader !== null && this.#leader === null;
-    this.#role = 'follower';
-    this.#ballot = null;
-    this.#leadership = null;
+    this.#elections.end();
+    this.#endLeadership();
     this.#leader = leader;
     if (isNews) this.#proposeAll();
   }
 
-  #setTerm(term: Term, votedFor: MemberOrdinal | null): void {
-    assert(term > this.#term && Number.isSafeInteger(term), 'terms go up and are safe numbers');
-    this.#term = term;
-    this.#votedFor = votedFor;
-    this.#hardStateChanged = true;
+  #stepDown(): void {
+    this.#becomeFollower(this.term, null);
+    this.#elections.wait();
+  }
+
+  #raiseTerm(term: Term, votedFor: MemberOrdinal | null): void {
+    this.#context.promises.raiseTerm(term, votedFor);
     this.#leader = null;
-    this.#matchedUpTo = 0;
-    this.#answeredUpTo = 0;
-    this.#answerDue = false;
-    this.#outbox.termChanged();
+    this.#following.termEnded();
+    this.#context.outbox.termChanged();
+  }
+
+  /** Who waits for a read index is told to ask whoever leads next. */
+  #endLeadership(): void {
+    if (this.#leadership === null) return;
+    const { reads } = this.#leadership;
+    this.#leadership = null;
+    for (const { from, ticket } of reads.unanswered()) this.#answerRead(from, ticket, null);
   }
 
   // Messages
 
   #received(from: MemberOrdinal, message: PeerMessage): void {
-    this.#peer(from).lastHeardMs = this.#now.monotonicMs;
+    const { peers, membership } = this.#context;
+    peers.of(from).lastHeardMs = this.#context.now.monotonicMs;
     switch (message.kind) {
       case 'vote-request':
-        this.#receivedVoteRequest(from, message);
+        this.#elections.receivedRequest(from, message);
         break;
       case 'vote-answer':
-        this.#receivedVoteAnswer(from, message);
+        if (membership.isFormer(from)) break;
+        this.#readClock(from, message.wallMs);
+        this.#elections.receivedAnswer(from, message);
         break;
       case 'append':
         this.#receivedAppend(from, message);
@@ -457,227 +434,184 @@ export class Consensus {
       case 'propose':
         this.#receivedProposals(from, message);
         break;
+      case 'timeout-now':
+        if (message.term === this.term && this.#leader === from) this.#elections.takeOver();
+        break;
+      case 'behind':
+        if (!this.#heardLeader(from, message.term)) break;
+        this.#following.behind(from, message);
+        break;
+      case 'read-request':
+        if (this.#leadership === null) this.#answerRead(from, message.ticket, null);
+        else if (membership.members.has(from)) this.#leadership.ask(from, message.ticket);
+        break;
+      case 'read-answer':
+        this.#reads.answered(message.ticket, message.index, this.#context.now.monotonicMs);
+        break;
       default:
         unreachable(message);
     }
   }
 
+  /** @returns whether `from` leads in the term, which is the current one or later. */
+  #heardLeader(from: MemberOrdinal, term: Term): boolean {
+    if (term < this.term) return false;
+    assert(term > this.term || this.#leadership === null, 'a term has one leader');
+    this.#becomeFollower(term, from);
+    this.#elections.wait();
+    return true;
+  }
+
   #receivedAppend(from: MemberOrdinal, append: Append): void {
-    if (append.term < this.#term) {
+    if (!this.#heardLeader(from, append.term)) {
       // The term of the answer deposes the sender (R20).
-      this.#reject(from, append);
+      this.#following.refuse(from, append);
       return;
     }
-    assert(append.term > this.#term || this.#role !== 'leader', 'a term has one leader');
-    this.#becomeFollower(append.term, from);
-    this.#leaderHeardMs = this.#now.monotonicMs;
-    this.#timer.restart(this.#now.monotonicMs);
-    const { previousIndex, entries } = append;
-    if (previousIndex > this.#log.lastIndex || this.#log.termAt(previousIndex) !== append.previousTerm) {
-      assert(previousIndex > this.#chosenUpTo, 'chosen entries are in the log of every later leader');
-      this.#reject(from, append);
-      return;
-    }
-    const appended = this.#takeOver(entries);
-    const upTo = previousIndex + entries.length;
-    this.#matchedUpTo = Math.max(this.#matchedUpTo, upTo);
-    const chosenBefore = this.#chosenUpTo;
-    this.#choose(Math.min(append.chosenUpTo, this.#matchedUpTo));
-    this.#receivedByAll = Math.max(this.#receivedByAll, Math.min(append.receivedByAll, this.#chosenUpTo));
-    if (append.established && this.#caughtUpAt === null) this.#caughtUpAt = append.chosenUpTo;
-    // What was appended is answered when it is durable, and mere news of what is chosen not at all; but a leader hears
-    // from this member at least once a heartbeat, however slow its disk.
-    const isSilent = this.#now.monotonicMs - this.#answeredMs >= this.#options.heartbeatMs;
-    const isNews = entries.length === 0 && this.#chosenUpTo > chosenBefore;
-    if (isSilent || !(appended || isNews)) this.#answerDue = true;
-  }
-
-  /** Adds what of `entries` is missing; what is there stays, and so does what is behind it (R11). */
-  #takeOver(entries: readonly LogEntry[]): boolean {
-    let appended = false;
-    for (const entry of entries) {
-      if (entry.index <= this.#log.lastIndex) {
-        if (this.#log.termAt(entry.index) === entry.term) continue;
-        assert(entry.index > this.#chosenUpTo, 'chosen entries are never cut');
-        assert(entry.index > this.#matchedUpTo, 'a leader never changes its own log');
-        this.#log.cut(entry.index);
-        this.#proposals.logCut();
-      }
-      this.#log.append(entry);
-      if (entry.origin === this.#self) this.#ownAppended(entry);
-      appended = true;
-    }
-    return appended;
-  }
-
-  #reject(to: MemberOrdinal, append: Append): void {
-    const hintIndex = agreementAt(this.#log, {
-      index: Math.min(append.previousIndex, this.#log.lastIndex),
-      term: append.previousTerm,
-      notBelow: this.#chosenUpTo,
-    });
-    this.#send(to, {
-      kind: 'append-answer',
-      term: this.#term,
-      matchedUpTo: 0,
-      rejected: { previousIndex: append.previousIndex, hintIndex, hintTerm: this.#log.termAt(hintIndex) },
-      wallMs: this.#now.wallMs,
-    });
+    this.#following.append(from, append);
+    const { chosenUpTo } = this.#context.log;
+    this.#receivedByAll = Math.max(this.#receivedByAll, Math.min(append.receivedByAll, chosenUpTo));
   }
 
   #receivedAppendAnswer(from: MemberOrdinal, answer: AppendAnswer): void {
     this.#readClock(from, answer.wallMs);
-    if (answer.term > this.#term) {
-      this.#becomeFollower(answer.term, null);
+    if (answer.term > this.term) {
+      if (!this.#context.membership.isFormer(from)) this.#becomeFollower(answer.term, null);
       return;
     }
-    if (answer.term === this.#term) this.#leadership?.answered(from, answer, this.#now);
+    if (answer.term === this.term) this.#leadership?.answered(from, answer);
   }
 
   #receivedProposals(from: MemberOrdinal, { incarnation, firstNumber, payloads }: Propose): void {
     if (this.#leadership === null) return;
     for (let i = 0; i < payloads.length; i++) {
-      const message = { origin: from, incarnation, messageNumber: firstNumber + i, payload: payloads[i]! };
-      this.#leadership.accept(message, this.#now);
+      const { kind, isCompressed, payload } = payloads[i]!;
+      const messageNumber = firstNumber + i;
+      this.#leadership.accept({ origin: from, incarnation, messageNumber, kind, isCompressed, payload });
     }
   }
 
   #readClock(from: MemberOrdinal, wallMs: number): void {
-    this.#peer(from).clock = { aheadMs: wallMs - this.#now.wallMs, readMs: this.#now.monotonicMs };
+    const { peers, now } = this.#context;
+    peers.of(from).clock = { aheadMs: wallMs - now.wallMs, readMs: now.monotonicMs };
+  }
+
+  #answerRead(to: MemberOrdinal, ticket: number, index: LogIndex | null): void {
+    const { self, now } = this.#context;
+    if (to === self) this.#reads.answered(ticket, index, now.monotonicMs);
+    else this.#context.send(to, { kind: 'read-answer', ticket, index });
   }
 
   // Own broadcasts
 
-  #propose(message: {
-    readonly incarnation: number;
-    readonly messageNumber: number;
-    readonly payload: Uint8Array;
-  }): void {
+  #propose(incarnation: number, messageNumber: number, proposed: ProposedPayload): void {
+    const { self } = this.#context;
     if (this.#leadership !== null) {
-      const entry = this.#leadership.accept({ origin: this.#self, ...message }, this.#now);
-      if (entry !== null) this.#ownAppended(entry);
-    } else if (this.#leader !== null && this.#peer(this.#leader).connected) {
-      this.#send(this.#leader, {
-        kind: 'propose',
-        incarnation: message.incarnation,
-        firstNumber: message.messageNumber,
-        payloads: [message.payload],
-      });
+      const { kind, isCompressed, payload } = proposed;
+      this.#leadership.accept({ origin: self, incarnation, messageNumber, kind, isCompressed, payload });
+    } else if (this.#leader !== null && this.#context.peers.of(this.#leader).connected) {
+      const payloads = [proposed];
+      this.#context.send(this.#leader, { kind: 'propose', incarnation, firstNumber: messageNumber, payloads });
     }
   }
 
   /** Again, all that are not delivered, in order: the leader takes those that it has not. */
   #proposeAll(): void {
-    this.#proposalProgressMs = this.#now.monotonicMs;
+    this.#proposalProgressMs = this.#context.now.monotonicMs;
     const { incarnation } = this.#proposals;
     if (this.#leadership !== null) {
-      for (const { messageNumber, payload } of this.#proposals.pending()) {
-        this.#propose({ incarnation, messageNumber, payload });
-      }
-    } else if (this.#leader !== null && this.#peer(this.#leader).connected) {
-      for (const message of this.#proposals.messages(this.#options.appendBytesMax)) this.#send(this.#leader, message);
+      for (const proposal of this.#proposals.pending()) this.#propose(incarnation, proposal.messageNumber, proposal);
+    } else if (this.#leader !== null && this.#context.peers.of(this.#leader).connected) {
+      const messages = this.#proposals.messages(this.#context.options.appendBytesMax);
+      for (const message of messages) this.#context.send(this.#leader, message);
     }
   }
 
-  #ownAppended(entry: LogEntry): void {
-    this.#proposals.appended(entry);
-    this.#proposalProgressMs = this.#now.monotonicMs;
+  // What follows from a change of the log
+
+  #appended(entry: LogEntry): void {
+    if (entry.kind === 'view') {
+      this.#context.membership.appended(entry);
+      this.#viewChanged();
+    } else if (entry.origin === this.#context.self && isBroadcast(entry)) {
+      this.#proposals.appended(entry);
+      this.#proposalProgressMs = this.#context.now.monotonicMs;
+    }
+  }
+
+  #logCut(from: LogIndex): void {
+    this.#proposals.logCut();
+    if (this.#context.membership.cut(from)) this.#viewChanged();
+  }
+
+  #viewChanged(): void {
+    this.#context.peers.viewChanged();
+    this.#leadership?.viewChanged();
+  }
+
+  #madeDurable(number: number): void {
+    const { log } = this.#context;
+    log.madeDurable(number);
+    if (log.hardStateDurable) this.#elections.hardStateDurable();
+    if (this.#leadership === null && this.#leader !== null) this.#following.madeDurable();
+    this.#dropClaimIfRestored();
+  }
+
+  /** The log is again as far as it was before its end was lost, and on disk. */
+  #dropClaimIfRestored(): void {
+    const { promises, log } = this.#context;
+    if (promises.claim === null) return;
+    const durable = { term: log.termAt(log.durableUpTo), index: log.durableUpTo };
+    if (!isFurther(promises.claim, durable)) promises.dropClaim();
   }
 
   // What follows from a step
 
-  #madeDurable(number: number): void {
-    this.#log.madeDurable(number);
-    if (this.#role === 'candidate' && this.#log.hardStateDurable) {
-      this.#ballot!.grant(this.#self);
-      if (this.#ballot!.isWon) this.#becomeLeader();
-    }
-    if (this.#role === 'follower' && this.#leader !== null && this.#durablyMatchedUpTo() > this.#answeredUpTo) {
-      this.#answerDue = true;
-    }
-  }
-
-  #durablyMatchedUpTo(): LogIndex {
-    return Math.min(this.#matchedUpTo, this.#log.durableUpTo);
-  }
-
-  #choose(upTo: LogIndex): void {
-    if (upTo <= this.#chosenUpTo) return;
-    assert(upTo <= this.#log.lastIndex, 'what is chosen is in the log');
-    this.#chosenUpTo = upTo;
-  }
-
   #effects(): Effects {
+    this.#askForReads();
     if (this.#leadership !== null) this.#lead(this.#leadership);
-    else if (this.#answerDue) this.#answerLeader();
-    const hardState: HardState | null = this.#hardStateChanged ? { term: this.#term, votedFor: this.#votedFor } : null;
-    this.#hardStateChanged = false;
-    const request = this.#log.takeRequest(hardState);
-    const hardStateDurable = this.#log.hardStateDurable;
+    else if (this.#leader !== null) this.#following.answer(this.#leader);
+    const { log, outbox, promises } = this.#context;
+    const request = log.takeRequest(promises.take());
+    const hardStateDurable = log.hardStateDurable;
     assert(hardStateDurable || this.#leadership === null, "a leader's term is durable");
-    const send = this.#outbox.take(hardStateDurable);
-    const deliver = this.#deliver();
+    const send = outbox.take(hardStateDurable);
+    const deliver = this.#delivery.take((entry) => this.#delivered(entry));
     return {
       persist: request === null ? NO_REQUESTS : [request],
       send,
       deliver,
-      moreToDeliver: !this.#deliveryPaused && this.#deliveredUpTo < this.#deliverableUpTo(),
+      moreToDeliver: this.#delivery.hasMore,
+      reads: this.#reads.hasAnswers ? this.#reads.takeAnswers() : NO_READS,
     };
   }
 
   #lead(leadership: Leadership): void {
-    this.#choose(leadership.chosenByMajority());
-    this.#receivedByAll = Math.max(this.#receivedByAll, Math.min(leadership.durableEverywhere(), this.#chosenUpTo));
-    if (this.#caughtUpAt === null && this.#chosenUpTo >= leadership.noopIndex) this.#caughtUpAt = leadership.noopIndex;
-    const chosen = { chosenUpTo: this.#chosenUpTo, receivedByAll: this.#receivedByAll };
-    for (const { to, message } of leadership.appends(chosen, this.#now)) this.#send(to, message);
-  }
-
-  #answerLeader(): void {
-    this.#answerDue = false;
-    assert(this.#leader !== null, 'there is a leader to answer');
-    this.#answeredUpTo = this.#durablyMatchedUpTo();
-    this.#answeredMs = this.#now.monotonicMs;
-    this.#send(this.#leader, {
-      kind: 'append-answer',
-      term: this.#term,
-      matchedUpTo: this.#answeredUpTo,
-      rejected: null,
-      wallMs: this.#now.wallMs,
-    });
-  }
-
-  #deliverableUpTo(): LogIndex {
-    return Math.min(this.#chosenUpTo, this.#log.durableUpTo);
-  }
-
-  /** One slice. */
-  #deliver(): readonly LogEntry[] {
-    const from = this.#deliveredUpTo + 1;
-    const upTo = Math.min(this.#deliverableUpTo(), this.#deliveredUpTo + this.#options.appendEntriesMax);
-    if (this.#deliveryPaused || from > upTo) return NO_ENTRIES;
-    const messages: LogEntry[] = [];
-    for (const entry of this.#log.entries(from, upTo, this.#options.deliverBytesMax)) {
-      assert(entry.index === this.#deliveredUpTo + 1, 'delivery has no gaps');
-      this.#deliveredUpTo = entry.index;
-      if (entry.kind === 'noop') continue;
-      this.#check.delivering(entry);
-      if (entry.origin === this.#self) {
-        this.#proposals.delivered(entry);
-        this.#proposalProgressMs = this.#now.monotonicMs;
-      }
-      messages.push(entry);
+    const { log } = this.#context;
+    log.choose(leadership.chosenByMajority());
+    this.#receivedByAll = Math.max(this.#receivedByAll, Math.min(leadership.durableEverywhere(), log.chosenUpTo));
+    if (this.#following.caughtUpAt === null && leadership.isEstablished) {
+      this.#following.caughtUpAt = leadership.noopIndex;
     }
-    return messages;
+    leadership.beginRound();
+    leadership.sendAppends(this.#receivedByAll);
+    for (const { from, ticket, index } of leadership.answeredReads()) this.#answerRead(from, ticket, index);
+    if (leadership.isRemoved) this.#stepDown();
   }
 
-  #send(to: MemberOrdinal, message: PeerMessage): void {
-    this.#outbox.push({ to, message });
+  #askForReads(): void {
+    if (this.#leader === null) return;
+    const { self, peers, now } = this.#context;
+    if (this.#leader !== self && !peers.of(this.#leader).connected) return;
+    const ticket = this.#reads.question(this.#leader, now.monotonicMs);
+    if (ticket === null) return;
+    if (this.#leadership !== null) this.#leadership.ask(self, ticket);
+    else this.#context.send(this.#leader, { kind: 'read-request', ticket });
   }
 
-  #peer(ordinal: MemberOrdinal): Peer {
-    const peer = this.#peers.find((candidate) => candidate.ordinal === ordinal);
-    assert(peer !== undefined, 'a peer is another member');
-    return peer;
+  #delivered(entry: LogEntry): void {
+    if (entry.origin !== this.#context.self) return;
+    this.#proposals.delivered(entry);
+    this.#proposalProgressMs = this.#context.now.monotonicMs;
   }
 }

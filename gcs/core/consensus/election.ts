@@ -54,17 +54,17 @@ export function quorumOf(members: number): number {
   return Math.floor(members / 2) + 1;
 }
 
-/** The votes of one attempt. */
+/** The votes of one attempt, of those who count when it begins: a log that asks for votes does not change meanwhile. */
 export class Ballot {
-  readonly #quorum: number;
+  readonly #voters: readonly MemberOrdinal[];
   readonly #granted = new Set<MemberOrdinal>();
 
-  constructor(quorum: number) {
-    this.#quorum = quorum;
+  constructor(voters: readonly MemberOrdinal[]) {
+    this.#voters = voters;
   }
 
   grant(member: MemberOrdinal): void {
-    this.#granted.add(member);
+    if (this.#voters.includes(member)) this.#granted.add(member);
   }
 
   has(member: MemberOrdinal): boolean {
@@ -72,6 +72,6 @@ export class Ballot {
   }
 
   get isWon(): boolean {
-    return this.#granted.size >= this.#quorum;
+    return this.#granted.size >= quorumOf(this.#voters.length);
   }
 }

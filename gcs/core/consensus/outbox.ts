@@ -3,6 +3,11 @@
  * a peer is kept: a later answer says all that an earlier one said, and the disk may take long.
  */
 import type { Send } from './contract.ts';
+import type { PeerMessage } from './peer-message.ts';
+
+function carriesTerm(message: PeerMessage): boolean {
+  return 'term' in message;
+}
 
 export class Outbox {
   #queued: Send[] = [];
@@ -15,7 +20,7 @@ export class Outbox {
   /** The term is over, and with it what was to be said in it. */
   termChanged(): void {
     this.#held.clear();
-    this.#queued = this.#queued.filter(({ message }) => message.kind === 'propose');
+    this.#queued = this.#queued.filter(({ message }) => !carriesTerm(message));
   }
 
   /** What may leave now. */
@@ -31,7 +36,7 @@ export class Outbox {
     }
     const free: Send[] = [];
     for (const send of queued) {
-      if (send.message.kind === 'propose') free.push(send);
+      if (!carriesTerm(send.message)) free.push(send);
       else this.#held.set(`${send.to} ${send.message.kind}`, send);
     }
     return free;

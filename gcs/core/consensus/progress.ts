@@ -1,4 +1,10 @@
-/** How far one peer's copy of the log is known to go, as its leader sees it. Source: etcd raft, `tracker/progress.go`. */
+/**
+ * How far one peer's copy of the log is known to go, as its leader sees it. Source: etcd raft, `tracker/progress.go`.
+ *
+ * What matched once matches as long as the leader leads, unless the peer's disk lost it (then the peer says so in its
+ * votes, too: `HardState.claim`). A refusal of what matched is therefore either old or news of such a loss. The rounds
+ * tell them apart: an append of a round that was begun after the refusal is answered anew, and only that answer counts.
+ */
 import type { LogIndex } from '../../base/index.ts';
 import { assert } from '../../base/index.ts';
 import type { ConsensusOptions } from './contract.ts';
@@ -26,6 +32,15 @@ export class Progress {
   lastSentMs = Number.NEGATIVE_INFINITY;
   /** When the peer last answered in this term. */
   answeredMs = Number.NEGATIVE_INFINITY;
+  /** As its owner said. */
+  ready = false;
+  /** The peer is to be sent an append of this round or a later one, whether there is news or not. */
+  wantedRound = 0;
+  sentRound = 0;
+  /** Of the answers. */
+  answeredRound = 0;
+  /** A refusal of this round or a later one says that the peer lost what matched. Null: nothing gave reason to doubt. */
+  #doubtRound: number | null = null;
 
   constructor(nextIndex: LogIndex) {
     this.#nextIndex = nextIndex;
@@ -77,6 +92,41 @@ export class Progress {
     if (freed > 0) this.#inFlight.splice(0, freed);
     this.#nextIndex = Math.max(this.#nextIndex, this.#matchedUpTo + 1);
     this.#check();
+  }
+
+  /**
+   * Asked about an append of `round` that was refused behind `previousIndex`. @returns whether the peer lost what had
+   * matched. If it may have, `nextRound` says which round's answer will tell.
+   */
+  hasLost(refusal: { readonly previousIndex: LogIndex; readonly round: number }, nextRound: () => number): boolean {
+    if (refusal.previousIndex > this.#matchedUpTo) return false;
+    if (this.#doubtRound !== null && refusal.round >= this.#doubtRound) return true;
+    if (this.#doubtRound === null) {
+      this.#doubtRound = nextRound();
+      this.wantedRound = this.#doubtRound;
+      this.backToProbe();
+    }
+    return false;
+  }
+
+  /** The peer's log lost its end: it agrees at `agreeAt` at the highest. */
+  lost(agreeAt: LogIndex): void {
+    this.#doubtRound = null;
+    this.#matchedUpTo = Math.max(0, Math.min(this.#matchedUpTo, agreeAt));
+    this.startOver(this.#matchedUpTo + 1);
+  }
+
+  /** Where the logs meet is to be found out again, from `nextIndex` on. */
+  startOver(nextIndex: LogIndex): void {
+    this.backToProbe();
+    this.#nextIndex = Math.max(nextIndex, this.#matchedUpTo + 1);
+    this.#check();
+  }
+
+  /** An answer of `round` accepted an append. */
+  accepted(upTo: LogIndex, round: number): void {
+    if (this.#doubtRound !== null && round >= this.#doubtRound && upTo >= this.#matchedUpTo) this.#doubtRound = null;
+    this.matched(upTo);
   }
 
   /** The append behind `previousIndex` did not fit; the logs agree at `agreeAt` at the highest. An old refusal changes nothing. */

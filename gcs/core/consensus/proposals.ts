@@ -2,7 +2,11 @@
 import type { Incarnation, LogIndex, MemberOrdinal, MessageNumber } from '../../base/index.ts';
 import { assert } from '../../base/index.ts';
 import type { LastMessage, LastMessages, LogEntry } from '../types.ts';
-import type { Propose } from './peer-message.ts';
+import type { Propose, ProposedPayload } from './peer-message.ts';
+
+export function isBroadcast(entry: LogEntry): boolean {
+  return entry.kind === 'message' || entry.kind === 'fragment';
+}
 
 interface NumberedMessage extends LastMessage {
   readonly origin: MemberOrdinal;
@@ -67,9 +71,8 @@ export class DeliveryCheck {
   }
 }
 
-interface Proposal {
+interface Proposal extends ProposedPayload {
   readonly messageNumber: MessageNumber;
-  readonly payload: Uint8Array;
 }
 
 /** This member's broadcasts, from the call to their delivery. */
@@ -103,11 +106,12 @@ export class OwnProposals {
     assert(Number.isSafeInteger(proposal.messageNumber), 'message number is a safe number');
     this.#incarnation = proposal.incarnation;
     this.#proposedUpTo = proposal.messageNumber;
-    this.#pending.push({ messageNumber: proposal.messageNumber, payload: proposal.payload });
+    const { messageNumber, kind, isCompressed, payload } = proposal;
+    this.#pending.push({ messageNumber, kind, isCompressed, payload });
   }
 
   appended(entry: LogEntry): void {
-    if (entry.kind === 'message' && entry.incarnation === this.#incarnation) this.#inLogUpTo = entry.messageNumber;
+    if (entry.incarnation === this.#incarnation) this.#inLogUpTo = entry.messageNumber;
   }
 
   /** The copy of the log lost its end; how much of ours was there is looked at no further. */
@@ -136,18 +140,19 @@ export class OwnProposals {
   /** All that are pending, in order, in messages of about `bytesMax`. */
   messages(bytesMax: number): Propose[] {
     const messages: Propose[] = [];
-    let payloads: Uint8Array[] = [];
+    let payloads: ProposedPayload[] = [];
     let firstNumber = 0;
     let bytes = 0;
-    for (const { messageNumber, payload } of this.pending()) {
-      if (payloads.length > 0 && bytes + payload.length > bytesMax) {
+    for (const proposal of this.pending()) {
+      const size = proposal.payload.length;
+      if (payloads.length > 0 && bytes + size > bytesMax) {
         messages.push({ kind: 'propose', incarnation: this.#incarnation, firstNumber, payloads });
         payloads = [];
         bytes = 0;
       }
-      if (payloads.length === 0) firstNumber = messageNumber;
-      payloads.push(payload);
-      bytes += payload.length;
+      if (payloads.length === 0) firstNumber = proposal.messageNumber;
+      payloads.push(proposal);
+      bytes += size;
     }
     if (payloads.length > 0) messages.push({ kind: 'propose', incarnation: this.#incarnation, firstNumber, payloads });
     return messages;

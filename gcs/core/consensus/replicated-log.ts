@@ -1,6 +1,6 @@
 /**
  * One member's copy of the log, as the core sees it: what is on disk (through the reader), what is on its way there,
- * and how far it is durable.
+ * how far it is durable, and how far it is chosen. It begins behind the reader's base, which rises between steps.
  *
  * Entries stay in memory, in the tail, until they are durable, and beyond that while `tailBytesMax` has room. What lies
  * before the tail is read back. A request handed out for persisting remembers the last index it makes durable; when the
@@ -9,13 +9,33 @@
  */
 import type { LogIndex, Term } from '../../base/index.ts';
 import { assert } from '../../base/index.ts';
-import type { HardState, LogEntry, LogReader, PersistRequest } from '../types.ts';
+import type { EntryId, HardState, LogEntry, LogReader, PersistRequest } from '../types.ts';
 
 /** Counted for an entry beside its payload, so that empty payloads are not free. */
 const ENTRY_OVERHEAD_BYTES = 64;
 
 export function bytesOf(entry: LogEntry): number {
   return entry.payload.length + ENTRY_OVERHEAD_BYTES;
+}
+
+/** Is told of every change in the step that makes it. */
+export interface LogListener {
+  appended(entry: LogEntry): void;
+  /** `from` and all behind it is gone. */
+  cut(from: LogIndex): void;
+  chosen(upTo: LogIndex): void;
+}
+
+export interface ReplicatedLogSetup {
+  readonly reader: LogReader;
+  readonly tailBytesMax: number;
+  readonly chosenUpTo: LogIndex;
+  readonly listener: LogListener;
+}
+
+/** Whether a log that ends with `a` is further than one that ends with `b`. */
+export function isFurther(a: EntryId, b: EntryId): boolean {
+  return a.term > b.term || (a.term === b.term && a.index > b.index);
 }
 
 interface OutstandingRequest {
@@ -28,6 +48,7 @@ interface OutstandingRequest {
 export class ReplicatedLog {
   readonly #reader: LogReader;
   readonly #tailBytesMax: number;
+  readonly #listener: LogListener;
   /** Entries `#tailFrom` to `#lastIndex`, beginning at `#tailHead`; slots before that are let go. */
   #tail: (LogEntry | undefined)[] = [];
   #tailHead = 0;
@@ -36,6 +57,7 @@ export class ReplicatedLog {
   #lastIndex: LogIndex;
   #lastTerm: Term;
   #durableUpTo: LogIndex;
+  #chosenUpTo: LogIndex;
   /** Appended in this step, not yet in a request. */
   #unrequested: LogEntry[] = [];
   #outstanding: OutstandingRequest[] = [];
@@ -43,13 +65,22 @@ export class ReplicatedLog {
   #durableNumber = 0;
   #hardStateRequests = 0;
 
-  constructor(reader: LogReader, options: { readonly tailBytesMax: number }) {
+  constructor({ reader, tailBytesMax, chosenUpTo, listener }: ReplicatedLogSetup) {
+    assert(chosenUpTo >= reader.base.index, 'what is not kept any more was chosen');
+    assert(chosenUpTo <= reader.lastIndex, 'what is known to be chosen is on disk');
     this.#reader = reader;
-    this.#tailBytesMax = options.tailBytesMax;
+    this.#tailBytesMax = tailBytesMax;
+    this.#listener = listener;
+    this.#chosenUpTo = chosenUpTo;
     this.#lastIndex = reader.lastIndex;
     this.#lastTerm = reader.termAt(reader.lastIndex);
     this.#durableUpTo = reader.lastIndex;
     this.#tailFrom = reader.lastIndex + 1;
+  }
+
+  /** Of the first entry that is kept; the term of the one before is known, too. */
+  get firstIndex(): LogIndex {
+    return this.#reader.firstIndex;
   }
 
   get lastIndex(): LogIndex {
@@ -64,13 +95,21 @@ export class ReplicatedLog {
     return this.#durableUpTo;
   }
 
+  get chosenUpTo(): LogIndex {
+    return this.#chosenUpTo;
+  }
+
+  get end(): EntryId {
+    return { term: this.#lastTerm, index: this.#lastIndex };
+  }
+
   /** Every hard state handed out is durable. */
   get hardStateDurable(): boolean {
     return this.#hardStateRequests === 0;
   }
 
   termAt(index: LogIndex): Term {
-    assert(index >= 0 && index <= this.#lastIndex, 'term asked within the log');
+    assert(index >= this.#reader.firstIndex - 1 && index <= this.#lastIndex, 'term asked within the log');
     if (index === this.#lastIndex) return this.#lastTerm;
     if (index < this.#tailFrom) return this.#reader.termAt(index);
     return this.#inTail(index).term;
@@ -78,7 +117,7 @@ export class ReplicatedLog {
 
   /** From `from` on, at most to `upTo`, cut after `bytesMax`, but at least one; may be cut where memory begins, too. */
   entries(from: LogIndex, upTo: LogIndex, bytesMax: number): readonly LogEntry[] {
-    assert(from >= 1 && from <= upTo && upTo <= this.#lastIndex, 'entries asked within the log');
+    assert(from >= this.#reader.firstIndex && from <= upTo && upTo <= this.#lastIndex, 'entries asked within the log');
     if (from < this.#tailFrom) {
       const read = this.#reader.entries(from, Math.min(upTo, this.#tailFrom - 1), bytesMax);
       assert(read.length > 0 && read[0]!.index === from, 'the reader returns what was asked for');
@@ -104,11 +143,13 @@ export class ReplicatedLog {
     this.#lastIndex = entry.index;
     this.#lastTerm = entry.term;
     this.#unrequested.push(entry);
+    this.#listener.appended(entry);
   }
 
   /** Drops `from` and all behind it; the caller appends something in its place in the same step. */
   cut(from: LogIndex): void {
-    assert(from >= 1 && from <= this.#lastIndex, 'cut within the log');
+    assert(from <= this.#lastIndex, 'cut within the log');
+    assert(from > this.#chosenUpTo, 'chosen entries are never cut');
     assert(this.#unrequested.length === 0, 'the log is cut before anything is appended');
     if (from < this.#tailFrom) {
       this.#tail = [];
@@ -123,6 +164,14 @@ export class ReplicatedLog {
     this.#lastTerm = from - 1 < this.#tailFrom ? this.#reader.termAt(from - 1) : this.#inTail(from - 1).term;
     this.#durableUpTo = Math.min(this.#durableUpTo, from - 1);
     for (const request of this.#outstanding) request.upTo = Math.min(request.upTo, from - 1);
+    this.#listener.cut(from);
+  }
+
+  choose(upTo: LogIndex): void {
+    if (upTo <= this.#chosenUpTo) return;
+    assert(upTo <= this.#lastIndex, 'what is chosen is in the log');
+    this.#chosenUpTo = upTo;
+    this.#listener.chosen(upTo);
   }
 
   /** What this step appended, and `hardState` if it changed, as one request; null if there is nothing to persist. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { TestCluster, textOf } from './testing/cluster.ts';
+import { TestCluster } from './testing/cluster.ts';
+import { textOf } from './testing/describe.ts';
 import { appendOf, diskWith, message, noop } from './testing/entries.ts';
 import { expectTranscript } from './testing/expect-transcript.ts';
 

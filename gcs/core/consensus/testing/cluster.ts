@@ -1,68 +1,24 @@
 /**
  * A few members of one group in memory, each with a disk that forgets what was not synced. Nothing happens by itself:
  * the test says whose time passes, which message arrives and which disk syncs, and everything is written down, as in the
- * interaction tests of etcd raft. What must hold at any time is checked after every step.
+ * interaction tests of etcd raft. What must hold at any time is checked after every step (safety.ts).
  */
-import {
-  assert,
-  type LogIndex,
-  type MemberOrdinal,
-  type MessageNumber,
-  SeededRandom,
-  type Term,
-} from '../../../base/index.ts';
-import type { HardState, LastMessage, LogEntry, LogReader, PersistRequest } from '../../types.ts';
+import { assert, type LogIndex, type MemberOrdinal, type MessageNumber, SeededRandom } from '../../../base/index.ts';
+import type { GroupView, LogEntry, PersistRequest } from '../../types.ts';
+import { foundingView } from '../../views.ts';
 import {
   CONSENSUS_DEFAULTS,
   Consensus,
   type ConsensusInput,
   type ConsensusOptions,
   type Effects,
+  type ReadIndexAnswer,
 } from '../consensus.ts';
 import { decodePeerMessage, encodePeerMessage, type PeerMessage } from '../peer-message.ts';
-
-export class MemoryLog implements LogReader {
-  hardState: HardState = { term: 0, votedFor: null };
-  readonly held: LogEntry[] = [];
-
-  get lastIndex(): LogIndex {
-    return this.held.length;
-  }
-
-  termAt(index: LogIndex): Term {
-    assert(index >= 0 && index <= this.held.length, 'term read within the log');
-    return index === 0 ? 0 : this.held[index - 1]!.term;
-  }
-
-  entries(from: LogIndex, upTo: LogIndex, bytesMax: number): readonly LogEntry[] {
-    assert(from >= 1 && from <= upTo && upTo <= this.held.length, 'entries read within the log');
-    const read: LogEntry[] = [];
-    let bytes = 0;
-    for (let index = from; index <= upTo; index++) {
-      const entry = this.held[index - 1]!;
-      bytes += entry.payload.length;
-      if (bytes > bytesMax && read.length > 0) break;
-      read.push(entry);
-    }
-    return read;
-  }
-
-  apply(request: PersistRequest, entriesMax = Number.POSITIVE_INFINITY): void {
-    if (request.hardState !== null) this.hardState = request.hardState;
-    for (const entry of request.entries.slice(0, entriesMax)) {
-      assert(entry.index <= this.held.length + 1, 'entries are written without gaps');
-      this.held.length = entry.index - 1;
-      this.held.push(entry);
-    }
-  }
-
-  copy(): MemoryLog {
-    const copy = new MemoryLog();
-    copy.hardState = this.hardState;
-    copy.held.push(...this.held);
-    return copy;
-  }
-}
+import { isFurther } from '../replicated-log.ts';
+import { describe, describeEntries, textOf } from './describe.ts';
+import { MemoryLog } from './memory-log.ts';
+import { Safety } from './safety.ts';
 
 export interface TestMember {
   readonly ordinal: MemberOrdinal;
@@ -76,6 +32,7 @@ export interface TestMember {
   proposedUpTo: MessageNumber;
   /** Since the last start. */
   delivered: LogEntry[];
+  reads: ReadIndexAnswer[];
   /** What the layer above has made durable of its own. */
   knownChosenUpTo: LogIndex;
   moreToDeliver: boolean;
@@ -88,19 +45,18 @@ export interface Packet {
 }
 
 export class TestCluster {
-  readonly members: readonly TestMember[];
+  readonly members: TestMember[] = [];
   readonly options: ConsensusOptions;
+  readonly foundingView: GroupView;
   readonly transcript: string[] = [];
   /** Sent and not yet arrived, in the order of sending. */
   packets: Packet[] = [];
   nowMs = 1_000;
   readonly #cut = new Set<string>();
   readonly #random: SeededRandom;
-  readonly #leaderOfTerm = new Map<Term, MemberOrdinal>();
-  /** Every entry that any member has ever called chosen. */
-  readonly #chosen: LogEntry[] = [];
-  readonly #lastMessages = new Map<MemberOrdinal, LastMessage>();
+  readonly #safety: Safety;
 
+  /** `members`: voters of the founding view. */
   constructor(setup: {
     readonly members: number;
     readonly seed?: number;
@@ -109,23 +65,19 @@ export class TestCluster {
   }) {
     this.options = { ...CONSENSUS_DEFAULTS, ...setup.options };
     this.#random = new SeededRandom(setup.seed ?? 1);
-    this.members = Array.from({ length: setup.members }, (_, ordinal) => ({
-      ordinal,
-      core: null,
-      log: new MemoryLog(),
-      disk: setup.disks?.[ordinal] ?? new MemoryLog(),
-      pending: [],
-      incarnation: 0,
-      proposedUpTo: 0,
-      delivered: [],
-      knownChosenUpTo: 0,
-      moreToDeliver: false,
-    }));
+    this.foundingView = foundingView(
+      1,
+      Array.from({ length: setup.members }, (_, ordinal) => addressOf(ordinal)),
+    );
+    const disks = setup.disks ?? [];
+    this.#safety = new Safety(Math.max(0, ...disks.map((disk) => disk.base.index)));
+    for (let ordinal = 0; ordinal < setup.members; ordinal++) this.#add(ordinal, disks[ordinal] ?? new MemoryLog());
     for (const { ordinal } of this.members) this.start(ordinal);
   }
 
+  /** Every entry that any member has ever called chosen. */
   get chosen(): readonly LogEntry[] {
-    return this.#chosen;
+    return this.#safety.chosen;
   }
 
   member(ordinal: MemberOrdinal): TestMember {
@@ -138,8 +90,42 @@ export class TestCluster {
     return core;
   }
 
+  get running(): readonly TestMember[] {
+    return this.members.filter(({ core }) => core !== null);
+  }
+
+  get leader(): TestMember | undefined {
+    const leaders = this.running.filter(({ core }) => core!.role === 'leader');
+    return leaders.sort((a, b) => b.core!.term - a.core!.term)[0];
+  }
+
   say(line: string): void {
     this.transcript.push(line);
+  }
+
+  /** One with an empty disk, that was promised its ordinal, starts. */
+  join(): TestMember {
+    const ordinal = this.members.length;
+    this.#add(ordinal, new MemoryLog());
+    this.say(`${ordinal} joins`);
+    this.start(ordinal);
+    return this.member(ordinal);
+  }
+
+  #add(ordinal: MemberOrdinal, disk: MemoryLog): void {
+    this.members.push({
+      ordinal,
+      core: null,
+      log: new MemoryLog(),
+      disk,
+      pending: [],
+      incarnation: 0,
+      proposedUpTo: 0,
+      delivered: [],
+      reads: [],
+      knownChosenUpTo: disk.base.index,
+      moreToDeliver: false,
+    });
   }
 
   start(ordinal: MemberOrdinal, deliveredUpTo?: LogIndex): void {
@@ -149,20 +135,17 @@ export class TestCluster {
     member.incarnation += 1;
     member.proposedUpTo = 0;
     member.delivered = [];
-    const chosenUpTo = member.knownChosenUpTo;
-    const lastMessages = new Map<MemberOrdinal, LastMessage>();
-    for (const entry of member.log.held.slice(0, chosenUpTo)) {
-      if (entry.kind === 'message') lastMessages.set(entry.origin, entry);
-    }
+    member.reads = [];
+    const chosenUpTo = Math.max(member.knownChosenUpTo, member.log.base.index);
     member.core = new Consensus({
       self: ordinal,
-      members: this.members.map((other) => other.ordinal),
+      foundingView: this.foundingView,
       options: this.options,
       restored: {
         hardState: member.log.hardState,
         chosenUpTo,
-        deliveredUpTo: deliveredUpTo ?? chosenUpTo,
-        lastMessages,
+        deliveredUpTo: Math.max(deliveredUpTo ?? chosenUpTo, member.log.base.index),
+        lastMessages: member.log.baseAt(chosenUpTo).lastMessages,
       },
       reader: member.log,
       random: this.#random.split(`member ${ordinal} run ${member.incarnation}`),
@@ -191,6 +174,43 @@ export class TestCluster {
       if (other.core === null || this.isCut(ordinal, other.ordinal)) continue;
       this.step(other.ordinal, { kind: 'link-changed', peer: ordinal, connected: false });
     }
+  }
+
+  /** The owner needs nothing up to `upTo` any more, or what of it is delivered and durable. */
+  truncate(ordinal: MemberOrdinal, upTo: LogIndex): void {
+    const member = this.member(ordinal);
+    const { deliveredUpTo } = this.core(ordinal).status();
+    const base = Math.min(upTo, deliveredUpTo, member.disk.lastIndex);
+    if (base <= member.log.base.index) return;
+    this.say(`${ordinal} keeps its log from ${base + 1} on`);
+    member.log.truncate(base);
+    member.disk.truncate(base);
+    member.knownChosenUpTo = Math.max(member.knownChosenUpTo, base);
+  }
+
+  /** While it does not run: its disk lost everything from `from` on, as far as the owner can do without it. */
+  damage(ordinal: MemberOrdinal, from: LogIndex): void {
+    const member = this.member(ordinal);
+    assert(member.core === null, 'damage is found at a start');
+    this.say(`the disk of ${ordinal} lost ${from} to ${member.disk.lastIndex}`);
+    member.disk.lose(Math.max(from, member.knownChosenUpTo + 1));
+  }
+
+  /** While `to` does not run: it takes the state of `from`, and what of the log belongs to it. */
+  transferState(from: MemberOrdinal, to: MemberOrdinal): void {
+    const member = this.member(to);
+    assert(member.core === null, 'a state is received before the member takes part');
+    const donor = this.member(from);
+    const { deliveredUpTo, term } = this.core(from).status();
+    const { hardState, end } = member.disk;
+    const received = new MemoryLog(donor.log.base);
+    received.held.push(...donor.log.held.slice(0, deliveredUpTo - donor.log.base.index));
+    const claim = hardState.claim !== null && isFurther(hardState.claim, end) ? hardState.claim : end;
+    const raised = term > hardState.term ? { term, votedFor: null } : hardState;
+    received.hardState = { ...raised, claim: isFurther(claim, received.end) ? claim : null };
+    member.disk = received;
+    member.knownChosenUpTo = deliveredUpTo;
+    this.say(`${to} takes the state of ${from}, as of ${deliveredUpTo}`);
   }
 
   cut(a: MemberOrdinal, b: MemberOrdinal, noticed = true): void {
@@ -222,7 +242,7 @@ export class TestCluster {
     }
   }
 
-  propose(ordinal: MemberOrdinal, text: string): void {
+  propose(ordinal: MemberOrdinal, text: string, entryKind: 'message' | 'fragment' = 'message'): void {
     const member = this.member(ordinal);
     member.proposedUpTo += 1;
     this.say(`propose ${text} at ${ordinal}`);
@@ -230,8 +250,14 @@ export class TestCluster {
       kind: 'propose',
       incarnation: member.incarnation,
       messageNumber: member.proposedUpTo,
+      entryKind,
+      isCompressed: false,
       payload: new TextEncoder().encode(text),
     });
+  }
+
+  changeView(ordinal: MemberOrdinal, view: GroupView): void {
+    this.step(ordinal, { kind: 'change-view', view });
   }
 
   /** The disk answers everything asked so far, or the first `requests`. */
@@ -287,7 +313,7 @@ export class TestCluster {
   /** Until `ordinal` leads. Nobody else's time passes, only votes arrive, and only what concerns them is synced. */
   elect(ordinal: MemberOrdinal): void {
     const isVote = ({ message }: Packet) => message.kind === 'vote-request' || message.kind === 'vote-answer';
-    for (let round = 0; this.core(ordinal).status().role !== 'leader'; round++) {
+    for (let round = 0; this.core(ordinal).role !== 'leader'; round++) {
       assert(round < 200, 'a leader is elected');
       this.arriveAll(isVote);
       const voter = this.members.find(({ pending }) => pending.some(({ hardState }) => hardState !== null));
@@ -299,17 +325,17 @@ export class TestCluster {
   step(ordinal: MemberOrdinal, input: ConsensusInput): Effects {
     const member = this.member(ordinal);
     const core = this.core(ordinal);
-    const before = core.status();
+    const { role, term } = core;
+    const { number } = core.view;
     const effects = core.step(input, this.#now());
-    const after = core.status();
-    if (after.role !== before.role || after.term !== before.term) {
-      this.say(`  ${ordinal} is ${after.role} in term ${after.term}`);
-    }
+    if (core.role !== role || core.term !== term) this.say(`  ${ordinal} is ${core.role} in term ${core.term}`);
+    if (core.view.number !== number) this.say(`  ${ordinal} goes from view ${number} to view ${core.view.number}`);
     for (const request of effects.persist) {
       member.log.apply(request);
       member.pending.push(request);
-      const vote =
-        request.hardState === null ? '' : ` term ${request.hardState.term} vote ${request.hardState.votedFor}`;
+      const { hardState } = request;
+      const claim = hardState?.claim ? ` claim ${hardState.claim.index}@${hardState.claim.term}` : '';
+      const vote = hardState === null ? '' : ` term ${hardState.term} vote ${hardState.votedFor}${claim}`;
       this.say(`  ${ordinal} writes ${request.number}:${vote}${describeEntries(request.entries)}`);
     }
     for (const { to, message } of effects.send) {
@@ -317,46 +343,12 @@ export class TestCluster {
       if (!this.isCut(ordinal, to)) this.packets.push({ from: ordinal, to, message });
     }
     for (const entry of effects.deliver) this.say(`  ${ordinal} delivers ${entry.index}: ${textOf(entry)}`);
+    for (const { ticket, index } of effects.reads) this.say(`  ${ordinal} answers read ${ticket}: ${index}`);
     member.delivered.push(...effects.deliver);
-    this.#checkLeader(member);
-    this.#checkChosen(member);
+    member.reads.push(...effects.reads);
+    this.#safety.check(member);
     member.moreToDeliver = effects.moreToDeliver;
     return effects;
-  }
-
-  #checkLeader(member: TestMember): void {
-    const { role, term } = member.core!.status();
-    if (role !== 'leader') return;
-    const known = this.#leaderOfTerm.get(term);
-    assert(known === undefined || known === member.ordinal, 'a term has one leader');
-    if (known !== undefined) return;
-    this.#leaderOfTerm.set(term, member.ordinal);
-    for (const entry of this.#chosen) {
-      assert(member.log.held[entry.index - 1]?.term === entry.term, 'a new leader has all that was ever chosen');
-    }
-  }
-
-  /** The first member to call an entry chosen fixes it; whoever comes later must have the same. */
-  #checkChosen(member: TestMember): void {
-    const { chosenUpTo } = member.core!.status();
-    for (let index = this.#chosen.length + 1; index <= chosenUpTo; index++) {
-      const entry = member.log.held[index - 1]!;
-      this.#chosen.push(entry);
-      if (entry.kind === 'noop') continue;
-      const last = this.#lastMessages.get(entry.origin);
-      const follows =
-        last?.incarnation === entry.incarnation
-          ? entry.messageNumber === last.messageNumber + 1
-          : entry.messageNumber === 1 && entry.incarnation > (last?.incarnation ?? 0);
-      assert(follows, 'each broadcast is chosen once and in the order of its origin');
-      this.#lastMessages.set(entry.origin, entry);
-    }
-    for (const entry of member.delivered.slice(-8)) {
-      const chosen = this.#chosen[entry.index - 1];
-      assert(chosen?.term === entry.term && textOf(chosen) === textOf(entry), 'one total order');
-      const durable = member.disk.held[entry.index - 1];
-      assert(durable?.term === entry.term, 'what is delivered is durable here');
-    }
   }
 
   #tellLink(a: MemberOrdinal, b: MemberOrdinal, connected: boolean): void {
@@ -370,29 +362,9 @@ export class TestCluster {
   }
 }
 
-export function textOf(entry: LogEntry): string {
-  return entry.kind === 'noop' ? 'noop' : new TextDecoder().decode(entry.payload);
-}
-
-export function describe(message: PeerMessage): string {
-  switch (message.kind) {
-    case 'vote-request':
-      return `${message.preVote ? 'pre-vote' : 'vote'} for term ${message.term}? log ends ${message.lastIndex}@${message.lastTerm}`;
-    case 'vote-answer':
-      return `${message.preVote ? 'pre-vote' : 'vote'} ${message.granted ? 'granted' : 'refused'} term ${message.term}`;
-    case 'append':
-      return `append term ${message.term} behind ${message.previousIndex}@${message.previousTerm} chosen ${message.chosenUpTo}${describeEntries(message.entries)}`;
-    case 'append-answer':
-      return message.rejected === null
-        ? `matched term ${message.term} up to ${message.matchedUpTo}`
-        : `rejected term ${message.term} behind ${message.rejected.previousIndex}, try ${message.rejected.hintIndex}@${message.rejected.hintTerm}`;
-    case 'propose':
-      return `propose ${message.incarnation}:${message.firstNumber} ${message.payloads.map((payload) => new TextDecoder().decode(payload)).join(' ')}`;
-  }
-}
-
-function describeEntries(entries: readonly LogEntry[]): string {
-  return entries.map((entry) => ` ${entry.index}@${entry.term}=${textOf(entry)}`).join('');
+/** What a view says of a member, but for its ordinal. */
+export function addressOf(ordinal: MemberOrdinal) {
+  return { memberId: `m${ordinal}`, groupAddress: `m${ordinal}:2`, host: `m${ordinal}`, port: 1 };
 }
 
 function linkName(a: MemberOrdinal, b: MemberOrdinal): string {

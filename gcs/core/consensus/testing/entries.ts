@@ -1,7 +1,8 @@
 import type { LogIndex, MemberOrdinal, Term } from '../../../base/index.ts';
-import type { LogEntry } from '../../types.ts';
+import type { GroupView, LogEntry } from '../../types.ts';
+import { encodeView } from '../../views.ts';
 import type { Append } from '../peer-message.ts';
-import { MemoryLog } from './cluster.ts';
+import { MemoryLog } from './memory-log.ts';
 
 export function noop(index: LogIndex, term: Term, origin: MemberOrdinal = 0): LogEntry {
   return {
@@ -12,8 +13,13 @@ export function noop(index: LogIndex, term: Term, origin: MemberOrdinal = 0): Lo
     incarnation: 0,
     messageNumber: 0,
     stampMs: 1,
+    isCompressed: false,
     payload: new Uint8Array(0),
   };
+}
+
+export function viewEntry(index: LogIndex, term: Term, view: GroupView): LogEntry {
+  return { ...noop(index, term), kind: 'view', payload: encodeView(view) };
 }
 
 export function message(
@@ -28,13 +34,14 @@ export function message(
     incarnation: from.incarnation ?? 1,
     messageNumber: from.messageNumber,
     stampMs: 1,
+    isCompressed: false,
     payload: new TextEncoder().encode(text),
   };
 }
 
 export function diskWith(term: Term, votedFor: MemberOrdinal | null, ...entries: readonly LogEntry[]): MemoryLog {
   const disk = new MemoryLog();
-  disk.apply({ number: 0, hardState: { term, votedFor }, entries });
+  disk.apply({ number: 0, hardState: { term, votedFor, claim: null }, entries });
   return disk;
 }
 
@@ -46,6 +53,7 @@ export function appendOf(fields: Partial<Append> & { readonly term: Term }): App
     chosenUpTo: 0,
     receivedByAll: 0,
     established: false,
+    round: 0,
     entries: [],
     ...fields,
   };

@@ -1,0 +1,96 @@
+/**
+ * The read indexes that this member's owner waits for (R7). They are asked for together: while one question is out,
+ * those that come are kept for the next, so a leader has one question of each member at most. A later question's answer
+ * serves all before it.
+ */
+import type { LogIndex, MemberOrdinal, Random } from '../../base/index.ts';
+import type { ConsensusOptions, ReadIndexAnswer } from './contract.ts';
+
+interface WaitingRead {
+  readonly ticket: number;
+  readonly sinceMs: number;
+  /** The first question that was asked after it came; null: none was. */
+  question: number | null;
+}
+
+/** Questions of an earlier run, whose answers may still be under way, are not met again: 48 bits, most of them drawn. */
+const FIRST_QUESTION_STEP = 2 ** 16;
+
+export class PendingReads {
+  readonly #options: ConsensusOptions;
+  readonly #random: Random;
+  /** By arrival. */
+  #waiting: WaitingRead[] = [];
+  #answers: ReadIndexAnswer[] = [];
+  #lastQuestion: number | null = null;
+  #asked: { readonly leader: MemberOrdinal; readonly sinceMs: number } | null = null;
+  /** A leader that did not lead any more was asked: not again before this. */
+  #notBeforeMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: ConsensusOptions, random: Random) {
+    this.#options = options;
+    this.#random = random;
+  }
+
+  add(ticket: number, nowMs: number): void {
+    if (this.#waiting.length >= this.#options.pendingReadsMax) this.#answers.push({ ticket, index: null });
+    else this.#waiting.push({ ticket, sinceMs: nowMs, question: null });
+  }
+
+  tick(nowMs: number): void {
+    const { electionTimeoutMs } = this.#options;
+    let late = 0;
+    while (late < this.#waiting.length && nowMs - this.#waiting[late]!.sinceMs >= electionTimeoutMs) {
+      this.#answers.push({ ticket: this.#waiting[late]!.ticket, index: null });
+      late += 1;
+    }
+    if (late > 0) this.#waiting.splice(0, late);
+  }
+
+  /** What was asked may be lost, or somebody else leads. */
+  linkChanged(): void {
+    this.#asked = null;
+    this.#notBeforeMs = Number.NEGATIVE_INFINITY;
+  }
+
+  /** The ticket of the question to ask `leader` now; null: none. */
+  question(leader: MemberOrdinal, nowMs: number): number | null {
+    if (this.#waiting.length === 0) return null;
+    if (this.#asked !== null && this.#asked.leader === leader) {
+      if (nowMs - this.#asked.sinceMs < this.#options.resendMs) return null;
+    } else if (nowMs < this.#notBeforeMs) return null;
+    this.#lastQuestion ??= this.#random.below(2 ** 32) * FIRST_QUESTION_STEP;
+    this.#lastQuestion += 1;
+    this.#asked = { leader, sinceMs: nowMs };
+    for (let at = this.#waiting.length - 1; at >= 0 && this.#waiting[at]!.question === null; at--) {
+      this.#waiting[at]!.question = this.#lastQuestion;
+    }
+    return this.#lastQuestion;
+  }
+
+  answered(question: number, index: LogIndex | null, nowMs: number): void {
+    if (question === this.#lastQuestion) this.#asked = null;
+    if (index === null) {
+      if (question === this.#lastQuestion) this.#notBeforeMs = nowMs + this.#options.heartbeatMs;
+      return;
+    }
+    let served = 0;
+    while (served < this.#waiting.length) {
+      const read = this.#waiting[served]!;
+      if (read.question === null || read.question > question) break;
+      this.#answers.push({ ticket: read.ticket, index });
+      served += 1;
+    }
+    if (served > 0) this.#waiting.splice(0, served);
+  }
+
+  get hasAnswers(): boolean {
+    return this.#answers.length > 0;
+  }
+
+  takeAnswers(): readonly ReadIndexAnswer[] {
+    const answers = this.#answers;
+    this.#answers = [];
+    return answers;
+  }
+}
