@@ -148,7 +148,7 @@ function decode({ payload, origin, verdicts }: HeldEntry): readonly Publication[
   const publications: Publication[] = [];
   for (const [i, message] of batch.messages.entries()) {
     const verdict = verdicts[i]!;
-    if (verdict.kind === 'negative') continue;
+    if (verdict.kind !== 'positive') continue;
     const { sequenceNumber, commitTime, resolved } = verdict;
     const about = { sequenceNumber, commitTime, origin };
     if (message.kind === 'transaction') {

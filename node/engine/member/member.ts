@@ -737,7 +737,8 @@ export class Member implements Replica {
 
   /** What another member receives from this one; null: not now. */
   #openState(): StateSource | null {
-    if (this.#state !== 'ONLINE' || this.#running === null) return null;
+    // Whatever it took through was chosen: also without a quorum it can help others to come back, who then make one.
+    if (this.#state === 'ERROR' || this.#isStopping || this.#running === null) return null;
     const source = openState({ state: this.#running, log: this.#group.log });
     const { counters } = this;
     counters.statesSent++;
@@ -930,8 +931,11 @@ function contentOf(
   });
   if (found.kind === 'refused') return found;
   if (found.kind === 'needs-state') return { kind: 'content', verdicts: null, lack: found };
-  if (readMarker(disk) === 'receiving') return { kind: 'content', verdicts: null, lack: marked };
   const { verdicts, repair, discardFrom, claim } = found;
+  if (readMarker(disk) === 'receiving') {
+    verdicts.close(() => {});
+    return { kind: 'content', verdicts: null, lack: { ...marked, claim } };
+  }
   const isWhole = repair.length === 0 && discardFrom === null;
   return { kind: 'content', verdicts, lack: isWhole ? null : { kind: 'usable', repair, discardFrom, claim } };
 }

@@ -8,49 +8,60 @@ import type { KeyRange, VerdictFile, VerdictRecord, Write } from '../../../appli
 import type { Certifier } from '../../../certifier/index.ts';
 import { decodeBatch } from '../../../certifier/index.ts';
 import { assert, type LogIndex, type SequenceNumber } from '../../../gcs/base/index.ts';
-import type { LogEntry, LogReader } from '../../../gcs/core/index.ts';
+import { type AssemblerSetup, type MessageLog, type Ordered, readMessages } from '../../../gcs/core/index.ts';
 import { catalogItemKey } from '../key-codec.ts';
 import type { HeldEntry } from './change-history.ts';
 import { publicationOf, writesOf } from './publication.ts';
 import { decodeSchemaEffect, type SchemaEffect } from './schema-effect.ts';
 
-/** Bytes of the log read at a time. */
-const READ_BYTES = 1024 * 1024;
-
 export interface Replay {
-  readonly log: LogReader;
+  readonly log: MessageLog;
+  readonly messages: AssemblerSetup;
   readonly verdicts: VerdictFile;
   /** Restored as of the end of `verdicts`, its database still empty. */
   readonly certifier: Certifier;
   readonly publishFrom: SequenceNumber;
   publish(sequenceNumber: SequenceNumber, writes: readonly Write[], clear: readonly KeyRange[]): void;
   schemaChanged(sequenceNumber: SequenceNumber, effect: SchemaEffect): void;
-  /** Told behind each entry of which something was published. */
+  /** Told behind each message of which something was published. */
   repeated(entry: HeldEntry): void;
 }
 
-/** Returns how many log entries were read. */
+type Message = Extract<Ordered, { kind: 'message' }>;
+
+/**
+ * The log index from which on a rebuild reads messages and verdicts, where every lane has what was written up to
+ * `flushedUpTo`: behind that and behind the purge floor of V, whichever is lower. Null: the verdicts do not reach back so
+ * far.
+ */
+export function neededByRebuild(verdicts: VerdictFile, flushedUpTo: SequenceNumber): LogIndex | null {
+  const { sequenceNumber, purgeFloor, logIndex } = verdicts.stateAtEnd;
+  const first = Math.min(purgeFloor, flushedUpTo) + 1;
+  if (first > sequenceNumber) return logIndex + 1;
+  return first > verdicts.base.sequenceNumber ? verdicts.logIndexOf(first) : null;
+}
+
+/** Returns how many messages were repeated. */
 export function replayUpToKeptVerdicts(replay: Replay): number {
-  const { log, verdicts } = replay;
-  const { sequenceNumber, purgeFloor, logIndex: upTo } = verdicts.stateAtEnd;
-  const fromSequenceNumber = Math.min(purgeFloor + 1, replay.publishFrom);
-  if (fromSequenceNumber > sequenceNumber) return 0;
-  const from = verdicts.logIndexOf(fromSequenceNumber);
+  const { log, verdicts, messages } = replay;
+  const upTo = verdicts.stateAtEnd.logIndex;
+  const from = neededByRebuild(verdicts, replay.publishFrom - 1);
+  assert(from !== null, 'the verdicts reach back to what is rebuilt');
   let count = 0;
-  const entries = entriesOf(log, from, upTo);
+  const ordered = readMessages(log, { from, upTo }, messages);
   for (const record of verdicts.records(from)) {
-    let next = entries.next();
-    while (!next.done && next.value.index < record.logIndex) next = entries.next();
-    assert(!next.done && next.value.index === record.logIndex, 'the log holds every entry with a kept verdict');
-    repeat(replay, next.value, record);
+    let next = ordered.next();
+    while (!next.done && (next.value.kind === 'view' || next.value.index < record.logIndex)) next = ordered.next();
+    assert(!next.done && next.value.index === record.logIndex, 'the log holds every message with a kept verdict');
+    repeat(replay, next.value as Message, record);
     count++;
   }
   return count;
 }
 
-function repeat(replay: Replay, entry: LogEntry, record: VerdictRecord): void {
+function repeat(replay: Replay, { origin, payload }: Message, record: VerdictRecord): void {
   const { certifier, publishFrom, publish } = replay;
-  const batch = decodeBatch(entry.payload);
+  const batch = decodeBatch(payload);
   assert(
     batch.kind === 'batch' && batch.messages.length === record.verdicts.length,
     'a kept verdict for every message',
@@ -60,12 +71,12 @@ function repeat(replay: Replay, entry: LogEntry, record: VerdictRecord): void {
   let upTo = 0;
   for (let i = 0; i < record.verdicts.length; i++) {
     const verdict = record.verdicts[i]!;
-    if (verdict.kind === 'negative') continue;
+    if (verdict.kind !== 'positive') continue;
     const { sequenceNumber } = verdict;
     positives++;
     upTo = sequenceNumber;
     const message = batch.messages[i]!;
-    const writer = { sequenceNumber, origin: entry.origin };
+    const writer = { sequenceNumber, origin };
     if (message.kind === 'transaction') {
       certifier.restorePositive(message.transaction, writer);
       if (sequenceNumber < publishFrom) continue;
@@ -84,15 +95,5 @@ function repeat(replay: Replay, entry: LogEntry, record: VerdictRecord): void {
     }
   }
   if (upTo < publishFrom) return;
-  const { origin, payload } = entry;
   replay.repeated({ origin, payload, verdicts: record.verdicts, after: upTo - positives, upTo, rows });
-}
-
-function* entriesOf(log: LogReader, from: LogIndex, upTo: LogIndex): Generator<LogEntry, undefined> {
-  for (let next = from; next <= upTo; ) {
-    const read = log.entries(next, upTo, READ_BYTES);
-    yield* read;
-    next = read.at(-1)!.index + 1;
-  }
-  return undefined;
 }

@@ -3,11 +3,24 @@
  * catalog, all as of the same place. `deliver` takes the next entry through, in this order and within one turn:
  * certified, kept as verdicts, published. `rebuild` makes it again at a start (H3).
  */
-import { type KeyRange, VerdictFile, type VerdictRecord, VersionStore, type Write } from '../../../applier/index.ts';
+import {
+  type KeyRange,
+  type VerdictFile,
+  type VerdictRecord,
+  VersionStore,
+  type Write,
+} from '../../../applier/index.ts';
 import { CertificationDatabase, Certifier, decodeBatch, type GroupMessage } from '../../../certifier/index.ts';
 import type { Negative, Transaction } from '../../../certifier/types.ts';
-import { assert, InvariantViolation, type LogIndex, type SequenceNumber } from '../../../gcs/base/index.ts';
-import type { Delivery, GroupDefinition, GroupMember, LogReader } from '../../../gcs/core/index.ts';
+import {
+  assert,
+  type Clock,
+  InvariantViolation,
+  type LogIndex,
+  type ScheduledCall,
+  type SequenceNumber,
+} from '../../../gcs/base/index.ts';
+import type { Delivery, GroupDefinition, GroupMember, MessageLog } from '../../../gcs/core/index.ts';
 import { Catalog, decodeSchemaChange } from '../catalog.ts';
 import type { ImageCodec } from '../image-codec.ts';
 import { catalogItemKey } from '../key-codec.ts';
@@ -16,9 +29,10 @@ import { ChangeHistory } from './change-history.ts';
 import { ConflictLog, type SeenConflict } from './conflict-log.ts';
 import type { MemberCounters, MemberSetup } from './contract.ts';
 import { DigestWatch } from './digest-watch.ts';
+import { Holds } from './holds.ts';
 import { CERTIFICATION_CAPACITY } from './options.ts';
 import { publicationOf, writesOf } from './publication.ts';
-import { replayUpToKeptVerdicts } from './replay.ts';
+import { neededByRebuild, replayUpToKeptVerdicts } from './replay.ts';
 import { encodeSchemaEffect, type SchemaEffect } from './schema-effect.ts';
 
 /** Refusals in the verdict file; never renumbered. */
@@ -29,14 +43,21 @@ const REASON_NO_SUCH_TABLE = 4;
 const REASON_NOTHING_TO_DO = 5;
 
 /** What became of one message. */
-export type Fate = CommitOutcome | SchemaOutcome;
+export type Fate =
+  | CommitOutcome
+  | SchemaOutcome
+  | { readonly kind: 'purge-floor'; readonly purgeFloor: SequenceNumber };
 
 export interface ReplicatedStateSetup {
   readonly member: MemberSetup;
   readonly definition: GroupDefinition;
   readonly self: GroupMember;
-  readonly log: LogReader;
+  readonly log: MessageLog;
+  /** Of `damageOf`, which found that they fit log and lanes. The state's own from now on. */
+  readonly verdicts: VerdictFile;
   readonly counters: MemberCounters;
+  /** Verdicts or lanes wait for room on the disk, or have it again (R16). */
+  readonly roomChanged: (hasRoom: boolean) => void;
   readonly failed: (error: Error) => void;
 }
 
@@ -54,10 +75,14 @@ interface Passage {
   readonly publications: Publication[];
 }
 
-export type Rebuilt =
-  /** `entries`: how many of the log were repeated. */
-  | { readonly kind: 'rebuilt'; readonly state: ReplicatedState; readonly entries: number }
-  | { readonly kind: 'refused'; readonly reason: string };
+/** What there is no room for is tried again so often. */
+const ROOM_RETRY_MS = 1000;
+
+export interface Rebuilt {
+  readonly state: ReplicatedState;
+  /** How many messages of the log were repeated. */
+  readonly entries: number;
+}
 
 export class ReplicatedState {
   readonly definition: GroupDefinition;
@@ -74,26 +99,20 @@ export class ReplicatedState {
   readonly #wallMs: () => number;
   #deliveredUpTo: LogIndex;
   #localConflicts = 0;
+  readonly #log: MessageLog;
+  readonly #clock: Clock;
+  readonly #roomChanged: (hasRoom: boolean) => void;
+  #hadRoom = true;
+  #roomRetry: ScheduledCall | null = null;
+  readonly #floorHolds = new Holds();
+  readonly #verdictHolds = new Holds();
 
   /** As of the last kept verdict, from the directory's own files. */
   static rebuild(setup: ReplicatedStateSetup): Rebuilt {
-    const { member, definition, log } = setup;
-    const { environment, options, lanes, newCache, memberId, imageCodec } = member;
-    const opened = VerdictFile.open(environment.disk, { memberId }, options.verdicts);
-    if (opened.kind === 'damaged') {
-      const { file, offset, reason } = opened;
-      return { kind: 'refused', reason: `the verdict file is damaged: ${file} at byte ${offset}: ${reason}` };
-    }
-    const verdicts = opened.file;
+    const { member, definition, log, verdicts } = setup;
+    const { environment, options, lanes, newCache, imageCodec, compression } = member;
     const kept = verdicts.stateAtEnd;
     const lowest = Math.min(...lanes.map((lane) => lane.flushedUpTo));
-    const highest = Math.max(...lanes.map((lane) => lane.flushedUpTo));
-    if (highest > kept.sequenceNumber || kept.logIndex > log.lastIndex) {
-      return {
-        kind: 'refused',
-        reason: `the data directory does not fit together: log up to index ${log.lastIndex}, verdicts up to index ${kept.logIndex} (sequence number ${kept.sequenceNumber}), lanes up to sequence number ${highest}; a file of it was lost or put back from an older copy`,
-      };
-    }
     const capacity = Number(definition.options[CERTIFICATION_CAPACITY]);
     const database = new CertificationDatabase({ capacity, newCache });
     const certifier = new Certifier({ database, restored: kept });
@@ -109,6 +128,7 @@ export class ReplicatedState {
     const schemaChanges: { sequenceNumber: SequenceNumber; effect: SchemaEffect }[] = [];
     const entries = replayUpToKeptVerdicts({
       log,
+      messages: { compression, messageBytesMax: options.group.messageBytesMax },
       verdicts,
       certifier,
       publishFrom: lowest + 1,
@@ -124,28 +144,72 @@ export class ReplicatedState {
     for (const { sequenceNumber, effect } of schemaChanges) {
       if (sequenceNumber > history.heldFrom) catalog.repeat(sequenceNumber, effect, imageCodec);
     }
-    const state = new ReplicatedState(setup, { certifier, verdicts, store, history, catalog });
-    return { kind: 'rebuilt', state, entries };
+    return { state: new ReplicatedState(setup, { certifier, store, history, catalog }), entries };
   }
 
   private constructor(
     setup: ReplicatedStateSetup,
-    parts: Pick<ReplicatedState, 'certifier' | 'verdicts' | 'store' | 'history' | 'catalog'>,
+    parts: Pick<ReplicatedState, 'certifier' | 'store' | 'history' | 'catalog'>,
   ) {
     const { member, definition, self, counters } = setup;
     this.definition = definition;
     this.self = self;
     this.certifier = parts.certifier;
-    this.verdicts = parts.verdicts;
+    this.verdicts = setup.verdicts;
     this.store = parts.store;
     this.history = parts.history;
     this.catalog = parts.catalog;
-    this.digests = new DigestWatch(definition.view.members.length);
+    this.digests = new DigestWatch();
     this.conflicts = new ConflictLog(member.options.conflictsKeptMax);
     this.#imageCodec = member.imageCodec;
     this.#counters = counters;
     this.#wallMs = () => member.environment.clock.wallMs();
-    this.#deliveredUpTo = parts.verdicts.stateAtEnd.logIndex;
+    this.#deliveredUpTo = setup.verdicts.stateAtEnd.logIndex;
+    this.#log = setup.log;
+    this.#clock = member.environment.clock;
+    this.#roomChanged = setup.roomChanged;
+    this.verdicts.onRoomChanged = () => this.#lookForRoom();
+    this.store.onRoomChanged = () => this.#lookForRoom();
+  }
+
+  /** False: verdicts or lanes wait for room on the disk. */
+  get hasRoom(): boolean {
+    return this.verdicts.hasRoom && this.store.hasRoom;
+  }
+
+  /**
+   * From there on the log is needed (H3): for a rebuild, which goes back to the purge floor of the last durable verdict and
+   * to the lowest flush point, with whole messages, and for who receives this state. Rises only.
+   */
+  get neededFrom(): LogIndex {
+    const needed = neededByRebuild(this.verdicts, this.store.flushedUpTo);
+    assert(needed !== null, 'what is needed is kept');
+    const from = Math.min(needed, this.#verdictHolds.lowest ?? needed);
+    return Math.min(from, this.#log.partialFrom(from - 1));
+  }
+
+  /** Gives up kept verdicts that nobody needs any more. */
+  truncateVerdicts(): void {
+    this.verdicts.truncate(this.neededFrom);
+  }
+
+  /** Keeps log and verdicts from `from` on until it is released. */
+  holdVerdicts(from: LogIndex): { release(): void } {
+    return this.#verdictHolds.hold(from);
+  }
+
+  /**
+   * No transaction of this member needs to be certified against a lower snapshot (H5): the lowest one that `holdFloor`
+   * holds, or where this member is. What the purge floor may rise to as far as this member is concerned.
+   */
+  get oldestNeeded(): SequenceNumber {
+    const { appliedUpTo } = this.store;
+    return Math.min(appliedUpTo, this.#floorHolds.lowest ?? appliedUpTo);
+  }
+
+  /** For the snapshot of a transaction that may write, from its begin until it has come back through the order, or never will. */
+  holdFloor(sequenceNumber: SequenceNumber): { release(): void } {
+    return this.#floorHolds.hold(sequenceNumber);
   }
 
   /** Log index of the last entry taken through. */
@@ -164,7 +228,8 @@ export class ReplicatedState {
     const passage: Passage = { delivery, verdicts: [], fates: [], publications: [] };
     for (const message of batch.messages) {
       if (message.kind === 'transaction') this.#certify(message.transaction, passage);
-      else this.#changeSchema(message, passage);
+      else if (message.kind === 'schema-change') this.#changeSchema(message, passage);
+      else this.#raisePurgeFloor(message.sequenceNumber, passage);
     }
     const { verdicts, fates, publications } = passage;
     const { purgeFloor, digest } = this.certifier;
@@ -247,6 +312,31 @@ export class ReplicatedState {
     publications.push({ sequenceNumber, ...publicationOf(effect) });
     fates.push({ kind: 'done', sequenceNumber, changed: true });
     this.#counters.schemaChanges++;
+  }
+
+  /** Effective from here on (H4): the messages behind this one in its entry are judged by it. */
+  #raisePurgeFloor(sequenceNumber: SequenceNumber, { verdicts, fates }: Passage): void {
+    this.certifier.raisePurgeFloor(sequenceNumber);
+    verdicts.push({ kind: 'none' });
+    fates.push({ kind: 'purge-floor', purgeFloor: this.certifier.purgeFloor });
+  }
+
+  #lookForRoom(): void {
+    const { hasRoom } = this;
+    // The lanes try again by themselves.
+    if (!this.verdicts.hasRoom && this.#roomRetry === null) this.#retryRoom();
+    if (hasRoom === this.#hadRoom) return;
+    this.#hadRoom = hasRoom;
+    this.#roomChanged(hasRoom);
+  }
+
+  #retryRoom(): void {
+    this.#roomRetry = this.#clock.schedule(ROOM_RETRY_MS, () => {
+      this.#roomRetry = null;
+      if (this.verdicts.hasRoom) return;
+      this.verdicts.retryRoom();
+      this.#retryRoom();
+    });
   }
 
   #count(delivery: Delivery, positives: number): void {
