@@ -3,7 +3,7 @@
  * each exactly once.
  */
 import type { Clock, MemberId } from '../../../gcs/base/index.ts';
-import { type Group, memberNamed } from '../../../gcs/core/index.ts';
+import { type ConsensusStatus, type Group, memberNamed } from '../../../gcs/core/index.ts';
 import type { Administration, AdministrationOutcome } from '../replica.ts';
 import type { Membership } from './membership.ts';
 
@@ -21,7 +21,9 @@ interface Pending {
 
 export interface AdministratorSetup {
   readonly memberId: MemberId;
-  readonly group: Group;
+  readonly group: Pick<Group, 'leave' | 'expel' | 'transferLeadership'> & {
+    readonly status: Pick<ConsensusStatus, 'role'> | null;
+  };
   readonly membership: Membership;
   readonly clock: Clock;
   /** Whether this member is out of the group by its own will, or was expelled and has given up. */

@@ -1,25 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { GroupView } from '../../../gcs/core/index.ts';
+import { viewOf } from '../testing/views.ts';
 import { DigestWatch } from './digest-watch.ts';
 
 /** Of the member 0 of a group with so many voters, and learners behind them. */
 function watchOf(voters = 3, learners = 0): DigestWatch {
   const watch = new DigestWatch();
-  watch.viewChanged(0, viewOf(voters, learners));
+  const ordinals = Array.from({ length: voters + learners }, (_, ordinal) => ordinal);
+  watch.viewChanged(0, viewOf(1, ordinals, ordinals.slice(voters)));
   return watch;
-}
-
-function viewOf(voters: number, learners: number): GroupView {
-  const members = Array.from({ length: voters + learners }, (_, ordinal) => ({
-    ordinal,
-    memberId: `member-${ordinal}`,
-    groupAddress: `member-${ordinal}:71`,
-    host: `member-${ordinal}`,
-    port: 70,
-    isVoter: ordinal < voters,
-  }));
-  return { viewId: '1:1', number: 1, members, nextOrdinal: members.length, former: [] };
 }
 
 function watchAt(logIndex: number, digest: string, voters = 3): DigestWatch {
@@ -67,7 +56,7 @@ test('a learner that differs has no voice, and one that is the odd one out learn
   assert.equal(watch.told(2, [{ logIndex: 10, digest: 'b' }]), 'equal', 'the learner has no voice');
   assert.equal(watch.told(1, [{ logIndex: 10, digest: 'a' }]), 'equal');
   const learner = new DigestWatch();
-  learner.viewChanged(2, viewOf(2, 1));
+  learner.viewChanged(2, viewOf(1, [0, 1, 2], [2]));
   learner.toTell({ logIndex: 10, digest: 'b', sequenceNumber: 100 });
   assert.equal(learner.told(0, [{ logIndex: 10, digest: 'a' }]), 'equal', 'one of two voters');
   assert.equal(learner.told(1, [{ logIndex: 10, digest: 'a' }]), 'minority');
@@ -76,8 +65,7 @@ test('a learner that differs has no voice, and one that is the odd one out learn
 test('what a member told that left is forgotten, and a majority is that of the view in force', () => {
   const watch = watchAt(10, 'a', 3);
   assert.equal(watch.told(1, [{ logIndex: 10, digest: 'b' }]), 'equal', 'one against one of three');
-  const { members, ...rest } = viewOf(3, 0);
-  watch.viewChanged(0, { ...rest, members: members.filter(({ ordinal }) => ordinal !== 1) });
+  watch.viewChanged(0, viewOf(2, [0, 2]));
   assert.equal(watch.told(2, [{ logIndex: 10, digest: 'a' }]), 'equal');
   assert.equal(watch.equalUpTo(1), 0);
 });

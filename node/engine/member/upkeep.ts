@@ -14,9 +14,9 @@ import type { ReplicatedState } from './replicated-state.ts';
 const PROPOSAL_WAIT_MS = 10_000;
 
 export interface UpkeepSetup {
-  readonly group: Group;
+  readonly group: Pick<Group, 'truncate'> & { readonly log: Pick<Group['log'], 'firstIndex'> };
   readonly membership: Membership;
-  readonly counters: MemberCounters;
+  readonly counters: Pick<MemberCounters, 'truncations'>;
   readonly options: Pick<MemberOptions, 'purgeStep' | 'truncateEveryMs'>;
   /** Into the group's order; `answered` once. */
   readonly propose: (encoded: Uint8Array, deadlineMs: number, answered: () => void) => void;
@@ -33,7 +33,7 @@ export class Upkeep {
   }
 
   /** Now and then. */
-  truncate(state: ReplicatedState, nowMs: number): void {
+  truncate(state: Pick<ReplicatedState, 'neededFrom' | 'truncateVerdicts'>, nowMs: number): void {
     const { group, counters, options } = this.#setup;
     if (nowMs < this.#nextTruncationMs) return;
     this.#nextTruncationMs = nowMs + options.truncateEveryMs;
@@ -45,7 +45,12 @@ export class Upkeep {
   }
 
   /** By the leader's member, while it is ONLINE. */
-  raiseFloor(state: ReplicatedState, nowMs: number): void {
+  raiseFloor(
+    state: Pick<ReplicatedState, 'oldestNeeded'> & {
+      readonly certifier: Pick<ReplicatedState['certifier'], 'purgeFloor'>;
+    },
+    nowMs: number,
+  ): void {
     const { membership, options, propose } = this.#setup;
     if (this.#isProposing) return;
     const sequenceNumber = membership.oldestNeededByAll(state.oldestNeeded);

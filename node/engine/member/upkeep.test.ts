@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { decodeBatch, encodeBatch } from '../../../certifier/index.ts';
+import { noticeOf, viewOf } from '../testing/views.ts';
+import { zeroCounters } from './contract.ts';
+import { Membership } from './membership.ts';
+import { Upkeep } from './upkeep.ts';
+
+function upkeepOf() {
+  const membership = new Membership('m0');
+  membership.install(viewOf(1, [0, 1]), 0);
+  const proposals: { sequenceNumber: number; answered: () => void }[] = [];
+  const truncated: number[] = [];
+  const counters = zeroCounters();
+  const group = { truncate: (neededFrom: number) => truncated.push(neededFrom), log: { firstIndex: 1 } };
+  const upkeep = new Upkeep({
+    group,
+    membership,
+    counters,
+    options: { purgeStep: 10, truncateEveryMs: 1000 },
+    propose: (encoded, _deadlineMs, answered) => {
+      const batch = decodeBatch(encodeBatch([encoded]));
+      assert(batch.kind === 'batch' && batch.messages[0]!.kind === 'purge-floor');
+      proposals.push({ sequenceNumber: batch.messages[0]!.sequenceNumber, answered });
+    },
+  });
+  return { upkeep, membership, proposals, truncated, counters, group };
+}
+
+test('H4: the leader proposes the floor up to what every voter can do without, one proposal at a time', () => {
+  const { upkeep, membership, proposals } = upkeepOf();
+  const state = { oldestNeeded: 100, certifier: { purgeFloor: 30 } };
+  upkeep.raiseFloor(state, 0);
+  assert.equal(proposals.length, 0, 'the other has not told');
+  membership.noticed(1, noticeOf({ oldestNeeded: 39 }));
+  upkeep.raiseFloor(state, 0);
+  assert.equal(proposals.length, 0, 'less than a step');
+  membership.noticed(1, noticeOf({ oldestNeeded: 70 }));
+  upkeep.raiseFloor(state, 0);
+  upkeep.raiseFloor(state, 0);
+  assert.deepEqual(
+    proposals.map(({ sequenceNumber }) => sequenceNumber),
+    [70],
+  );
+  proposals[0]!.answered();
+  upkeep.raiseFloor({ oldestNeeded: 100, certifier: { purgeFloor: 70 } }, 0);
+  assert.equal(proposals.length, 1, 'nothing to gain');
+});
+
+test('H3: the log is told now and then from where on it is needed, and what it gave up is counted', () => {
+  const { upkeep, truncated, counters, group } = upkeepOf();
+  let verdicts = 0;
+  const state = { neededFrom: 17, truncateVerdicts: () => verdicts++ };
+  upkeep.truncate(state, 0);
+  upkeep.truncate({ ...state, neededFrom: 18 }, 500);
+  assert.deepEqual(truncated, [17]);
+  group.log.firstIndex = 12;
+  upkeep.truncate({ ...state, neededFrom: 19 }, 1000);
+  assert.deepEqual([truncated, verdicts, counters.truncations], [[17, 19], 2, 1]);
+});
