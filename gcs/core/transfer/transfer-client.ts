@@ -147,7 +147,7 @@ export class TransferClient implements TransferReceiver {
       const present = encodeFrame({ kind: 'present', isBusy: true });
       for (const ordinal of [...this.#dialler.readyOrdinals]) this.#dialler.sendTo(ordinal, present.slice());
       this.#closeSilent();
-      this.#askNext();
+      this.#askNext({ isRetry: true });
       if (!this.#isStopped) this.#schedule();
     });
   }
@@ -222,13 +222,15 @@ export class TransferClient implements TransferReceiver {
 
   // Attempts
 
-  #askNext(): void {
+  #askNext({ isRetry = false } = {}): void {
     const task = this.#task;
     if (task === null || this.#attempt !== null || this.#drains !== null || this.#isStopped) return;
     const ready = [...this.#dialler.readyOrdinals].map((ordinal) => this.#dialler.linkTo(ordinal)!);
     const left = ready.filter((link) => !this.#asked.has(link.address));
     if (left.length === 0) return this.#roundIsOver(task);
     const followers = left.filter((link) => !link.answer!.introduction.isLeader);
+    // A follower may still answer; the next retry waits for none.
+    if (followers.length === 0 && !isRetry && this.#isDialling) return;
     const from = followers.length > 0 ? followers : left;
     const link = from[this.#setup.environment.random.below(from.length)]!;
     const request = ++this.#requests;
@@ -254,13 +256,17 @@ export class TransferClient implements TransferReceiver {
   /** The next round begins with the next retry, unless all that can be asked agree that it is of no use. */
   #roundIsOver(task: Task): void {
     const reasons = [...this.#asked.values()];
-    const links = [...this.#dialler.links];
     // One that is still being dialled may say otherwise.
-    if (links.some((link) => link.ordinal === null && link.redial === null)) return;
+    if (this.#isDialling) return;
     this.#asked.clear();
     if (reasons.length === 0 || !reasons.every((why) => why === 'not-kept')) return;
     this.#task = null;
     task.done({ kind: 'not-kept' });
+  }
+
+  get #isDialling(): boolean {
+    for (const link of this.#dialler.links) if (link.ordinal === null && link.redial === null) return true;
+    return false;
   }
 
   #takeNext(attempt: Attempt): void {
