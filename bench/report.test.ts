@@ -17,7 +17,13 @@ function run(counts: Partial<LoadCounts>, more: Partial<RunFacts> = {}) {
   const latency = new LatencyHistogram();
   for (let i = 0; i < (counts.committed ?? 0); i++) latency.record(2);
   return runReport({
-    result: { seconds: 10, counts: { ...noCounts(), ...counts }, latency, lateness: new LatencyHistogram() },
+    result: {
+      seconds: 10,
+      counts: { ...noCounts(), ...counts },
+      latency,
+      latencyByKind: {},
+      lateness: new LatencyHistogram(),
+    },
     isOpenLoop: false,
     usage: { memberCpuSeconds: [3, 2, 1], memberRssMiB: [100, 90, 80], loadGeneratorCpuSeconds: [1] },
     verification: { verified: true, problems: [] },

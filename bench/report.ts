@@ -14,6 +14,7 @@ export interface RunReport extends Omit<LoadCounts, 'lostTo'>, Verification {
   readonly abortRate: number;
   readonly tps: number;
   readonly latencyMs: Latencies;
+  readonly latencyMsByKind: Readonly<Record<string, Latencies>>;
   /** Open loop: how late the load generators themselves were; it is part of the latencies. Null: closed loop. */
   readonly latenessMs: Latencies | null;
   /** Of all members together; null if they are not processes that we started, or did not live to the end. */
@@ -74,7 +75,7 @@ export interface RunFacts {
 }
 
 export function runReport({ result, isOpenLoop, usage, verification, conflictSummary }: RunFacts): RunReport {
-  const { seconds, latency, lateness } = result;
+  const { seconds, latency, latencyByKind, lateness } = result;
   const { lostTo, ...counts } = result.counts;
   const { committed, aborted, declined } = counts;
   const attempts = committed + declined + aborted;
@@ -86,6 +87,9 @@ export function runReport({ result, isOpenLoop, usage, verification, conflictSum
     abortRate: attempts === 0 ? 0 : aborted / attempts,
     tps: committed / seconds,
     latencyMs: latenciesOf(latency),
+    latencyMsByKind: Object.fromEntries(
+      Object.entries(latencyByKind).map(([kind, histogram]) => [kind, latenciesOf(histogram)]),
+    ),
     latenessMs: isOpenLoop ? latenciesOf(lateness) : null,
     cpuSecondsPerThousand: cpuOfMembers && perThousand(sumOf(cpuOfMembers)),
     cpuSecondsPerThousandByMember: cpuOfMembers?.map(perThousand) ?? null,

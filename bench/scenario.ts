@@ -52,7 +52,7 @@ export interface Workload<T extends LoadTransaction = LoadTransaction> {
 }
 
 export interface LoadTransaction {
-  /** Commits are counted by it. */
+  /** Commits are counted, and latencies told, by it. */
   readonly kind: string;
 }
 
@@ -67,7 +67,7 @@ export type LoadRequest = { id?: number; readonly op: string; readonly tx?: stri
 /** `declined`: it found that there is nothing to do, and wrote nothing. */
 export type AttemptEnd = 'committed' | 'declined';
 
-export const requestsPerRoundMax = 15;
+export const requestsPerRoundMax = 255;
 
 export interface Verification {
   readonly verified: boolean;

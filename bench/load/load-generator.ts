@@ -39,6 +39,7 @@ export interface RecordedOutcome {
   readonly seconds: number;
   readonly counts: LoadCounts;
   readonly latency: RecordedLatencies;
+  readonly latencyByKind: Readonly<Record<string, RecordedLatencies>>;
   readonly lateness: RecordedLatencies;
   /** Of this process, while it was measured. */
   readonly cpuSeconds: number;
@@ -93,8 +94,16 @@ function loadOf(plan: LoadPlan): Load {
 }
 
 async function run(load: Load): Promise<void> {
-  const { latency, lateness, ...result } = await load.run();
-  const outcome = { ...result, latency: latency.recorded(), lateness: lateness.recorded(), cpuSeconds };
+  const { latency, latencyByKind, lateness, ...result } = await load.run();
+  const outcome = {
+    ...result,
+    latency: latency.recorded(),
+    latencyByKind: Object.fromEntries(
+      Object.entries(latencyByKind).map(([kind, histogram]) => [kind, histogram.recorded()]),
+    ),
+    lateness: lateness.recorded(),
+    cpuSeconds,
+  };
   tell({ kind: 'done', outcome: { ...outcome, facts: workload!.facts() } });
 }
 

@@ -45,9 +45,12 @@ export class LoadProcesses {
         }),
       ),
     );
-    const results = outcomes.map(({ latency, lateness, ...result }) => ({
+    const results = outcomes.map(({ latency, latencyByKind, lateness, ...result }) => ({
       ...result,
       latency: LatencyHistogram.of(latency),
+      latencyByKind: Object.fromEntries(
+        Object.entries(latencyByKind).map(([kind, recorded]) => [kind, LatencyHistogram.of(recorded)]),
+      ),
       lateness: LatencyHistogram.of(lateness),
     }));
     return {

@@ -29,6 +29,8 @@ export interface LoadResult {
   readonly counts: LoadCounts;
   /** Of each whole transaction that was to start in the time measured and committed, whenever that was. */
   readonly latency: LatencyHistogram;
+  /** The same, by kind of transaction. */
+  readonly latencyByKind: Readonly<Record<string, LatencyHistogram>>;
   /** Open loop: how late the load generator itself was to start a transaction or to let it wait. */
   readonly lateness: LatencyHistogram;
 }
@@ -57,13 +59,18 @@ export function countOne(counts: Record<string, number>, name: string): void {
 export function together(results: readonly LoadResult[]): LoadResult {
   const counts = noCounts();
   const latency = new LatencyHistogram();
+  const latencyByKind: Record<string, LatencyHistogram> = {};
   const lateness = new LatencyHistogram();
   for (const result of results) {
     addUp(counts as unknown as Tree, result.counts as unknown as Tree);
     latency.add(result.latency);
     lateness.add(result.lateness);
+    for (const [kind, histogram] of Object.entries(result.latencyByKind)) {
+      latencyByKind[kind] ??= new LatencyHistogram();
+      latencyByKind[kind].add(histogram);
+    }
   }
-  return { seconds: Math.max(...results.map(({ seconds }) => seconds)), counts, latency, lateness };
+  return { seconds: Math.max(...results.map(({ seconds }) => seconds)), counts, latency, latencyByKind, lateness };
 }
 
 interface Tree {

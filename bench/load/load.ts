@@ -49,6 +49,7 @@ export class Load implements ConnectionEvents {
   /** Open loop: when those were to start that wait for a slot. Never longer than the plan's `backlogMax`. */
   readonly #backlog: number[] = [];
   readonly #latency = new LatencyHistogram();
+  readonly #latencyByKind: Record<string, LatencyHistogram> = {};
   readonly #lateness = new LatencyHistogram();
   #phase: 'warm-up' | 'measuring' | 'draining' = 'warm-up';
   #measuredFromMs = Infinity;
@@ -119,6 +120,7 @@ export class Load implements ConnectionEvents {
       seconds: (this.#measuredToMs - this.#measuredFromMs) / 1000,
       counts: this.#counts,
       latency: this.#latency,
+      latencyByKind: this.#latencyByKind,
       lateness: this.#lateness,
     };
   }
@@ -216,7 +218,11 @@ export class Load implements ConnectionEvents {
     const latencyMs = nowMs - startedAtMs;
     this.#busy--;
     this.#second.latency.record(latencyMs);
-    if (this.#isMeasured(startedAtMs)) this.#latency.record(latencyMs);
+    if (this.#isMeasured(startedAtMs)) {
+      this.#latency.record(latencyMs);
+      this.#latencyByKind[kind] ??= new LatencyHistogram();
+      this.#latencyByKind[kind].record(latencyMs);
+    }
     if (this.#phase !== 'measuring') return;
     const counts = this.#counts;
     counts.committed++;

@@ -1,8 +1,9 @@
 import { type Scenario, scenario } from '../scenario.ts';
 import { inventory } from './inventory.ts';
+import { large } from './large.ts';
 import { micro } from './micro.ts';
 
-export const scenarios: readonly Scenario[] = [scenario(micro), scenario(inventory)];
+export const scenarios: readonly Scenario[] = [scenario(micro), scenario(inventory), scenario(large)];
 
 export function scenarioNamed(name: string): Scenario | undefined {
   return scenarios.find((scenario) => scenario.name === name);
