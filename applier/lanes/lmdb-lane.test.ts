@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cpSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path, { join } from 'node:path';
 import { test } from 'node:test';
@@ -104,21 +104,46 @@ test('a data directory that does not fit is refused with what is wrong and what 
   await refused(directory, { lanes: 2, memberId: 'other' }, /lane-0 belongs to member .*, not other: start the member/);
 
   rmSync(data);
-  await refused(directory, { lanes: 2, memberId: MEMBER_ID }, /lane-1 is without its file data.mdb: restore/);
+  await damaged(directory, /lane-1 is without its file data.mdb$/);
   writeFileSync(data, 'x'.repeat(20_000));
-  await refused(directory, { lanes: 2, memberId: MEMBER_ID }, /lane-1 is not an LMDB environment: restore/);
+  await damaged(directory, /lane-1 is not an LMDB environment$/);
   cpSync(join(directory, 'lane-0', 'data.mdb'), data);
   await refused(directory, { lanes: 2, memberId: MEMBER_ID }, /lane-1 holds lane 0, not 1: restore/);
   cpSync(join(copy, 'lane-1', 'data.mdb'), data);
   truncateSync(data, 9000);
-  await refused(directory, { lanes: 2, memberId: MEMBER_ID }, /lane-1 is cut short: restore/);
+  await damaged(directory, /lane-1 is cut short$/);
 
   rmSync(join(directory, 'lane-1'), { recursive: true });
-  await refused(directory, { lanes: 2, memberId: MEMBER_ID }, /lane-1 is missing, and other lanes have data: restore/);
+  await damaged(directory, /lane-1 is missing, and other lanes have data$/);
 
   await closeAll(await open(copy, { lanes: 2 }));
   rmSync(directory, { recursive: true });
   rmSync(copy, { recursive: true });
+});
+
+test('a damaged or missing lane is made anew with flush point 0, if that is asked for, and what there was is kept', async () => {
+  for (const harm of ['cut', 'nonsense', 'missing'] as const) {
+    const directory = makeDirectory();
+    const lanes = await open(directory, { lanes: 2 });
+    for (const lane of lanes) await flushOne(lane, 300_000);
+    await closeAll(lanes);
+    const data = join(directory, 'lane-1', 'data.mdb');
+    if (harm === 'cut') truncateSync(data, 9000);
+    else if (harm === 'nonsense') writeFileSync(data, 'x'.repeat(20_000));
+    else rmSync(join(directory, 'lane-1'), { recursive: true });
+    await damaged(directory, /lane-1 is /);
+    const again = await open(directory, { lanes: 2, setDamagedAside: true });
+    assert.deepEqual(
+      again.map((lane) => lane.flushedUpTo),
+      [1, 0],
+    );
+    assert.equal(again[1]!.get('\0\0\0\x01k'), undefined);
+    assert.equal(existsSync(join(directory, 'lane-1.damaged')), harm !== 'missing');
+    await flushOne(again[1]!, 10);
+    await closeAll(again);
+    await closeAll(await open(directory, { lanes: 2 }));
+    rmSync(directory, { recursive: true });
+  }
 });
 
 test('a directory whose making was interrupted is made anew', async () => {
@@ -162,7 +187,7 @@ function makeDirectory(): string {
 
 async function open(directory: string, options: Partial<OpenLanesOptions> = {}): Promise<readonly LmdbLane[]> {
   const outcome = await openLanes(directory, { lanes: 1, memberId: MEMBER_ID, ...options });
-  assert.equal(outcome.kind, 'opened', outcome.kind === 'refused' ? outcome.reason : '');
+  assert.equal(outcome.kind, 'opened', 'reason' in outcome ? outcome.reason : '');
   return outcome.kind === 'opened' ? outcome.lanes : [];
 }
 
@@ -170,6 +195,12 @@ async function refused(directory: string, options: OpenLanesOptions, reason: Reg
   const outcome = await openLanes(directory, options);
   assert.equal(outcome.kind, 'refused');
   if (outcome.kind === 'refused') assert.match(outcome.reason, reason);
+}
+
+async function damaged(directory: string, reason: RegExp): Promise<void> {
+  const outcome = await openLanes(directory, { lanes: 2, memberId: MEMBER_ID });
+  assert.equal(outcome.kind, 'damaged');
+  if (outcome.kind === 'damaged') assert.match(outcome.reason, reason);
 }
 
 async function flushOne(lane: LaneStore, imageBytes: number): Promise<void> {

@@ -18,10 +18,17 @@ export interface OpenLanesOptions {
   /** Fixed when the directory is first opened: 1 or more. */
   readonly lanes: number;
   readonly memberId: MemberId;
+  /**
+   * A lane that is damaged or missing is made anew, empty, with flush point 0: what it lacks comes from the group's log, or
+   * with another member's state. What there was of it is kept as `lane-n.damaged`, until the next time.
+   */
+  readonly setDamagedAside?: boolean;
 }
 
 export type OpenLanesOutcome =
   | { readonly kind: 'opened'; readonly lanes: readonly LmdbLane[] }
+  /** Some lane cannot be read, or is missing beside others that have data. One line: what is wrong. Nothing is open. */
+  | { readonly kind: 'damaged'; readonly reason: string }
   /** One line: what is wrong, and what to do. Nothing is open. */
   | { readonly kind: 'refused'; readonly reason: string };
 
@@ -35,18 +42,23 @@ export async function openLanes(directory: string, options: OpenLanesOptions): P
   const isFirstTime = !existsSync(directory);
   mkdirSync(directory, { recursive: true });
   const paths = Array.from({ length: options.lanes }, (_, lane) => join(directory, `lane-${lane}`));
-  const existing = paths.filter((path) => existsSync(path));
-  for (const path of existing) {
-    const problem = fileProblem(join(path, 'data.mdb'));
-    if (problem !== null) return { kind: 'refused', reason: `${path} is ${problem}: ${RESTORE}` };
-  }
-
   const lanes = new Map<string, StartedWorker | string>();
-  await Promise.all(existing.map(async (path) => lanes.set(path, await startWorker(path))));
-  const reason = firstProblem(paths, lanes, options) ?? surplusProblem(directory, options);
-  if (reason !== null) {
+  await Promise.all(
+    paths
+      .filter((path) => existsSync(path))
+      .map(async (path) => lanes.set(path, fileProblem(join(path, 'data.mdb')) ?? (await startWorker(path)))),
+  );
+  const foreign = foreignProblem(paths, lanes, options) ?? surplusProblem(directory, options);
+  const damage = damageIn(paths, lanes);
+  if (foreign !== null || (damage !== null && options.setDamagedAside !== true)) {
     await stopAll(lanes);
-    return { kind: 'refused', reason };
+    return foreign !== null ? { kind: 'refused', reason: foreign } : { kind: 'damaged', reason: damage! };
+  }
+  for (const [path, found] of lanes) {
+    if (typeof found !== 'string') continue;
+    rmSync(`${path}${ASIDE}`, { recursive: true, force: true });
+    renameSync(path, `${path}${ASIDE}`);
+    lanes.delete(path);
   }
 
   for (const [lane, path] of paths.entries()) {
@@ -70,21 +82,21 @@ export async function openLanes(directory: string, options: OpenLanesOptions): P
 }
 
 const MAKING = '.making';
+const ASIDE = '.damaged';
 
 async function stopAll(lanes: ReadonlyMap<string, StartedWorker | string>): Promise<void> {
   await Promise.all([...lanes.values()].map((lane) => (typeof lane === 'string' ? null : stopWorker(lane))));
 }
 
-function firstProblem(
+/** Why these are not this member's lanes. */
+function foreignProblem(
   paths: readonly string[],
   found: ReadonlyMap<string, StartedWorker | string>,
   { lanes, memberId }: OpenLanesOptions,
 ): string | null {
-  let hasFlushed = false;
   for (const [number, path] of paths.entries()) {
     const lane = found.get(path);
-    if (lane === undefined) continue;
-    if (typeof lane === 'string') return `${path} is ${lane}: ${RESTORE}`;
+    if (lane === undefined || typeof lane === 'string') continue;
     const { identity } = lane;
     if (identity.memberId !== memberId) {
       return `${path} belongs to member ${identity.memberId}, not ${memberId}: start the member on its own directory`;
@@ -93,12 +105,21 @@ function firstProblem(
       return `${path} is one of ${identity.laneCount} lanes, not ${lanes}: the number of lanes is fixed when the data directory is made; set it to ${identity.laneCount}`;
     }
     if (identity.lane !== number) return `${path} holds lane ${identity.lane}, not ${number}: ${RESTORE}`;
-    hasFlushed ||= identity.flushedUpTo > 0;
+  }
+  return null;
+}
+
+/** The first lane that cannot be read, or is missing. */
+function damageIn(paths: readonly string[], found: ReadonlyMap<string, StartedWorker | string>): string | null {
+  let hasFlushed = false;
+  for (const path of paths) {
+    const lane = found.get(path);
+    if (typeof lane === 'string') return `${path} is ${lane}`;
+    hasFlushed ||= lane !== undefined && lane.identity.flushedUpTo > 0;
   }
   const missing = paths.find((path) => !found.has(path));
   // Before the first flush it is one whose making was interrupted.
-  if (hasFlushed && missing !== undefined) return `${missing} is missing, and other lanes have data: ${RESTORE}`;
-  return null;
+  return hasFlushed && missing !== undefined ? `${missing} is missing, and other lanes have data` : null;
 }
 
 /** Lanes beyond the number of lanes: those within it may be missing altogether. */

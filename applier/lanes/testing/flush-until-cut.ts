@@ -6,7 +6,7 @@ import { batchOf, ROUNDS } from './flush-rounds.ts';
 const [directory, count] = process.argv.slice(2);
 const laneCount = Number(count);
 const outcome = await openLanes(directory!, { lanes: laneCount, memberId: 'power-cut' });
-if (outcome.kind === 'refused') throw new Error(outcome.reason);
+if (outcome.kind !== 'opened') throw new Error(outcome.reason);
 writeSync(1, 'opened\n');
 await Promise.all(
   outcome.lanes.map(async (store, lane) => {
