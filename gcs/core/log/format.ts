@@ -1,37 +1,51 @@
 /**
- * The bytes of a segment file. Little-endian; everything starts on a sector of 512 bytes, so that writing a block never
- * touches a sector of an earlier one.
+ * The bytes of a segment file, format version 2. Little-endian; everything starts on a sector of 512 bytes, so that
+ * writing a block never touches a sector of an earlier one.
  *
  *   segment  = header (one sector), block*, anything that is no block
- *   header   = magic u32, version u8, number u48, first block number u48, member id (u8 length, ASCII), zeros, CRC u32 (last)
- *   block    = magic u32, offset u32, number u48, length u32, record count u32, records CRC u32, CRC u32; record*; zeros
- *   record   = hard state: kind 1, term u48, voted for + 1 u32, CRC u32
- *            | entry: kind 2 (noop) or 3 (message), index u48, term u48, origin u32, incarnation u48, message number u48,
- *              stamp f64, payload length u32, payload CRC u32, CRC u32; payload
+ *   header   = magic u32, version u8, number u48, first block number u48, member id (u8 length, ASCII), zeros, context
+ *              (at 400), CRC u32 (last)
+ *   block    = magic u32, offset u32, number u48, attempt u32, length u32, record count u32, records CRC u32, flags u8
+ *              (1: repairs, 2: a seal), span, context, CRC u32; record*; zeros
+ *   span     = first index u48, last index u48, last term u48
+ *   context  = span of the block before, its CRC u32, last cutting block u48, first segment u48, base index u48, hard
+ *              state (term u48, voted for + 1 u32, claimed term u48, claimed index u48 (0: no claim))
+ *   record   = kind u8 (1 noop, 2 message, 3 view, 4 fragment, 8 checkpoint; + 128: compressed), index u48, term u48,
+ *              origin u32, incarnation u48, message number u48, stamp f64, payload length u32, payload CRC u32, tag u32,
+ *              CRC u32; payload
+ *
+ * What a block does to the log is its span: the log is cut before the first index, and what the block holds is appended,
+ * up to the last one. A block of repairs cuts nothing; each of its entries replaces the one of its index. The context is
+ * told again by every block, so that a lost one is made up for by any later one: what the block before did, the hard
+ * state as of this block, where the log begins.
  *
  * A block header's CRC is seeded with the member's id and the segment's number and covers the block's own offset: the
  * copy of a block in a payload, or in a file from elsewhere, is no block. The records CRC runs over all records without
  * their payloads, which their payload CRCs stand for: sectors of two attempts to write one block never make a third.
- * It leaves out the records' own CRCs: a CRC over data and its CRC is the same for all data.
+ * It leaves out the records' own CRCs: a CRC over data and its CRC is the same for all data. The tag of a record says
+ * which attempt at which block it belongs to, so that what is left of a damaged block can be told from anything else.
  */
-import { crc32c } from '../../base/index.ts';
-import type { HardState, LogEntry, PersistRequest } from '../types.ts';
+import { crc32c, utf8Encode } from '../../base/index.ts';
+import type { EntryId, EntryKind, HardState, LogEntry } from '../types.ts';
 
 export const SECTOR_BYTES = 512;
 export const SEGMENT_HEADER_BYTES = SECTOR_BYTES;
-export const ENTRY_IDENTITY_BYTES = 49;
+export const RECORD_HEAD_BYTES = 53;
+export const BLOCK_HEADER_BYTES = 115;
 
-const FORMAT_VERSION = 1;
+const FORMAT_VERSION = 2;
 const SEGMENT_MAGIC = 0x53_6e_6f_43; // "ConS"
 const BLOCK_MAGIC = 0x42_6e_6f_43; // "ConB"
-const BLOCK_HEADER_BYTES = 30;
-const HARD_STATE_BYTES = 15;
-const KIND_HARD_STATE = 1;
-const KIND_NOOP = 2;
-const KIND_MESSAGE = 3;
+const SEGMENT_CONTEXT_AT = 400;
+const TAGGED_BYTES = 18;
+const SPAN_AT = 31;
+const CONTEXT_AT = 49;
+const FLAG_REPAIR = 1;
+const FLAG_SEAL = 2;
+const KIND_CHECKPOINT = 8;
+const COMPRESSED = 0x80;
+const KINDS: readonly (EntryKind | null)[] = [null, 'noop', 'message', 'view', 'fragment'];
 const TWO_TO_32 = 0x1_0000_0000;
-/** Smaller payloads are copied into the block's buffer, larger ones are handed to the disk as they are. */
-const COPIED_PAYLOAD_BYTES_MAX = 4096;
 const SEGMENT_NAME = /^log-(\d{16})\.segment$/;
 
 export function segmentName(number: number): string {
@@ -44,10 +58,45 @@ export function segmentNumberOf(name: string): number | null {
   return match === null ? null : Number(match[1]);
 }
 
+/** What a block does to the log. */
+export interface BlockSpan {
+  /** The log is cut before it; the index behind the log if nothing is cut. */
+  readonly first: number;
+  /** The log's last index afterwards, and the term there. */
+  readonly last: number;
+  readonly lastTerm: number;
+}
+
+/** What a block says of the log beside what it holds. */
+export interface BlockContext {
+  readonly before: BlockSpan;
+  /** CRC of the header of the block before; 0 if there is none. */
+  readonly beforeCrc: number;
+  /** Number of the last block before this one that cut entries; 0 if none did. */
+  readonly lastCut: number;
+  /** Segments below are no part of the log any more. */
+  readonly firstSegment: number;
+  readonly baseIndex: number;
+  /** As of the end of the block (in a segment's header: of the block before). */
+  readonly hardState: HardState;
+}
+
+export const EMPTY_HARD_STATE: HardState = { term: 0, votedFor: null, claim: null };
+
+export const EMPTY_CONTEXT: BlockContext = {
+  before: { first: 1, last: 0, lastTerm: 0 },
+  beforeCrc: 0,
+  lastCut: 0,
+  firstSegment: 1,
+  baseIndex: 0,
+  hardState: EMPTY_HARD_STATE,
+};
+
 export interface SegmentHeader {
   readonly memberId: string;
   readonly number: number;
   readonly firstBlock: number;
+  readonly context: BlockContext;
 }
 
 export function encodeSegmentHeader(header: SegmentHeader): Uint8Array {
@@ -59,6 +108,7 @@ export function encodeSegmentHeader(header: SegmentHeader): Uint8Array {
   setU48(view, 11, header.firstBlock);
   view.setUint8(17, header.memberId.length);
   for (let i = 0; i < header.memberId.length; i++) view.setUint8(18 + i, header.memberId.charCodeAt(i));
+  writeContext(view, SEGMENT_CONTEXT_AT, header.context);
   view.setUint32(SECTOR_BYTES - 4, crc32c(bytes.subarray(0, SECTOR_BYTES - 4)), true);
   return bytes;
 }
@@ -77,158 +127,176 @@ export function decodeSegmentHeader(segment: Uint8Array): DecodedSegmentHeader {
   const version = view.getUint8(4);
   if (version !== FORMAT_VERSION) return { kind: 'unknown-version', version };
   const memberId = String.fromCharCode(...segment.subarray(18, 18 + view.getUint8(17)));
-  return { kind: 'header', memberId, number: getU48(view, 5), firstBlock: getU48(view, 11) };
+  const context = readContext(view, SEGMENT_CONTEXT_AT);
+  return { kind: 'header', memberId, number: getU48(view, 5), firstBlock: getU48(view, 11), context };
 }
 
 /** What makes block headers of one segment of one member valid there and nowhere else. */
 export function segmentSeed(memberId: string, segmentNumber: number): number {
-  return crc32c(encodeSegmentHeader({ memberId, number: segmentNumber, firstBlock: 0 }));
+  return crc32c(utf8Encode(`${FORMAT_VERSION} ${memberId} ${segmentNumber}`));
 }
 
-/** Bytes of a block whose records have so many bytes: whole sectors, with room for a copy of the hard state. */
-export function blockLength(recordsBytes: number): number {
-  return wholeSectors(BLOCK_HEADER_BYTES + HARD_STATE_BYTES + recordsBytes);
-}
-
-/** Bytes of the records of a request, payloads included. */
-export function recordsLength(request: PersistRequest): number {
-  let length = request.hardState === null ? 0 : HARD_STATE_BYTES;
-  for (const entry of request.entries) length += ENTRY_IDENTITY_BYTES + entry.payload.length;
-  return length;
-}
-
-export interface BlockPlan {
-  readonly seed: number;
-  readonly offset: number;
-  readonly number: number;
-  /** Written first, before the requests. */
-  readonly hardState: HardState | null;
-  readonly requests: readonly PersistRequest[];
-  /** Told of each entry in order, with the offset of its record in the segment. */
-  readonly placed: (entry: LogEntry, offset: number) => void;
-}
-
-export interface EncodedBlock {
-  readonly chunks: readonly Uint8Array[];
-  readonly length: number;
-}
-
-/** Encodes blocks, one at a time: the chunks of one are valid until the next. */
-export class BlockEncoder {
-  #buffer = new Uint8Array(0);
-  #view = viewOf(this.#buffer);
-  #at = 0;
-  #recordsCrc = 0;
-
-  encode(plan: BlockPlan): EncodedBlock {
-    const { requests, placed } = plan;
-    this.#reserve(requests, plan.hardState !== null);
-    this.#at = BLOCK_HEADER_BYTES;
-    this.#recordsCrc = 0;
-    const chunks: Uint8Array[] = [];
-    let chunkFrom = 0;
-    /** Bytes of the block outside the buffer, so far. */
-    let outside = 0;
-    let records = 0;
-    const hardStateRecord = (hardState: HardState | null): void => {
-      if (hardState === null) return;
-      this.#hardState(hardState);
-      records++;
-    };
-    hardStateRecord(plan.hardState);
-    for (const request of requests) {
-      hardStateRecord(request.hardState);
-      for (const entry of request.entries) {
-        placed(entry, plan.offset + this.#at + outside);
-        this.#identity(entry);
-        records++;
-        const { payload } = entry;
-        if (payload.length <= COPIED_PAYLOAD_BYTES_MAX) {
-          this.#buffer.set(payload, this.#at);
-          this.#at += payload.length;
-        } else {
-          chunks.push(this.#buffer.subarray(chunkFrom, this.#at), payload);
-          chunkFrom = this.#at;
-          outside += payload.length;
-        }
-      }
-    }
-    const length = wholeSectors(this.#at + outside);
-    const padded = length - outside;
-    this.#buffer.fill(0, this.#at, padded);
-    if (padded > chunkFrom) chunks.push(this.#buffer.subarray(chunkFrom, padded));
-    this.#header(plan, length, records);
-    return { chunks, length };
-  }
-
-  #header(plan: BlockPlan, length: number, records: number): void {
-    const view = this.#view;
-    view.setUint32(0, BLOCK_MAGIC, true);
-    view.setUint32(4, plan.offset, true);
-    setU48(view, 8, plan.number);
-    view.setUint32(14, length, true);
-    view.setUint32(18, records, true);
-    view.setUint32(22, this.#recordsCrc, true);
-    view.setUint32(26, crc32c(this.#buffer.subarray(0, 26), plan.seed), true);
-  }
-
-  #hardState(hardState: HardState): void {
-    const [view, at] = [this.#view, this.#at];
-    view.setUint8(at, KIND_HARD_STATE);
-    setU48(view, at + 1, hardState.term);
-    view.setUint32(at + 7, hardState.votedFor === null ? 0 : hardState.votedFor + 1, true);
-    this.#seal(HARD_STATE_BYTES);
-  }
-
-  #identity(entry: LogEntry): void {
-    const [view, at] = [this.#view, this.#at];
-    view.setUint8(at, entry.kind === 'noop' ? KIND_NOOP : KIND_MESSAGE);
-    setU48(view, at + 1, entry.index);
-    setU48(view, at + 7, entry.term);
-    view.setUint32(at + 13, entry.origin, true);
-    setU48(view, at + 17, entry.incarnation);
-    setU48(view, at + 23, entry.messageNumber);
-    view.setFloat64(at + 29, entry.stampMs, true);
-    view.setUint32(at + 37, entry.payload.length, true);
-    view.setUint32(at + 41, crc32c(entry.payload), true);
-    this.#seal(ENTRY_IDENTITY_BYTES);
-  }
-
-  #seal(recordBytes: number): void {
-    const end = this.#at + recordBytes;
-    const record = this.#buffer.subarray(this.#at, end - 4);
-    this.#view.setUint32(end - 4, crc32c(record), true);
-    this.#recordsCrc = crc32c(record, this.#recordsCrc);
-    this.#at = end;
-  }
-
-  #reserve(requests: readonly PersistRequest[], withHardState: boolean): void {
-    let bytes = BLOCK_HEADER_BYTES + (withHardState ? HARD_STATE_BYTES : 0) + SECTOR_BYTES;
-    for (const request of requests) {
-      if (request.hardState !== null) bytes += HARD_STATE_BYTES;
-      for (const { payload } of request.entries) {
-        bytes += ENTRY_IDENTITY_BYTES + (payload.length <= COPIED_PAYLOAD_BYTES_MAX ? payload.length : 0);
-      }
-    }
-    if (bytes <= this.#buffer.length) return;
-    this.#buffer = new Uint8Array(Math.max(bytes, Math.min(this.#buffer.length * 2, 1 << 20)));
-    this.#view = viewOf(this.#buffer);
-  }
-}
-
-export type LogRecord =
-  | { readonly kind: 'hard-state'; readonly hardState: HardState }
-  | { readonly kind: 'entry'; readonly entry: LogEntry; readonly offset: number };
-
-export interface BlockHeader {
+export interface BlockHeader extends BlockContext {
   readonly number: number;
   readonly length: number;
   readonly recordCount: number;
   readonly recordsCrc: number;
+  readonly isRepair: boolean;
+  /** It says nothing but that all before it is durable. */
+  readonly isSeal: boolean;
+  readonly span: BlockSpan;
+  /** What the tags of its records are. */
+  readonly tag: number;
+  readonly crc: number;
+}
+
+/** The header but its CRCs and lengths, which are known last. */
+export interface BlockHeaderPlan {
+  readonly seed: number;
+  readonly offset: number;
+  readonly number: number;
+  /** Differs from that of what a torn attempt left in the block's place. */
+  readonly attempt: number;
+  readonly isRepair: boolean;
+  readonly isSeal: boolean;
+  readonly span: BlockSpan;
+  readonly context: BlockContext;
+}
+
+/** Writes the beginning of a block, which `finishBlockHeader` completes. Returns the tag for its records. */
+export function beginBlockHeader(bytes: Uint8Array, view: DataView, plan: BlockHeaderPlan): number {
+  view.setUint32(0, BLOCK_MAGIC, true);
+  view.setUint32(4, plan.offset, true);
+  setU48(view, 8, plan.number);
+  view.setUint32(14, plan.attempt, true);
+  view.setUint8(30, (plan.isRepair ? FLAG_REPAIR : 0) | (plan.isSeal ? FLAG_SEAL : 0));
+  writeSpan(view, SPAN_AT, plan.span);
+  writeContext(view, CONTEXT_AT, plan.context);
+  return crc32c(bytes.subarray(0, TAGGED_BYTES), plan.seed);
+}
+
+/** Returns the header's CRC. */
+export function finishBlockHeader(
+  bytes: Uint8Array,
+  view: DataView,
+  rest: { readonly seed: number; readonly length: number; readonly recordCount: number; readonly recordsCrc: number },
+): number {
+  view.setUint32(18, rest.length, true);
+  view.setUint32(22, rest.recordCount, true);
+  view.setUint32(26, rest.recordsCrc, true);
+  const crc = crc32c(bytes.subarray(0, BLOCK_HEADER_BYTES - 4), rest.seed);
+  view.setUint32(BLOCK_HEADER_BYTES - 4, crc, true);
+  return crc;
+}
+
+/** Null: there is no whole header of a block of this segment at this offset. */
+export function decodeBlockHeader(segment: Uint8Array, offset: number, seed: number): BlockHeader | null {
+  if (offset + BLOCK_HEADER_BYTES > segment.length) return null;
+  const view = new DataView(segment.buffer, segment.byteOffset + offset, BLOCK_HEADER_BYTES);
+  if (view.getUint32(0, true) !== BLOCK_MAGIC || view.getUint32(4, true) !== offset) return null;
+  const crc = view.getUint32(BLOCK_HEADER_BYTES - 4, true);
+  if (crc !== crc32c(segment.subarray(offset, offset + BLOCK_HEADER_BYTES - 4), seed)) return null;
+  return {
+    number: getU48(view, 8),
+    length: view.getUint32(18, true),
+    recordCount: view.getUint32(22, true),
+    recordsCrc: view.getUint32(26, true),
+    isRepair: (view.getUint8(30) & FLAG_REPAIR) !== 0,
+    isSeal: (view.getUint8(30) & FLAG_SEAL) !== 0,
+    span: readSpan(view, SPAN_AT),
+    ...readContext(view, CONTEXT_AT),
+    tag: crc32c(segment.subarray(offset, offset + TAGGED_BYTES), seed),
+    crc,
+  };
+}
+
+/** Stands for the log up to `index`, so that a log can begin there. The payload: checkpoint.ts. */
+export interface CheckpointRecord {
+  readonly kind: 'checkpoint';
+  readonly index: number;
+  readonly term: number;
+  readonly payload: Uint8Array;
+}
+
+export type LogRecord = LogEntry | CheckpointRecord;
+
+/** Writes all of a record but its payload. */
+export function encodeRecordHead(bytes: Uint8Array, view: DataView, at: number, record: LogRecord, tag: number): void {
+  const { payload } = record;
+  if (record.kind === 'checkpoint') {
+    bytes.fill(0, at, at + RECORD_HEAD_BYTES);
+    view.setUint8(at, KIND_CHECKPOINT);
+  } else {
+    view.setUint8(at, KINDS.indexOf(record.kind) | (record.isCompressed ? COMPRESSED : 0));
+    view.setUint32(at + 13, record.origin, true);
+    setU48(view, at + 17, record.incarnation);
+    setU48(view, at + 23, record.messageNumber);
+    view.setFloat64(at + 29, record.stampMs, true);
+  }
+  setU48(view, at + 1, record.index);
+  setU48(view, at + 7, record.term);
+  view.setUint32(at + 37, payload.length, true);
+  view.setUint32(at + 41, crc32c(payload), true);
+  view.setUint32(at + 45, tag, true);
+  view.setUint32(at + 49, crc32c(bytes.subarray(at, at + RECORD_HEAD_BYTES - 4)), true);
+}
+
+export type DecodedRecord =
+  | { readonly kind: 'record'; readonly record: LogRecord; readonly tag: number; readonly end: number }
+  /** `end`: of the record, if its head is whole; else null. */
+  | { readonly kind: 'unreadable'; readonly reason: string; readonly tag: number; readonly end: number | null };
+
+/** The record at `at`, which does not reach behind `end`; its payload is a view of `bytes`. */
+export function decodeRecord(bytes: Uint8Array, at: number, end: number): DecodedRecord {
+  const unreadable = (reason: string, tag = 0, recordEnd: number | null = null): DecodedRecord => ({
+    kind: 'unreadable',
+    reason,
+    tag,
+    end: recordEnd,
+  });
+  const headEnd = at + RECORD_HEAD_BYTES;
+  if (headEnd > end) return unreadable('a record is cut off');
+  const view = new DataView(bytes.buffer, bytes.byteOffset + at, RECORD_HEAD_BYTES);
+  const code = view.getUint8(0) & ~COMPRESSED;
+  const isCheckpoint = code === KIND_CHECKPOINT;
+  const kind = KINDS[code];
+  const isKnown = isCheckpoint || (kind !== undefined && kind !== null);
+  if (!isKnown || view.getUint32(49, true) !== crc32c(bytes.subarray(at, headEnd - 4))) {
+    return unreadable('the checksum of a record is wrong');
+  }
+  const index = getU48(view, 1);
+  const tag = view.getUint32(45, true);
+  const payloadEnd = headEnd + view.getUint32(37, true);
+  if (payloadEnd > end) return unreadable(`the payload of index ${index} is cut off`, tag);
+  const payload = bytes.subarray(headEnd, payloadEnd);
+  if (crc32c(payload) !== view.getUint32(41, true)) {
+    return unreadable(`the checksum of the payload of index ${index} is wrong`, tag, payloadEnd);
+  }
+  const term = getU48(view, 7);
+  if (isCheckpoint) {
+    return { kind: 'record', record: { kind: 'checkpoint', index, term, payload }, tag, end: payloadEnd };
+  }
+  const record: LogEntry = {
+    index,
+    term,
+    kind: kind!,
+    origin: view.getUint32(13, true),
+    incarnation: getU48(view, 17),
+    messageNumber: getU48(view, 23),
+    stampMs: view.getFloat64(29, true),
+    isCompressed: (view.getUint8(0) & COMPRESSED) !== 0,
+    payload,
+  };
+  return { kind: 'record', record, tag, end: payloadEnd };
+}
+
+export interface PlacedRecord {
+  readonly record: LogRecord;
+  readonly offset: number;
 }
 
 export type DecodedBlock =
-  | { readonly kind: 'block'; readonly number: number; readonly length: number; readonly records: readonly LogRecord[] }
+  | { readonly kind: 'block'; readonly header: BlockHeader; readonly records: readonly PlacedRecord[] }
   /** `header`: if that much is whole. `offset`: of the first byte that could not be understood, in the segment. */
   | {
       readonly kind: 'unreadable';
@@ -244,79 +312,38 @@ export function decodeBlock(segment: Uint8Array, offset: number, seed: number): 
   const unreadable = (at: number, reason: string): DecodedBlock => ({ kind: 'unreadable', header, offset: at, reason });
   const end = offset + header.length;
   if (end > segment.length) return unreadable(offset, 'the file ends within the block');
-  const records: LogRecord[] = [];
-  const view = viewOf(segment);
+  const records: PlacedRecord[] = [];
   let at = offset + BLOCK_HEADER_BYTES;
   let recordsCrc = 0;
   for (let i = 0; i < header.recordCount; i++) {
-    const size = segment[at] === KIND_HARD_STATE ? HARD_STATE_BYTES : ENTRY_IDENTITY_BYTES;
-    if (at + size > end) return unreadable(at, 'a record reaches behind its block');
-    recordsCrc = crc32c(segment.subarray(at, at + size - 4), recordsCrc);
-    if (segment[at] === KIND_HARD_STATE) {
-      const hardState = decodeHardState(segment, view, at);
-      if (hardState === null) return unreadable(at, 'the checksum of a hard state record is wrong');
-      records.push({ kind: 'hard-state', hardState });
-      at += size;
-    } else {
-      const decoded = decodeEntry(segment, at, end);
-      if (decoded.kind === 'unreadable') return unreadable(at, decoded.reason);
-      records.push({ kind: 'entry', entry: decoded.entry, offset: at });
-      at += size + decoded.entry.payload.length;
-    }
+    const decoded = decodeRecord(segment, at, end);
+    if (decoded.kind === 'unreadable') return unreadable(at, decoded.reason);
+    recordsCrc = crc32c(segment.subarray(at, at + RECORD_HEAD_BYTES - 4), recordsCrc);
+    records.push({ record: decoded.record, offset: at });
+    at = decoded.end;
   }
   if (recordsCrc !== header.recordsCrc) return unreadable(offset, 'the records are not those of the block header');
   if (wholeSectors(at - offset) !== header.length) return unreadable(at, 'the records do not fill the block');
   const rest = endOfContent(segment, at, end);
   if (rest > at) return unreadable(rest - 1, 'the padding is not zero');
-  return { kind: 'block', number: header.number, length: header.length, records };
+  return { kind: 'block', header, records };
 }
 
-/** Null: there is no whole header of a block of this segment at this offset. */
-export function decodeBlockHeader(segment: Uint8Array, offset: number, seed: number): BlockHeader | null {
-  if (offset + BLOCK_HEADER_BYTES > segment.length) return null;
-  const view = new DataView(segment.buffer, segment.byteOffset + offset, BLOCK_HEADER_BYTES);
-  if (view.getUint32(0, true) !== BLOCK_MAGIC || view.getUint32(4, true) !== offset) return null;
-  if (view.getUint32(26, true) !== crc32c(segment.subarray(offset, offset + 26), seed)) return null;
-  return {
-    number: getU48(view, 8),
-    length: view.getUint32(14, true),
-    recordCount: view.getUint32(18, true),
-    recordsCrc: view.getUint32(22, true),
-  };
-}
-
-export type DecodedEntry =
-  | { readonly kind: 'entry'; readonly entry: LogEntry }
-  | { readonly kind: 'unreadable'; readonly reason: string };
-
-/** The entry record at `at`, which does not reach behind `end`; its payload is a view of `bytes`. */
-export function decodeEntry(bytes: Uint8Array, at: number, end: number): DecodedEntry {
-  if (at + ENTRY_IDENTITY_BYTES > end) return { kind: 'unreadable', reason: 'an entry record is cut off' };
-  const view = viewOf(bytes);
-  const identityEnd = at + ENTRY_IDENTITY_BYTES;
-  const kind = view.getUint8(at);
-  const isWhole = view.getUint32(identityEnd - 4, true) === crc32c(bytes.subarray(at, identityEnd - 4));
-  if (!isWhole || (kind !== KIND_NOOP && kind !== KIND_MESSAGE)) {
-    return { kind: 'unreadable', reason: 'the checksum of an entry record is wrong' };
+/**
+ * The records of the damaged block at `offset` that can be read. Each says by its tag that it belongs there, so they are
+ * found behind an unreadable one, too.
+ */
+export function salvageRecords(segment: Uint8Array, offset: number, header: BlockHeader): readonly PlacedRecord[] {
+  const records: PlacedRecord[] = [];
+  const end = Math.min(offset + header.length, segment.length);
+  let at = offset + BLOCK_HEADER_BYTES;
+  while (at < end) {
+    const decoded = decodeRecord(segment, at, end);
+    const isOurs = decoded.tag === header.tag;
+    if (isOurs && decoded.kind === 'record') records.push({ record: decoded.record, offset: at });
+    at = isOurs && decoded.end !== null ? decoded.end : at + 1;
   }
-  const index = getU48(view, at + 1);
-  const payloadEnd = identityEnd + view.getUint32(at + 37, true);
-  if (payloadEnd > end) return { kind: 'unreadable', reason: `the payload of index ${index} is cut off` };
-  const payload = bytes.subarray(identityEnd, payloadEnd);
-  if (crc32c(payload) !== view.getUint32(at + 41, true)) {
-    return { kind: 'unreadable', reason: `the checksum of the payload of index ${index} is wrong` };
-  }
-  const entry: LogEntry = {
-    index,
-    term: getU48(view, at + 7),
-    kind: kind === KIND_NOOP ? 'noop' : 'message',
-    origin: view.getUint32(at + 13, true),
-    incarnation: getU48(view, at + 17),
-    messageNumber: getU48(view, at + 23),
-    stampMs: view.getFloat64(at + 29, true),
-    payload,
-  };
-  return { kind: 'entry', entry };
+  return records;
 }
 
 /** End of the last byte from `from` to `to` that is not zero; `from` if there is none. */
@@ -330,11 +357,49 @@ export function wholeSectors(length: number): number {
   return Math.ceil(length / SECTOR_BYTES) * SECTOR_BYTES;
 }
 
-function decodeHardState(bytes: Uint8Array, view: DataView, at: number): HardState | null {
-  const end = at + HARD_STATE_BYTES;
-  if (view.getUint32(end - 4, true) !== crc32c(bytes.subarray(at, end - 4))) return null;
-  const voted = view.getUint32(at + 7, true);
-  return { term: getU48(view, at + 1), votedFor: voted === 0 ? null : voted - 1 };
+/** Whether `one` is a further end of a log than `other`. */
+export function isFurther(one: EntryId, other: EntryId): boolean {
+  return one.term > other.term || (one.term === other.term && one.index > other.index);
+}
+
+function writeContext(view: DataView, at: number, context: BlockContext): void {
+  writeSpan(view, at, context.before);
+  view.setUint32(at + 18, context.beforeCrc, true);
+  setU48(view, at + 22, context.lastCut);
+  setU48(view, at + 28, context.firstSegment);
+  setU48(view, at + 34, context.baseIndex);
+  const { term, votedFor, claim } = context.hardState;
+  setU48(view, at + 40, term);
+  view.setUint32(at + 46, votedFor === null ? 0 : votedFor + 1, true);
+  setU48(view, at + 50, claim === null ? 0 : claim.term);
+  setU48(view, at + 56, claim === null ? 0 : claim.index);
+}
+
+function readContext(view: DataView, at: number): BlockContext {
+  const voted = view.getUint32(at + 46, true);
+  const claimed = { term: getU48(view, at + 50), index: getU48(view, at + 56) };
+  return {
+    before: readSpan(view, at),
+    beforeCrc: view.getUint32(at + 18, true),
+    lastCut: getU48(view, at + 22),
+    firstSegment: getU48(view, at + 28),
+    baseIndex: getU48(view, at + 34),
+    hardState: {
+      term: getU48(view, at + 40),
+      votedFor: voted === 0 ? null : voted - 1,
+      claim: claimed.index === 0 ? null : claimed,
+    },
+  };
+}
+
+function writeSpan(view: DataView, at: number, span: BlockSpan): void {
+  setU48(view, at, span.first);
+  setU48(view, at + 6, span.last);
+  setU48(view, at + 12, span.lastTerm);
+}
+
+function readSpan(view: DataView, at: number): BlockSpan {
+  return { first: getU48(view, at), last: getU48(view, at + 6), lastTerm: getU48(view, at + 12) };
 }
 
 function viewOf(bytes: Uint8Array): DataView {

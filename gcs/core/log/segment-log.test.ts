@@ -15,7 +15,7 @@ test('a new directory gives an empty log', () => {
   const log = opened(new MemoryDisk());
   assert.equal(log.lastIndex, 0);
   assert.equal(log.termAt(0), 0);
-  assert.deepEqual(log.hardState, { term: 0, votedFor: null });
+  assert.deepEqual(log.hardState, { term: 0, votedFor: null, claim: null });
   assert.deepEqual(log.lastMessagesAt(0), new Map());
 });
 
@@ -24,13 +24,13 @@ test('what is asked for is visible at once, durable in a later turn, and there a
   const log = opened(disk, SEGMENT_LOG_DEFAULTS);
   const durable = durableNumbers(log);
   const entries = [entryOf(1, 1, 10), entryOf(2, 1, 0), entryOf(3, 4, 70_000), entryOf(4, 4, 4096)];
-  log.persist({ number: 1, hardState: { term: 4, votedFor: 2 }, entries });
+  log.persist({ number: 1, hardState: { term: 4, votedFor: 2, claim: null }, entries });
   assert.deepEqual(log.entries(1, 4, Infinity), entries);
-  assert.deepEqual(log.hardState, { term: 4, votedFor: 2 });
+  assert.deepEqual(log.hardState, { term: 4, votedFor: 2, claim: null });
   assert.deepEqual(durable, []);
   disk.finishAll();
   assert.deepEqual(durable, [1]);
-  assertHolds(opened(new MemoryDisk(disk.durable)), entries, { term: 4, votedFor: 2 });
+  assertHolds(opened(new MemoryDisk(disk.durable)), entries, { term: 4, votedFor: 2, claim: null });
 });
 
 test('all fields of an entry come back, the largest numbers too', () => {
@@ -43,12 +43,13 @@ test('all fields of an entry come back, the largest numbers too', () => {
     incarnation: 2 ** 40,
     messageNumber: 2 ** 48 - 1,
     stampMs: -1.5,
+    isCompressed: true,
     payload: Uint8Array.of(1, 2, 3),
   };
   const log = opened(disk);
   log.persist({ number: 1, hardState: null, entries: [entry] });
   disk.finishAll();
-  assertHolds(opened(new MemoryDisk(disk.durable)), [entry], { term: 0, votedFor: null });
+  assertHolds(opened(new MemoryDisk(disk.durable)), [entry], { term: 0, votedFor: null, claim: null });
 });
 
 test('requests that come while a block is written gather into the next one', () => {
@@ -80,7 +81,7 @@ test('a block takes no more than its bound, and a larger request gets a block al
   assertHolds(
     opened(new MemoryDisk(disk.durable)),
     sizes.map((size, i) => entryOf(i + 1, 1, size)),
-    { term: 0, votedFor: null },
+    { term: 0, votedFor: null, claim: null },
   );
 });
 
@@ -89,7 +90,7 @@ test('the next segment is prepared before it is needed, and begins with the hard
   const log = opened(disk);
   const expected: LogEntry[] = [];
   disk.finishAll();
-  log.persist({ number: 1, hardState: { term: 3, votedFor: 1 }, entries: [] });
+  log.persist({ number: 1, hardState: { term: 3, votedFor: 1, claim: null }, entries: [] });
   disk.finishAll();
   for (let i = 1; i <= 40; i++) {
     expected.push(entryOf(i, 3, 300));
@@ -103,9 +104,9 @@ test('the next segment is prepared before it is needed, and begins with the hard
     const segment = disk.durable.get(segmentName(number))!;
     const block = decodeBlock(segment, SEGMENT_HEADER_BYTES, segmentSeed(MEMBER.memberId, number));
     assert.ok(block.kind === 'block');
-    assert.deepEqual(block.records[0], { kind: 'hard-state', hardState: { term: 3, votedFor: 1 } });
+    assert.deepEqual(block.records[0], { kind: 'hard-state', hardState: { term: 3, votedFor: 1, claim: null } });
   }
-  assertHolds(opened(new MemoryDisk(disk.durable)), expected, { term: 3, votedFor: 1 });
+  assertHolds(opened(new MemoryDisk(disk.durable)), expected, { term: 3, votedFor: 1, claim: null });
 });
 
 test('an entry replaces the one of its index and all behind it, in memory and after a restart', () => {
@@ -113,12 +114,12 @@ test('an entry replaces the one of its index and all behind it, in memory and af
   const log = opened(disk);
   log.persist({ number: 1, hardState: null, entries: [1, 2, 3, 4, 5].map((index) => entryOf(index, 1, 50)) });
   disk.finishAll();
-  log.persist({ number: 2, hardState: { term: 2, votedFor: null }, entries: [entryOf(3, 2, 60)] });
+  log.persist({ number: 2, hardState: { term: 2, votedFor: null, claim: null }, entries: [entryOf(3, 2, 60)] });
   const expected = [entryOf(1, 1, 50), entryOf(2, 1, 50), entryOf(3, 2, 60)];
-  assertHolds(log, expected, { term: 2, votedFor: null });
+  assertHolds(log, expected, { term: 2, votedFor: null, claim: null });
   disk.finishAll();
-  assertHolds(log, expected, { term: 2, votedFor: null });
-  assertHolds(opened(new MemoryDisk(disk.durable)), expected, { term: 2, votedFor: null });
+  assertHolds(log, expected, { term: 2, votedFor: null, claim: null });
+  assertHolds(opened(new MemoryDisk(disk.durable)), expected, { term: 2, votedFor: null, claim: null });
 });
 
 test('an entry that is replaced while it is being written is never read in its old version', () => {
@@ -129,10 +130,10 @@ test('an entry that is replaced while it is being written is never read in its o
   log.persist({ number: 2, hardState: null, entries: [entryOf(2, 2, 51)] });
   log.persist({ number: 3, hardState: null, entries: [entryOf(2, 3, 52), entryOf(3, 3, 53)] });
   const expected = [entryOf(1, 1, 50), entryOf(2, 3, 52), entryOf(3, 3, 53)];
-  assertHolds(log, expected, { term: 0, votedFor: null });
+  assertHolds(log, expected, { term: 0, votedFor: null, claim: null });
   while (!disk.isIdle) {
     disk.finishOne();
-    assertHolds(log, expected, { term: 0, votedFor: null });
+    assertHolds(log, expected, { term: 0, votedFor: null, claim: null });
   }
   assert.equal(log.status.cachedBytes, 0);
 });
@@ -262,14 +263,14 @@ test('each torn subset of the sectors of the last write leaves all that was dura
       const expected: LogEntry[] = [];
       for (let i = 1; i <= before; i++) {
         expected.push(entryOf(i, i, 400));
-        log.persist({ number: i, hardState: { term: i, votedFor: 0 }, entries: [expected.at(-1)!] });
+        log.persist({ number: i, hardState: { term: i, votedFor: 0, claim: null }, entries: [expected.at(-1)!] });
         disk.finishAll();
       }
       const last = [entryOf(before + 1, 9, size), entryOf(before + 2, 9, 20)];
-      log.persist({ number: before + 1, hardState: { term: 9, votedFor: 1 }, entries: last });
+      log.persist({ number: before + 1, hardState: { term: 9, votedFor: 1, claim: null }, entries: last });
       finishCreates(disk);
       const sectors = sectorsOf(disk.pendingWrites[0]!);
-      const durableState = { term: before, votedFor: before === 0 ? null : 0 };
+      const durableState = { term: before, votedFor: before === 0 ? null : 0, claim: null };
       for (let subset = 0; subset < 2 ** sectors; subset++) {
         const crashed = disk.afterCrash((_, sector) => (subset >> sector) % 2 === 1);
         const survivor = opened(crashed);
@@ -277,14 +278,14 @@ test('each torn subset of the sectors of the last write leaves all that was dura
         if (survivor.lastIndex > before) {
           survivals++;
           assert.equal(subset, 2 ** sectors - 1);
-          assertHolds(survivor, [...expected, ...last], { term: 9, votedFor: 1 });
+          assertHolds(survivor, [...expected, ...last], { term: 9, votedFor: 1, claim: null });
         } else {
           assertHolds(survivor, expected, durableState);
         }
         // Other entries of the same sizes in the same place, torn again in each way: never a mixture.
         const rival = [entryOf(before + 1, 12, size), entryOf(before + 2, 12, 20)];
         const kept = survivor.lastIndex > before ? last : [];
-        survivor.persist({ number: 1, hardState: { term: 12, votedFor: 2 }, entries: rival });
+        survivor.persist({ number: 1, hardState: { term: 12, votedFor: 2, claim: null }, entries: rival });
         finishCreates(crashed);
         for (let second = 0; sectors <= 4 && second < 2 ** sectorsOf(crashed.pendingWrites[0]!); second++) {
           const again = opened(crashed.afterCrash((_, sector) => (second >> sector) % 2 === 1));
@@ -295,7 +296,11 @@ test('each torn subset of the sectors of the last write leaves all that was dura
           assertHolds(again, [...expected, ...tail], again.hardState);
         }
         crashed.finishAll();
-        assertHolds(opened(new MemoryDisk(crashed.durable)), [...expected, ...rival], { term: 12, votedFor: 2 });
+        assertHolds(opened(new MemoryDisk(crashed.durable)), [...expected, ...rival], {
+          term: 12,
+          votedFor: 2,
+          claim: null,
+        });
       }
     }
   }
@@ -374,7 +379,7 @@ test('a torn block that was given up for the next segment does not look like dam
   again.persist({ number: 2, hardState: null, entries: [expected[2]!] });
   crashed.finishAll();
   assert.equal(again.status.segments, 2);
-  assertHolds(opened(new MemoryDisk(crashed.durable)), expected, { term: 0, votedFor: null });
+  assertHolds(opened(new MemoryDisk(crashed.durable)), expected, { term: 0, votedFor: null, claim: null });
 });
 
 test('one flipped byte in anything synced before the last block is damage; in the last block it never yields wrong entries', () => {
@@ -443,7 +448,7 @@ test('a log is the array of entries that its requests describe, through crashes 
     fc.property(options, fc.array(step, { maxLength: 60 }), (drawn, steps) => {
       let disk = new MemoryDisk();
       let log = opened(disk, drawn);
-      let model: Model = { entries: [], hardState: { term: 0, votedFor: null } };
+      let model: Model = { entries: [], hardState: { term: 0, votedFor: null, claim: null } };
       let number = 0;
       let durable = 0;
       let term = 1;
@@ -465,7 +470,7 @@ test('a log is the array of entries that its requests describe, through crashes 
           const from = termStep === 1 ? Math.min(keep, model.entries.length) : model.entries.length;
           term += termStep;
           const entries = sizes.map((size, i) => ({ ...entryOf(from + i + 1, term, size), stampMs: stamp++ }));
-          const hardState = vote ? { term, votedFor: keep % 3 } : null;
+          const hardState = vote ? { term, votedFor: keep % 3, claim: null } : null;
           log.persist({ number: ++number, hardState, entries });
           model = {
             entries: entries.length === 0 ? model.entries : [...model.entries.slice(0, from), ...entries],
@@ -523,6 +528,7 @@ function entryOf(index: number, term: number, size: number): LogEntry {
     incarnation: 1,
     messageNumber: index,
     stampMs: index,
+    isCompressed: false,
     payload,
   };
 }

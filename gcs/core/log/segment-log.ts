@@ -3,144 +3,150 @@
  *
  * Group commit: one block, one write and one sync at a time; what is asked for meanwhile gathers into the next block.
  * Nothing is rewritten in place: an entry replaces all earlier records of its index and of the indexes behind it, a
- * hard state all earlier ones. Reading back and the rule of recovery: scan.ts. The bytes: format.ts.
+ * hard state all earlier ones. Reading back, the rule of recovery and what damage is: scan.ts. The bytes: format.ts.
  *
  * What was asked for is visible to readers at once; entries stay in memory until they are durable, and after that as
  * long as the cache has room for them. Older ones are read from disk.
+ *
+ * The log begins behind a base: what is below was let go of (`truncate`), whole segments at a time, or never was here
+ * (`reset`). Both are told by a block first; files go when another block repeats it.
  */
 
-import type { Disk, DiskError, DiskFile, LogIndex, Term } from '../../base/index.ts';
+import type { Disk, DiskError, LogIndex, Term } from '../../base/index.ts';
 import { assert } from '../../base/index.ts';
-import type { HardState, LastMessages, LogEntry, LogReader, PersistRequest } from '../types.ts';
-import type { EntryTable } from './entry-table.ts';
+import type {
+  EntryId,
+  EntryKind,
+  GroupView,
+  HardState,
+  LastMessages,
+  LogBase,
+  LogEntry,
+  LogReader,
+  PersistRequest,
+} from '../types.ts';
+import { BlockEncoder, blockLength, recordsLength } from './block-encoder.ts';
+import { encodeCheckpoint } from './checkpoint.ts';
+import { DamagedRecord, type OpenedLog, type SegmentLogOptions, type SegmentLogStatus } from './contract.ts';
+import { EntryCache } from './entry-cache.ts';
+import { EntryTable } from './entry-table.ts';
 import {
-  BlockEncoder,
-  blockLength,
-  decodeEntry,
-  ENTRY_IDENTITY_BYTES,
+  type BlockContext,
+  type BlockSpan,
+  type CheckpointRecord,
+  decodeRecord,
   encodeSegmentHeader,
-  recordsLength,
+  isFurther,
+  RECORD_HEAD_BYTES,
   SECTOR_BYTES,
   SEGMENT_HEADER_BYTES,
   segmentName,
   segmentSeed,
 } from './format.ts';
-import { scanLog } from './scan.ts';
+import { LogSummary } from './log-summary.ts';
+import { type ScannedLog, scanLog } from './scan.ts';
+import { type Segment, SegmentFiles } from './segment-files.ts';
+import { isReadError } from './segment-reader.ts';
 
-export interface SegmentLogOptions {
-  /** Size of a segment file, a multiple of 512. A block that is larger gets a segment of its own size. */
-  readonly segmentBytes: number;
-  /** Payload bytes of durable entries kept in memory for `entries`. */
-  readonly cacheBytesMax: number;
-  /** Bytes of requests that are gathered into one block; a larger request gets a block alone. */
-  readonly blockBytesMax: number;
-}
-
-export const SEGMENT_LOG_DEFAULTS: SegmentLogOptions = {
-  segmentBytes: 16 * 1024 * 1024,
-  cacheBytesMax: 32 * 1024 * 1024,
-  blockBytesMax: 4 * 1024 * 1024,
-};
-
-export type OpenedLog =
-  | { readonly kind: 'opened'; readonly log: SegmentLog }
-  /** Something that was durable cannot be read any more. `reason` is one line. */
-  | { readonly kind: 'damaged'; readonly file: string; readonly offset: number; readonly reason: string };
-
-/** Counters since the log was opened, but `segments` and `bytes`, which count what is on disk. */
-export interface SegmentLogStatus {
-  readonly segments: number;
-  /** Bytes of the segments up to the end of the last block. */
-  readonly bytes: number;
-  /** Writes that were synced, which is blocks that are durable. */
-  readonly syncs: number;
-  readonly writtenBytes: number;
-  readonly writtenEntries: number;
-  readonly waitingRequests: number;
-  readonly cachedBytes: number;
-}
-
-/** A durable record cannot be read back: the disk lost it, or the program wrote nonsense. The member must not go on. */
-export class DamagedRecord extends Error {
-  override readonly name = 'DamagedRecord';
-  readonly code = 'DAMAGED_RECORD';
-  readonly file: string;
-  readonly offset: number;
-  readonly index: LogIndex;
-
-  constructor(facts: { file: string; offset: number; index: LogIndex; reason: string }) {
-    super(`${facts.file} at ${facts.offset}, index ${facts.index}: ${facts.reason}`);
-    this.file = facts.file;
-    this.offset = facts.offset;
-    this.index = facts.index;
-  }
-}
+export * from './contract.ts';
 
 /** Bytes read from disk at once for `entries`, if one entry is not larger. */
 const READ_BYTES_MAX = 1024 * 1024;
-/** Open files kept for reading older segments. */
-const READ_FILES_MAX = 8;
 
-interface Segment {
+/** A segment that is part of the log. */
+interface Part {
   readonly number: number;
-  readonly seed: number;
-  readonly file: DiskFile;
-  /** Where the next block goes; 0: not even the header is written. */
-  offset: number;
-  /** End of what a torn block left behind `offset`. */
-  leftoversEnd: number;
+  /** As far as it is written. */
+  bytes: number;
+  /** As of where it begins, if the log can begin there. */
+  summary: LogSummary | null;
+}
+
+/** Asked for while nothing is waiting to be persisted. */
+type Order =
+  | { readonly kind: 'repair'; readonly entry: LogEntry; readonly done: () => void }
+  | { readonly kind: 'discard'; readonly done: () => void }
+  | { readonly kind: 'reset'; readonly base: LogBase; readonly done: () => void };
+
+/** What the next block is to do, beside what every block does. */
+interface Plan {
+  readonly entries: readonly (readonly LogEntry[])[];
+  readonly span: BlockSpan;
+  readonly hardState: HardState;
+  readonly isRepair: boolean;
+  readonly isSeal: boolean;
+  /** Begins a log that has this base. */
+  readonly resetTo: LogBase | null;
+  readonly durable: () => void;
 }
 
 export class SegmentLog implements LogReader {
   /** Called in a turn of its own when all requests up to `number` are durable. */
   onDurable: (number: number) => void = () => {};
+  /**
+   * As `onDurable`, of the hard states of all requests up to `number` only: while there is no room for entries they
+   * overtake them. Not called when `onDurable` says more.
+   */
+  onHardStateDurable: (number: number) => void = () => {};
   /** Called once; nothing is written after it. */
   onFailed: (error: DiskError) => void = () => {};
+  /** In a turn of its own: there is no space for the next segment, or there is again. */
+  onRoomChanged: (hasRoom: boolean) => void = () => {};
+  /** Called before `entries` throws it. */
+  onDamaged: (record: DamagedRecord) => void = () => {};
 
-  readonly #disk: Disk;
   readonly #options: SegmentLogOptions;
   readonly #memberId: string;
-  readonly #table: EntryTable;
+  readonly #attempt: number;
   readonly #encoder = new BlockEncoder();
-  readonly #readFiles = new Map<number, DiskFile>();
+  readonly #files: SegmentFiles;
+  #base: LogBase;
+  #table: EntryTable;
+  #cache: EntryCache;
+  /** Ascending, the one being written last. */
+  #parts: Part[];
+  /** Files that are no part of the log; removed when a block behind `#removableBehind` is durable. */
+  #removable: number[];
+  #removableBehind: number;
+  /** Between the base and the parts' summaries, for `lastMessagesAt`. */
+  #baseSummary: LogSummary;
 
   #hardState: HardState;
-  /** As of the last block handed to the disk. */
-  #writtenHardState: HardState;
-  /** Entries from `#cacheFrom` to the last index, those in `#cache` before `#cacheHead` being gone. */
-  #cache: LogEntry[] = [];
-  #cacheHead = 0;
-  #cacheFrom: LogIndex;
-  #cachedBytes = 0;
+  /** Of the last request whose hard state is handed to the disk. */
+  #writtenHardStateNumber = 0;
+  /** For the next block, as of the last one. */
+  #context: BlockContext;
+  #nextBlock: number;
+  #isSealed: boolean;
+  #firstSegment: number;
   /** Entries up to here are on disk in the version that the table has. */
   #settledUpTo: LogIndex;
 
   #waiting: PersistRequest[] = [];
+  #orders: Order[] = [];
+  /** An empty block is wanted, even if there is nothing to write. */
+  #wants: 'nothing' | 'mark' | 'seal' = 'nothing';
   #lastNumber = 0;
-  #nextBlock: number;
-  /** Null: nothing was ever written. */
-  #current: Segment | null;
-  #prepared: Segment | null = null;
-  #isPreparing = false;
   #isWriting = false;
   #hasFailed = false;
   #closing: (() => void) | null = null;
   #isClosed = false;
 
-  #fullSegmentsBytes: number;
   #syncs = 0;
   #writtenBytes = 0;
   #writtenEntries = 0;
+  #faultyFound = 0;
+  #faultyRepaired = 0;
 
   /**
-   * Reads what is there; a directory without segments gives an empty log. A segment of another member is damage.
+   * Reads what is there; a directory without segments gives an empty log. What is damaged is reported, never cut away.
    *
    * @throws DiskError
    */
   static open(disk: Disk, options: SegmentLogOptions, identity: { readonly memberId: string }): OpenedLog {
     assert(options.segmentBytes % SECTOR_BYTES === 0 && options.segmentBytes > SEGMENT_HEADER_BYTES, 'whole sectors');
     const scanned = scanLog(disk, identity.memberId);
-    if (scanned.kind === 'damaged') return scanned;
+    if (scanned.kind === 'refused') return scanned;
     const { tail } = scanned;
     let current: Segment | null = null;
     if (tail !== null) {
@@ -148,71 +154,140 @@ export class SegmentLog implements LogReader {
       const seed = segmentSeed(identity.memberId, number);
       current = { number, seed, file: disk.open(segmentName(number)), offset, leftoversEnd };
     }
-    const log = new SegmentLog({ disk, options, memberId: identity.memberId, ...scanned, current });
-    log.#prepareAhead();
-    return { kind: 'opened', log };
+    const { segmentBytes } = options;
+    const { memberId } = identity;
+    const files = new SegmentFiles({ disk, memberId, segmentBytes, current, nextNumber: scanned.nextSegment });
+    const log = new SegmentLog(scanned, files, options, memberId);
+    files.prepareAhead();
+    return { kind: 'opened', log, damage: scanned.damage };
   }
 
-  private constructor(parts: {
-    disk: Disk;
-    options: SegmentLogOptions;
-    memberId: string;
-    table: EntryTable;
-    hardState: HardState;
-    lastBlock: number;
-    fullSegmentsBytes: number;
-    current: Segment | null;
-  }) {
-    this.#disk = parts.disk;
-    this.#options = parts.options;
-    this.#memberId = parts.memberId;
-    this.#table = parts.table;
-    this.#hardState = parts.hardState;
-    this.#writtenHardState = parts.hardState;
-    this.#nextBlock = parts.lastBlock + 1;
-    this.#current = parts.current;
-    this.#cacheFrom = parts.table.lastIndex + 1;
-    this.#settledUpTo = parts.table.lastIndex;
-    this.#fullSegmentsBytes = parts.fullSegmentsBytes;
+  private constructor(scanned: ScannedLog, files: SegmentFiles, options: SegmentLogOptions, memberId: string) {
+    this.#options = options;
+    this.#memberId = memberId;
+    this.#files = files;
+    this.#attempt = scanned.attempt;
+    this.#base = scanned.base;
+    this.#table = scanned.table;
+    this.#hardState = scanned.context.hardState;
+    this.#context = scanned.context;
+    this.#firstSegment = scanned.context.firstSegment;
+    this.#nextBlock = scanned.lastBlock + 1;
+    this.#isSealed = scanned.isSealed;
+    this.#removable = [...scanned.stale];
+    this.#removableBehind = scanned.lastBlock;
+    this.#settledUpTo = this.#table.lastIndex;
+    this.#cache = new EntryCache(options.cacheBytesMax, this.#table.lastIndex + 1);
+    this.#baseSummary = new LogSummary(this.#base.index, this.#base.lastMessages);
+    this.#faultyFound = this.#table.holeCount;
+    this.#parts = this.#summedUp(scanned);
+    files.onPrepared = () => {
+      this.#writeNext();
+      this.#finishClosing();
+    };
+    files.onFailed = (error) => this.#fail(error);
+    files.onRoomChanged = (hasRoom) => {
+      this.#writeNext();
+      this.onRoomChanged(hasRoom);
+      this.#finishClosing();
+    };
   }
 
   get hardState(): HardState {
     return this.#hardState;
   }
 
+  get base(): LogBase {
+    return this.#base;
+  }
+
+  get firstIndex(): LogIndex {
+    return this.#base.index + 1;
+  }
+
   get lastIndex(): LogIndex {
     return this.#table.lastIndex;
+  }
+
+  /** There is space for the next segment, as far as is known. If not, what fits into the current one is still written. */
+  get hasRoom(): boolean {
+    return this.#files.hasRoom;
+  }
+
+  /** All that was ever written is proven to be durable. */
+  get isSealed(): boolean {
+    return this.#isSealed;
+  }
+
+  get status(): SegmentLogStatus {
+    let bytes = 0;
+    for (const part of this.#parts) bytes += part.bytes;
+    return {
+      segments: this.#parts.length,
+      bytes,
+      firstIndex: this.firstIndex,
+      syncs: this.#syncs,
+      writtenBytes: this.#writtenBytes,
+      writtenEntries: this.#writtenEntries,
+      waitingRequests: this.#waiting.length,
+      cachedBytes: this.#cache.bytes,
+      faultyFound: this.#faultyFound,
+      faultyRepaired: this.#faultyRepaired,
+      hasRoom: this.hasRoom,
+    };
   }
 
   termAt(index: LogIndex): Term {
     return this.#table.termAt(index);
   }
 
-  /** Cost: O(index). For the start of a member. */
-  lastMessagesAt(index: LogIndex): LastMessages {
-    return this.#table.lastMessagesAt(index);
+  kindAt(index: LogIndex): EntryKind {
+    const kind = this.#table.kindAt(index);
+    assert(kind !== null, 'the entry can be read');
+    return kind;
   }
 
-  get status(): SegmentLogStatus {
-    return {
-      segments: this.#current?.number ?? 0,
-      bytes: this.#fullSegmentsBytes + (this.#current?.offset ?? 0),
-      syncs: this.#syncs,
-      writtenBytes: this.#writtenBytes,
-      writtenEntries: this.#writtenEntries,
-      waitingRequests: this.#waiting.length,
-      cachedBytes: this.#cachedBytes,
-    };
+  viewIndexes(): readonly LogIndex[] {
+    return this.#table.views.map((each) => each.index);
+  }
+
+  /** In force at `index`, which is `base.index` or later. Null: the one that the group was founded with. */
+  viewAt(index: LogIndex): GroupView | null {
+    assert(index >= this.#base.index && index <= this.lastIndex, 'the index is in the log');
+    return this.#table.views.findLast((each) => each.index <= index)?.view ?? this.#base.view;
+  }
+
+  /** `index`: `base.index` or later. Cost: O(entries of a segment). */
+  lastMessagesAt(index: LogIndex): LastMessages {
+    return this.#summaryAt(index).lastMessages;
+  }
+
+  /** The lowest index of a fragment whose message is not complete at `index`; `index` + 1 if there is none. Cost: O(entries of a segment). */
+  partialFrom(index: LogIndex): LogIndex {
+    return this.#summaryAt(index).partialFrom;
+  }
+
+  /** The lowest index from which on there are about `bytes` on disk, in steps of segments; `firstIndex` if there are no more in all. */
+  indexWithin(bytes: number): LogIndex {
+    let index = this.lastIndex + 1;
+    let bytesFrom = 0;
+    for (const part of this.#parts.toReversed()) {
+      bytesFrom += part.bytes;
+      if (bytesFrom > bytes && index <= this.lastIndex) return Math.max(index, this.firstIndex);
+      if (part.summary !== null) index = part.summary.index + 1;
+    }
+    return bytesFrom > bytes ? Math.max(index, this.firstIndex) : this.firstIndex;
   }
 
   /** @throws DiskError, DamagedRecord if entries must be read from disk and cannot. */
   entries(from: LogIndex, upTo: LogIndex, bytesMax: number): readonly LogEntry[] {
-    assert(from >= 1 && from <= upTo && upTo <= this.lastIndex, 'the entries are in the log');
+    assert(from > this.#base.index && from <= upTo && upTo <= this.lastIndex, 'the entries are in the log');
     const found: LogEntry[] = [];
     let bytesLeft = bytesMax;
     let index = from;
-    while (index <= upTo && index < this.#cacheFrom) {
-      const read = this.#readRun(index, Math.min(upTo, this.#cacheFrom - 1), bytesLeft, found.length === 0);
+    const cachedFrom = this.#cache.from;
+    while (index <= upTo && index < cachedFrom) {
+      const read = this.#readRun(index, Math.min(upTo, cachedFrom - 1), bytesLeft, found.length === 0);
       if (read.length === 0) return found;
       for (const entry of read) {
         found.push(entry);
@@ -221,7 +296,7 @@ export class SegmentLog implements LogReader {
       index += read.length;
     }
     for (; index <= upTo; index++) {
-      const entry = this.#cache[this.#cacheHead + index - this.#cacheFrom]!;
+      const entry = this.#cache.at(index);
       if (found.length > 0 && entry.payload.length > bytesLeft) break;
       found.push(entry);
       bytesLeft -= entry.payload.length;
@@ -232,6 +307,7 @@ export class SegmentLog implements LogReader {
   /** Visible to readers at once; `onDurable` tells when it is durable. Not written after a failure or behind `close`. */
   persist(request: PersistRequest): void {
     assert(request.number === this.#lastNumber + 1, 'requests have consecutive numbers');
+    assert(this.#orders.length === 0, 'a log is repaired before it is used');
     this.#lastNumber = request.number;
     if (request.hardState !== null) this.#hardState = request.hardState;
     const first = request.entries[0];
@@ -241,70 +317,310 @@ export class SegmentLog implements LogReader {
     this.#writeNext();
   }
 
-  /** Writes what was asked for, then closes the files. `done` may be called within the call. */
+  /**
+   * Lets go of entries up to `upTo`, if whole segments can go with them; all of them are chosen, and no message has
+   * fragments on both sides. Readers see the new base at once.
+   */
+  truncate(upTo: LogIndex): void {
+    if (this.#isStopped || this.#orders.length > 0 || this.#table.holeCount > 0) return;
+    const index = Math.min(upTo, this.#settledUpTo);
+    const first = this.#parts.findLast((part) => part.summary !== null && part.summary.index <= index);
+    if (first === undefined || first.number <= this.#firstSegment || index <= this.#base.index) return;
+    const summary = this.#summaryAt(index);
+    const { lastMessages } = summary;
+    this.#base = { index, term: this.termAt(index), view: this.viewAt(index), lastMessages };
+    this.#baseSummary = new LogSummary(index, lastMessages);
+    this.#table.letGo(index);
+    this.#cache.dropBelow(index + 1);
+    this.#firstSegment = first.number;
+    this.#dropParts((part) => part.number < first.number);
+    this.#removableBehind = this.#nextBlock;
+    if (this.#wants === 'nothing') this.#wants = 'mark';
+    this.#writeNext();
+  }
+
+  /** Proves that all is durable, so that damage to the last block is not taken for a torn end. For an idle log. */
+  seal(): void {
+    if (this.#isSealed || this.#nextBlock === 1 || this.#isStopped) return;
+    if (this.#isWriting || this.#waiting.length > 0 || this.#orders.length > 0 || !this.hasRoom) return;
+    if (this.#wants === 'nothing') this.#wants = 'seal';
+    this.#writeNext();
+  }
+
+  /** To be called now and then while there is no room. */
+  retryRoom(): void {
+    if (!this.#isStopped) this.#files.retryRoom();
+  }
+
+  /** Writes an entry that could not be read anew; any other of its index is chosen nowhere. `done` is not called after a failure. */
+  repair(entry: LogEntry, done: () => void): void {
+    assert(entry.index > this.#base.index && entry.index <= this.lastIndex, 'what is repaired is in the log');
+    this.#order({ kind: 'repair', entry, done });
+  }
+
+  /**
+   * Cuts the log before `index`, remembering that it was durable up to `claim`. Nothing before `index` is damaged any
+   * more. Visible at once. `done` is not called after a failure.
+   */
+  discardFrom(index: LogIndex, claim: EntryId, done: () => void): void {
+    assert(index > this.#base.index && index <= this.lastIndex + 1, 'what is discarded is in the log');
+    assert(index - 1 === this.#base.index || this.#table.kindAt(index - 1) !== null, 'what comes before is repaired');
+    this.#hardState = withClaim(this.#hardState, claim);
+    this.#cut(index);
+    this.#order({ kind: 'discard', done });
+  }
+
+  /**
+   * Begins anew behind `base`: the old log is there until it is durable, the new, empty one from then on. What the old
+   * one durably had beyond the base is claimed. `done` is not called after a failure.
+   */
+  reset(base: LogBase, hardState: HardState, done: () => void): void {
+    const before = this.#hardState.claim;
+    this.#hardState = before === null ? hardState : withClaim(hardState, before);
+    for (const end of [this.#context.before, { last: this.lastIndex, lastTerm: this.termAt(this.lastIndex) }]) {
+      this.#hardState = withClaim(this.#hardState, { index: end.last, term: end.lastTerm });
+    }
+    const { claim } = this.#hardState;
+    if (claim !== null && !isFurther(claim, base)) this.#hardState = { ...this.#hardState, claim: null };
+    this.#order({ kind: 'reset', base, done });
+  }
+
+  /** Writes what was asked for and seals it, then closes the files. `done` may be called within the call. */
   close(done: () => void): void {
     assert(this.#closing === null, 'a log is closed once');
     this.#closing = done;
     this.#finishClosing();
   }
 
+  get #isStopped(): boolean {
+    return this.#hasFailed || this.#closing !== null;
+  }
+
+  #order(order: Order): void {
+    assert(this.#waiting.length === 0, 'a log is repaired before it is used');
+    if (this.#isStopped) return;
+    this.#orders.push(order);
+    this.#writeNext();
+  }
+
+  // The entries
+
   #append(firstIndex: LogIndex, entries: readonly LogEntry[]): void {
-    this.#dropCachedFrom(firstIndex);
-    this.#settledUpTo = Math.min(this.#settledUpTo, firstIndex - 1);
+    this.#cut(firstIndex);
     let index = firstIndex;
     for (const entry of entries) {
       assert(entry.index === index++, 'entries of a request have consecutive indexes');
       this.#table.put(entry);
       this.#cache.push(entry);
-      this.#cachedBytes += entry.payload.length;
     }
   }
 
-  #dropCachedFrom(index: LogIndex): void {
-    const keep = Math.max(0, index - this.#cacheFrom);
-    while (this.#cache.length - this.#cacheHead > keep) this.#cachedBytes -= this.#cache.pop()!.payload.length;
-    if (index < this.#cacheFrom) this.#cacheFrom = index;
+  #cut(index: LogIndex): void {
+    this.#settledUpTo = Math.min(this.#settledUpTo, index - 1);
+    if (index > this.lastIndex) return;
+    this.#cache.dropFrom(index);
+    this.#table.cut(index);
+    for (const part of this.#parts) if (part.summary !== null && part.summary.index >= index) part.summary = null;
   }
 
-  /** Gives up what is on disk, oldest first, down to the bound. */
-  #trimCache(): void {
-    while (this.#cachedBytes > this.#options.cacheBytesMax && this.#cacheFrom <= this.#settledUpTo) {
-      this.#cachedBytes -= this.#cache[this.#cacheHead]!.payload.length;
-      this.#cacheHead++;
-      this.#cacheFrom++;
-    }
-    // Half of the array is gone: moving the rest costs as much as was given up.
-    if (this.#cacheHead > 1024 && this.#cacheHead * 2 > this.#cache.length) {
-      this.#cache = this.#cache.slice(this.#cacheHead);
-      this.#cacheHead = 0;
-    }
+  #summaryAt(index: LogIndex): LogSummary {
+    assert(index >= this.#base.index && index <= this.lastIndex, 'the index is in the log');
+    const near = this.#parts.findLast((part) => part.summary !== null && part.summary.index <= index)?.summary;
+    const from = near !== undefined && near !== null && near.index > this.#base.index ? near : this.#baseSummary;
+    return from.copy().advance(this.#table, index);
   }
+
+  /** The parts of a log that was read, each with what came before it, as far as that can be told. */
+  #summedUp({ segments, tail }: ScannedLog): Part[] {
+    const readableUpTo = (this.#table.holes()[0]?.from ?? Infinity) - 1;
+    const parts: Part[] = [];
+    let summary = this.#baseSummary;
+    for (const { number, bytes, checkpointAt } of segments) {
+      const part: Part = { number, bytes: number === tail?.segment ? tail.offset : bytes, summary: null };
+      parts.push(part);
+      if (checkpointAt === null || checkpointAt < this.#base.index || checkpointAt > readableUpTo) continue;
+      if (checkpointAt < summary.index) continue;
+      summary = summary.copy().advance(this.#table, checkpointAt);
+      part.summary = summary;
+    }
+    return parts;
+  }
+
+  #dropParts(isGone: (part: Part) => boolean): void {
+    for (const part of this.#parts) if (isGone(part)) this.#removable.push(part.number);
+    this.#parts = this.#parts.filter((part) => !isGone(part));
+  }
+
+  // Writing
 
   #writeNext(): void {
-    if (this.#isWriting || this.#hasFailed || this.#waiting.length === 0) return;
-    const gathered = this.#gather();
-    const segment = this.#segmentFor(blockLength(gathered.recordsBytes));
+    if (this.#isWriting || this.#hasFailed) return;
+    if (this.#orders.length > 0) this.#writeOrder();
+    else if (this.#waiting.length > 0) this.#writeRequests();
+    else if (this.#wants !== 'nothing') this.#writeEmpty(this.#wants === 'seal');
+  }
+
+  #writeRequests(): void {
+    const { count, recordsBytes } = this.#gather();
+    const isSmall = recordsBytes === 0;
+    const segment = this.#segmentFor(recordsBytes, { isSmall, firstIndex: this.#waiting[0]!.entries[0]?.index });
+    if (segment === null) {
+      this.#writeHardStateAhead();
+      return;
+    }
+    const requests = this.#waiting.splice(0, count);
+    const entries = withoutReplaced(requests);
+    let { hardState } = this.#context;
+    let hardStateNumber = this.#writtenHardStateNumber;
+    for (const request of requests) {
+      if (request.hardState === null || request.number <= hardStateNumber) continue;
+      hardState = request.hardState;
+      hardStateNumber = request.number;
+    }
+    this.#writtenHardStateNumber = hardStateNumber;
+    this.#write(
+      segment,
+      this.#planOf({ entries, span: this.#spanOf(entries), hardState }, () => {
+        for (const list of entries) this.#writtenEntries += list.length;
+        this.onDurable(requests.at(-1)!.number);
+      }),
+    );
+  }
+
+  /** There is no room for the entries before it: what was promised in elections does not wait for them. */
+  #writeHardStateAhead(): void {
+    if (this.hasRoom) return;
+    const request = this.#waiting.findLast((each) => each.hardState !== null);
+    if (request === undefined || request.number <= this.#writtenHardStateNumber) return;
+    const segment = this.#files.currentFor(blockLength(0), { isSmall: true });
     if (segment === null) return;
-    const requests = this.#waiting.splice(0, gathered.count);
+    const { number } = request;
+    this.#writtenHardStateNumber = number;
+    this.#write(
+      segment,
+      this.#planOf({ hardState: request.hardState! }, () => this.onHardStateDurable(number)),
+    );
+  }
+
+  #writeEmpty(isSeal: boolean): void {
+    const segment = this.#segmentFor(0, { isSmall: false, firstIndex: undefined });
+    if (segment === null) return;
+    this.#write(
+      segment,
+      this.#planOf({ isSeal }, () => {}),
+    );
+  }
+
+  #writeOrder(): void {
+    const order = this.#orders[0]!;
+    const records = order.kind === 'repair' ? this.#gatherRepairs() : [];
+    const entries = records.map((record) => record.entry);
+    const resetTo = order.kind === 'reset' ? order.base : null;
+    const segment =
+      resetTo === null
+        ? this.#segmentFor(recordsLength(entries), { isSmall: false, firstIndex: undefined })
+        : this.#files.nextFor(blockLength(RECORD_HEAD_BYTES + encodeCheckpoint(resetTo).payload.length));
+    if (segment === null) return;
+    this.#orders.splice(0, Math.max(1, records.length));
+    const { hardState } = this;
+    if (order.kind === 'repair') {
+      this.#write(
+        segment,
+        this.#planOf({ entries: [entries], isRepair: true }, () => {
+          this.#writtenEntries += entries.length;
+          this.#faultyRepaired += entries.length;
+          for (const { done } of records) done();
+        }),
+      );
+      return;
+    }
+    const { index: last, term: lastTerm } = resetTo ?? { index: this.lastIndex, term: this.termAt(this.lastIndex) };
+    const span = { first: last + 1, last, lastTerm };
+    this.#write(
+      segment,
+      this.#planOf({ span, hardState, resetTo }, () => order.done()),
+    );
+  }
+
+  #gatherRepairs(): { readonly entry: LogEntry; readonly done: () => void }[] {
+    const repairs: { readonly entry: LogEntry; readonly done: () => void }[] = [];
+    let bytes = 0;
+    for (const order of this.#orders) {
+      if (order.kind !== 'repair') break;
+      bytes += recordsLength([order.entry]);
+      if (repairs.length > 0 && bytes > this.#options.blockBytesMax) break;
+      repairs.push(order);
+    }
+    return repairs;
+  }
+
+  #planOf(parts: Partial<Plan>, durable: () => void): Plan {
+    return {
+      entries: [],
+      span: this.#spanOf([]),
+      hardState: this.#context.hardState,
+      isRepair: false,
+      isSeal: false,
+      resetTo: null,
+      ...parts,
+      durable,
+    };
+  }
+
+  #spanOf(entries: readonly (readonly LogEntry[])[]): BlockSpan {
+    let first: LogEntry | undefined;
+    let last: LogEntry | undefined;
+    for (const list of entries) {
+      first ??= list[0];
+      last = list.at(-1) ?? last;
+    }
+    const { before } = this.#context;
+    if (first === undefined || last === undefined) return { ...before, first: before.last + 1 };
+    return { first: first.index, last: last.index, lastTerm: last.term };
+  }
+
+  #write(segment: Segment, plan: Plan): void {
     const isFirst = segment.offset === 0;
+    const { span, hardState, isRepair, isSeal, resetTo, entries } = plan;
+    const { seed } = segment;
     const offset = isFirst ? SEGMENT_HEADER_BYTES : segment.offset;
+    const number = this.#nextBlock;
+    const checkpoint = isFirst ? this.#beginPart(segment, span, resetTo) : null;
+    if (resetTo !== null) this.#firstSegment = segment.number;
+    const baseIndex = resetTo?.index ?? this.#base.index;
+    const context = { ...this.#context, firstSegment: this.#firstSegment, baseIndex, hardState };
+    const repairedAt: number[] = [];
     const block = this.#encoder.encode({
-      seed: segment.seed,
+      seed,
       offset,
-      number: this.#nextBlock,
-      hardState: isFirst ? this.#writtenHardState : null,
-      requests,
-      placed: (entry, at) => this.#table.place(entry.index, segment.number, at),
+      number,
+      attempt: this.#attempt,
+      isRepair,
+      isSeal,
+      span,
+      context,
+      checkpoint,
+      entries,
+      placed: isRepair
+        ? (_, at) => repairedAt.push(at)
+        : (entry, at) => this.#table.place(entry.index, segment.number, at),
     });
     const end = offset + block.length;
     assert(end < 0x1_0000_0000, 'a segment is smaller than 4 GiB');
     const chunks = [...block.chunks];
     if (isFirst) {
-      const { number } = segment;
-      chunks.unshift(encodeSegmentHeader({ memberId: this.#memberId, number, firstBlock: this.#nextBlock }));
+      const before = { ...context, hardState: this.#context.hardState };
+      chunks.unshift(
+        encodeSegmentHeader({ memberId: this.#memberId, number: segment.number, firstBlock: number, context: before }),
+      );
     }
     if (segment.leftoversEnd > end) chunks.push(new Uint8Array(segment.leftoversEnd - end));
-    for (const { hardState } of requests) if (hardState !== null) this.#writtenHardState = hardState;
+    const isCut = span.first <= this.#context.before.last;
+    const lastCut = isCut ? number : this.#context.lastCut;
+    this.#context = { ...context, before: span, beforeCrc: block.crc, lastCut };
+    this.#nextBlock++;
+    this.#wants = 'nothing';
+    this.#isSealed = isSeal;
     this.#isWriting = true;
     segment.file.write(segment.offset, chunks, (error) => {
       this.#isWriting = false;
@@ -314,24 +630,71 @@ export class SegmentLog implements LogReader {
       }
       segment.offset = end;
       segment.leftoversEnd = 0;
-      this.#written(requests, block.length);
+      this.#parts.at(-1)!.bytes = end;
+      this.#syncs++;
+      this.#writtenBytes += block.length;
+      if (isRepair) this.#fill(entries[0]!, segment.number, repairedAt);
+      if (resetTo !== null) this.#beginAnew(resetTo, segment.number);
+      this.#settle(plan.durable);
     });
   }
 
-  #written(requests: readonly PersistRequest[], bytes: number): void {
-    this.#nextBlock++;
-    this.#syncs++;
-    this.#writtenBytes += bytes;
-    for (const { entries } of requests) this.#writtenEntries += entries.length;
-    this.#settledUpTo = this.lastIndex;
-    for (const { entries } of this.#waiting) {
-      if (entries.length > 0) this.#settledUpTo = Math.min(this.#settledUpTo, entries[0]!.index - 1);
+  /** The record that stands for all before a segment's first block, whose span is given; null if that cannot be told. */
+  #beginPart({ number }: Segment, span: BlockSpan, resetTo: LogBase | null): CheckpointRecord | null {
+    const part: Part = { number, bytes: 0, summary: null };
+    this.#parts.push(part);
+    if (resetTo !== null) return encodeCheckpoint(resetTo);
+    const index = span.first - 1;
+    if (!this.#isKnownUpTo(index)) return null;
+    part.summary = this.#summaryAt(index);
+    return encodeCheckpoint(this.#baseAt(part.summary));
+  }
+
+  /** What the table has up to `index` is what is on disk: nothing that waits cuts it, and all can be read. */
+  #isKnownUpTo(index: LogIndex): boolean {
+    if (this.#table.holeCount > 0 || index > this.lastIndex || index < this.#base.index) return false;
+    return this.#waiting.every(({ entries }) => entries.length === 0 || entries[0]!.index > index);
+  }
+
+  #baseAt(summary: LogSummary): LogBase {
+    const { index, lastMessages } = summary;
+    return { index, term: this.termAt(index), view: this.viewAt(index), lastMessages };
+  }
+
+  #fill(entries: readonly LogEntry[], segment: number, offsets: readonly number[]): void {
+    entries.forEach((entry, i) => {
+      this.#table.fill(entry);
+      this.#table.place(entry.index, segment, offsets[i]!);
+    });
+  }
+
+  #beginAnew(base: LogBase, segment: number): void {
+    this.#base = base;
+    this.#baseSummary = new LogSummary(base.index, base.lastMessages);
+    this.#table = new EntryTable(base);
+    this.#cache = new EntryCache(this.#options.cacheBytesMax, base.index + 1);
+    this.#settledUpTo = base.index;
+    this.#dropParts((part) => part.number < segment);
+    this.#parts[0]!.summary = this.#baseSummary;
+    this.#removableBehind = this.#nextBlock - 1;
+    this.#wants = 'seal';
+  }
+
+  #settle(durable: () => void): void {
+    if (this.#orders.length === 0) {
+      this.#settledUpTo = this.lastIndex;
+      for (const { entries } of this.#waiting) {
+        if (entries.length > 0) this.#settledUpTo = Math.min(this.#settledUpTo, entries[0]!.index - 1);
+      }
     }
-    this.#trimCache();
-    this.#prepareAhead();
+    this.#cache.trim(this.#settledUpTo);
+    if (this.#nextBlock - 1 > this.#removableBehind) {
+      for (const number of this.#removable.splice(0)) this.#files.remove(number);
+    }
+    if (this.#closing === null) this.#files.prepareAhead();
     // The disk goes on before the owner is told: what it asks for in answer is for the block after.
     this.#writeNext();
-    this.onDurable(requests.at(-1)!.number);
+    durable();
     this.#finishClosing();
   }
 
@@ -340,7 +703,7 @@ export class SegmentLog implements LogReader {
     let recordsBytes = 0;
     let count = 0;
     for (const request of this.#waiting) {
-      const more = recordsLength(request);
+      const more = recordsLength(request.entries);
       if (count > 0 && recordsBytes + more > this.#options.blockBytesMax) break;
       recordsBytes += more;
       count++;
@@ -348,52 +711,26 @@ export class SegmentLog implements LogReader {
     return { count, recordsBytes };
   }
 
-  /** Where a block of `length` bytes goes. Null: once the next segment is prepared. */
-  #segmentFor(length: number): Segment | null {
-    const current = this.#current;
-    if (current !== null && current.offset + length <= current.file.sizeBytes) return current;
-    const next = this.#prepared;
-    if (next === null) {
-      this.#prepare();
-      return null;
-    }
-    this.#prepared = null;
-    this.#current = next;
-    if (current !== null) {
-      this.#fullSegmentsBytes += current.file.sizeBytes;
-      current.file.close();
-    }
-    return next;
-  }
-
-  /** From the middle of a segment on, the next one is made ready. */
-  #prepareAhead(): void {
-    const current = this.#current;
-    if (this.#closing !== null) return;
-    if (current === null || current.offset * 2 > current.file.sizeBytes) this.#prepare();
-  }
-
-  #prepare(): void {
-    if (this.#prepared !== null || this.#isPreparing || this.#hasFailed) return;
-    const number = (this.#current?.number ?? 0) + 1;
-    this.#isPreparing = true;
-    this.#disk.create(segmentName(number), this.#options.segmentBytes, (error, file) => {
-      this.#isPreparing = false;
-      if (error !== null) {
-        this.#fail(error);
-        return;
-      }
-      const seed = segmentSeed(this.#memberId, number);
-      this.#prepared = { number, seed, file: file!, offset: 0, leftoversEnd: 0 };
-      this.#writeNext();
-      this.#finishClosing();
-    });
+  /** Where a block with so many bytes of records goes. Null: once the next segment is prepared. */
+  #segmentFor(
+    recordsBytes: number,
+    { isSmall, firstIndex }: { readonly isSmall: boolean; readonly firstIndex: LogIndex | undefined },
+  ): Segment | null {
+    const current = this.#files.currentFor(blockLength(recordsBytes), { isSmall });
+    if (current !== null) return current;
+    const index = (firstIndex ?? this.#context.before.last + 1) - 1;
+    const checkpointBytes =
+      this.#files.isPrepared && this.#isKnownUpTo(index)
+        ? RECORD_HEAD_BYTES + encodeCheckpoint(this.#baseAt(this.#summaryAt(index))).payload.length
+        : 0;
+    return this.#files.nextFor(blockLength(recordsBytes + checkpointBytes));
   }
 
   #fail(error: DiskError): void {
     if (!this.#hasFailed) {
       this.#hasFailed = true;
       this.#waiting = [];
+      this.#orders = [];
       this.onFailed(error);
     }
     this.#finishClosing();
@@ -401,59 +738,88 @@ export class SegmentLog implements LogReader {
 
   #finishClosing(): void {
     if (this.#closing === null || this.#isClosed) return;
-    if (this.#isWriting || this.#isPreparing || this.#waiting.length > 0) return;
+    if (this.#isWriting || this.#files.isPreparing) return;
+    if (!this.#hasFailed && this.hasRoom && (this.#waiting.length > 0 || this.#orders.length > 0)) return;
+    if (!this.#hasFailed && this.hasRoom && !this.#isSealed && this.#nextBlock > 1) {
+      this.#wants = 'seal';
+      this.#writeNext();
+      return;
+    }
     this.#isClosed = true;
-    this.#current?.file.close();
-    this.#prepared?.file.close();
-    for (const file of this.#readFiles.values()) file.close();
-    this.#readFiles.clear();
+    this.#files.close();
     this.#closing();
   }
 
+  // Reading
+
   /** Entries from `from` on that lie behind one another in one segment; none if the first is too large and not `atLeastOne`. */
   #readRun(from: LogIndex, upTo: LogIndex, bytesMax: number, atLeastOne: boolean): readonly LogEntry[] {
+    if (this.#table.kindAt(from) === null) this.#damaged(from, 'it could not be read at the start');
     const first = this.#table.placeOf(from);
     if (!atLeastOne && first.payloadLength > bytesMax) return [];
-    let end = first.offset + ENTRY_IDENTITY_BYTES + first.payloadLength;
+    let end = first.offset + RECORD_HEAD_BYTES + first.payloadLength;
     let payloadBytes = first.payloadLength;
     let last = from;
-    while (last < upTo) {
+    while (last < upTo && this.#table.kindAt(last + 1) !== null) {
       const next = this.#table.placeOf(last + 1);
-      const nextEnd = next.offset + ENTRY_IDENTITY_BYTES + next.payloadLength;
+      const nextEnd = next.offset + RECORD_HEAD_BYTES + next.payloadLength;
       payloadBytes += next.payloadLength;
       if (next.segment !== first.segment || next.offset < end) break;
       if (payloadBytes > bytesMax || nextEnd - first.offset > READ_BYTES_MAX) break;
       end = nextEnd;
       last++;
     }
-    const file = this.#fileOf(first.segment);
-    const bytes = file.read(first.offset, end - first.offset);
+    const bytes = this.#readBytes(from, first.segment, first.offset, end - first.offset);
     const entries: LogEntry[] = [];
     for (let index = from; index <= last; index++) {
       const { offset } = this.#table.placeOf(index);
-      const decoded = decodeEntry(bytes, offset - first.offset, bytes.length);
-      const damaged = (reason: string): DamagedRecord => new DamagedRecord({ file: file.name, offset, index, reason });
-      if (decoded.kind === 'unreadable') throw damaged(decoded.reason);
-      if (decoded.entry.index !== index || decoded.entry.term !== this.termAt(index)) {
-        throw damaged(`it holds index ${decoded.entry.index} of term ${decoded.entry.term}`);
+      const decoded = decodeRecord(bytes, offset - first.offset, bytes.length);
+      if (decoded.kind === 'unreadable') this.#damaged(index, decoded.reason);
+      const { record } = decoded;
+      if (record.kind === 'checkpoint' || record.index !== index || record.term !== this.termAt(index)) {
+        this.#damaged(index, `it holds a ${record.kind} of index ${record.index}, term ${record.term}`);
       }
-      entries.push(decoded.entry);
+      entries.push(record);
     }
     return entries;
   }
 
-  #fileOf(segment: number): DiskFile {
-    if (segment === this.#current?.number) return this.#current.file;
-    let file = this.#readFiles.get(segment);
-    if (file === undefined) {
-      if (this.#readFiles.size >= READ_FILES_MAX) {
-        const [oldest, oldestFile] = this.#readFiles.entries().next().value!;
-        this.#readFiles.delete(oldest);
-        oldestFile.close();
-      }
-      file = this.#disk.open(segmentName(segment));
-      this.#readFiles.set(segment, file);
+  #readBytes(index: LogIndex, segment: number, offset: number, length: number): Uint8Array {
+    try {
+      return this.#files.fileOf(segment).read(offset, length);
+    } catch (error) {
+      if (isReadError(error)) this.#damaged(index, error.message, error);
+      throw error;
     }
-    return file;
   }
+
+  /** Sealed at once: if it is in the last block, the next start must not take it for a torn one. @throws DamagedRecord */
+  #damaged(index: LogIndex, reason: string, cause?: unknown): never {
+    const { segment, offset } = this.#table.placeOf(index);
+    const record = new DamagedRecord({ file: segmentName(segment), offset, index, reason, cause });
+    this.#faultyFound++;
+    this.seal();
+    this.onDamaged(record);
+    throw record;
+  }
+}
+
+/** The entries of some requests, without those that a later one of them replaces: consecutive indexes. */
+function withoutReplaced(requests: readonly PersistRequest[]): readonly (readonly LogEntry[])[] {
+  const lists = requests.map((request) => request.entries);
+  let replacedFrom = Infinity;
+  for (let i = lists.length - 1; i >= 0; i--) {
+    const list = lists[i]!;
+    if (list.length === 0) continue;
+    const firstIndex = list[0]!.index;
+    if (list.at(-1)!.index >= replacedFrom) lists[i] = list.slice(0, Math.max(0, replacedFrom - firstIndex));
+    replacedFrom = Math.min(replacedFrom, firstIndex);
+  }
+  return lists;
+}
+
+/** `claim` added, unless it claims more already. */
+function withClaim(hardState: HardState, claim: EntryId): HardState {
+  if (claim.index === 0 || (hardState.claim !== null && !isFurther(claim, hardState.claim))) return hardState;
+  return { ...hardState, claim: { term: claim.term, index: claim.index } };
 }
