@@ -174,7 +174,10 @@ class Runs {
     const { options, log, directory, server, groupAddress, end } = this.#setup;
     const clock = this.#clock;
     const random = this.#random;
-    const lanes = await openStores(options, directory);
+    const lanes = await openStores(options, directory, (reason) => {
+      this.#counters.faultyFound++;
+      log.event('damage', { file: 'lanes', reason });
+    });
     const limits = { ...DEFAULT_LIMITS, frameBytesMax: defaultServerLimits.frameBytesMax };
     const disk = new FileDisk(options.dataDirectory);
     const prepared = Member.prepare({
@@ -346,10 +349,20 @@ async function openGroupPort(options: StartOptions, opened: Opened): Promise<Web
   }
 }
 
-async function openStores(options: StartOptions, directory: Directory): Promise<readonly LaneStore[]> {
+/** `damageFound`: a lane cannot be read; it is set aside, and an empty one takes its place. */
+async function openStores(
+  options: StartOptions,
+  directory: Directory,
+  damageFound: (reason: string) => void,
+): Promise<readonly LaneStore[]> {
   const { memberId, lanes } = directory;
-  const stores = await openLanes(path.join(options.dataDirectory, 'lanes'), { lanes, memberId });
-  if (stores.kind === 'refused') throw new ServerError({ code: 'DATA_DIRECTORY', message: stores.reason });
+  const folder = path.join(options.dataDirectory, 'lanes');
+  let stores = await openLanes(folder, { lanes, memberId });
+  if (stores.kind === 'damaged') {
+    damageFound(stores.reason);
+    stores = await openLanes(folder, { lanes, memberId, setDamagedAside: true });
+  }
+  if (stores.kind !== 'opened') throw new ServerError({ code: 'DATA_DIRECTORY', message: stores.reason });
   return stores.lanes;
 }
 

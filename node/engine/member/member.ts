@@ -34,6 +34,7 @@ import {
   type GroupHeadline,
   type GroupMember,
   type GroupView,
+  type LogBase,
   memberNamed,
   readBelonging,
   type StateSource,
@@ -204,14 +205,15 @@ export class Member implements Replica {
       options: setup.options,
       propose: (encoded, deadlineMs, answered) => this.#outbox.add(encoded, deadlineMs, answered),
     });
-    group.serve('state', () => this.#openState());
+    group.serve(() => this.#openState());
   }
 
   open(): void {
     // One that is to be let in again first asks for that: what it belonged to is over.
     if (this.#lack !== null && this.#belonging !== null && this.#setup.formation?.kind !== 'rejoin') {
       this.#receive(this.#belonging, this.#lack);
-    } else this.#group.open();
+    } else if (this.#group.damage !== null) this.#dropLog();
+    else this.#group.open();
     this.#housekeep();
   }
 
@@ -681,6 +683,17 @@ export class Member implements Replica {
     this.#stopReception(() => this.#group.stop());
   }
 
+  /** To be let in again without a log that can be read: it is given up, since the state comes from another member anyway. */
+  #dropLog(): void {
+    const { log } = this.#group;
+    const why = 'its log is damaged, and it does not belong to the group now';
+    beginTransfer(this.#environment.disk, (error) => {
+      if (this.#isStopping) return;
+      if (error !== null) return this.#failed(error);
+      log.reset(NO_LOG, log.hardState, () => this.#restart('damaged', why));
+    });
+  }
+
   #behind(): void {
     this.#needState('behind', 'the group keeps no more what this member needs next');
   }
@@ -878,11 +891,6 @@ export class Member implements Replica {
     this.#viewChanged();
   }
 
-  #refused(reason: string): void {
-    this.#group.stop();
-    this.#events.refused(reason);
-  }
-
   #failed(error: Error): void {
     if (this.#hasEnded) return;
     // What cannot be read back any more is told as damage by the next run, and comes from another member.
@@ -907,6 +915,8 @@ export class Member implements Replica {
     }
   }
 }
+
+const NO_LOG: LogBase = { index: 0, term: 0, view: null, lastMessages: new Map() };
 
 /** What the files of the directory are fit for. Nothing is written. */
 function contentOf(

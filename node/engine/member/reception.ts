@@ -104,7 +104,7 @@ export class Reception {
 
   #begin(): void {
     if (this.#isStopped) return;
-    if (this.#lack.kind === 'usable') return this.#discard(this.#lack);
+    if (this.#lack.kind === 'usable') return this.#fill([...this.#lack.repair]);
     beginTransfer(this.#environment.disk, (error) => {
       if (error === null) this.#receiveState();
       else this.#diskFailed(error);
@@ -113,28 +113,29 @@ export class Reception {
 
   // Repair
 
-  #discard({ repair, discardFrom, claim }: Extract<Lack, { kind: 'usable' }>): void {
-    const fill = (): void => this.#fill([...repair]);
-    if (discardFrom === null) return fill();
+  /** What was not chosen for certain comes from the leader, as to any member whose log is shorter. */
+  #discard(): void {
+    const { discardFrom, claim } = this.#lack as Extract<Lack, { kind: 'usable' }>;
+    const end = (): void => this.#done('the log is whole again');
+    if (discardFrom === null) return end();
     assert(claim !== null, 'what was durable is claimed where it is discarded');
-    this.#setup.log.discardFrom(discardFrom, claim, (error) => {
-      if (this.#isStopped) return;
-      if (error === null) fill();
-      else this.#diskFailed(error);
+    // A disk that fails tells the owner of the log.
+    this.#setup.log.discardFrom(discardFrom, claim, () => {
+      if (!this.#isStopped) end();
     });
   }
 
   #fill(holes: readonly { readonly from: LogIndex; readonly upTo: LogIndex }[]): void {
     const [hole, ...rest] = holes;
     if (this.#isStopped) return;
-    if (hole === undefined) return this.#done('the log is whole again');
+    if (hole === undefined) return this.#discard();
     this.#setup.events.changed('began', `entries ${hole.from} to ${hole.upTo} of the log are asked for`);
     this.#client.receiveEntries(
       hole,
       (entry, done) => {
         this.#entries++;
         this.#entryBytes += entry.payload.length;
-        this.#setup.log.repair(entry, done);
+        this.#setup.log.repair(entry, () => done(null));
       },
       (outcome) => {
         if (this.#isStopped) return;

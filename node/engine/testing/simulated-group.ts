@@ -147,7 +147,7 @@ function simulatedMember(host: SimulatedHost, setup: SimulatedMemberSetup): Simu
               restart: (why) => {
                 started.restarts.push(why);
                 if (why === 'expelled') expulsions++;
-                prepared.member.stop(() => {
+                started.member.stop(() => {
                   started.engine.stop();
                   run(why === 'expelled' || why === 'join' ? { kind: 'rejoin' } : null);
                 });
@@ -156,7 +156,7 @@ function simulatedMember(host: SimulatedHost, setup: SimulatedMemberSetup): Simu
               failed: (error) => assert.fail(error),
             },
           });
-          assert(prepared.kind === 'prepared', prepared.kind === 'refused' ? prepared.reason : '');
+          if (prepared.kind === 'refused') assert.fail(prepared.reason);
           started.member = prepared.member;
           started.engine = new Engine({
             replica: prepared.member,
