@@ -4,7 +4,7 @@ import path from 'node:path';
 import test from 'node:test';
 import { runSeeds } from '../seed-runner.ts';
 import { findPlantedBug } from './find-planted-bug.ts';
-import { changed } from './planted-bug.ts';
+import { changed, changesByFile } from './planted-bug.ts';
 import { PLANTED_BUGS } from './planted-bugs.ts';
 
 const SEEDS_MAX = 1000;
@@ -18,7 +18,7 @@ test('a planted bug whose text is not there exactly once is an error', () => {
 
 for (const bug of PLANTED_BUGS) {
   test(`the planted bug ${bug.name} has its place`, () => {
-    for (const [file, changes] of Map.groupBy(bug.changes, (change) => change.file)) {
+    for (const [file, changes] of changesByFile(bug)) {
       changes.reduce(changed, readFileSync(path.join(import.meta.dirname, '..', '..', file), 'utf8'));
     }
   });

@@ -25,7 +25,10 @@ const PACKAGE_FOLDER = path.join(import.meta.dirname, '..', '..');
 
 /** For this thread, and before anything is imported that it is about. `missing` names files that were not loaded. */
 export function plant(bug: PlantedBug): { missing(): readonly string[] } {
-  const changesOf = Map.groupBy(bug.changes, ({ file }) => pathToFileURL(path.join(PACKAGE_FOLDER, file)).href);
+  const changesOf = new Map<string, readonly Change[]>();
+  for (const [file, changes] of changesByFile(bug)) {
+    changesOf.set(pathToFileURL(path.join(PACKAGE_FOLDER, file)).href, changes);
+  }
   const planted = new Set<string>();
   module.registerHooks({
     load: (loadedUrl, context, nextLoad) => {
@@ -39,6 +42,12 @@ export function plant(bug: PlantedBug): { missing(): readonly string[] } {
   return {
     missing: () => [...changesOf].flatMap(([url, changes]) => (planted.has(url) ? [] : [changes[0]!.file])),
   };
+}
+
+export function changesByFile({ changes }: Pick<PlantedBug, 'changes'>): ReadonlyMap<string, readonly Change[]> {
+  const byFile = new Map<string, Change[]>();
+  for (const change of changes) byFile.set(change.file, [...(byFile.get(change.file) ?? []), change]);
+  return byFile;
 }
 
 /** @throws Error if the text to change is not there exactly once. */
