@@ -193,6 +193,11 @@ export class SegmentLog implements LogReader {
     };
   }
 
+  /** Number of the last request; the next one's is one higher. */
+  get lastRequest(): number {
+    return this.#lastNumber;
+  }
+
   get hardState(): HardState {
     return this.#hardState;
   }
