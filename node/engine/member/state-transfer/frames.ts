@@ -4,7 +4,7 @@
  *     frame   kind u8, length u32, content
  *     meta    JSON; first
  *     entry   of the log: index u48, term u48, kind u8, flags u8 (1 compressed), origin varint, incarnation varint,
- *             message number varint, stamp varint, payload
+ *             message number varint, stamp f64, payload
  *     records of the verdict file, as there: each says how it differs from the one before
  *     rows    each: key (length varint, bytes), sequence number varint, image (length varint, bytes)
  *     end     counts of entries, records and rows varint, digest over all frames before it (two u32)
@@ -109,7 +109,7 @@ export function encodeEntry(entry: LogEntry): Uint8Array {
   writer.varint(entry.origin);
   writer.varint(entry.incarnation);
   writer.varint(entry.messageNumber);
-  writer.varint(entry.stampMs);
+  writer.f64(entry.stampMs);
   writer.raw(entry.payload);
   return writer.view();
 }
@@ -123,7 +123,7 @@ export function decodeEntry(bytes: Uint8Array): LogEntry | null {
   const origin = reader.varint();
   const incarnation = reader.varint();
   const messageNumber = reader.varint();
-  const stampMs = reader.varint();
+  const stampMs = reader.f64();
   const payload = reader.raw(reader.left);
   if (kind === undefined || flags > 1 || reader.malformed) return null;
   return { index, term, kind, origin, incarnation, messageNumber, stampMs, isCompressed: flags === 1, payload };

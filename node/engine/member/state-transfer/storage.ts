@@ -36,7 +36,10 @@ export class Storage {
     this.#isLaneBegun = this.#setup.lanes.map(() => false);
     const mark = (marked: Done): void =>
       readMarker(disk) === 'receiving' ? marked(null) : beginTransfer(disk, marked);
-    const resetLog = (reset: Done): void => log.reset(meta.base, this.#hardState(), reset);
+    const resetLog = (reset: Done): void => {
+      log.onFailed = reset;
+      log.reset(meta.base, this.#hardState(), () => reset(null));
+    };
     const resetVerdicts = (reset: Done): void => {
       VerdictFile.reset({ disk, options, memberId, base: meta.kept }, (error, file) => {
         if (file !== null) {
@@ -137,12 +140,11 @@ export class Storage {
     else this.whenIdle(letGo);
   }
 
-  /** Its promises stay (R17): and it does not forget how far its log went. */
+  /** Its promises stay (R17); that it does not forget how far it went, the log sees to. */
   #hardState(): HardState {
     const { log, claim } = this.#setup;
-    const { hardState, lastIndex } = log;
-    const known = claim ?? (lastIndex === 0 ? null : { term: log.termAt(lastIndex), index: lastIndex });
-    return { ...hardState, claim: known === null ? hardState.claim : further(hardState.claim, known) };
+    const { hardState } = log;
+    return claim === null ? hardState : { ...hardState, claim: further(hardState.claim, claim) };
   }
 
   #busy(done: Done, work: (ready: Done) => void): void {
