@@ -11,6 +11,7 @@ import type { OutboxOptions } from './outbox.ts';
 export interface MemberOptions {
   readonly group: GroupOptions;
   readonly outbox: OutboxOptions;
+  readonly slices: SliceOptions;
   readonly versions: VersionStoreOptions;
   readonly verdicts: VerdictFileOptions;
   /** The recent past, while anybody in the group follows the changes, and for `followedForMs` after that. */
@@ -31,6 +32,16 @@ export interface MemberOptions {
   readonly truncateEveryMs: number;
   /** A transfer that failed is begun anew, with another peer, after so long. */
   readonly transferRetryMs: number;
+}
+
+/** How work that takes long is cut, a turn of the event loop each. */
+export interface SliceOptions {
+  /** A message of more is large: it travels alone, and is made and taken through in slices. */
+  readonly largeBytes: number;
+  /** Rows of one slice. */
+  readonly items: number;
+  /** Bytes of one slice where they are copied. */
+  readonly bytes: number;
 }
 
 /**

@@ -65,9 +65,11 @@ import { CommitLatencies } from './commit-latency.ts';
 import { summarizeConflicts } from './conflict-summary.ts';
 import type { MemberCounters, MemberEvents, MemberSetup, RestartReason } from './contract.ts';
 import { describeConflict, type Names } from './describe-conflict.ts';
+import { preparedInSlices, writtenBytes } from './large-commit.ts';
 import { memberStatsRows, type OwnFacts, ownStats } from './member-reports.ts';
 import { Membership } from './membership.ts';
-import { Outbox } from './outbox.ts';
+import { OrderedWork, type Slices } from './ordered-work.ts';
+import { type Answer, Outbox, type Preparation } from './outbox.ts';
 import { type Lack, Reception } from './reception.ts';
 import { type Fate, ReplicatedState } from './replicated-state.ts';
 import { beginTransfer, damageOf, openState, readMarker } from './state-transfer/index.ts';
@@ -92,6 +94,7 @@ export class Member implements Replica {
   readonly #verdicts: VerdictFile | null;
   readonly #lack: Lack | null;
   readonly #outbox: Outbox<Fate>;
+  readonly #order: OrderedWork;
   readonly #waiters = new AppliedWaiters();
   readonly #membership: Membership;
   readonly #administrator: Administrator;
@@ -117,6 +120,8 @@ export class Member implements Replica {
   #followers = 0;
   /** Monotonic time: until then more of the past is held. */
   #followedUntilMs = Number.NEGATIVE_INFINITY;
+  /** The lanes are behind. */
+  #isOverloaded = false;
   #isDeliveryPaused = false;
   #sweep: ScheduledCall | null = null;
   #nextNoticeMs = 0;
@@ -142,8 +147,14 @@ export class Member implements Replica {
       options: setup.options.group,
       events: {
         formed: (definition, self) => whileItLasts((of) => of.#formed(definition, self)),
-        delivered: (delivery) => whileItLasts((of) => of.#delivered(delivery)),
-        viewChanged: (view, index) => whileItLasts((of) => of.#viewInstalled(view, index)),
+        delivered: (delivery) => whileItLasts((of) => of.#order.take(() => of.#take(delivery))),
+        viewChanged: (view, index) =>
+          whileItLasts((of) =>
+            of.#order.take(() => {
+              of.#viewInstalled(view, index);
+              return null;
+            }),
+          ),
         statusChanged: (status) => whileItLasts((of) => of.#statusChanged(status)),
         reachabilityChanged: (peer, reachable) => {
           setup.events.reachabilityChanged(peer.memberId, reachable);
@@ -189,6 +200,13 @@ export class Member implements Replica {
       clock,
       options: setup.options.outbox,
     });
+    this.#order = new OrderedWork({
+      clock,
+      busyChanged: (isBusy) => this.#orderChanged(isBusy),
+      guard: (work) => {
+        if (!this.#isOver) this.#guard(work);
+      },
+    });
     this.#administrator = new Administrator({
       memberId: setup.memberId,
       group,
@@ -232,6 +250,7 @@ export class Member implements Replica {
         clock.schedule(10, wait);
         return;
       }
+      this.#order.stop();
       this.#outbox.abandon();
       this.#administrator.abandon();
       this.#setState('OFFLINE', 'stopped');
@@ -379,15 +398,31 @@ export class Member implements Replica {
   commit(transaction: Transaction, deadlineMs: number, done: (outcome: CommitOutcome) => void): void {
     const refusal = this.#whyNot();
     if (refusal !== null) return this.#answerLater(() => done(refusal));
+    const answered: Answer<Fate> = (fate) => done(typeof fate === 'string' ? { kind: fate } : (fate as CommitOutcome));
+    const bytes = writtenBytes(transaction);
+    if (bytes > this.#setup.options.slices.largeBytes) {
+      if (this.#outbox.isFullForLarge) return this.#answerLater(() => done({ kind: 'overloaded', retryAfterMs: 1000 }));
+      return this.#outbox.addLarge({ bytes, prepare: () => this.#prepare(transaction) }, deadlineMs, answered);
+    }
     const lost = this.#run.preCertify(transaction);
     if (lost !== null) {
       this.#tellWatchers();
       return this.#answerLater(() => done(lost));
     }
     this.counters.localProposed++;
-    this.#outbox.add(encodeGroupMessage({ kind: 'transaction', transaction }), deadlineMs, (fate) =>
-      done(typeof fate === 'string' ? { kind: fate } : (fate as CommitOutcome)),
-    );
+    this.#outbox.add(encodeGroupMessage({ kind: 'transaction', transaction }), deadlineMs, answered);
+  }
+
+  /** What is lost already is told, as for a small one; else it is encoded. */
+  #prepare(transaction: Transaction): Preparation<Fate> {
+    const prepared = preparedInSlices(this.#run, transaction, this.#setup.options.slices);
+    return () => {
+      const next = prepared.next();
+      if (!next.done) return null;
+      if (next.value.kind === 'ready') this.counters.localProposed++;
+      else this.#tellWatchers();
+      return next.value;
+    };
   }
 
   changeSchema(change: SchemaChange, deadlineMs: number, done: (outcome: SchemaOutcome) => void): void {
@@ -538,16 +573,28 @@ export class Member implements Replica {
 
   // The total order
 
-  #delivered(delivery: Delivery): void {
+  #take(delivery: Delivery): Slices | null {
     const run = this.#run;
     const before = run.store.appliedUpTo;
-    const fates = run.deliver(delivery);
+    if (delivery.payload.length > this.#setup.options.slices.largeBytes) return this.#takeInSlices(delivery, before);
+    this.#delivered(delivery, run.deliver(delivery), before);
+    return null;
+  }
+
+  *#takeInSlices(delivery: Delivery, before: SequenceNumber): Slices {
+    const fates = yield* this.#run.deliverInSlices(delivery, this.#setup.options.slices.items);
+    this.#delivered(delivery, fates, before);
+  }
+
+  /** `before`: what was applied. */
+  #delivered(delivery: Delivery, fates: readonly Fate[], before: SequenceNumber): void {
+    const run = this.#run;
     if (delivery.ticket !== null) {
       this.counters.localRolledBack += fates.filter(isRolledBack).length;
       this.#outbox.delivered(delivery.ticket, fates);
     }
     if (run.store.appliedUpTo > before) this.#waiters.applied(run.store.appliedUpTo);
-    if (run.store.isOverloaded) this.#pauseDelivery(true);
+    if (run.store.isOverloaded) this.#setOverloaded(true);
     this.#tellWatchers();
   }
 
@@ -655,7 +702,7 @@ export class Member implements Replica {
   /** As a voter of the view in force at what is applied, and with all of that applied that was chosen before (C24). */
   #becomeOnline(): void {
     if (!this.#isCaughtUp || !this.#membership.isVoter || this.#state !== 'RECOVERING' || this.#isStopping) return;
-    if (this.#running === null) return;
+    if (this.#running === null || this.#order.isBusy) return;
     assert(this.appliedUpTo >= this.#running.store.highestLanePoint, 'nothing is served below the highest lane point');
     this.#setState('ONLINE', `caught up at sequence number ${this.appliedUpTo}`);
     this.#nextNoticeMs = 0;
@@ -833,7 +880,7 @@ export class Member implements Replica {
   #tend(running: ReplicatedState, nowMs: number, isNoticeDue: boolean): void {
     // Not at once: who follows the changes and keeps up has taken the last ones by now.
     if (running.store.isOverloaded) running.forgetHistory();
-    else if (this.#isDeliveryPaused) this.#pauseDelivery(false);
+    else this.#setOverloaded(false);
     running.catalog.prune(running.store.flushedUpTo);
     this.#boundHistory();
     this.#upkeep.truncate(running, nowMs);
@@ -878,7 +925,18 @@ export class Member implements Replica {
     return false;
   }
 
-  #pauseDelivery(paused: boolean): void {
+  #setOverloaded(isOverloaded: boolean): void {
+    this.#isOverloaded = isOverloaded;
+    this.#pauseDelivery();
+  }
+
+  #orderChanged(isBusy: boolean): void {
+    this.#pauseDelivery();
+    if (!isBusy) this.#becomeOnline();
+  }
+
+  #pauseDelivery(): void {
+    const paused = this.#isOverloaded || this.#order.isBusy;
     if (paused === this.#isDeliveryPaused || this.#state === 'ERROR') return;
     this.#isDeliveryPaused = paused;
     this.#group.pauseDelivery(paused);

@@ -11,10 +11,13 @@ export const MEMBER_DEFAULTS: MemberOptions = {
   group: GROUP_DEFAULTS,
   outbox: {
     inFlightMax: 2,
-    batchBytesMax: 1024 * 1024,
+    // A batch is not to be fragmented: it would wait for a large message.
+    batchBytesMax: GROUP_DEFAULTS.fragmentBytesMax - 1024,
     queuedBytesMax: 64 * 1024 * 1024,
     noQuorumWaitMs: 3000,
   },
+  // A slice takes some milliseconds.
+  slices: { largeBytes: GROUP_DEFAULTS.fragmentBytesMax - 1024, items: 4000, bytes: 4 * 1024 * 1024 },
   versions: { flushIntervalMs: 2000, flushBytes: 16 * 1024 * 1024, overlayBytesMax: 256 * 1024 * 1024 },
   // Some seconds at full speed, hours of a quiet group: long enough to go on at another member. Rows take several times
   // these bytes in memory, each round of the flush looks at all of them, and a start repeats them. That costs a busy

@@ -10,7 +10,15 @@ import {
   VersionStore,
   type Write,
 } from '../../../applier/index.ts';
-import { CertificationDatabase, Certifier, decodeBatch, type GroupMessage } from '../../../certifier/index.ts';
+import {
+  CertificationDatabase,
+  type CertificationResult,
+  Certifier,
+  type DecodedBatch,
+  decodeBatch,
+  decodeBatchInSlices,
+  type GroupMessage,
+} from '../../../certifier/index.ts';
 import type { Negative, Transaction } from '../../../certifier/types.ts';
 import {
   assert,
@@ -49,7 +57,7 @@ export type Fate =
   | { readonly kind: 'purge-floor'; readonly purgeFloor: SequenceNumber };
 
 export interface ReplicatedStateSetup {
-  readonly member: MemberSetup;
+  readonly member: Pick<MemberSetup, 'environment' | 'options' | 'lanes' | 'newCache' | 'imageCodec' | 'compression'>;
   readonly definition: GroupDefinition;
   readonly self: GroupMember;
   readonly log: MessageLog;
@@ -70,6 +78,8 @@ interface Publication {
 /** What an entry has come to so far. */
 interface Passage {
   readonly delivery: Delivery;
+  /** Sequence number before it. */
+  readonly after: SequenceNumber;
   readonly verdicts: VerdictRecord['verdicts'][number][];
   readonly fates: Fate[];
   readonly publications: Publication[];
@@ -219,26 +229,62 @@ export class ReplicatedState {
 
   /** Takes the next entry through. Returns what became of its messages, in their order. */
   deliver(delivery: Delivery): readonly Fate[] {
-    const { index, origin, payload } = delivery;
-    const after = this.certifier.sequenceNumber;
-    const batch = decodeBatch(payload);
-    if (batch.kind === 'malformed') {
-      throw new InvariantViolation(`a chosen batch is readable: log index ${index}, ${batch.reason}`);
+    return this.#deliverBatch(delivery, decodeBatch(delivery.payload));
+  }
+
+  /**
+   * As `deliver`, in slices of so many items, for a large entry: others may be served at each `yield`, but nothing else is
+   * delivered. Whatever can be seen of it happens in the last slice, as it does at once in `deliver`.
+   */
+  *deliverInSlices(delivery: Delivery, itemsPerSlice: number): Generator<void, readonly Fate[], void> {
+    const batch = yield* decodeBatchInSlices(delivery.payload, itemsPerSlice);
+    const only = batch.kind === 'batch' && batch.messages.length === 1 ? batch.messages[0] : undefined;
+    if (only?.kind !== 'transaction') return this.#deliverBatch(delivery, batch);
+    yield;
+    const { certifier, store } = this;
+    const { transaction } = only;
+    const judged = yield* certifier.certifyInSlices(transaction, delivery, itemsPerSlice);
+    const after = certifier.sequenceNumber;
+    const passage: Passage = { delivery, after, verdicts: [], fates: [], publications: [] };
+    if (!judged.isPositive) {
+      this.#judged(transaction, judged.conclude(), passage);
+      return this.#conclude(passage, () => {});
     }
-    const passage: Passage = { delivery, verdicts: [], fates: [], publications: [] };
+    yield;
+    const writes = writesOf(transaction);
+    const show = yield* store.publishInSlices(after + 1, writes, itemsPerSlice);
+    this.#judged(transaction, judged.conclude(), passage, writes);
+    return this.#conclude(passage, show);
+  }
+
+  #deliverBatch(delivery: Delivery, batch: DecodedBatch): readonly Fate[] {
+    if (batch.kind === 'malformed') {
+      throw new InvariantViolation(`a chosen batch is readable: log index ${delivery.index}, ${batch.reason}`);
+    }
+    const { certifier } = this;
+    const after = certifier.sequenceNumber;
+    const passage: Passage = { delivery, after, verdicts: [], fates: [], publications: [] };
     for (const message of batch.messages) {
-      if (message.kind === 'transaction') this.#certify(message.transaction, passage);
-      else if (message.kind === 'schema-change') this.#changeSchema(message, passage);
+      if (message.kind === 'transaction') {
+        const result = certifier.certify(message.transaction, delivery.origin, delivery.stampMs);
+        this.#judged(message.transaction, result, passage);
+      } else if (message.kind === 'schema-change') this.#changeSchema(message, passage);
       else this.#raisePurgeFloor(message.sequenceNumber, passage);
     }
-    const { verdicts, fates, publications } = passage;
+    return this.#conclude(passage, () => {
+      for (const { sequenceNumber, writes, clear } of passage.publications) {
+        this.store.publish(sequenceNumber, writes, clear);
+      }
+    });
+  }
+
+  /** All in one turn, the verdicts first. */
+  #conclude({ delivery, after, verdicts, fates, publications }: Passage, publish: () => void): readonly Fate[] {
+    const { index, origin, payload } = delivery;
     const { purgeFloor, digest } = this.certifier;
     this.verdicts.append({ logIndex: index, verdicts, purgeFloor, digest });
-    let rows = 0;
-    for (const { sequenceNumber, writes, clear } of publications) {
-      this.store.publish(sequenceNumber, writes, clear);
-      rows += writes.length;
-    }
+    publish();
+    const rows = publications.reduce((sum, { writes }) => sum + writes.length, 0);
     this.history.add({ origin, payload, verdicts, after, upTo: this.certifier.sequenceNumber, rows });
     this.store.keepFrom(this.history.heldFrom);
     this.#deliveredUpTo = index;
@@ -255,7 +301,15 @@ export class ReplicatedState {
 
   /** What is known already to be lost, or null. */
   preCertify(transaction: Transaction): CommitOutcome | null {
-    const negative = this.certifier.preCertify(transaction);
+    return this.#lostHere(transaction, this.certifier.preCertify(transaction));
+  }
+
+  /** As `preCertify`, in slices of so many items. */
+  *preCertifyInSlices(transaction: Transaction, itemsPerSlice: number): Generator<void, CommitOutcome | null, void> {
+    return this.#lostHere(transaction, yield* this.certifier.preCertifyInSlices(transaction, itemsPerSlice));
+  }
+
+  #lostHere(transaction: Transaction, negative: Negative | null): CommitOutcome | null {
     if (negative === null) return null;
     this.#counters.preCertificationConflicts++;
     this.#noteConflict(negative, transaction, {
@@ -267,14 +321,18 @@ export class ReplicatedState {
     return outcomeOf(negative, 'local');
   }
 
-  #certify(transaction: Transaction, { delivery, verdicts, fates, publications }: Passage): void {
+  #judged(
+    transaction: Transaction,
+    { verdict, commitTime }: CertificationResult,
+    { delivery, verdicts, fates, publications }: Passage,
+    writes: readonly Write[] | null = null,
+  ): void {
     const { origin, stampMs, incarnation, messageNumber } = delivery;
-    const { verdict, commitTime } = this.certifier.certify(transaction, origin, stampMs);
     this.#counters.transactionsCertified++;
     if (verdict.kind === 'positive') {
       const { sequenceNumber } = verdict;
       verdicts.push({ kind: 'positive', sequenceNumber, commitTime: commitTime!, resolved: null });
-      publications.push({ sequenceNumber, writes: writesOf(transaction), clear: [] });
+      publications.push({ sequenceNumber, writes: writes ?? writesOf(transaction), clear: [] });
       fates.push({ kind: 'committed', sequenceNumber, commitTime: commitTime! });
       return;
     }

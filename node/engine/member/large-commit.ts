@@ -1,0 +1,28 @@
+/** A large transaction on its way out: certified beforehand and encoded in slices, so that nothing else waits for it. */
+import { encodeTransactionInSlices } from '../../../certifier/index.ts';
+import type { Transaction } from '../../../certifier/types.ts';
+import type { CommitOutcome } from '../replica.ts';
+import type { SliceOptions } from './contract.ts';
+import type { ReplicatedState } from './replicated-state.ts';
+
+/** Keys and images, nearly what the transaction takes encoded. */
+export function writtenBytes({ writeSet }: Transaction): number {
+  let bytes = 0;
+  for (const { key, image } of writeSet) bytes += key.length + (image === null ? 0 : image.length);
+  return bytes;
+}
+
+export type Prepared =
+  | { readonly kind: 'ready'; readonly batch: Uint8Array }
+  | { readonly kind: 'lost'; readonly fate: CommitOutcome };
+
+export function* preparedInSlices(
+  state: ReplicatedState,
+  transaction: Transaction,
+  slices: SliceOptions,
+): Generator<void, Prepared, void> {
+  const lost = yield* state.preCertifyInSlices(transaction, slices.items);
+  if (lost !== null) return { kind: 'lost', fate: lost };
+  yield;
+  return { kind: 'ready', batch: yield* encodeTransactionInSlices(transaction, slices.bytes) };
+}
