@@ -12,6 +12,11 @@ export function drawMemberOptions(random: SeededRandom): MemberOptions {
       queuedBytesMax: random.pick([5000, 1024 * 1024]),
       noQuorumWaitMs: random.pick([200, 3000]),
     },
+    slices: {
+      largeBytes: random.pick([1, 60, 200, 256 * 1024]),
+      items: random.pick([1, 2, 4000]),
+      bytes: random.pick([1, 600, 4 * 1024 * 1024]),
+    },
     versions: {
       flushIntervalMs: random.pick([5, 50, 500]),
       flushBytes: random.pick([100, 10_000, 1024 * 1024]),
@@ -33,6 +38,9 @@ export function drawMemberOptions(random: SeededRandom): MemberOptions {
     sweepEveryMs: 50,
     conflictsKeptMax: random.pick([1, 100]),
     stopWaitMs: 1000,
+    purgeStep: random.pick([1, 10, 1000]),
+    truncateEveryMs: random.pick([50, 1000]),
+    transferRetryMs: random.pick([50, 500]),
   };
 }
 
