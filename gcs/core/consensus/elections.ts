@@ -154,7 +154,7 @@ export class Elections {
 
   get #mayStand(): boolean {
     const { membership, promises, self } = this.#context;
-    return membership.isVoter(self) && promises.claim === null && !this.isDiskFull;
+    return membership.mayLead(self) && promises.claim === null && !this.isDiskFull;
   }
 
   /** As others are to see it. */

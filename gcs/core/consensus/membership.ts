@@ -67,6 +67,14 @@ export class Membership {
     return this.#members.get(ordinal)?.isVoter ?? false;
   }
 
+  /**
+   * Whether a member may stand for leader. One whose removal is in its log, but not known to be chosen, does so too,
+   * though it has no vote itself: it may be the only one whose log is far enough (Raft thesis, 4.2.2).
+   */
+  mayLead(ordinal: MemberOrdinal): boolean {
+    return this.isVoter(ordinal) || (memberOf(this.chosenView, ordinal)?.isVoter ?? false);
+  }
+
   /** It was in the group, and never will be again under this ordinal. */
   isFormer(ordinal: MemberOrdinal): boolean {
     if (this.#members.has(ordinal)) return false;

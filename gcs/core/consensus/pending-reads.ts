@@ -13,8 +13,8 @@ interface WaitingRead {
   question: number | null;
 }
 
-/** Questions of an earlier run, whose answers may still be under way, are not met again: 48 bits, most of them drawn. */
-const FIRST_QUESTION_STEP = 2 ** 16;
+/** Each run draws where its numbers begin: answers to an earlier one may still be under way, and do not fit. */
+const QUESTIONS_OF_A_RUN = 2 ** 20;
 
 export class PendingReads {
   readonly #options: ConsensusOptions;
@@ -22,7 +22,9 @@ export class PendingReads {
   /** By arrival. */
   #waiting: WaitingRead[] = [];
   #answers: ReadIndexAnswer[] = [];
-  #lastQuestion: number | null = null;
+  /** Null: none was asked yet. */
+  #firstQuestion: number | null = null;
+  #lastQuestion = 0;
   #asked: { readonly leader: MemberOrdinal; readonly sinceMs: number } | null = null;
   /** A leader that did not lead any more was asked: not again before this. */
   #notBeforeMs = Number.NEGATIVE_INFINITY;
@@ -59,7 +61,10 @@ export class PendingReads {
     if (this.#asked !== null && this.#asked.leader === leader) {
       if (nowMs - this.#asked.sinceMs < this.#options.resendMs) return null;
     } else if (nowMs < this.#notBeforeMs) return null;
-    this.#lastQuestion ??= this.#random.below(2 ** 32) * FIRST_QUESTION_STEP;
+    if (this.#firstQuestion === null) {
+      this.#firstQuestion = this.#random.below(2 ** 32) * QUESTIONS_OF_A_RUN;
+      this.#lastQuestion = this.#firstQuestion - 1;
+    }
     this.#lastQuestion += 1;
     this.#asked = { leader, sinceMs: nowMs };
     for (let at = this.#waiting.length - 1; at >= 0 && this.#waiting[at]!.question === null; at--) {
@@ -69,6 +74,8 @@ export class PendingReads {
   }
 
   answered(question: number, index: LogIndex | null, nowMs: number): void {
+    // An answer to a question of an earlier run says nothing of what was chosen since.
+    if (this.#firstQuestion === null || question < this.#firstQuestion || question > this.#lastQuestion) return;
     if (question === this.#lastQuestion) this.#asked = null;
     if (index === null) {
       if (question === this.#lastQuestion) this.#notBeforeMs = nowMs + this.#options.heartbeatMs;
