@@ -3,7 +3,7 @@ import type { Command } from './command.ts';
 /** The benchmark reads its own options. */
 export const benchCommand: Command = {
   name: 'bench',
-  summary: 'measure a group under load: concert bench micro, inventory, or peers',
+  summary: 'measure a group under load: concert bench micro, inventory, large, or peers',
   optionNames: [
     'members',
     'connections',
@@ -28,6 +28,10 @@ export const benchCommand: Command = {
     'skew',
     'stock',
     'method',
+    'bytes',
+    'rowBytes',
+    'every',
+    'window',
     'peers',
     'scenario',
     'rounds',
