@@ -77,7 +77,7 @@ export interface GroupEvents {
   behind(): void;
   /** This member cannot be part of the group; final. */
   refused(reason: string): void;
-  /** The disk failed, final: nothing more is promised. */
+  /** The disk failed, final: nothing more is promised. A DamagedRecord: the next run can repair it. */
   failed(error: Error): void;
 }
 

@@ -176,6 +176,9 @@ export class Group {
     });
     log.onDurable = (number) => this.#step({ kind: 'durable', number });
     log.onFailed = (error) => this.#end(() => events.failed(error));
+    log.onDamaged = (record) => {
+      environment.clock.schedule(0, () => this.#end(() => events.failed(record)));
+    };
     log.onRoomChanged = (hasRoom) => {
       this.#step({ kind: 'disk-full', full: !hasRoom });
       if (!this.#isStopped) events.roomChanged(hasRoom);

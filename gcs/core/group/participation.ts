@@ -15,6 +15,7 @@ import {
   isMergeable,
 } from '../consensus/consensus.ts';
 import type { PeerMessage } from '../consensus/peer-message.ts';
+import { DamagedRecord } from '../log/contract.ts';
 import type { SegmentLog } from '../log/segment-log.ts';
 import {
   type Assembler,
@@ -131,9 +132,23 @@ export class Participation {
 
   #takeInputs(): void {
     if (this.#isStepping || this.#isOver) return;
+    this.#isStepping = true;
+    try {
+      this.#takeAll();
+    } catch (error) {
+      // The log tells the owner, who ends this run: the next one begins with the log's repair.
+      if (!(error instanceof DamagedRecord)) throw error;
+      this.#isOver = true;
+    }
+    this.#isStepping = false;
+    if (this.#isOver) return;
+    this.#propose();
+    this.#setup.events.stepped();
+  }
+
+  #takeAll(): void {
     const { consensus } = this;
     const { clock } = this.#setup;
-    this.#isStepping = true;
     while (this.#inputs.length > 0 && !this.#isOver) {
       const count = mergeableCount(this.#inputs);
       const inputs = this.#inputs.splice(0, Math.max(1, count));
@@ -143,10 +158,6 @@ export class Participation {
       const now = { monotonicMs: clock.monotonicMs(), wallMs: clock.wallMs() };
       this.#do(count > 1 ? consensus.stepAll(inputs, now) : consensus.step(first!, now));
     }
-    this.#isStepping = false;
-    if (this.#isOver) return;
-    this.#propose();
-    this.#setup.events.stepped();
   }
 
   #do(effects: Effects): void {

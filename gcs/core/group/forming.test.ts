@@ -1,108 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
-import type { SimulatedHost } from '../../../sim/world/index.ts';
 import { SimulatedWorld } from '../../../sim/world/index.ts';
-import type { Delivery, GroupDefinition } from '../types.ts';
-import { decodeDefinition, encodeDefinition } from './definition.ts';
-import { type Formation, Group } from './group.ts';
-import { decodeFrame, encodeFrame, type Introduction } from './handshake.ts';
-import { GROUP_DEFAULTS } from './options.ts';
-
-/** What one run of a member's group layer did. */
-interface Run {
-  readonly group: Group;
-  readonly delivered: string[];
-  readonly turnedAway: string[];
-  refused: string | null;
-  definition: GroupDefinition | null;
-}
-
-class TestMember {
-  readonly host: SimulatedHost;
-  memberId: string;
-  incarnation = 0;
-  run: Run | null = null;
-  startRefused: string | null = null;
-
-  constructor(world: SimulatedWorld, name: string) {
-    this.host = world.addHost(name, `${name}:1`);
-    this.memberId = `id-${name}`;
-  }
-
-  start(formation: Formation, { lostDisk = false } = {}): void {
-    this.host.start((environment) => {
-      if (lostDisk) for (const name of environment.disk.list()) environment.disk.remove(name);
-      const run: Omit<Run, 'group'> = { delivered: [], turnedAway: [], refused: null, definition: null };
-      const prepared = Group.prepare({
-        environment,
-        memberId: this.memberId,
-        incarnation: ++this.incarnation,
-        groupAddress: this.host.address,
-        host: this.host.name,
-        port: 7001,
-        formation,
-        options: GROUP_DEFAULTS,
-        events: {
-          formed: (definition) => {
-            run.definition = definition;
-            this.run!.group.start(0);
-          },
-          delivered: (delivery: Delivery) => {
-            run.delivered.push(new TextDecoder().decode(delivery.payload));
-          },
-          statusChanged: () => {},
-          reachabilityChanged: () => {},
-          noticed: () => {},
-          refusedPeer: (_address, reason) => {
-            run.turnedAway.push(reason);
-          },
-          refused: (reason) => {
-            run.refused = reason;
-          },
-          failed: (error) => {
-            throw error;
-          },
-        },
-      });
-      if (prepared.kind === 'refused') {
-        this.startRefused = prepared.reason;
-        return;
-      }
-      this.run = Object.assign(run, { group: prepared.group });
-      prepared.group.open();
-    });
-  }
-
-  broadcast(text: string): void {
-    this.host.process!.turn(() => this.run!.group.broadcast(new TextEncoder().encode(text)));
-  }
-
-  get isReady(): boolean {
-    return this.run?.group.status?.caughtUp === true;
-  }
-}
+import type { Formation } from './contract.ts';
+import { formedGroup, TestMember, until } from './testing/test-member.ts';
 
 const SECONDS = 1_000_000;
-
-function until(world: SimulatedWorld, condition: () => boolean, seconds = 30): void {
-  world.runUntil(world.nowUs + seconds * SECONDS, condition);
-  assert.ok(condition(), 'the condition came true in time');
-}
-
-function formedGroup(world: SimulatedWorld, names = ['a', 'b', 'c']): TestMember[] {
-  const members = names.map((name) => new TestMember(world, name));
-  const [first, ...others] = members;
-  first!.start({
-    kind: 'bootstrap',
-    seeds: others.map((member) => member.host.address),
-    groupName: 'test',
-    options: { colour: 'red' },
-  });
-  for (const member of others) member.start({ kind: 'seeds', seeds: [first!.host.address] });
-  until(world, () => members.every((member) => member.isReady));
-  return members;
-}
 
 describe('forming a group', () => {
   test('the bootstrapping member and its seeds come to one definition, and messages of all to one order', () => {
@@ -203,23 +105,6 @@ describe('forming a group', () => {
     assert.deepEqual(member!.run!.definition, definition);
   });
 
-  test('a member that lost its disk does not come back as the old one, and both sides say why', () => {
-    const world = new SimulatedWorld(6);
-    const members = formedGroup(world);
-    members[2]!.host.crash('killed');
-    const empty = members[2]!;
-    empty.memberId = 'id-other';
-    empty.incarnation = 0;
-    empty.start({ kind: 'seeds', seeds: ['a:1'] }, { lostDisk: true });
-    until(world, () => empty.run!.refused !== null);
-    assert.match(empty.run!.refused!, /created without member id-other|lost its disk/);
-    assert.ok(
-      members
-        .slice(0, 2)
-        .some((member) => member.run!.turnedAway.some((reason) => /lost its disk|without member/.test(reason))),
-    );
-  });
-
   test('a refusal that is repeated is reported once', () => {
     const world = new SimulatedWorld(11);
     const [member] = formedGroup(world, ['a', 'b']);
@@ -241,7 +126,7 @@ describe('forming a group', () => {
     const other = new TestMember(world, 'x');
     other.start({ kind: 'bootstrap', seeds: ['a:1'], groupName: 'other', options: {} });
     until(world, () => other.run!.refused !== null);
-    assert.match(other.run!.refused!, /group test was created without member id-x/);
+    assert.match(other.run!.refused!, /the group test is there already: start with --seeds alone to join it/);
   });
 
   test('a group layer that has stopped may be stopped again, and says each time when it is done', () => {
@@ -265,63 +150,5 @@ describe('forming a group', () => {
     b.start({ kind: 'bootstrap', seeds: ['a:1'], groupName: 'two', options: {} });
     until(world, () => a.run!.turnedAway.length > 0 && b.run!.turnedAway.length > 0);
     assert.match(a.run!.turnedAway[0]!, /both members were started with --bootstrap/);
-  });
-});
-
-describe('the frames between members', () => {
-  const introduction: Introduction = {
-    protocolVersion: 1,
-    memberId: 'm',
-    incarnation: 3,
-    groupId: null,
-    formation: 'seeds',
-    groupAddress: 'h:1',
-    host: 'h',
-    port: 2,
-  };
-
-  test('come back as they were sent', () => {
-    const frames = [
-      { kind: 'hello', introduction },
-      { kind: 'answer', introduction, refused: null },
-      { kind: 'answer', introduction: { ...introduction, groupId: 'g', formation: null }, refused: 'why' },
-      { kind: 'refused', reason: 'why' },
-      { kind: 'definition', bytes: new Uint8Array([1]) },
-      { kind: 'peer', bytes: new Uint8Array([2, 3]) },
-      { kind: 'notice', bytes: new Uint8Array() },
-    ] as const;
-    for (const frame of frames) assert.deepEqual(decodeFrame(encodeFrame(frame)), frame);
-  });
-
-  test('never throw when they are foreign', () => {
-    fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => {
-        decodeFrame(bytes);
-      }),
-    );
-    fc.assert(
-      fc.property(fc.nat(), fc.nat(255), (at, value) => {
-        const bytes = encodeFrame({ kind: 'hello', introduction });
-        bytes[at % bytes.length] = value;
-        decodeFrame(bytes);
-      }),
-    );
-  });
-
-  test('a definition with any byte changed is found damaged, or says the same', () => {
-    const definition: GroupDefinition = {
-      groupId: 'g',
-      groupName: 'name',
-      view: { viewId: '1:1', members: [{ ordinal: 0, memberId: 'm', groupAddress: 'h:1', host: 'h', port: 1 }] },
-      options: { a: 1 },
-    };
-    const bytes = encodeDefinition(definition);
-    assert.deepEqual(decodeDefinition(bytes), { kind: 'definition', definition });
-    for (let at = 0; at < bytes.length; at++) {
-      const changed = bytes.slice();
-      changed[at]! ^= 1;
-      const decoded = decodeDefinition(changed);
-      if (decoded.kind === 'definition') assert.deepEqual(decoded.definition, definition);
-    }
   });
 });
