@@ -70,6 +70,8 @@ export class Membership {
   readonly #removals = new Map<MemberOrdinal, Removal>();
   /** Silence counts from here on: this member began to lead, or stood still itself. */
   #countsFromMs = 0;
+  /** When each stay of the latest view was first seen here: it cannot have been silent for longer. */
+  #seenSinceMs: ReadonlyMap<MemberOrdinal, number> = new Map();
 
   constructor(options: MembershipOptions) {
     this.#options = options;
@@ -112,6 +114,11 @@ export class Membership {
 
   /** The next change, now that one can be made. */
   decide(now: LeaderView): Decision {
+    // Of those that were there before this member first led, silence counts from then on.
+    const sinceMs = this.#seenSinceMs.size === 0 ? 0 : now.nowMs;
+    this.#seenSinceMs = new Map(
+      now.view.members.map(({ ordinal }) => [ordinal, this.#seenSinceMs.get(ordinal) ?? sinceMs]),
+    );
     return this.#removal(now) ?? this.#expulsion(now) ?? this.#promotion(now) ?? this.#admission(now);
   }
 
@@ -202,7 +209,8 @@ export class Membership {
 
   #lastSignMs(now: LeaderView, ordinal: MemberOrdinal): number {
     const peer = now.peers.find((each) => each.peer === ordinal);
-    return Math.max(peer?.answeredMs ?? 0, now.busyMs(ordinal) ?? 0, this.#countsFromMs);
+    const seenSinceMs = this.#seenSinceMs.get(ordinal) ?? 0;
+    return Math.max(peer?.answeredMs ?? 0, now.busyMs(ordinal) ?? 0, seenSinceMs, this.#countsFromMs);
   }
 
   #canBeChosen(now: LeaderView, view: GroupView): boolean {
