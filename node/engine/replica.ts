@@ -83,7 +83,8 @@ export type Administration =
   | { readonly kind: 'transfer-leadership'; readonly memberId: MemberId | null };
 
 export type AdministrationOutcome =
-  | { readonly kind: 'done' }
+  /** `viewId`: of the newest view that is known here. */
+  | { readonly kind: 'done'; readonly viewId: string | null }
   /** It makes no sense now, or names nobody. `problem`: a clause that says why. */
   | { readonly kind: 'refused'; readonly problem: string }
   | Refusal

@@ -17,6 +17,7 @@ function administratorOf(role: 'leader' | 'follower' = 'leader') {
     memberId: 'm0',
     group: {
       status,
+      view: { viewId: '1:9' },
       leave: () => asked.push('leave'),
       expel: (ordinal, done) => {
         asked.push(`expel ${ordinal}`);
@@ -50,7 +51,7 @@ test('an expulsion is done when the view without the member is delivered here', 
   membership.install(viewOf(2, [0, 1]), 8);
   administrator.look();
   clock.advance(0);
-  assert.deepEqual(answer.outcome, { kind: 'done' });
+  assert.deepEqual(answer.outcome, { kind: 'done', viewId: '1:9' });
 });
 
 test('what the group refuses, or makes no sense, is told with the reason', () => {
@@ -94,7 +95,7 @@ test('only a member outside joins, once it has answered', () => {
   const leaving = ask({ kind: 'leave' });
   world.isOutside = true;
   assert.equal(ask({ kind: 'leave' }).outcome?.kind, 'refused');
-  assert.deepEqual(ask({ kind: 'join' }).outcome, { kind: 'done' });
+  assert.deepEqual(ask({ kind: 'join' }).outcome, { kind: 'done', viewId: '1:9' });
   clock.advance(1);
   assert.equal(world.rejoins, 1);
   assert.equal(leaving.outcome, null);

@@ -3,7 +3,7 @@
  * each exactly once.
  */
 import type { Clock, MemberId } from '../../../gcs/base/index.ts';
-import { type ConsensusStatus, type Group, memberNamed } from '../../../gcs/core/index.ts';
+import { type ConsensusStatus, type Group, type GroupView, memberNamed } from '../../../gcs/core/index.ts';
 import type { Administration, AdministrationOutcome } from '../replica.ts';
 import type { Membership } from './membership.ts';
 
@@ -23,6 +23,7 @@ export interface AdministratorSetup {
   readonly memberId: MemberId;
   readonly group: Pick<Group, 'leave' | 'expel' | 'transferLeadership'> & {
     readonly status: Pick<ConsensusStatus, 'role'> | null;
+    readonly view: Pick<GroupView, 'viewId'> | null;
   };
   readonly membership: Membership;
   readonly clock: Clock;
@@ -75,7 +76,7 @@ export class Administrator {
   #join(answer: Answer): void {
     const { isOutside, rejoin, clock } = this.#setup;
     if (!isOutside()) return answer(refused('this member belongs to the group already, or is on its way into it'));
-    answer({ kind: 'done' });
+    answer(this.#done());
     // The answer leaves first: the next run closes the connections.
     clock.schedule(1, rejoin);
   }
@@ -86,7 +87,7 @@ export class Administrator {
     if (voters <= 1 && membership.isVoter)
       return answer(refused('this member is the only one that votes; nobody would be left'));
     group.leave();
-    this.#wait(() => (isOutside() ? DONE : null), answer);
+    this.#wait(() => (isOutside() ? this.#done() : null), answer);
   }
 
   #expel(memberId: MemberId, answer: Answer): void {
@@ -102,7 +103,7 @@ export class Administrator {
     });
     this.#wait(() => {
       if (problem !== null) return refused(problem);
-      return membership.view!.members.some(({ ordinal }) => ordinal === stay.ordinal) ? null : DONE;
+      return membership.view!.members.some(({ ordinal }) => ordinal === stay.ordinal) ? null : this.#done();
     }, answer);
   }
 
@@ -118,7 +119,11 @@ export class Administrator {
       return answer(refused('no other member votes'));
     }
     group.transferLeadership(to?.ordinal ?? null);
-    this.#wait(() => (group.status?.role === 'leader' ? null : DONE), answer);
+    this.#wait(() => (group.status?.role === 'leader' ? null : this.#done()), answer);
+  }
+
+  #done(): AdministrationOutcome {
+    return { kind: 'done', viewId: this.#setup.group.view?.viewId ?? null };
   }
 
   #wait(seen: Pending['seen'], answer: Answer): void {
@@ -126,8 +131,6 @@ export class Administrator {
     this.look();
   }
 }
-
-const DONE: AdministrationOutcome = { kind: 'done' };
 
 function refused(problem: string): AdministrationOutcome {
   return { kind: 'refused', problem };

@@ -612,10 +612,11 @@ export class Member implements Replica {
   #receive(belonging: Belonging, lack: Lack): void {
     const { definition, view } = belonging;
     this.#events.formed(definition.groupName, definition.groupId, view.members);
+    const { damage } = this.#group;
+    const found = lack.kind === 'needs-state' && lack.file !== '' ? lack : damage;
+    if (found !== null) this.#damageFound({ file: found.file, offset: found.offset, reason: found.reason });
     if (lack.kind === 'needs-state') {
-      const { file, offset, reason } = lack;
-      if (file !== '') this.#damageFound({ file, offset, reason });
-      this.#setState('RECOVERING', `it receives the state of another member: ${reason}`);
+      this.#setState('RECOVERING', `it receives the state of another member: ${lack.reason}`);
     } else this.#setState('RECOVERING', 'it repairs its log from other members');
     const reception = new Reception(
       {

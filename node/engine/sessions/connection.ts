@@ -242,7 +242,7 @@ export class Connection implements Session {
     const { replica, clock } = this.engine;
     const startedMs = clock.monotonicMs();
     replica.administer(request, (outcome) => {
-      if (outcome.kind === 'done') return this.succeed(id, { viewId: replica.members()[0]?.viewId ?? null });
+      if (outcome.kind === 'done') return this.succeed(id, { viewId: outcome.viewId });
       const waitedMs = Math.round(clock.monotonicMs() - startedMs);
       this.refuse(id, administrationError(request, outcome, { replica, waitedMs }));
     });

@@ -98,7 +98,7 @@ export class SoloReplica implements Replica {
   viewNumber = 1;
   /** What was asked by `administer`, and what is answered. */
   readonly administered: Administration[] = [];
-  administrationOutcome: AdministrationOutcome = { kind: 'done' };
+  administrationOutcome: AdministrationOutcome = { kind: 'done', viewId: '1:1' };
   readonly #views: ViewRow[] = [];
   conflictsSeen = 0;
   /** Of those told to followers. */
