@@ -23,6 +23,7 @@ import type { Negative, Transaction } from '../../../certifier/types.ts';
 import {
   assert,
   type Clock,
+  type Environment,
   InvariantViolation,
   type LogIndex,
   type ScheduledCall,
@@ -57,7 +58,9 @@ export type Fate =
   | { readonly kind: 'purge-floor'; readonly purgeFloor: SequenceNumber };
 
 export interface ReplicatedStateSetup {
-  readonly member: Pick<MemberSetup, 'environment' | 'options' | 'lanes' | 'newCache' | 'imageCodec' | 'compression'>;
+  readonly member: Pick<MemberSetup, 'options' | 'lanes' | 'newCache' | 'imageCodec' | 'compression'> & {
+    readonly environment: Pick<Environment, 'clock'>;
+  };
   readonly definition: GroupDefinition;
   readonly self: GroupMember;
   readonly log: MessageLog;
