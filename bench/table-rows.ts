@@ -4,7 +4,9 @@ import type { MemberConnection } from './member-connection.ts';
 /** Transactions on their way at once. */
 const batchesOutstanding = 4;
 const rowsPerBatchMax = 1_000;
-const rowsPerScan = 2_000;
+const rowsPerScanMax = 2_000;
+/** What an answer may come from: all of a row is counted, whatever columns are asked for. */
+const scanBytesMax = 4 * 1024 * 1024;
 
 /** Puts `count` rows, `rowAt(0)` to `rowAt(count - 1)`, all of much the same size. */
 export async function putRows(
@@ -42,9 +44,10 @@ function rowsPerTransaction(member: MemberConnection, step: object): number {
 /** Every row of a table whose primary key is `id`, in its order, page by page. */
 export async function eachRow<R extends { readonly id: number }>(
   member: MemberConnection,
-  scan: { readonly table: string; readonly columns?: readonly string[] },
+  { rowBytes, ...scan }: { readonly table: string; readonly columns?: readonly string[]; readonly rowBytes?: number },
   take: (row: R) => void,
 ): Promise<void> {
+  const rowsPerScan = Math.min(rowsPerScanMax, Math.ceil(scanBytesMax / (rowBytes ?? 1)));
   for (let after: number | null = null; ; ) {
     const page = { ...scan, limit: rowsPerScan, ...(after === null ? {} : { gt: after }) };
     const { rows } = (await member.requestUntilDone('scan', page)) as { readonly rows: readonly R[] };

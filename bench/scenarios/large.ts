@@ -64,10 +64,14 @@ export const large: Scenario<typeof options> = {
     const members = await readAgreed(group, async (member) => {
       const values = new Map<number, number>();
       let rows = 0;
-      await eachRow<{ id: number; value: number }>(member, { table, columns: ['id', 'value'] }, ({ value }) => {
-        rows++;
-        values.set(value, (values.get(value) ?? 0) + 1);
-      });
+      await eachRow<{ id: number; value: number }>(
+        member,
+        { table, columns: ['id', 'value'], rowBytes: setup.options.rowBytes },
+        ({ value }) => {
+          rows++;
+          values.set(value, (values.get(value) ?? 0) + 1);
+        },
+      );
       return { rows, values };
     });
     const ofLarge = judgeLargeRows(
