@@ -244,6 +244,7 @@ class World {
         assert.ok(batch.upTo <= verdictsDurableUpTo(), 'verdicts are durable before a lane is flushed');
         lane.flush(batch, done);
       },
+      restore: () => assert.fail('a version store restores nothing'),
       renewReadView: () => {
         lane.renewReadView();
         checkRows();
