@@ -291,18 +291,19 @@ class Scan {
     }
     const suspect = this.#suspect;
     this.#suspect = null;
-    const lost = this.#lastBlock + 1;
-    if (suspect !== null && number === lost && suspect.header.crc === context.beforeCrc) {
+    let lost = this.#lastBlock + 1;
+    // It is the one that was durable if its successor says so. What follows in its segment was written behind it, too.
+    const isKnown = number === lost ? suspect?.header.crc === context.beforeCrc : suspect?.file === proof.file;
+    if (suspect !== null && isKnown) {
       this.#fault(suspect.file, suspect.offset, `${suspect.reason}: block ${lost} was durable and cannot be read`);
       this.#applyRest(suspect);
-    } else {
+      lost++;
+    }
+    if (lost <= number) {
       const where = suspect ?? this.#placeOfNext();
       const known = `block ${lost} (behind index ${this.#table.lastIndex}) was durable and cannot be read`;
-      this.#fault(
-        where.file,
-        where.offset,
-        `${suspect?.reason ?? 'no block header'}: ${known}, since ${proof.file} names block ${number + 1}`,
-      );
+      const reason = `${suspect?.reason ?? 'no block header'}: ${known}, since ${proof.file} names block ${number + 1}`;
+      this.#fault(where.file, where.offset, reason);
       this.#lose(lost, number, context);
     }
     this.#lastBlock = number;

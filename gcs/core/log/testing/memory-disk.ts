@@ -21,6 +21,12 @@ export class MemoryDisk implements Disk {
   readonly durable: Map<string, Uint8Array>;
   /** What reads see: writes under way, too. */
   readonly #visible: Map<string, Uint8Array>;
+  /** Sectors that cannot be read, as `name@offset`. */
+  readonly unreadable = new Set<string>();
+  /** Removed, but the directory was not synced since: they may come back. */
+  readonly removed = new Set<string>();
+  /** For files to be made. */
+  roomBytes = Number.POSITIVE_INFINITY;
   #operations: Operation[] = [];
   #failing = false;
 
@@ -38,6 +44,10 @@ export class MemoryDisk implements Disk {
     return this.#operations.length === 0;
   }
 
+  get isCreating(): boolean {
+    return this.#operations.some((operation) => operation.kind === 'create');
+  }
+
   /** From now on every operation that is finished fails. */
   failEverything(): void {
     this.#failing = true;
@@ -53,7 +63,13 @@ export class MemoryDisk implements Disk {
       operation.done(error);
     } else if (error !== null) {
       operation.done(error, null);
+    } else if (operation.sizeBytes > this.roomBytes) {
+      // Half of it is there.
+      this.#visible.set(operation.name, new Uint8Array(512));
+      operation.done(new DiskError({ code: 'NO_SPACE', file: operation.name, message: 'no space' }), null);
     } else {
+      this.roomBytes -= operation.sizeBytes;
+      this.removed.delete(operation.name);
       this.durable.set(operation.name, new Uint8Array(operation.sizeBytes));
       this.#visible.set(operation.name, new Uint8Array(operation.sizeBytes));
       operation.done(null, this.open(operation.name));
@@ -66,13 +82,16 @@ export class MemoryDisk implements Disk {
 
   /**
    * The disk after a loss of power. `survives` says of each sector of the writes under way whether it reached the disk,
-   * `created` of each file being made how many of its bytes are there (null: no file).
+   * `created` of each file being made how many of its bytes are there (null: no file), `comesBack` of each removed one
+   * whether it is there again.
    */
   afterCrash(
     survives: (write: PendingWrite, sector: number) => boolean,
     created: (name: string, sizeBytes: number) => number | null = () => null,
+    comesBack: (name: string) => boolean = () => true,
   ): MemoryDisk {
     const crashed = new MemoryDisk(this.durable);
+    for (const name of this.removed) if (!comesBack(name)) crashed.durable.delete(name);
     for (const operation of this.#operations) {
       if (operation.kind === 'create') {
         const sizeBytes = created(operation.name, operation.sizeBytes);
@@ -87,6 +106,14 @@ export class MemoryDisk implements Disk {
         apply(crashed.durable, { name: write.name, offset: write.offset + from, bytes });
       }
     }
+    return new MemoryDisk(crashed.durable);
+  }
+
+  /** The disk after a loss of power that left the first `bytes` bytes of the write under way. */
+  afterPrefix(bytes: number): MemoryDisk {
+    const crashed = new MemoryDisk(this.durable);
+    const [write] = this.pendingWrites;
+    if (write !== undefined) apply(crashed.durable, { ...write, bytes: write.bytes.slice(0, bytes) });
     return new MemoryDisk(crashed.durable);
   }
 
@@ -111,6 +138,10 @@ export class MemoryDisk implements Disk {
       },
       read: (offset, length) => {
         if (!isOpen) throw new Error('the file is closed');
+        for (let at = offset - (offset % SECTOR_BYTES); at < offset + length; at += SECTOR_BYTES) {
+          if (!this.unreadable.has(`${name}@${at}`)) continue;
+          throw new DiskError({ code: 'IO', file: name, message: `sector at ${at} is unreadable` });
+        }
         return read().slice(offset, offset + length);
       },
       write: (offset, chunks, done) => {
@@ -144,7 +175,7 @@ export class MemoryDisk implements Disk {
   }
 
   remove(name: string): void {
-    this.#visible.delete(name);
+    if (this.#visible.delete(name) && this.durable.has(name)) this.removed.add(name);
   }
 }
 
