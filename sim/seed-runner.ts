@@ -14,25 +14,38 @@ export async function runSeeds(setup: RunSetup): Promise<void> {
   const left = [...setup.seeds].reverse();
   let goesOn = true;
   const workers = Array.from({ length: Math.min(setup.workers, left.length) }, async () => {
-    const task: WorkerTask = { scenario: setup.scenario, planted: setup.planted };
-    const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: task });
+    const worker = new SeedWorker({ scenario: setup.scenario, planted: setup.planted });
     try {
       for (let seed = left.pop(); seed !== undefined && goesOn; seed = left.pop()) {
-        const result = await answerTo(worker, seed);
+        const result = await worker.run(seed);
         if (!setup.ended(result)) goesOn = false;
       }
     } finally {
-      await worker.terminate();
+      await worker.close();
     }
   });
   await Promise.all(workers);
 }
 
-function answerTo(worker: Worker, seed: SeedOptions): Promise<SeedResult> {
-  return new Promise((resolve, reject) => {
-    worker.removeAllListeners('message').removeAllListeners('error');
-    worker.once('message', resolve);
-    worker.once('error', reject);
-    worker.postMessage(seed);
-  });
+export class SeedWorker {
+  readonly #worker: Worker;
+
+  constructor(task: WorkerTask) {
+    this.#worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: task });
+  }
+
+  /** One at a time. */
+  run(options: SeedOptions): Promise<SeedResult> {
+    const worker = this.#worker;
+    return new Promise((resolve, reject) => {
+      worker.removeAllListeners('message').removeAllListeners('error');
+      worker.once('message', resolve);
+      worker.once('error', reject);
+      worker.postMessage(options);
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#worker.terminate();
+  }
 }

@@ -1,20 +1,35 @@
-/** Faults that wait for something to happen. */
-import type { Occasion } from './faults.ts';
-import type { SimulatedHost } from './world/index.ts';
+/** Faults that wait for something to happen at a member. */
+import type { SimulatedHost } from '../world/index.ts';
+
+/** What members do that faults wait for; failpoints have names of their own. */
+export type Occasion = 'vote' | 'lane flush' | 'frame' | Failpoint;
+
+/** A place in the program, named by the call to its environment just before or after it. */
+export type Failpoint = `${'before' | 'after'} ${string}`;
 
 export class Occasions {
-  readonly #awaited = new Map<string, () => void>();
+  readonly #awaited = new Map<SimulatedHost, Map<Occasion, () => void>>();
 
+  /** Calls back once, when the member next does so. */
   onNext(member: SimulatedHost, occasion: Occasion, happened: () => void): void {
-    this.#awaited.set(`${member.name} ${occasion}`, happened);
+    let awaited = this.#awaited.get(member);
+    if (awaited === undefined) {
+      awaited = new Map();
+      this.#awaited.set(member, awaited);
+    }
+    awaited.set(occasion, happened);
+  }
+
+  /** Whether anything is awaited of this member. */
+  isWatched(member: SimulatedHost): boolean {
+    return (this.#awaited.get(member)?.size ?? 0) > 0;
   }
 
   happened(member: SimulatedHost, occasion: Occasion): void {
-    if (this.#awaited.size === 0) return;
-    const name = `${member.name} ${occasion}`;
-    const callback = this.#awaited.get(name);
+    const awaited = this.#awaited.get(member);
+    const callback = awaited?.get(occasion);
     if (callback === undefined) return;
-    this.#awaited.delete(name);
+    awaited!.delete(occasion);
     callback();
   }
 }

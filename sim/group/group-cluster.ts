@@ -1,18 +1,51 @@
-/** Group layers alone, without a database above them: each remembers what was delivered, or delivers it again after a restart. */
-import type { SeededRandom } from '../../gcs/base/index.ts';
-import { Group, type GroupHeadline, type GroupOptions } from '../../gcs/core/index.ts';
-import type { FaultTargets, Occasion } from '../faults.ts';
+/**
+ * Group layers alone, without a database above them. Each owner remembers how far it has been delivered to, or takes it
+ * again after a restart; it can do without anything that was delivered, so that a member whose log begins too late
+ * takes the beginning of another's for its state.
+ */
+import { type Environment, type LogIndex, type SeededRandom } from '../../gcs/base/index.ts';
+import {
+  type Delivery,
+  type EntryId,
+  Group,
+  type GroupHeadline,
+  type GroupOptions,
+  type GroupView,
+  type LogBase,
+  memberNamed,
+  runLengthCompression,
+  type SegmentLog,
+} from '../../gcs/core/index.ts';
+import { framePassed, type FaultTargets, type Occasion, Occasions, watchDisk } from '../faults/index.ts';
 import type { Elections } from '../observers/elections.ts';
 import type { Judge } from '../observers/judge.ts';
+import { LogFollower } from '../observers/log-follower.ts';
+import type { Isolation, Reads } from '../observers/reads.ts';
 import type { TotalOrder } from '../observers/total-order.ts';
-import { Occasions } from '../occasions.ts';
-import type { SimulatedHost, SimulatedWorld } from '../world/index.ts';
+import { Situations } from '../observers/situations.ts';
+import { type Machine, Roster } from '../roster.ts';
+import type { SimulatedHost, SimulatedProcess, SimulatedWorld } from '../world/index.ts';
 
+/** One run of a group layer. */
 export interface RunningGroup {
+  readonly process: SimulatedProcess;
   readonly group: Group;
+  readonly follower: LogFollower;
   /** Messages of the order that this run has delivered, or started behind. */
   place: number;
   status: GroupHeadline | null;
+  /** Broadcasts that were not delivered yet, with whether this member was cut off. */
+  readonly pending: Map<number, Isolation>;
+}
+
+interface GroupMachine extends Machine {
+  running: RunningGroup | null;
+  /** What its owner has durably. */
+  deliveredUpTo: LogIndex;
+  /** Its log begins too late for it. */
+  isBehind: boolean;
+  /** What its log durably had before it was damaged beyond repair. */
+  claim: EntryId | null;
 }
 
 export interface GroupClusterSetup {
@@ -20,123 +53,462 @@ export interface GroupClusterSetup {
   readonly judge: Judge;
   readonly order: TotalOrder;
   readonly elections: Elections;
+  readonly reads: Reads;
   readonly random: SeededRandom;
   readonly memberCount: number;
   readonly options: GroupOptions;
 }
 
 export class GroupCluster implements FaultTargets {
-  readonly members: readonly SimulatedHost[];
+  readonly roster: Roster<GroupMachine>;
+  readonly expelledAfterMs: number;
   readonly #setup: GroupClusterSetup;
   readonly #occasions = new Occasions();
-  readonly #running = new Map<SimulatedHost, RunningGroup>();
-  readonly #memberIds = new Map<SimulatedHost, string>();
-  /** Known to be delivered by an earlier run of the member. */
-  readonly #deliveredUpTo = new Map<SimulatedHost, number>();
+  readonly #situations: Situations;
+  #strangers = 0;
+  #stranger: SimulatedHost | null = null;
+  #visited: SimulatedHost | null = null;
 
   constructor(setup: GroupClusterSetup) {
     this.#setup = setup;
-    const { world, random, judge, elections } = setup;
-    const members: SimulatedHost[] = [];
-    for (let i = 1; i <= setup.memberCount; i++) {
-      const host = world.addHost(`member-${i}`, `member-${i}:71`);
-      host.processFailed = (error) => judge.fail(`${host.name} stops: ${error instanceof Error ? error.stack : error}`);
-      this.#memberIds.set(host, random.uuid());
-      members.push(host);
-    }
-    this.members = members;
+    const { world, random, elections, order, options } = setup;
+    this.expelledAfterMs = options.unreachableAfterMs + options.memberExpelTimeoutMs;
+    this.roster = new Roster<GroupMachine>({
+      world,
+      random: random.split('roster'),
+      order,
+      make: (machine) => ({ ...machine, running: null, deliveredUpTo: 0, isBehind: false, claim: null }),
+    });
+    for (let i = 0; i < setup.memberCount; i++) this.#watch(this.roster.add(true));
     world.network.frameSent = (from, to, bytes) => {
       this.#occasions.happened(from, 'frame');
-      elections.frameSent(from, to, bytes);
+      framePassed('before', from, bytes, this.#occasions);
+      if (from.process !== null) elections.frameSent(from, to, bytes);
     };
+    world.network.frameLeft = (from, _to, bytes) => framePassed('after', from, bytes, this.#occasions);
     elections.voted = (voter) => this.#occasions.happened(voter, 'vote');
+    this.#situations = new Situations({ world, order, roster: this.roster });
   }
 
-  runningOn(member: SimulatedHost): RunningGroup | null {
-    return member.process === null ? null : (this.#running.get(member) ?? null);
+  get members(): readonly SimulatedHost[] {
+    return this.roster.hosts;
   }
 
-  /** The newest run of each member, also of one that is down. */
-  get newestRuns(): readonly (Group | null)[] {
-    return this.members.map((member) => this.#running.get(member)?.group ?? null);
+  get voters(): readonly SimulatedHost[] {
+    return this.roster.voters;
+  }
+
+  runningOn(host: SimulatedHost): RunningGroup | null {
+    const { running } = this.roster.of(host);
+    return running !== null && running.process === host.process ? running : null;
   }
 
   leader(): SimulatedHost | null {
     let leader: SimulatedHost | null = null;
     let term = 0;
-    for (const member of this.members) {
-      const status = this.runningOn(member)?.status;
+    for (const host of this.members) {
+      const status = this.runningOn(host)?.status;
       if (status?.role === 'leader' && status.term > term) {
-        leader = member;
+        leader = host;
         term = status.term;
       }
     }
     return leader;
   }
 
-  stop(member: SimulatedHost, stopped: () => void): void {
-    const running = this.runningOn(member);
-    member.process?.turn(() => running?.group.stop(stopped));
+  isSound(host: SimulatedHost): boolean {
+    const machine = this.roster.of(host);
+    const running = this.runningOn(host);
+    const status = running?.group.status;
+    return status?.caughtUp === true && status.claim === null && this.roster.isVoter(machine) && !machine.isBehind;
   }
 
-  /** There are no lanes here to flush. */
+  /** It has delivered the whole order. */
+  isUpToDate(host: SimulatedHost): boolean {
+    return this.runningOn(host)?.place === this.#setup.order.length;
+  }
+
+  describe(): string {
+    return this.roster.machines
+      .map(({ host, hasLeft, isBehind }) => {
+        const running = this.runningOn(host);
+        if (running === null) return `${host.name} ${hasLeft ? 'has left' : 'is down'}`;
+        const { status } = running.group;
+        const facts = [
+          status === null ? 'not started' : `${status.role} of term ${status.term}, view ${status.viewNumber}`,
+          `${running.place}/${this.#setup.order.length}`,
+          status?.claim === null ? '' : 'claims',
+          isBehind ? 'behind' : '',
+        ];
+        return `${host.name} ${facts.filter((fact) => fact !== '').join(', ')}`;
+      })
+      .join('; ');
+  }
+
+  // What faults ask for
+
   onNext(member: SimulatedHost, occasion: Occasion, happened: () => void): void {
     this.#occasions.onNext(member, occasion, happened);
   }
 
-  restart(member: SimulatedHost): void {
-    const { order, judge, elections, options } = this.#setup;
-    const self = this.members.indexOf(member);
-    const others = this.members.filter((each) => each !== member).map((each) => each.address);
-    member.start((environment, process) => {
-      let group: Group | null = null;
-      let running: RunningGroup | null = null;
-      const who = `${member.name} in run ${process.run}`;
-      const mayReplay = this.#setup.random.chance(50) ? 0 : (this.#deliveredUpTo.get(member) ?? 0);
-      let follower = order.follow(who, mayReplay);
+  stop(host: SimulatedHost, stopped: () => void): void {
+    const running = this.runningOn(host);
+    if (running === null) return;
+    host.process!.turn(() => running.group.stop(stopped));
+  }
+
+  damageLane(): boolean {
+    return false;
+  }
+
+  forget(host: SimulatedHost): void {
+    const machine = this.roster.of(host);
+    this.roster.forget(machine);
+    this.#setup.elections.forget(host);
+    if (host === this.#visited) this.endIntrusion();
+    machine.running = null;
+    machine.deliveredUpTo = 0;
+    machine.isBehind = false;
+    machine.claim = null;
+  }
+
+  join(count: number): boolean {
+    const machines = this.roster.forJoining(count);
+    for (const machine of machines) {
+      this.#watch(machine);
+      if (machine.hasLeft) {
+        machine.hasLeft = false;
+        machine.isLeaving = false;
+        machine.rejoins = true;
+      }
+      this.restart(machine.host);
+    }
+    if (machines.length > 1) this.#setup.world.coverage.add('two members join at once');
+    return machines.length > 0;
+  }
+
+  leave(host: SimulatedHost): boolean {
+    const running = this.runningOn(host);
+    if (running === null || running.group.status === null || host.process!.isPaused) return false;
+    this.roster.of(host).isLeaving = true;
+    host.process!.turn(() => running.group.leave());
+    return true;
+  }
+
+  expel(host: SimulatedHost, random: SeededRandom): boolean {
+    const { memberId } = this.roster.of(host);
+    const view = this.#setup.order.view;
+    const ordinal = view === null ? undefined : memberNamed(view, memberId)?.ordinal;
+    const asked = random.pick(this.members);
+    const running = this.runningOn(asked);
+    if (ordinal === undefined || asked === host || running === null || running.group.status === null) return false;
+    if (asked.process!.isPaused) return false;
+    asked.process!.turn(() => running.group.expel(ordinal, () => {}));
+    return true;
+  }
+
+  transferLeadership(to: SimulatedHost | null): boolean {
+    const leader = this.leader();
+    const { view } = this.#setup.order;
+    if (leader === null || view === null || leader.process!.isPaused) return false;
+    const ordinal = to === null ? null : memberNamed(view, this.roster.of(to).memberId)?.ordinal;
+    if (ordinal === undefined) return false;
+    leader.process!.turn(() => this.runningOn(leader)?.group.transferLeadership(ordinal));
+    return true;
+  }
+
+  /** One that would found a group of its own with one of ours. */
+  intrude(random: SeededRandom): boolean {
+    this.endIntrusion();
+    const { world, options } = this.#setup;
+    const visited = random.pick(this.members);
+    // One that belongs to no group yet would be its for the asking.
+    if (this.#setup.order.view === null || this.runningOn(visited) === null) return false;
+    this.#visited = visited;
+    const name = `stranger-${++this.#strangers}`;
+    const host = world.addHost(name, `${name}:71`);
+    this.#stranger = host;
+    host.start((environment) => {
       const prepared = Group.prepare({
         environment,
-        memberId: this.#memberIds.get(member)!,
-        incarnation: process.run,
-        groupAddress: member.address,
-        host: member.name,
+        compression: runLengthCompression,
+        memberId: random.uuid(),
+        incarnation: 1,
+        groupAddress: host.address,
+        host: name,
         port: 70,
-        formation:
-          environment.disk.readWhole('group.json') !== null
-            ? null
-            : self === 0
-              ? { kind: 'bootstrap', seeds: others, groupName: 'simulated', options: {} }
-              : { kind: 'seeds', seeds: others },
+        formation: {
+          kind: 'bootstrap',
+          seeds: [visited.address],
+          groupName: random.pick(['another', 'simulated']),
+          options: { other: 1 },
+        },
         options,
         events: {
-          formed: () => {
-            follower = order.follow(who, mayReplay);
-            group!.start(mayReplay);
-          },
-          delivered: (delivery) => {
-            follower.delivered(delivery);
-            running!.place = follower.place;
-            const before = this.#deliveredUpTo.get(member) ?? 0;
-            this.#deliveredUpTo.set(member, Math.max(before, delivery.index));
-          },
-          statusChanged: (status) => {
-            running!.status = status;
-            if (status.role !== 'leader') return;
-            elections.leads(member, process.run, status.term);
-            this.#setup.world.tell(`${who} leads in term ${status.term}`);
-          },
-          reachabilityChanged: () => {},
-          noticed: () => {},
-          refusedPeer: () => {},
-          refused: (reason) => judge.fail(`${who} is refused: ${reason}`),
-          failed: (error) => judge.fail(`${who} fails: ${error.stack}`),
+          ...SILENT,
+          formed: () => this.#setup.judge.fail(`${name} has formed a group with a member of ours`),
+          refusedPeer: () => world.coverage.add('a stranger is refused'),
+          refused: () => world.coverage.add('a stranger is refused'),
         },
       });
-      if (prepared.kind === 'refused') return judge.fail(`${who} is refused: ${prepared.reason}`);
-      group = prepared.group;
-      running = { group, place: follower.place, status: null };
-      this.#running.set(member, running);
-      group.open();
+      if (prepared.kind === 'prepared') prepared.group.open();
+    });
+    return true;
+  }
+
+  endIntrusion(): void {
+    this.#stranger?.crash('power-lost');
+    this.#stranger = null;
+  }
+
+  // Runs
+
+  restart(host: SimulatedHost): void {
+    const machine = this.roster.of(host);
+    if (machine.hasLeft) return;
+    host.start((environment, process) => this.#run(machine, environment, process));
+  }
+
+  #run(machine: GroupMachine, environment: Environment, process: SimulatedProcess): void {
+    const { order, judge, elections, options, world } = this.#setup;
+    const { host } = machine;
+    machine.incarnation++;
+    const who = `${host.name} in run ${machine.incarnation}`;
+    let running: RunningGroup | null = null;
+    let isOver = false;
+    /** What a process that is dead, or a run that is over, still says does not count. */
+    const heard = (work: () => void): void => {
+      if (process.isAlive && !isOver) work();
+    };
+    const again = (): void => {
+      isOver = true;
+      group.stop(() => {
+        if (process.isAlive) environment.clock.schedule(0, () => this.#run(machine, environment, process));
+      });
+    };
+    const prepared = Group.prepare({
+      environment,
+      compression: runLengthCompression,
+      memberId: machine.memberId,
+      incarnation: machine.incarnation,
+      groupAddress: host.address,
+      host: host.name,
+      port: 70,
+      formation: this.#formationOf(machine, environment),
+      options,
+      events: {
+        formed: (definition) =>
+          heard(() => {
+            order.founded(who, definition.view);
+            if (machine.isBehind) return this.#takeBeginning(machine, group, again);
+            running = this.#start({ machine, process, who, group });
+          }),
+        delivered: (delivery) => heard(() => this.#delivered(machine, running!, { who, delivery })),
+        viewChanged: (view, index) => heard(() => this.#viewChanged(machine, view, { who, index })),
+        statusChanged: (status) =>
+          heard(() => {
+            if (running !== null) running.status = status;
+            if (status.role !== 'leader') return;
+            elections.leads(host, machine.incarnation, status.term);
+            world.tell(`${who} leads in term ${status.term}`);
+          }),
+        reachabilityChanged: () => {},
+        noticed: () => {},
+        refusedPeer: () => {},
+        roomChanged: (hasRoom) => heard(() => world.tell(`${who} has ${hasRoom ? 'room again' : 'no room'}`)),
+        expelled: (view) =>
+          heard(() => {
+            world.tell(`${who} is expelled, view ${view.number}`);
+            machine.rejoins = true;
+            again();
+          }),
+        left: () =>
+          heard(() => {
+            world.tell(`${who} has left`);
+            machine.hasLeft = true;
+            isOver = true;
+            world.schedule(0, () => host.crash('killed'));
+          }),
+        behind: () =>
+          heard(() => {
+            world.tell(`${who} is behind`);
+            machine.isBehind = true;
+            again();
+          }),
+        refused: (reason) => heard(() => judge.fail(`${who} is refused: ${reason}`)),
+        failed: (error) => heard(() => this.#failed(machine, error)),
+      },
+    });
+    if (prepared.kind === 'refused') return judge.fail(`${who} is refused: ${prepared.reason}`);
+    const { group } = prepared;
+    this.roster.groups.set(machine.memberId, group);
+    machine.running = null;
+    const { damage } = group;
+    if (damage !== null) {
+      world.tell(`${who} finds ${damage.file} damaged at ${damage.offset}: ${damage.reason}`);
+      machine.claim = damage.claim;
+      if (damage.isBeyondRepair) machine.isBehind = true;
+      else {
+        // What was delivered before is delivered again: the others have it.
+        const from = damage.holes[0]?.from ?? damage.claim.index + 1;
+        if (from > group.log.firstIndex) {
+          machine.deliveredUpTo = Math.min(machine.deliveredUpTo, from - 1);
+          world.tell(`${who} discards its log from ${from} on, and claims ${damage.claim.index}`);
+          return group.log.discardFrom(from, damage.claim, () => heard(again));
+        }
+        machine.isBehind = true;
+      }
+    }
+    group.open();
+  }
+
+  #start(of: { machine: GroupMachine; process: SimulatedProcess; who: string; group: Group }): RunningGroup {
+    const { machine, process, who, group } = of;
+    const { order, judge, random } = this.#setup;
+    const { log } = group;
+    if (machine.rejoins) this.#setup.world.coverage.add('an expelled member comes back with its disk');
+    machine.rejoins = false;
+    const least = log.firstIndex - 1;
+    const most = Math.min(machine.deliveredUpTo, log.lastIndex);
+    const from = random.chance(50) ? Math.max(least, 0) : Math.max(least, most);
+    const follower = new LogFollower({ name: who, group, order, judge, deliveredUpTo: from });
+    const running: RunningGroup = {
+      process,
+      group,
+      follower,
+      place: order.messagesUpTo(from),
+      status: null,
+      pending: new Map(),
+    };
+    machine.running = running;
+    group.start(from);
+    group.setReady();
+    return running;
+  }
+
+  /** Its state is that of another member, whose log begins behind it. */
+  #takeBeginning(machine: GroupMachine, group: Group, again: () => void): void {
+    const donors = this.roster.machines.filter((each) => each !== machine && this.isSound(each.host));
+    const donor = donors[0] === undefined ? null : this.#setup.random.pick(donors);
+    const log = donor === null ? null : this.runningOn(donor.host)!.group.log;
+    const deliveredUpTo = donor === null ? 0 : this.runningOn(donor.host)!.follower.deliveredUpTo;
+    if (log === null || deliveredUpTo <= group.log.lastIndex) {
+      this.#setup.world.schedule(200_000, () => {
+        if (machine.host.process?.isAlive) machine.host.process.turn(again);
+      });
+      return;
+    }
+    const base = baseAt(log, log.partialFrom(deliveredUpTo) - 1);
+    this.#setup.world.tell(`${machine.host.name} takes what ${donor!.host.name} has up to ${base.index}`);
+    const hardState = { ...group.log.hardState, claim: machine.claim ?? group.log.hardState.claim };
+    group.log.reset(base, hardState, () => {
+      machine.isBehind = false;
+      machine.claim = null;
+      machine.deliveredUpTo = base.index;
+      again();
     });
   }
+
+  #delivered(machine: GroupMachine, running: RunningGroup, { who, delivery }: { who: string; delivery: Delivery }): void {
+    const { order, judge, reads } = this.#setup;
+    running.follower.follow(delivery.index);
+    const expected = order.messageAt(running.place);
+    const isSame =
+      expected !== undefined &&
+      expected.index === delivery.index &&
+      expected.term === delivery.term &&
+      expected.origin === delivery.origin &&
+      expected.incarnation === delivery.incarnation &&
+      expected.messageNumber === delivery.messageNumber &&
+      expected.stampMs === delivery.stampMs &&
+      areEqual(expected.payload, delivery.payload);
+    judge.check(isSame, () => `${who} delivers a message at ${delivery.index}, and ${expected?.index} is next`);
+    running.place++;
+    machine.deliveredUpTo = Math.max(machine.deliveredUpTo, delivery.index);
+    if (delivery.ticket === null) return;
+    const since = running.pending.get(delivery.ticket);
+    judge.check(since !== undefined, () => `${who} delivers ticket ${delivery.ticket} twice, or without having given it`);
+    running.pending.delete(delivery.ticket);
+    judge.check(
+      !reads.wasCutOff(machine.host, since ?? null),
+      () => `${who} delivers what it broadcast, and was cut off all the time`,
+    );
+  }
+
+  #viewChanged(machine: GroupMachine, view: GroupView, { who, index }: { who: string; index: LogIndex }): void {
+    const { order } = this.#setup;
+    const { running } = machine;
+    if (running !== null && index > running.follower.deliveredUpTo) running.follower.follow(index);
+    order.told(who, view, index);
+  }
+
+  #failed(machine: GroupMachine, error: Error): void {
+    const { judge, world } = this.#setup;
+    const { host } = machine;
+    if (!host.disk.isBroken) return judge.fail(`${host.name} fails: ${error.stack}`);
+    world.tell(`${host.name} ends: ${error.message}`);
+    world.coverage.add('a disk error ends a member');
+    host.crash('killed');
+  }
+
+  #watch(machine: GroupMachine): void {
+    const { host } = machine;
+    host.processFailed = (error) => {
+      const known = error instanceof Error ? error : new Error(String(error));
+      if (known.name === 'DiskError') this.#failed(machine, known);
+      else this.#setup.judge.fail(`${host.name} stops: ${known.stack}`);
+    };
+    host.turnEnded = () => this.#turnEnded(machine);
+    watchDisk(host, this.#occasions);
+  }
+
+  #turnEnded(machine: GroupMachine): void {
+    const { order, judge } = this.#setup;
+    const running = this.runningOn(machine.host);
+    if (running === null) return;
+    const { status } = running.group;
+    if (status === null) return;
+    if (status.deliveredUpTo > running.follower.deliveredUpTo) running.follower.follow(status.deliveredUpTo);
+    const expected = order.messagesUpTo(running.follower.deliveredUpTo);
+    judge.check(
+      running.place === expected,
+      () => `${machine.host.name} has delivered ${running.place} messages, and its log has ${expected}`,
+    );
+    machine.deliveredUpTo = Math.max(machine.deliveredUpTo, running.follower.deliveredUpTo);
+    this.#situations.statusSeen(machine, status);
+  }
+
+  #formationOf(machine: GroupMachine, { disk }: Environment) {
+    if (disk.readWhole('group.json') !== null) return machine.rejoins ? ({ kind: 'rejoin' } as const) : null;
+    const others = this.roster.machines.filter((each) => each !== machine && (!machine.isFounder || each.isFounder));
+    const seeds = others.map(({ host }) => host.address);
+    if (machine !== this.roster.machines[0] || !machine.isFounder) return { kind: 'seeds', seeds } as const;
+    return { kind: 'bootstrap', seeds, groupName: 'simulated', options: {} } as const;
+  }
+}
+
+const SILENT = {
+  formed: () => {},
+  delivered: () => {},
+  viewChanged: () => {},
+  statusChanged: () => {},
+  reachabilityChanged: () => {},
+  noticed: () => {},
+  refusedPeer: () => {},
+  roomChanged: () => {},
+  expelled: () => {},
+  left: () => {},
+  behind: () => {},
+  refused: () => {},
+  failed: () => {},
+};
+
+function baseAt(log: SegmentLog, index: LogIndex): LogBase {
+  return { index, term: log.termAt(index), view: log.viewAt(index), lastMessages: log.lastMessagesAt(index) };
+}
+
+function areEqual(one: Uint8Array, other: Uint8Array): boolean {
+  if (one.length !== other.length) return false;
+  for (let i = 0; i < one.length; i++) if (one[i] !== other[i]) return false;
+  return true;
 }

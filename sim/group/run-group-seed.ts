@@ -1,135 +1,117 @@
 /**
- * One seed of the group layer alone. Every member broadcasts while faults strike; then everything heals, every member
- * broadcasts once more, and within a bound all have to have delivered the same, those last messages included.
+ * One seed of the group layer alone. Every member broadcasts while faults strike and members come and go; then a random
+ * majority heals and goes on alone, then everybody, and within bounds all have to have delivered the same.
  */
-import { type SeededRandom, utf8Encode } from '../../gcs/base/index.ts';
+import type { SeededRandom } from '../../gcs/base/index.ts';
 import { drawGroupOptions } from '../draw-options.ts';
-import { describeFaultPlan, drawFaultPlan, FaultInjector, STORMY } from '../faults.ts';
+import { describeFaultPlan, drawFaultPlan, FaultInjector, RARE, STORMY } from '../faults/index.ts';
 import { checkNobodyIsElectableWithout } from '../observers/electability.ts';
 import { Elections } from '../observers/elections.ts';
 import { Judge } from '../observers/judge.ts';
+import { Reads } from '../observers/reads.ts';
 import { TotalOrder } from '../observers/total-order.ts';
+import { healAll, healMajority, type PhaseSetup, waitUntil } from '../phases.ts';
+import type { Machine } from '../roster.ts';
 import type { SeedOptions, SeedResult } from '../seed-result.ts';
 import { SimulatedWorld, withoutImpureGlobals } from '../world/index.ts';
+import { Broadcasts } from './broadcasts.ts';
+import { checkBaseLine } from './base-line.ts';
 import { GroupCluster } from './group-cluster.ts';
 
-const CONVERGENCE_MS_MAX = 30_000;
+/** From the healing of a majority until all of it goes on. */
+const MAJORITY_MS_MAX = 30_000;
+/** From the healing of all until everybody is a member again and has everything. */
+const CONVERGENCE_MS_MAX = 60_000;
+const QUIET_MS = 3000;
 
-export function runGroupSeed({ seed, off }: SeedOptions): SeedResult {
-  return withoutImpureGlobals(() => {
-    const world = new SimulatedWorld(seed);
-    const judge = new Judge(world);
-    const drawn = world.random.split('configuration');
-    const memberCount = drawn.pick([1, 3, 3, 3, 3, 5, 5, 5]);
-    const options = drawGroupOptions(drawn, [60, 60, 100, 200, 600]);
-    const plan = drawFaultPlan(drawn, STORMY, new Set(off));
-    const durationMs = drawn.between(3000, 12_000);
-    const order = new TotalOrder(judge);
-    const elections = new Elections(judge);
-    const cluster = new GroupCluster({
-      world,
-      judge,
-      order,
-      elections,
-      random: world.random.split('members'),
-      memberCount,
-      options,
-    });
-    order.ordered = (message) => checkNobodyIsElectableWithout(judge, cluster.newestRuns, message);
-    const isOver = (): boolean => judge.violation !== null;
-    for (const member of cluster.members) cluster.restart(member);
-    const broadcasts = new Broadcasts(world, cluster, world.random.split('workload'));
-    broadcasts.begin();
-    const faults = new FaultInjector({ world, targets: cluster, plan, random: world.random.split('faults') });
-    world.schedule(drawn.between(0, 2_000_000), () => faults.begin());
-    world.runFor(durationMs * 1000, isOver);
-    if (!isOver()) {
-      faults.heal();
-      const healedUs = world.nowUs;
-      const lastWords = new Set(cluster.members.map((_, i) => `last words of ${i}`));
-      broadcasts.end([...lastWords]);
-      const isConverged = (): boolean =>
-        broadcasts.lastWordsLeft === 0 && cluster.members.every((m) => cluster.runningOn(m)?.place === order.length);
-      world.runFor(CONVERGENCE_MS_MAX * 1000, () => isOver() || isConverged());
-      if (!isConverged()) {
-        const places = cluster.members.map((m) => `${m.name} ${cluster.runningOn(m)?.place}/${order.length}`);
-        judge.fail(`not converged ${CONVERGENCE_MS_MAX} ms after healing: ${places.join(', ')}`);
-      } else world.tell(`converged after ${(world.nowUs - healedUs) / 1000} ms`);
-    }
-    return {
-      seed,
-      violation: judge.violation,
-      fingerprint: world.story.fingerprint,
-      faultCounts: world.faultCounts.entries(),
-      statistics: { ordered: order.length, leaders: elections.leadersSeen, broadcasts: broadcasts.count },
-      simulatedMs: world.nowUs / 1000,
-      configuration: `${memberCount} members, ${durationMs} ms\n${describeFaultPlan(plan)}\n${JSON.stringify(options)}`,
-      story: world.story.toString(),
-    };
-  });
+export function runGroupSeed(options: SeedOptions): SeedResult {
+  return withoutImpureGlobals(() => runSeed(options));
 }
 
-class Broadcasts {
-  readonly #world: SimulatedWorld;
-  readonly #cluster: GroupCluster;
-  readonly #random: SeededRandom;
-  readonly #meanGapMs: number;
-  readonly #bytesMax: number;
-  #isOver = false;
-  #count = 0;
-  #lastWordsLeft = 0;
+function runSeed({ seed, profile, off, leftOut }: SeedOptions): SeedResult {
+  const world = new SimulatedWorld(seed);
+  const judge = new Judge(world);
+  const drawn = world.random.split('configuration');
+  const isLong = profile === 'long';
+  const memberCount = drawn.pick([1, 3, 3, 3, 3, 5, 5, 5]);
+  const options = drawGroupOptions(drawn, isLong ? [600, 1000] : [100, 200, 600]);
+  const plan = drawFaultPlan(drawn, isLong ? RARE : STORMY, new Set(off));
+  const durationMs = isLong ? drawn.between(300_000, 1_200_000) : drawn.between(5000, 40_000);
+  const order = new TotalOrder(judge, world.coverage);
+  const elections = new Elections(judge);
+  elections.takenOver = () => world.coverage.add('leadership is transferred');
+  const reads = new Reads({ world, judge, order });
+  const cluster = new GroupCluster({
+    world,
+    judge,
+    order,
+    elections,
+    reads,
+    random: world.random.split('members'),
+    memberCount,
+    options,
+  });
+  order.ordered = (entry) => checkNobodyIsElectableWithout(judge, cluster.roster.groups, entry);
+  const isOver = (): boolean => judge.violation !== null;
+  for (const member of cluster.members) cluster.restart(member);
+  const broadcasts = new Broadcasts({ world, cluster, elections, reads, random: world.random.split('workload'), isLong });
+  broadcasts.begin();
+  const faults = new FaultInjector({
+    world,
+    targets: cluster,
+    plan,
+    random: world.random.split('faults'),
+    leftOut: new Set(leftOut),
+  });
+  world.schedule(drawn.between(0, 2_000_000), () => faults.begin());
+  world.runFor(durationMs * 1000, isOver);
+  const phase: PhaseSetup<Machine> = {
+    world,
+    judge,
+    roster: cluster.roster,
+    faults,
+    random: world.random.split('healing'),
+    describe: () => cluster.describe(),
+  };
+  if (!isOver()) converge(phase, { cluster, broadcasts, random: drawn });
+  return {
+    seed,
+    violation: judge.violation,
+    fingerprint: world.story.fingerprint,
+    faultCounts: world.faultCounts.entries(),
+    coverage: world.coverage.entries(),
+    struck: faults.struck,
+    statistics: {
+      ordered: order.length,
+      views: order.viewsSeen,
+      leaders: elections.leadersSeen,
+      broadcasts: broadcasts.count,
+    },
+    events: world.eventsRun,
+    simulatedMs: world.nowUs / 1000,
+    configuration: `${memberCount} members, ${durationMs} ms\n${describeFaultPlan(plan)}\n${JSON.stringify(options)}`,
+    story: world.story.toString(),
+  };
+}
 
-  constructor(world: SimulatedWorld, cluster: GroupCluster, random: SeededRandom) {
-    this.#world = world;
-    this.#cluster = cluster;
-    this.#random = random;
-    this.#meanGapMs = random.pick([2, 10, 50]);
-    this.#bytesMax = random.pick([10, 300, 3000]);
-  }
-
-  get count(): number {
-    return this.#count;
-  }
-
-  /** Broadcasts that could not be handed over yet. */
-  get lastWordsLeft(): number {
-    return this.#lastWordsLeft;
-  }
-
-  begin(): void {
-    for (const member of this.#cluster.members) {
-      const again = (): void => {
-        if (this.#isOver) return;
-        const process = member.process;
-        process?.turn(() => {
-          const group = this.#cluster.runningOn(member)?.group;
-          for (let burst = this.#random.pick([1, 1, 1, 5]); burst > 0 && group?.canBroadcast(); burst--) {
-            this.#count++;
-            group.broadcast(new Uint8Array(this.#random.below(this.#bytesMax)).fill(this.#count));
-          }
-        });
-        this.#world.schedule(this.#random.below(2 * this.#meanGapMs * 1000), again);
-      };
-      this.#world.schedule(this.#random.below(1_000_000), again);
-    }
-  }
-
-  end(lastWords: readonly string[]): void {
-    this.#isOver = true;
-    this.#lastWordsLeft = lastWords.length;
-    for (const [i, member] of this.#cluster.members.entries()) {
-      const say = (): void => {
-        const group = this.#cluster.runningOn(member)?.group;
-        if (member.process === null || !group?.canBroadcast()) {
-          this.#world.schedule(10_000, say);
-          return;
-        }
-        member.process.turn(() => {
-          group.broadcast(utf8Encode(lastWords[i]!));
-          this.#lastWordsLeft--;
-        });
-      };
-      say();
-    }
-  }
+function converge(
+  phase: PhaseSetup<Machine>,
+  { cluster, broadcasts }: { cluster: GroupCluster; broadcasts: Broadcasts; random: SeededRandom },
+): void {
+  cluster.endIntrusion();
+  broadcasts.end();
+  const core = healMajority(phase);
+  broadcasts.lastWords(core.map(({ host }) => host));
+  const isCoreDone = (): boolean =>
+    broadcasts.isSaid && core.every(({ host, hasLeft }) => hasLeft || cluster.isUpToDate(host));
+  if (!waitUntil(phase, { what: 'the healing of a majority', msMax: MAJORITY_MS_MAX, isDone: isCoreDone })) return;
+  healAll(phase);
+  const { roster } = cluster;
+  const isDone = (): boolean => roster.isSettled && roster.wanted.every(({ host }) => cluster.isUpToDate(host));
+  if (!waitUntil(phase, { what: 'the healing of all', msMax: CONVERGENCE_MS_MAX, isDone })) return;
+  broadcasts.lastWords(roster.wanted.map(({ host }) => host));
+  const isEqual = (): boolean => broadcasts.isSaid && isDone();
+  if (!waitUntil(phase, { what: 'the last words', msMax: MAJORITY_MS_MAX, isDone: isEqual })) return;
+  phase.world.runFor(QUIET_MS * 1000);
+  for (const { host } of roster.wanted) checkBaseLine(phase, host, cluster.runningOn(host)!.group);
 }

@@ -1,17 +1,21 @@
 /**
- * One seed of whole members with clients. While faults strike, clients read and write, and observers compare all that
- * the members do. Then everything heals; within a bound every request is answered and every member has the same state;
- * and so it is again after all members have restarted.
+ * One seed of whole members with clients. While faults strike and members come and go, clients read and write, and
+ * observers compare all that the members do. Then a random majority heals and goes on alone, then everybody; within
+ * bounds every request is answered and every member has the same state; and so it is again after all have restarted.
  */
 import { lruRecencyCache } from '../../certifier/cache/index.ts';
+import type { LogEntry } from '../../gcs/core/index.ts';
 import { drawMemberCount } from '../draw-options.ts';
-import { describeFaultPlan, drawFaultPlan, FaultInjector, MIXED } from '../faults.ts';
+import { describeFaultPlan, drawFaultPlan, FaultInjector, MIXED, RARE } from '../faults/index.ts';
+import { checkBaseLine } from '../group/base-line.ts';
 import { checkNobodyIsElectableWithout } from '../observers/electability.ts';
 import { Elections } from '../observers/elections.ts';
 import { Judge } from '../observers/judge.ts';
+import { Reads } from '../observers/reads.ts';
 import { ShadowDatabase } from '../observers/shadow-database.ts';
 import { StreamObserver, type StreamObserverSetup, zeroStreamCounts } from '../observers/stream-observer.ts';
-import { TotalOrder } from '../observers/total-order.ts';
+import { type OrderedMessage, TotalOrder } from '../observers/total-order.ts';
+import { healAll, healMajority, type PhaseSetup, waitUntil } from '../phases.ts';
 import type { SeedOptions, SeedResult } from '../seed-result.ts';
 import { History } from '../workload/history.ts';
 import { imageCodec } from '../workload/image-codec.ts';
@@ -19,13 +23,17 @@ import { drawScript, prepareTables, TABLES, type Workload } from '../workload/sc
 import { SimulatedClient } from '../workload/simulated-client.ts';
 import { SimulatedWorld, withoutImpureGlobals } from '../world/index.ts';
 import { drawCapacity, drawLaneCount, drawMemberOptions } from './draw-member-options.ts';
-import { MemberCluster } from './member-cluster.ts';
+import { MemberCluster, type MemberMachine } from './member-cluster.ts';
 
-/** From the end of all faults until everything is answered and equal everywhere. */
-const CONVERGENCE_MS_MAX = 30_000;
+/** From the healing of a majority until all requests are answered and it has the same state. */
+const MAJORITY_MS_MAX = 60_000;
+/** From the healing of all until everybody is a member again and has the same state. */
+const CONVERGENCE_MS_MAX = 90_000;
+const QUIET_MS = 3000;
+const READ_EVERY_US = 50_000;
 
-export function runMemberSeed({ seed, off }: SeedOptions): SeedResult {
-  return withoutImpureGlobals(() => new MemberSeed(seed, new Set(off)).run());
+export function runMemberSeed(options: SeedOptions): SeedResult {
+  return withoutImpureGlobals(() => new MemberSeed(options).run());
 }
 
 class MemberSeed {
@@ -35,6 +43,7 @@ class MemberSeed {
   readonly #shadow: ShadowDatabase;
   readonly #history: History;
   readonly #elections: Elections;
+  readonly #reads: Reads;
   readonly #cluster: MemberCluster;
   readonly #faults: FaultInjector;
   readonly #clients: readonly SimulatedClient[];
@@ -45,44 +54,47 @@ class MemberSeed {
   readonly #streams = zeroStreamCounts();
   #isClosing = false;
 
-  constructor(seed: number, off: ReadonlySet<string>) {
+  constructor({ seed, profile, off, leftOut }: SeedOptions) {
     const world = new SimulatedWorld(seed);
     const random = world.random.split('configuration');
+    const isLong = profile === 'long';
     const memberCount = drawMemberCount(random);
     const laneCount = drawLaneCount(random);
     const capacity = drawCapacity(random);
     const options = drawMemberOptions(random);
-    const plan = drawFaultPlan(random, MIXED, off);
+    const plan = drawFaultPlan(random, isLong ? RARE : MIXED, new Set(off));
     const clientCount = random.between(2, 8);
     const workload = {
       keyCount: random.pick([1, 3, 10, 30]),
       schemaChangePercent: random.pick([0, 0, 1, 5]),
       slowClientPercent: random.pick([0, 5, 20]),
+      largeRowBytes: random.pick([8000, 8000, 60_000]),
     };
-    this.#durationMs = random.between(3000, 12_000);
+    const thinkMs = random.pick(isLong ? [2000, 10_000, 30_000] : [5, 50, 200, 1000]);
+    this.#durationMs = isLong ? random.between(600_000, 1_800_000) : random.between(5000, 40_000);
     this.#configuration = [
-      `${memberCount} members, ${laneCount} lanes, certification capacity ${capacity}, ${clientCount} clients, ${this.#durationMs} ms`,
+      `${memberCount} members, ${laneCount} lanes, certification capacity ${capacity}, ${clientCount} clients that think for ${thinkMs} ms, ${this.#durationMs} ms`,
       describeFaultPlan(plan),
       JSON.stringify(workload),
       JSON.stringify(options),
     ].join('\n');
     this.#world = world;
     this.#judge = new Judge(world);
-    this.#order = new TotalOrder(this.#judge);
+    this.#order = new TotalOrder(this.#judge, world.coverage);
     const judge = this.#judge;
     this.#shadow = new ShadowDatabase({ judge, capacity, codec: imageCodec, newCache: lruRecencyCache });
-    this.#order.ordered = (message) => {
-      checkNobodyIsElectableWithout(judge, this.#cluster.newestRuns, message);
-      this.#shadow.ordered(message);
-    };
+    this.#order.ordered = (entry, message) => this.#ordered(entry, message);
     this.#history = new History({ judge, shadow: this.#shadow, codec: imageCodec });
     this.#elections = new Elections(judge);
+    this.#elections.takenOver = () => world.coverage.add('leadership is transferred');
+    this.#reads = new Reads({ world, judge, order: this.#order });
     this.#cluster = new MemberCluster({
       world,
       judge,
       order: this.#order,
       shadow: this.#shadow,
       elections: this.#elections,
+      reads: this.#reads,
       random: world.random.split('members'),
       codec: imageCodec,
       memberCount,
@@ -91,8 +103,14 @@ class MemberSeed {
       options,
       followers: (host) => this.#makeFollowers(host),
     });
-    this.#faults = new FaultInjector({ world, targets: this.#cluster, plan, random: world.random.split('faults') });
-    this.#clients = this.#makeClients(clientCount, {
+    this.#faults = new FaultInjector({
+      world,
+      targets: this.#cluster,
+      plan,
+      random: world.random.split('faults'),
+      leftOut: new Set(leftOut),
+    });
+    this.#clients = this.#makeClients({ count: clientCount, thinkMs }, {
       history: this.#history,
       ...workload,
       schemaChanged: (sequenceNumber, op, table) => this.#checkSchemaChange(sequenceNumber, op, table),
@@ -101,26 +119,24 @@ class MemberSeed {
 
   run(): SeedResult {
     const world = this.#world;
-    const isOver = (): boolean => this.#judge.violation !== null;
     for (const member of this.#cluster.members) this.#cluster.restart(member);
     for (const client of this.#clients) client.begin();
+    this.#readNowAndThen();
     world.schedule(world.random.split('beginning').below(2_000_000), () => this.#faults.begin());
-    world.runFor(this.#durationMs * 1000, isOver);
-    if (!isOver()) {
-      this.#faults.heal();
-      this.#converge('healing');
-      this.#restartAll();
-      this.#converge('the restart of all');
-    }
+    world.runFor(this.#durationMs * 1000, () => this.#judge.violation !== null);
+    if (this.#judge.violation === null) this.#converge();
     const { counts } = this.#history;
+    if (this.#shadow.counts.floorRises > 0) world.coverage.add('the purge floor is raised', this.#shadow.counts.floorRises);
     return {
       seed: world.seed,
       violation: this.#judge.violation,
       fingerprint: world.story.fingerprint,
       faultCounts: world.faultCounts.entries(),
+      coverage: world.coverage.entries(),
+      struck: this.#faults.struck,
       statistics: {
-        events: world.eventsRun,
         terms: this.#elections.leadersSeen,
+        views: this.#order.viewsSeen,
         ordered: this.#order.length,
         ...this.#shadow.counts,
         'answered committed': counts.committed,
@@ -132,10 +148,34 @@ class MemberSeed {
         'streams too slow': this.#streams.tooSlow,
         'history purged': this.#streams.historyPurged,
       },
+      events: world.eventsRun,
       simulatedMs: world.nowUs / 1000,
       configuration: this.#configuration,
       story: world.story.toString(),
     };
+  }
+
+  #ordered(entry: LogEntry, message: OrderedMessage | null): void {
+    checkNobodyIsElectableWithout(this.#judge, this.#cluster.roster.groups, entry);
+    if (message !== null) this.#shadow.ordered(message);
+  }
+
+  /** Somebody asks how far it has to be to read the newest. */
+  #readNowAndThen(): void {
+    const random = this.#world.random.split('reads');
+    const again = (): void => {
+      this.#world.schedule(random.between(1, 2 * READ_EVERY_US), again);
+      const host = random.pick(this.#cluster.members);
+      const running = this.#cluster.runningOn(host);
+      if (running === null || running.process.isPaused) return;
+      const read = this.#reads.asked(host);
+      running.process.turn(() =>
+        running.member.readIndex((index) => {
+          if (running.process.isAlive) this.#reads.answered(read, index);
+        }),
+      );
+    };
+    again();
   }
 
   /** One of all changes, one of some table. */
@@ -154,7 +194,10 @@ class MemberSeed {
     return [null, random.pick(Object.keys(TABLES))].map((table) => new StreamObserver(host, table, setup));
   }
 
-  #makeClients(count: number, workload: Workload): readonly SimulatedClient[] {
+  #makeClients(
+    { count, thinkMs }: { readonly count: number; readonly thinkMs: number },
+    workload: Workload,
+  ): readonly SimulatedClient[] {
     const random = this.#world.random.split('clients');
     return Array.from({ length: count }, (_, i) => {
       let isPrepared = i > 0;
@@ -162,6 +205,7 @@ class MemberSeed {
         world: this.#world,
         cluster: this.#cluster,
         random: random.split(`client ${i}`),
+        thinkMs,
         nextScript: (client) => {
           if (this.#isClosing) return null;
           if (isPrepared) return drawScript(client, workload);
@@ -174,28 +218,44 @@ class MemberSeed {
   }
 
   /** Clients finish what they have begun; then every member has to be like every other. */
-  #converge(what: string): void {
-    if (this.#judge.violation !== null) return;
+  #converge(): void {
+    const cluster = this.#cluster;
+    const { roster } = cluster;
+    const phase: PhaseSetup<MemberMachine> = {
+      world: this.#world,
+      judge: this.#judge,
+      roster,
+      faults: this.#faults,
+      random: this.#world.random.split('healing'),
+      describe: () => `${this.#clients.filter((client) => client.isBusy).length} clients wait; ${cluster.describe()}`,
+    };
+    const areAnswered = (): boolean => this.#clients.every((client) => !client.isBusy);
+    cluster.endIntrusion();
     this.#isClosing = true;
-    this.#cluster.followersTakeAll();
-    const beganUs = this.#world.nowUs;
-    const isDone = (): boolean => this.#clients.every((client) => !client.isBusy) && this.#cluster.isConverged;
-    this.#world.runFor(CONVERGENCE_MS_MAX * 1000, () => this.#judge.violation !== null || isDone());
-    if (this.#judge.violation !== null) return;
-    if (!isDone()) {
-      const busy = this.#clients.filter((client) => client.isBusy).length;
-      const state = `${busy} clients wait; ${this.#cluster.describe()}`;
-      return this.#judge.fail(`not converged ${CONVERGENCE_MS_MAX} ms after ${what}: ${state}`);
+    cluster.followersTakeAll();
+    const core = healMajority(phase);
+    const isCoreDone = (): boolean =>
+      areAnswered() && core.every(({ host, hasLeft }) => hasLeft || cluster.isUpToDate(host));
+    if (!waitUntil(phase, { what: 'the healing of a majority', msMax: MAJORITY_MS_MAX, isDone: isCoreDone })) return;
+    healAll(phase);
+    const isDone = (): boolean => roster.isSettled && roster.wanted.every(({ host }) => cluster.isUpToDate(host));
+    if (!waitUntil(phase, { what: 'the healing of all', msMax: CONVERGENCE_MS_MAX, isDone })) return;
+    this.#compareAll();
+    this.#world.tell('power is lost everywhere, and comes back');
+    for (const { host } of roster.machines) host.crash('power-lost');
+    for (const { host } of roster.wanted) cluster.restart(host);
+    if (!waitUntil(phase, { what: 'the restart of all', msMax: CONVERGENCE_MS_MAX, isDone })) return;
+    this.#compareAll();
+    this.#world.runFor(QUIET_MS * 1000, () => this.#judge.violation !== null);
+    for (const { host } of roster.wanted) {
+      const { member } = cluster.runningOn(host)!;
+      checkBaseLine(phase, host, member.group);
+      this.#judge.check(member.waitingCommits === 0, () => `${host.name} has commits waiting when nothing happens`);
     }
-    this.#world.tell(`converged ${(this.#world.nowUs - beganUs) / 1000} ms after ${what}`);
-    for (const member of this.#cluster.members) this.#cluster.runningOn(member)!.observer.compareState();
   }
 
-  #restartAll(): void {
-    if (this.#judge.violation !== null) return;
-    this.#world.tell('power is lost everywhere, and comes back');
-    for (const member of this.#cluster.members) member.crash('power-lost');
-    for (const member of this.#cluster.members) this.#cluster.restart(member);
+  #compareAll(): void {
+    for (const { host } of this.#cluster.roster.wanted) this.#cluster.runningOn(host)!.observer.compareState();
   }
 
   #checkSchemaChange(sequenceNumber: number, op: string, table: string): void {
@@ -203,6 +263,6 @@ class MemberSeed {
     const definition = this.#shadow.tableAt(table, sequenceNumber);
     const isThere = op === 'dropTable' ? definition === null : definition !== null;
     const isNew = op === 'createTable' || (kind === 'schema-change' && sequenceNumber <= this.#shadow.sequenceNumber);
-    this.#judge.check(isThere && isNew, `${op} ${table} is answered with ${sequenceNumber}, where it is not so`);
+    this.#judge.check(isThere && isNew, () => `${op} ${table} is answered with ${sequenceNumber}, where it is not so`);
   }
 }

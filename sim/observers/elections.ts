@@ -2,17 +2,20 @@
  * What members promise to each other: terms never go back, nobody votes for two in one term, and nobody but one leads in
  * it; restarts included. What a member thinks before it is durable promises nothing.
  */
-import type { Term } from '../../gcs/base/index.ts';
-import { decodePeerMessage } from '../../gcs/core/consensus/peer-message.ts';
-import { decodeFrame } from '../../gcs/core/group/handshake.ts';
+import { ByteReader, type Term } from '../../gcs/base/index.ts';
+import { decodePeerMessage, encodePeerMessage } from '../../gcs/core/consensus/peer-message.ts';
+import { decodeFrame, encodeFrame } from '../../gcs/core/group/handshake.ts';
 import type { SimulatedHost } from '../world/index.ts';
 import type { Judge } from './judge.ts';
 
 export class Elections {
   /** Called when a member has promised its vote to another, or asks for votes itself. */
   voted: (voter: SimulatedHost) => void = () => {};
+  /** Called when a member stands because the leader asked it to. */
+  takenOver: () => void = () => {};
   readonly #judge: Judge;
   readonly #leaders = new Map<Term, string>();
+  #newestTerm: Term = 0;
   readonly #terms = new Map<string, Term>();
   /** By voter and term: whom it voted for. */
   readonly #votes = new Map<string, string>();
@@ -25,35 +28,48 @@ export class Elections {
     return this.#leaders.size;
   }
 
-  /** `run`: of the member's process. */
+  /** The newest in which anybody led; 0: none. */
+  get newestTerm(): Term {
+    return this.#newestTerm;
+  }
+
+  /** `run`: incarnation of the member. */
   leads(member: SimulatedHost, run: number, term: Term): void {
     const leader = `${member.name} in run ${run}`;
+    this.#newestTerm = Math.max(this.#newestTerm, term);
     const known = this.#leaders.get(term);
     if (known === undefined) this.#leaders.set(term, leader);
-    else this.#judge.check(known === leader, `${leader} leads in term ${term}, in which ${known} has led`);
+    else this.#judge.check(known === leader, () => `${leader} leads in term ${term}, in which ${known} has led`);
   }
 
   /** A frame from one member to another, as it is sent. */
   frameSent(voter: SimulatedHost, candidate: SimulatedHost, bytes: Uint8Array): void {
+    if (!isPeerMessage(bytes)) return;
+    if (isAppendOrAnswer(bytes)) return this.#spokeIn(voter, termOf(bytes));
     const frame = decodeFrame(bytes);
     if (frame.kind !== 'peer') return;
     const message = decodePeerMessage(frame.bytes);
-    const isPromise =
-      message.kind === 'append' ||
-      message.kind === 'append-answer' ||
-      (message.kind === 'vote-request' && !message.preVote) ||
-      (message.kind === 'vote-answer' && message.granted && !message.preVote);
-    if (isPromise) this.#spokeIn(voter, message.term);
     if (message.kind === 'vote-answer' && message.granted && !message.preVote) {
+      this.#spokeIn(voter, message.term);
       this.#voted(voter, message.term, candidate);
     }
     // Who asks has voted for itself.
-    if (message.kind === 'vote-request' && !message.preVote) this.#voted(voter, message.term, voter);
+    if (message.kind === 'vote-request' && !message.preVote) {
+      if (message.isTransfer) this.takenOver();
+      this.#spokeIn(voter, message.term);
+      this.#voted(voter, message.term, voter);
+    }
+  }
+
+  /** Its disk is lost: whoever comes in its place has promised nothing. */
+  forget(member: SimulatedHost): void {
+    this.#terms.delete(member.name);
+    for (const vote of this.#votes.keys()) if (vote.startsWith(`${member.name} in `)) this.#votes.delete(vote);
   }
 
   #spokeIn(member: SimulatedHost, term: Term): void {
     const before = this.#terms.get(member.name) ?? 0;
-    this.#judge.check(term >= before, `${member.name} goes back from term ${before} to ${term}`);
+    this.#judge.check(term >= before, () => `${member.name} goes back from term ${before} to ${term}`);
     this.#terms.set(member.name, term);
   }
 
@@ -63,6 +79,33 @@ export class Elections {
     if (known === undefined) {
       this.#votes.set(vote, candidate.name);
       this.voted(voter);
-    } else this.#judge.check(known === candidate.name, `${vote} votes for ${candidate.name} after ${known}`);
+    } else this.#judge.check(known === candidate.name, () => `${vote} votes for ${candidate.name} after ${known}`);
   }
+}
+
+// Most frames are appends and their answers: of them the term is all that matters here, and it comes first.
+
+const PEER_FRAME = encodeFrame({ kind: 'peer', bytes: new Uint8Array(0) })[0];
+const SAMPLE = { chosenUpTo: 0, established: false, matchedUpTo: 0, previousIndex: 0, previousTerm: 0, receivedByAll: 0 };
+const APPEND = encodePeerMessage({ ...SAMPLE, kind: 'append', term: 1, round: 0, entries: [] })[0];
+const APPEND_ANSWER = encodePeerMessage({
+  ...SAMPLE,
+  kind: 'append-answer',
+  term: 1,
+  round: 0,
+  ready: false,
+  rejected: null,
+  wallMs: 0,
+})[0];
+
+function isPeerMessage(frame: Uint8Array): boolean {
+  return frame[0] === PEER_FRAME;
+}
+
+function isAppendOrAnswer(frame: Uint8Array): boolean {
+  return frame[1] === APPEND || frame[1] === APPEND_ANSWER;
+}
+
+function termOf(frame: Uint8Array): Term {
+  return new ByteReader(frame.subarray(2)).varint();
 }

@@ -20,7 +20,8 @@ export class Judge {
     this.#world.tell(`VIOLATION: ${violation}`);
   }
 
-  check(holds: boolean, rule: string): void {
-    if (!holds) this.fail(rule);
+  /** `rule` says what was found; it is asked only if `holds` is false. */
+  check(holds: boolean, rule: () => string): void {
+    if (!holds) this.fail(rule());
   }
 }

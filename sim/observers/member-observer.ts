@@ -2,10 +2,10 @@
 import type { LogIndex, SequenceNumber } from '../../gcs/base/index.ts';
 import type { Member } from '../../node/engine/index.ts';
 import type { Judge } from './judge.ts';
+import { LogFollower } from './log-follower.ts';
 import type { ShadowDatabase } from './shadow-database.ts';
-import type { Follower, TotalOrder } from './total-order.ts';
+import type { TotalOrder } from './total-order.ts';
 
-const READ_BYTES = 1024 * 1024;
 /** Whole states are compared each so many sequence numbers. */
 const COMPARE_EVERY = 32;
 /** One of so many comparisons is of the past, too. */
@@ -19,8 +19,8 @@ export class MemberObserver {
   readonly #judge: Judge;
   readonly #order: TotalOrder;
   readonly #shadow: ShadowDatabase;
-  #follower: Follower | null = null;
-  #deliveredUpTo: LogIndex = 0;
+  #follower: LogFollower | null = null;
+  #concludedUpTo: LogIndex = 0;
   #nextCompare = 0;
 
   constructor(setup: { name: string; member: Member; judge: Judge; order: TotalOrder; shadow: ShadowDatabase }) {
@@ -31,32 +31,42 @@ export class MemberObserver {
     this.#shadow = setup.shadow;
   }
 
-  /** Messages of the order that this run has delivered, or has from an earlier one. */
+  /** Messages of the order that this run has concluded, or has from an earlier one. */
   get place(): number {
-    return this.#follower?.place ?? 0;
+    return this.#order.messagesUpTo(this.#concludedUpTo);
   }
 
   /** It has rebuilt itself as of `deliveredUpTo`; deliveries go on behind it. */
   recovered(deliveredUpTo: LogIndex): void {
-    this.#follower = this.#order.follow(this.#name, deliveredUpTo);
-    this.#deliveredUpTo = deliveredUpTo;
+    this.#follower = new LogFollower({
+      name: this.#name,
+      group: this.#member.group,
+      order: this.#order,
+      judge: this.#judge,
+      deliveredUpTo,
+    });
+    this.#concludedUpTo = deliveredUpTo;
     this.#nextCompare = 0;
   }
 
+  /** Follows the log up to `index`. */
+  follow(index: LogIndex): void {
+    if (this.#follower !== null && index > this.#follower.deliveredUpTo) this.#follower.follow(index);
+  }
+
   turnEnded(): void {
-    const { group } = this.#member;
+    const { group, verdicts, appliedUpTo } = this.#member;
     const { status } = group;
     const follower = this.#follower;
-    if (status === null || follower === null || status.deliveredUpTo === this.#deliveredUpTo) return;
-    this.#judge.check(status.deliveredUpTo > this.#deliveredUpTo, `${this.#name} delivers backwards`);
-    while (this.#deliveredUpTo < status.deliveredUpTo) {
-      for (const entry of group.log.entries(this.#deliveredUpTo + 1, status.deliveredUpTo, READ_BYTES)) {
-        if (entry.kind === 'message') follower.delivered(entry);
-        this.#deliveredUpTo = entry.index;
-      }
-    }
-    this.#compareNumbers(follower.place);
-    if (this.#member.appliedUpTo >= this.#nextCompare) this.compareState();
+    if (status === null || follower === null || verdicts === null) return;
+    if (status.deliveredUpTo !== follower.deliveredUpTo) follower.follow(status.deliveredUpTo);
+    const { logIndex } = verdicts.stateAtEnd;
+    if (logIndex === this.#concludedUpTo) return;
+    this.#judge.check(logIndex > this.#concludedUpTo, () => `${this.#name} concludes backwards`);
+    this.#judge.check(logIndex <= follower.deliveredUpTo, () => `${this.#name} concludes ${logIndex} too early`);
+    this.#concludedUpTo = logIndex;
+    this.#compareNumbers();
+    if (appliedUpTo >= this.#nextCompare) this.compareState();
   }
 
   /** Every row and table, as of what is applied; and now and then as of the oldest number that is held, too. */
@@ -79,36 +89,39 @@ export class MemberObserver {
       rows++;
       const wanted = expected.get(key);
       const isSame = wanted !== undefined && areEqual(wanted, image);
-      this.#judge.check(isSame, `${this.#name} has ${wanted ? 'another' : 'a'} row ${hex(key)} at ${snapshot}`);
-      this.#judge.check(key > previous, `${this.#name} scans ${hex(key)} behind ${hex(previous)}`);
+      this.#judge.check(isSame, () => `${this.#name} has ${wanted ? 'another' : 'a'} row ${hex(key)} at ${snapshot}`);
+      this.#judge.check(key > previous, () => `${this.#name} scans ${hex(key)} behind ${hex(previous)}`);
       previous = key;
     }
-    this.#judge.check(rows === expected.size, `${this.#name} has ${rows} rows at ${snapshot}, not ${expected.size}`);
+    this.#judge.check(
+      rows === expected.size,
+      () => `${this.#name} has ${rows} rows at ${snapshot}, not ${expected.size}`,
+    );
     const tables = member.tables(snapshot).map((table) => `${table.name} ${table.tableId}`);
     const expectedTables = this.#shadow.tablesAt(snapshot).map((table) => `${table.name} ${table.tableId}`);
     this.#judge.check(
       tables.join() === expectedTables.join(),
-      `${this.#name} has the tables ${tables.join()} at ${snapshot}, not ${expectedTables.join()}`,
+      () => `${this.#name} has the tables ${tables.join()} at ${snapshot}, not ${expectedTables.join()}`,
     );
   }
 
-  #compareNumbers(place: number): void {
-    const member = this.#member;
-    const digest = member.certifier?.digest;
+  #compareNumbers(): void {
+    const { certifier, appliedUpTo } = this.#member;
+    const { place } = this;
+    const standing = { digest: certifier!.digest, sequenceNumber: appliedUpTo };
     this.#judge.check(
-      digest === this.#shadow.digestAt(place),
-      `${this.#name} has the digest ${digest} behind message ${place} of the order, not ${this.#shadow.digestAt(place)}`,
-    );
-    const sequenceNumber = this.#shadow.sequenceNumberAt(place);
-    this.#judge.check(
-      member.appliedUpTo === sequenceNumber,
-      `${this.#name} has applied up to ${member.appliedUpTo} behind message ${place} of the order, not ${sequenceNumber}`,
+      this.#shadow.isStanding(place, standing),
+      () =>
+        `${this.#name} has the digest ${standing.digest} and has applied up to ${appliedUpTo} behind message ${place} of the order, ` +
+        `not ${this.#shadow.digestAt(place)} and ${this.#shadow.sequenceNumberAt(place)}`,
     );
   }
 }
 
 function areEqual(one: Uint8Array, other: Uint8Array): boolean {
-  return one.length === other.length && one.every((byte, i) => byte === other[i]);
+  if (one.length !== other.length) return false;
+  for (let i = 0; i < one.length; i++) if (one[i] !== other[i]) return false;
+  return true;
 }
 
 function hex(key: string): string {

@@ -30,6 +30,11 @@ interface Version<T> {
   readonly content: T | null;
 }
 
+export interface Standing {
+  readonly digest: string;
+  readonly sequenceNumber: SequenceNumber;
+}
+
 /** What took a sequence number. */
 export type Certified =
   | { readonly kind: 'transaction'; readonly transaction: Transaction }
@@ -43,7 +48,7 @@ const NOTHING_TO_DO = 5;
 export class ShadowDatabase {
   /** Called for each transaction that is certified, once the rows are in. */
   transactionCertified: (sequenceNumber: SequenceNumber, transaction: Transaction) => void = () => {};
-  readonly counts = { committed: 0, conflicts: 0, snapshotsTooOld: 0, schemaChanges: 0 };
+  readonly counts = { committed: 0, conflicts: 0, snapshotsTooOld: 0, schemaChanges: 0, floorRises: 0 };
   readonly #judge: Judge;
   readonly #codec: ImageCodec;
   readonly #certifier: Certifier;
@@ -55,6 +60,8 @@ export class ShadowDatabase {
   /** By place: after so many messages of the order. */
   readonly #digests: string[];
   readonly #sequenceNumbers: SequenceNumber[] = [0];
+  /** By place: after each part of the message there. */
+  readonly #within: (readonly Standing[])[] = [];
   #purgeFloor: SequenceNumber = 0;
 
   constructor(setup: { judge: Judge; capacity: number; codec: ImageCodec; newCache: NewRecencyCache }) {
@@ -73,6 +80,13 @@ export class ShadowDatabase {
   /** Of the certifier, behind the first `place` messages of the order. */
   digestAt(place: number): string {
     return this.#digests[place]!;
+  }
+
+  /** Whether somebody who is about to deliver the message at `place`, or is in the middle of it, may stand there. */
+  isStanding(place: number, { digest, sequenceNumber }: Standing): boolean {
+    if (digest === this.#digests[place] && sequenceNumber === this.#sequenceNumbers[place]) return true;
+    const within = this.#within[place] ?? [];
+    return within.some((each) => each.digest === digest && each.sequenceNumber === sequenceNumber);
   }
 
   sequenceNumberAt(place: number): SequenceNumber {
@@ -121,10 +135,14 @@ export class ShadowDatabase {
   ordered(message: OrderedMessage): void {
     const batch = decodeBatch(message.payload);
     if (batch.kind === 'malformed') return this.#judge.fail(`index ${message.index} is malformed: ${batch.reason}`);
+    const within: Standing[] = [];
     for (const part of batch.messages) {
       if (part.kind === 'transaction') this.#certify(part.transaction, message);
+      else if (part.kind === 'purge-floor') this.#raiseFloor(part.sequenceNumber);
       else this.#changeSchema(decodeSchemaChange(part.change, this.#codec), message);
+      within.push({ digest: this.#certifier.digest, sequenceNumber: this.#certified.length });
     }
+    this.#within.push(within);
     this.#digests.push(this.#certifier.digest);
     this.#sequenceNumbers.push(this.#certified.length);
   }
@@ -138,27 +156,27 @@ export class ShadowDatabase {
     this.#watchFloor();
     if (verdict.kind === 'snapshot-too-old') {
       this.counts.snapshotsTooOld++;
-      this.#judge.check(snapshotVersion < floorBefore, `${where}: refused as too old above the floor ${floorBefore}`);
+      this.#judge.check(snapshotVersion < floorBefore, () => `${where}: refused as too old above the floor ${floorBefore}`);
       return;
     }
-    this.#judge.check(snapshotVersion >= floorBefore, `${where}: judged below the floor ${floorBefore}`);
+    this.#judge.check(snapshotVersion >= floorBefore, () => `${where}: judged below the floor ${floorBefore}`);
     if (verdict.kind === 'conflict') {
       this.counts.conflicts++;
       const writer = this.#lastWriters.get(verdict.item.key) ?? 0;
-      this.#judge.check(writer > snapshotVersion, `${where}: refused without a conflict`);
-      this.#judge.check(writer === verdict.winner.sequenceNumber, `${where}: the winner is ${writer}`);
+      this.#judge.check(writer > snapshotVersion, () => `${where}: refused without a conflict`);
+      this.#judge.check(writer === verdict.winner.sequenceNumber, () => `${where}: the winner is ${writer}`);
       return;
     }
     this.counts.committed++;
     const { sequenceNumber, lastCommitted } = verdict;
-    this.#judge.check(newestWriter <= snapshotVersion, `${where}: ${sequenceNumber} loses the update ${newestWriter}`);
+    this.#judge.check(newestWriter <= snapshotVersion, () => `${where}: ${sequenceNumber} loses the update ${newestWriter}`);
     this.#judge.check(
       sequenceNumber === this.#certified.length + 1,
-      `${where}: ${sequenceNumber} is not the next number`,
+      () => `${where}: ${sequenceNumber} is not the next number`,
     );
     this.#judge.check(
       lastCommitted === Math.max(floorBefore, newestWriter),
-      `${where}: last committed is ${lastCommitted}, not ${Math.max(floorBefore, newestWriter)}`,
+      () => `${where}: last committed is ${lastCommitted}, not ${Math.max(floorBefore, newestWriter)}`,
     );
     this.#certified.push({ kind: 'transaction', transaction });
     for (const item of writeSet) if (item.kind !== 'check') this.#write(sequenceNumber, item);
@@ -202,9 +220,16 @@ export class ShadowDatabase {
     }
   }
 
+  #raiseFloor(sequenceNumber: SequenceNumber): void {
+    const floorBefore = this.#purgeFloor;
+    this.#certifier.raisePurgeFloor(sequenceNumber);
+    this.#watchFloor();
+    if (this.#purgeFloor > floorBefore) this.counts.floorRises++;
+  }
+
   #watchFloor(): void {
     const { purgeFloor } = this.#certifier;
-    this.#judge.check(purgeFloor >= this.#purgeFloor, `the purge floor goes back to ${purgeFloor}`);
+    this.#judge.check(purgeFloor >= this.#purgeFloor, () => `the purge floor goes back to ${purgeFloor}`);
     this.#purgeFloor = purgeFloor;
   }
 }

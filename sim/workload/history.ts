@@ -110,24 +110,24 @@ export class History {
     attempt.outcome = 'committed';
     if (sequenceNumber === null) {
       this.counts.readOnly++;
-      this.#judge.check(attempt.mustWrite.size === 0, `${attempt} is answered as if it had written nothing`);
-      this.#judge.check(attempt.sequenceNumber === null, `${attempt} was ordered but answered without a number`);
+      this.#judge.check(attempt.mustWrite.size === 0, () => `${attempt} is answered as if it had written nothing`);
+      this.#judge.check(attempt.sequenceNumber === null, () => `${attempt} was ordered but answered without a number`);
     } else {
       this.counts.committed++;
       this.#claimUntagged(attempt, sequenceNumber);
       this.#judge.check(
         attempt.sequenceNumber === sequenceNumber,
-        `${attempt} is answered as committed at ${sequenceNumber}, but was ordered at ${attempt.sequenceNumber}`,
+        () => `${attempt} is answered as committed at ${sequenceNumber}, but was ordered at ${attempt.sequenceNumber}`,
       );
       this.#checkNoLostUpdate(attempt, sequenceNumber);
     }
     if (snapshotVersion === null) return;
     this.#judge.check(
       snapshotVersion >= attempt.notBelow,
-      `${attempt} reads at ${snapshotVersion}; its session knew ${attempt.notBelow} before`,
+      () => `${attempt} reads at ${snapshotVersion}; its session knew ${attempt.notBelow} before`,
     );
     const wrong = this.#whatDiffersAt(attempt, snapshotVersion);
-    this.#judge.check(wrong === null, `${attempt} at snapshot ${snapshotVersion} read ${wrong}`);
+    this.#judge.check(wrong === null, () => `${attempt} at snapshot ${snapshotVersion} read ${wrong}`);
   }
 
   refused(attempt: Attempt): void {
@@ -135,7 +135,7 @@ export class History {
     attempt.outcome = 'refused';
     this.#judge.check(
       attempt.sequenceNumber === null,
-      `${attempt} was refused, but is ordered at ${attempt.sequenceNumber}`,
+      () => `${attempt} was refused, but is ordered at ${attempt.sequenceNumber}`,
     );
     this.#checkReadsOneSnapshot(attempt);
   }
@@ -172,7 +172,7 @@ export class History {
       attempt ??= owner;
       this.#judge.check(
         owner !== null && owner === attempt,
-        `${sequenceNumber} mixes transactions ${attempt?.tag} and ${tag}`,
+        () => `${sequenceNumber} mixes transactions ${attempt?.tag} and ${tag}`,
       );
       written.add(rowName(table.name, decoded.values as Key));
     }
@@ -184,16 +184,16 @@ export class History {
   #attribute(attempt: Attempt, sequenceNumber: SequenceNumber, written: ReadonlySet<string>): void {
     this.#judge.check(
       attempt.sequenceNumber === null,
-      `${attempt} is ordered twice, at ${attempt.sequenceNumber} and ${sequenceNumber}`,
+      () => `${attempt} is ordered twice, at ${attempt.sequenceNumber} and ${sequenceNumber}`,
     );
-    this.#judge.check(attempt.outcome !== 'refused', `${attempt} was refused, but is ordered at ${sequenceNumber}`);
+    this.#judge.check(attempt.outcome !== 'refused', () => `${attempt} was refused, but is ordered at ${sequenceNumber}`);
     attempt.sequenceNumber = sequenceNumber;
     for (const row of attempt.mustWrite) {
-      this.#judge.check(written.has(row), `${attempt} is ordered at ${sequenceNumber} without ${row}`);
+      this.#judge.check(written.has(row), () => `${attempt} is ordered at ${sequenceNumber} without ${row}`);
     }
     for (const row of written) {
       const isWanted = attempt.mustWrite.has(row) || attempt.mayWrite.has(row);
-      this.#judge.check(isWanted, `${attempt} is ordered at ${sequenceNumber} with ${row}`);
+      this.#judge.check(isWanted, () => `${attempt} is ordered at ${sequenceNumber} with ${row}`);
     }
   }
 
@@ -204,7 +204,7 @@ export class History {
     for (const [, image] of rows) total += decodeRow(image, columnsOf(table), this.#codec)[BALANCE] as number;
     this.#judge.check(
       rows.length === LEDGER_ACCOUNTS && total === LEDGER_TOTAL,
-      `the ledger has ${rows.length} accounts and a total of ${total} at ${sequenceNumber}`,
+      () => `the ledger has ${rows.length} accounts and a total of ${total} at ${sequenceNumber}`,
     );
   }
 
@@ -215,7 +215,7 @@ export class History {
       const before = this.#tagAt(table, key, sequenceNumber - 1);
       this.#judge.check(
         before === tag,
-        `${attempt} at ${sequenceNumber} loses the update of ${name} by ${before}, having read ${tag}`,
+        () => `${attempt} at ${sequenceNumber} loses the update of ${name} by ${before}, having read ${tag}`,
       );
     }
   }

@@ -33,6 +33,8 @@ export interface Workload {
   readonly keyCount: number;
   readonly schemaChangePercent: number;
   readonly slowClientPercent: number;
+  /** Now and then a row is as long. */
+  readonly largeRowBytes: number;
   /** Answers to schema changes: the sequence number, and what was changed. */
   schemaChanged(sequenceNumber: number, op: string, table: string): void;
 }
@@ -61,10 +63,15 @@ function keyArgument({ key }: Target): unknown {
   return key.length === 1 ? key[0] : key;
 }
 
+interface RowSizes {
+  readonly random: SeededRandom;
+  readonly largeRowBytes: number;
+}
+
 /** Some rows are larger than a sector of the disk, or than a segment of the log. */
-function rowOf({ table, key }: Target, tag: number, random: SeededRandom): Row {
+function rowOf({ table, key }: Target, tag: number, { random, largeRowBytes }: RowSizes): Row {
   if (table === CHANGING_TABLE) return { id: key[0], tag };
-  const padding = '.'.repeat(random.below(random.pick([10, 10, 2000, 8000])));
+  const padding = '.'.repeat(random.below(random.pick([10, 10, 10, 10, 2000, largeRowBytes])));
   return table === TWO_TABLE ? { name: key[0], id: key[1], tag, padding } : { id: key[0], tag, padding };
 }
 
@@ -112,7 +119,7 @@ function* writeAlone(client: SimulatedClient, workload: Workload): Script {
   else if (op === 'update') attempt.mayWrite.add(name);
   const argument =
     op === 'put' || op === 'insert'
-      ? { row: rowOf(target, attempt.tag, random) }
+      ? { row: rowOf(target, attempt.tag, { random, largeRowBytes: workload.largeRowBytes }) }
       : op === 'update'
         ? { key: keyArgument(target), set: { tag: attempt.tag } }
         : { key: keyArgument(target) };
@@ -136,7 +143,7 @@ function* transact(client: SimulatedClient, workload: Workload): Script {
     const op = random.pick(['put', 'update', 'delete', 'nothing']);
     if (op === 'nothing') continue;
     if (op === 'put') {
-      steps.push({ op, table, row: rowOf(target, attempt.tag, random) });
+      steps.push({ op, table, row: rowOf(target, attempt.tag, { random, largeRowBytes: workload.largeRowBytes }) });
       attempt.mustWrite.add(name);
     } else if (op === 'update') {
       steps.push({ op, table, key: keyArgument(target), set: { tag: attempt.tag } });
@@ -202,7 +209,7 @@ function* readModifyWrite(client: SimulatedClient, workload: Workload): Script {
       else if (random.chance(30)) yield { waitMs: random.between(1, 20) };
       const op = random.pick(['put', 'update', 'delete', 'insert', 'nothing']);
       if (op === 'put' || (op === 'insert' && got.result === null)) {
-        yield* ask({ op, table, row: rowOf(target, attempt.tag, random) });
+        yield* ask({ op, table, row: rowOf(target, attempt.tag, { random, largeRowBytes: workload.largeRowBytes }) });
         attempt.mustWrite.add(name);
       } else if (op === 'update') {
         const updated = yield* ask({ op, table, key: keyArgument(target), set: { tag: attempt.tag } });

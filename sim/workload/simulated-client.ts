@@ -4,8 +4,8 @@
  * the script ends with `ConnectionLost`, and the client goes to a member that runs.
  */
 import type { SeededRandom } from '../../gcs/base/index.ts';
-import type { MemberCluster } from '../members/member-cluster.ts';
-import type { SimulatedProcess, SimulatedWorld } from '../world/index.ts';
+import type { MemberCluster, RunningMember } from '../members/member-cluster.ts';
+import type { SimulatedHost, SimulatedWorld } from '../world/index.ts';
 
 export interface Answer {
   readonly ok: boolean;
@@ -24,7 +24,8 @@ export class ConnectionLost extends Error {
 }
 
 interface Connected {
-  readonly process: SimulatedProcess;
+  readonly host: SimulatedHost;
+  readonly run: RunningMember;
   readonly connection: { receive(message: object): void; close(): void };
 }
 
@@ -41,6 +42,7 @@ export class SimulatedClient {
   readonly #world: SimulatedWorld;
   readonly #cluster: MemberCluster;
   readonly #nextScript: (client: SimulatedClient) => Script | null;
+  readonly #thinkMs: number;
   #connected: Connected | null = null;
   #script: Script | null = null;
   #requestId = 0;
@@ -54,11 +56,14 @@ export class SimulatedClient {
     random: SeededRandom;
     /** What to do next; null: nothing any more. */
     nextScript: (client: SimulatedClient) => Script | null;
+    /** Mean time between two scripts. */
+    thinkMs: number;
   }) {
     this.#world = setup.world;
     this.#cluster = setup.cluster;
     this.random = setup.random;
     this.#nextScript = setup.nextScript;
+    this.#thinkMs = setup.thinkMs;
   }
 
   /** A script runs; every one comes to an end. */
@@ -85,22 +90,30 @@ export class SimulatedClient {
   #connect(): void {
     const host = this.random.pick(this.#cluster.members);
     const running = this.#cluster.runningOn(host);
-    this.#connected?.process.turn(() => this.#connected!.connection.close());
+    if (this.#connected !== null) this.#close(this.#connected);
     this.#connected = null;
     this.seenUpTo = 0;
     if (running === null || running.process.isPaused || running.member.state !== 'ONLINE') return;
     const { process, engine } = running;
     const connection = engine.openConnection((answer) => {
+      this.#cluster.passed(host, 'before answer');
+      // What a process that is dead would still say reaches nobody.
+      if (!process.isAlive) return;
       this.#world.schedule(this.random.below(LATENCY_US_MAX), () => this.#answered(answer as Answer & { id: number }));
+      this.#cluster.passed(host, 'after answer');
     });
-    this.#connected = { process, connection };
+    this.#connected = { host, run: running, connection };
+  }
+
+  #close({ run, connection }: Connected): void {
+    run.process.turn(() => connection.close());
   }
 
   #advance(resume: () => IteratorResult<Ask, void>): void {
     const step = resume();
     if (step.done) {
       this.#script = null;
-      this.#later(this.random.below(10_000), () => this.#next());
+      this.#later(this.random.below(2 * this.#thinkMs * 1000), () => this.#next());
       return;
     }
     const ask = step.value;
@@ -117,7 +130,7 @@ export class SimulatedClient {
     }
     const connected = this.#connected;
     this.#world.schedule(this.random.below(LATENCY_US_MAX), () => {
-      connected?.process.turn(() => connected.connection.receive({ ...ask, id }));
+      connected?.run.process.turn(() => connected.connection.receive({ ...ask, id }));
     });
   }
 
@@ -133,14 +146,14 @@ export class SimulatedClient {
       const connected = this.#connected;
       if (connected !== null) {
         const isSilent = this.#awaited !== null && this.#world.nowUs - this.#askedUs > PATIENCE_MS * 1000;
-        if (!connected.process.isAlive || isSilent) this.#lose(connected);
+        if (this.#cluster.runningOn(connected.host) !== connected.run || isSilent) this.#lose(connected);
       }
       this.#watch();
     });
   }
 
   #lose(connected: Connected): void {
-    connected.process.turn(() => connected.connection.close());
+    this.#close(connected);
     this.#connected = null;
     this.#awaited = null;
     const script = this.#script;

@@ -1,5 +1,5 @@
-/** How often each kind of fault has fired. */
-export class FaultCounts {
+/** How often each thing of a kind has happened: faults that struck, or situations that came up. */
+export class Counts {
   readonly #counts = new Map<string, number>();
 
   add(kind: string, times = 1): void {

@@ -1,4 +1,4 @@
-export * from './fault-counts.ts';
+export * from './counts.ts';
 export * from './forbidden-globals.ts';
 export * from './simulated-clock.ts';
 export * from './simulated-disk.ts';

@@ -1,4 +1,4 @@
-/** The clocks of one host. The wall clock may be off, drift and jump; the monotonic one drifts, too, but never goes back. */
+/** The clocks of one host. The wall clock may be off, drift and jump; the monotonic one drifts, too, and may stand still, but never goes back. */
 import type { Clock, ScheduledCall } from '../../gcs/base/index.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
 import type { SimulatedWorld } from './simulated-world.ts';
@@ -13,6 +13,8 @@ export class SimulatedClock {
   #anchorMonotonicUs = 0;
   #rate = 1;
   #wallOffsetMs = 0;
+  /** While the machine is suspended; else null. */
+  #frozenSinceUs: number | null = null;
 
   constructor(world: SimulatedWorld) {
     this.#world = world;
@@ -23,7 +25,7 @@ export class SimulatedClock {
   }
 
   get monotonicUs(): number {
-    return this.#anchorMonotonicUs + (this.#world.nowUs - this.#anchorUs) * this.#rate;
+    return this.#anchorMonotonicUs + ((this.#frozenSinceUs ?? this.#world.nowUs) - this.#anchorUs) * this.#rate;
   }
 
   get wallMs(): number {
@@ -41,13 +43,37 @@ export class SimulatedClock {
     this.#wallOffsetMs += byMs;
   }
 
+  /** The machine is suspended: its monotonic clock stands still until `thaw`. Its process has to be paused meanwhile. */
+  freeze(): void {
+    this.#frozenSinceUs ??= this.#world.nowUs;
+  }
+
+  /** The wall clock is right again at once. */
+  thaw(): void {
+    if (this.#frozenSinceUs === null) return;
+    const stoodUs = this.#world.nowUs - this.#frozenSinceUs;
+    this.#anchorUs += stoodUs;
+    this.#frozenSinceUs = null;
+    this.#wallOffsetMs += Math.round((stoodUs * this.#rate) / 1000);
+  }
+
   of(process: SimulatedProcess): Clock {
     return {
       monotonicMs: () => this.monotonicUs / 1000,
       wallMs: () => this.wallMs,
       schedule: (delayMs: number, callback: () => void): ScheduledCall =>
-        // Rounded up: a timer never fires before its time on the clock of its host.
-        delayMs <= 0 ? process.soon(callback) : process.after(Math.ceil((delayMs * 1000) / this.#rate), callback),
+        delayMs <= 0 ? process.soon(callback) : this.#timer(process, this.monotonicUs + delayMs * 1000, callback),
     };
+  }
+
+  /** Never fires before its time on the clock of its host, which may slow down or stand still meanwhile. */
+  #timer(process: SimulatedProcess, dueUs: number, callback: () => void): ScheduledCall {
+    const waitUs = (): number => Math.ceil((dueUs - this.monotonicUs) / this.#rate);
+    const turn = process.after(waitUs(), () => {
+      // Less than a microsecond: the rounding of a clock that drifts.
+      if (this.monotonicUs < dueUs - 1) turn.again(waitUs());
+      else callback();
+    });
+    return turn;
   }
 }

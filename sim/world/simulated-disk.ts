@@ -2,20 +2,33 @@
  * The disk of one host. A write is durable when it is reported; a crash before that keeps any subset of its sectors. A
  * name that was made, replaced or removed without a report may be there or not after a crash. A process reads what was
  * durable or reported, never what is still being written.
+ *
+ * It can fail: `breakAt` makes the next operation of a kind, and all after it, an error until `mend`; `roomBytes` is how
+ * much can be created; `damage` changes bytes at rest, `wipe` loses them all.
  */
 import { type Disk, DiskError, type DiskFile, type SeededRandom } from '../../gcs/base/index.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
 import type { SimulatedWorld } from './simulated-world.ts';
 
-const SECTOR_BYTES = 512;
+export const SECTOR_BYTES = 512;
 
 export interface DiskConditions {
   syncMinUs: number;
   syncMaxUs: number;
 }
 
+export type DiskOperation = 'create' | 'write' | 'replace' | 'remove';
+
+/** What a disk can fail at; `write`: its sync fails, too. */
+export type BreakingOperation = 'read' | 'write' | 'create';
+
+/** What time, cosmic rays and firmware do to sectors at rest. */
+export type DamageKind = 'bit flip' | 'zeroed sector' | 'misdirected sector';
+
 interface Content {
   bytes: Uint8Array;
+  /** What was reported durable, in the order of the reports, whole writes. */
+  readonly written: { readonly offset: number; readonly length: number; readonly number: number }[];
 }
 
 interface WriteInFlight {
@@ -30,10 +43,23 @@ interface NamingInFlight {
   readonly after: Uint8Array;
 }
 
+/** A place that can be damaged: a write that was reported durable. */
+export interface DurablePlace {
+  readonly name: string;
+  readonly offset: number;
+  readonly length: number;
+  /** Of all writes of this disk, ascending in time. */
+  readonly number: number;
+}
+
 export class SimulatedDisk {
   conditions: DiskConditions = { syncMinUs: 100, syncMaxUs: 2000 };
+  /** Files take so many bytes at most; beyond, `create` has no space. */
+  roomBytes = Number.POSITIVE_INFINITY;
   /** Called when a write has begun, with the time it will take; for faults that strike in the middle of it. */
   writeBegan: (write: { readonly durationUs: number; readonly sectors: number }) => void = () => {};
+  /** Called before an operation begins, and before its end is reported; for faults that strike just there. */
+  passed: ((when: 'before' | 'after', operation: DiskOperation, file: string) => void) | null = null;
   readonly #world: SimulatedWorld;
   readonly #random: SeededRandom;
   readonly #files = new Map<string, Content>();
@@ -41,6 +67,10 @@ export class SimulatedDisk {
   readonly #namings = new Set<NamingInFlight>();
   /** Removed, but the directory was not synced since. */
   readonly #removed = new Map<string, Content>();
+  #breaksAt: BreakingOperation | null = null;
+  #isBroken = false;
+  #refusals = 0;
+  #writesDone = 0;
 
   constructor(world: SimulatedWorld, random: SeededRandom) {
     this.#world = world;
@@ -51,42 +81,125 @@ export class SimulatedDisk {
     return this.#writes.size + this.#namings.size;
   }
 
+  /** Some operation has failed since `breakAt`. */
+  get isBroken(): boolean {
+    return this.#isBroken;
+  }
+
+  /** How often there was no room for a file. */
+  get refusals(): number {
+    return this.#refusals;
+  }
+
+  get usedBytes(): number {
+    let bytes = 0;
+    for (const content of this.#files.values()) bytes += content.bytes.length;
+    return bytes;
+  }
+
+  get fileNames(): readonly string[] {
+    return [...this.#files.keys()].sort();
+  }
+
   /** How long one sync takes under the conditions of the moment. */
   drawSyncUs(): number {
     return this.#random.between(this.conditions.syncMinUs, this.conditions.syncMaxUs);
   }
 
-  /** The disk as one process has it. */
+  breakAt(operation: BreakingOperation): void {
+    this.#breaksAt = operation;
+  }
+
+  mend(): void {
+    this.#breaksAt = null;
+    this.#isBroken = false;
+  }
+
+  /** Another, empty disk is put in its place; nothing may run on it. */
+  wipe(): void {
+    this.#files.clear();
+    this.#removed.clear();
+    this.mend();
+  }
+
+  /** What was written and reported durable to the files that `isWanted`, oldest first. */
+  durablePlaces(isWanted: (name: string) => boolean): readonly DurablePlace[] {
+    const places: DurablePlace[] = [];
+    for (const [name, { written, bytes }] of this.#files) {
+      if (!isWanted(name)) continue;
+      for (const place of written) {
+        if (place.offset + place.length <= bytes.length) places.push({ name, ...place });
+      }
+    }
+    return places.sort((one, other) => one.number - other.number);
+  }
+
+  damage(place: DurablePlace, kind: DamageKind, random: SeededRandom): void {
+    const { bytes } = this.#files.get(place.name)!;
+    if (kind === 'bit flip') {
+      bytes[place.offset + random.below(place.length)]! ^= 1 << random.below(8);
+      return;
+    }
+    const sectors = Math.max(1, Math.floor(place.length / SECTOR_BYTES));
+    const at = place.offset + random.below(sectors) * SECTOR_BYTES;
+    const end = Math.min(at + SECTOR_BYTES, bytes.length);
+    if (kind === 'zeroed sector') bytes.fill(0, at, end);
+    else {
+      const from = SECTOR_BYTES * random.below(Math.max(1, Math.floor(bytes.length / SECTOR_BYTES)));
+      bytes.copyWithin(at, from, from + (end - at));
+    }
+  }
+
+  /** The disk as one process has it. A process that is dead in the middle of its turn changes nothing more. */
   of(process: SimulatedProcess): Disk {
     return {
-      list: () => [...this.#files.keys()].sort(),
+      list: () => {
+        this.#read('');
+        return this.fileNames;
+      },
       open: (name) => {
+        this.#read(name);
         const content = this.#files.get(name);
         if (content === undefined)
           throw new DiskError({ code: 'NOT_FOUND', file: name, message: `${name} is missing` });
         return this.#handle(process, name, content);
       },
       create: (name, sizeBytes, done) => {
-        const content = { bytes: new Uint8Array(sizeBytes) };
-        this.#name(process, { name, before: this.#files.get(name)?.bytes ?? null, after: content.bytes }, () => {
+        this.passed?.('before', 'create', name);
+        if (!process.isAlive) return;
+        const error = this.#whyNot('create', name) ?? this.#whyNoRoom(name, sizeBytes);
+        if (error !== null) return this.#fail(process, error, (failed) => done(failed, null));
+        const content: Content = { bytes: new Uint8Array(sizeBytes), written: [] };
+        const before = this.#files.get(name)?.bytes ?? null;
+        this.#name(process, { operation: 'create', name, before, after: content.bytes }, () => {
           this.#files.set(name, content);
           done(null, this.#handle(process, name, content));
         });
-        this.#files.set(name, { bytes: new Uint8Array(0) });
+        this.#files.set(name, { bytes: new Uint8Array(0), written: [] });
       },
       replace: (name, bytes, done) => {
+        this.passed?.('before', 'replace', name);
+        if (!process.isAlive) return;
+        const error = this.#whyNot('write', name);
+        if (error !== null) return this.#fail(process, error, done);
         const before = this.#files.get(name)?.bytes ?? null;
-        this.#name(process, { name, before, after: bytes.slice() }, (after) => {
-          this.#files.set(name, { bytes: after });
+        this.#name(process, { operation: 'replace', name, before, after: bytes.slice() }, (after) => {
+          this.#files.set(name, { bytes: after, written: [] });
           done(null);
         });
       },
-      readWhole: (name) => this.#files.get(name)?.bytes.slice() ?? null,
+      readWhole: (name) => {
+        this.#read(name);
+        return this.#files.get(name)?.bytes.slice() ?? null;
+      },
       remove: (name) => {
+        this.passed?.('before', 'remove', name);
+        if (!process.isAlive) return;
         const content = this.#files.get(name);
         if (content === undefined) return;
         this.#files.delete(name);
         this.#removed.set(name, content);
+        this.passed?.('after', 'remove', name);
       },
     };
   }
@@ -101,14 +214,43 @@ export class SimulatedDisk {
     this.#removed.clear();
     for (const { name, before, after } of this.#namings) {
       this.#world.faultCounts.add('unsynced write lost');
-      if (this.#random.chance(50)) this.#files.set(name, { bytes: after });
-      else if (before !== null) this.#files.set(name, { bytes: before });
+      if (this.#random.chance(50)) this.#files.set(name, { bytes: after, written: [] });
+      else if (before !== null) this.#files.set(name, { bytes: before, written: [] });
       else this.#files.delete(name);
     }
     this.#namings.clear();
   }
 
-  #name(process: SimulatedProcess, naming: NamingInFlight, done: (after: Uint8Array) => void): void {
+  // Errors
+
+  /** @throws DiskError */
+  #read(name: string): void {
+    const error = this.#whyNot('read', name);
+    if (error !== null) throw error;
+  }
+
+  #whyNot(operation: BreakingOperation, file: string): DiskError | null {
+    if (this.#breaksAt === null || (!this.#isBroken && this.#breaksAt !== operation)) return null;
+    if (!this.#isBroken) this.#world.tell(`the disk fails at a ${operation} of ${file || 'the directory'}`);
+    this.#isBroken = true;
+    return new DiskError({ code: 'IO', file, message: `input/output error at a ${operation} of ${file}` });
+  }
+
+  #whyNoRoom(file: string, sizeBytes: number): DiskError | null {
+    if (this.#files.has(file) || this.usedBytes + sizeBytes <= this.roomBytes) return null;
+    this.#refusals++;
+    return new DiskError({ code: 'NO_SPACE', file, message: `no space for ${file}` });
+  }
+
+  #fail(process: SimulatedProcess, error: DiskError, done: (error: DiskError) => void): void {
+    process.after(this.drawSyncUs(), () => done(error));
+  }
+
+  #name(
+    process: SimulatedProcess,
+    { operation, ...naming }: NamingInFlight & { readonly operation: DiskOperation },
+    done: (after: Uint8Array) => void,
+  ): void {
     for (const other of this.#namings) {
       if (other.name === naming.name) throw new Error(`${naming.name} is being named already`);
     }
@@ -118,7 +260,9 @@ export class SimulatedDisk {
     process.after(durationUs, () => {
       this.#namings.delete(naming);
       this.#removed.clear();
-      done(naming.after);
+      this.passed?.('after', operation, naming.name);
+      if (process.isAlive) done(naming.after);
+      else this.#files.set(naming.name, { bytes: naming.after, written: [] });
     });
   }
 
@@ -132,22 +276,33 @@ export class SimulatedDisk {
       },
       read: (offset, length) => {
         if (!isOpen) throw new Error(`${name} is closed`);
+        this.#read(name);
         return content.bytes.slice(offset, offset + length);
       },
       write: (offset, chunks, done) => {
         if (!isOpen) throw new Error(`${name} is closed`);
         if (isWriting) throw new Error(`${name} is being written already`);
+        this.passed?.('before', 'write', name);
+        if (!process.isAlive) return;
         isWriting = true;
         const write = { content, offset, chunks };
+        const error = this.#whyNot('write', name);
+        if (error !== null) {
+          // What a failed write or sync leaves is any part of it.
+          this.#tear(write);
+          return this.#fail(process, error, done);
+        }
         this.#writes.add(write);
         const durationUs = this.drawSyncUs();
-        const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-        this.writeBegan({ durationUs, sectors: Math.ceil(bytes / SECTOR_BYTES) });
+        const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+        this.writeBegan({ durationUs, sectors: Math.ceil(length / SECTOR_BYTES) });
         process.after(durationUs, () => {
           isWriting = false;
           this.#writes.delete(write);
           overwrite(content, offset, chunks);
-          done(null);
+          content.written.push({ offset, length, number: ++this.#writesDone });
+          this.passed?.('after', 'write', name);
+          if (process.isAlive) done(null);
         });
       },
       close: () => {
@@ -158,7 +313,7 @@ export class SimulatedDisk {
 
   #tear({ content, offset, chunks }: WriteInFlight): void {
     this.#world.faultCounts.add('unsynced write lost');
-    const written = { bytes: content.bytes.slice() };
+    const written: Content = { bytes: content.bytes.slice(), written: [] };
     overwrite(written, offset, chunks);
     const end = offset + chunks.reduce((sum, chunk) => sum + chunk.length, 0);
     // All, none, or each sector by itself.

@@ -15,6 +15,8 @@ export class SimulatedHost {
   processFailed: (error: unknown) => void = (error) => {
     throw error;
   };
+  /** Called when its process has ended, of itself or not. */
+  crashed: () => void = () => {};
   /** Called after each turn of its process; for observers. */
   turnEnded: () => void = () => {};
   readonly #world: SimulatedWorld;
@@ -74,8 +76,10 @@ export class SimulatedHost {
     if (process === null) return;
     this.#process = null;
     process.end();
+    this.clock.thaw();
     this.disk.crash();
     this.#isPowered = how === 'killed';
     this.#world.network.processEnded(process, how);
+    this.crashed();
   }
 }

@@ -62,8 +62,10 @@ interface FrameInFlight {
 
 export class SimulatedNetwork {
   conditions: NetworkConditions = { ...CALM };
-  /** Listens in: called with each frame as it is sent. */
+  /** Listens in: called with each frame before it is sent. */
   frameSent: (from: SimulatedHost, to: SimulatedHost, bytes: Uint8Array) => void = () => {};
+  /** Called with each frame that was sent, within the turn that sent it. */
+  frameLeft: (from: SimulatedHost, to: SimulatedHost, bytes: Uint8Array) => void = () => {};
   readonly #world: SimulatedWorld;
   readonly #random: SeededRandom;
   readonly #listeners = new Map<
@@ -72,9 +74,12 @@ export class SimulatedNetwork {
   >();
   readonly #ends = new Set<ConnectionEnd>();
   readonly #blocked = new Set<number>();
+  /** Hosts whose line is narrow: how wide it is, and when it is free again. */
+  readonly #uplinks = new Map<SimulatedHost, { readonly bytesPerUs: number; freeAtUs: number }>();
   /** Highest number of a frame that each host received, to see when frames overtake each other. */
   readonly #newestReceived = new Map<SimulatedHost, number>();
   #framesSent = 0;
+  #blockings = 0;
 
   constructor(world: SimulatedWorld) {
     this.#world = world;
@@ -85,10 +90,12 @@ export class SimulatedNetwork {
   of(process: SimulatedProcess): Network {
     return {
       listen: (accepted) => {
+        if (!process.isAlive) return;
         this.#listeners.set(process.host.address, { process, accepted });
       },
       connect: (address, handler) => {
         const end = new ConnectionEnd(this, process, handler);
+        if (!process.isAlive) return end;
         this.#ends.add(end);
         this.#put(end, { kind: 'open', address });
         return end;
@@ -99,10 +106,22 @@ export class SimulatedNetwork {
   /** Frames from `from` do not reach `to` until the link is unblocked; the other direction is not touched. */
   block(from: SimulatedHost, to: SimulatedHost): void {
     this.#blocked.add(linkOf(from, to));
+    this.#blockings++;
+  }
+
+  /** Some link is blocked. */
+  get isDivided(): boolean {
+    return this.#blocked.size > 0;
+  }
+
+  /** How often a link was blocked or unblocked. */
+  get blockings(): number {
+    return this.#blockings;
   }
 
   unblock(from: SimulatedHost, to: SimulatedHost): void {
     if (!this.#blocked.delete(linkOf(from, to))) return;
+    this.#blockings++;
     for (const end of this.#ends) {
       if (end.isStalled && end.process.host === from && this.#targetOf(end) === to) {
         end.isStalled = false;
@@ -117,6 +136,23 @@ export class SimulatedNetwork {
 
   isBlocked(from: SimulatedHost, to: SimulatedHost): boolean {
     return this.#blocked.has(linkOf(from, to));
+  }
+
+  /** What `host` sends leaves it at so many bytes a second; null: as fast as anything. */
+  limitBandwidth(host: SimulatedHost, bytesPerSecond: number | null): void {
+    if (bytesPerSecond === null) this.#uplinks.delete(host);
+    else this.#uplinks.set(host, { bytesPerUs: bytesPerSecond / 1_000_000, freeAtUs: this.#world.nowUs });
+  }
+
+  unlimitBandwidth(): void {
+    this.#uplinks.clear();
+  }
+
+  /** Ends of connections that `process` has, in any state. */
+  endsOf(process: SimulatedProcess): number {
+    let count = 0;
+    for (const end of this.#ends) if (end.process === process && end.isOpen) count++;
+    return count;
   }
 
   /** Breaks every connection of `host`; frames in flight are lost. */
@@ -147,8 +183,12 @@ export class SimulatedNetwork {
 
   sent(end: ConnectionEnd, bytes: Uint8Array): void {
     const { conditions } = this;
-    if (end.other !== null) this.frameSent(end.process.host, end.other.process.host, bytes);
+    const receiver = end.other?.process.host;
+    if (receiver !== undefined) this.frameSent(end.process.host, receiver, bytes);
+    if (!end.process.isAlive) return;
     this.#put(end, { kind: 'data', bytes });
+    if (receiver !== undefined) this.frameLeft(end.process.host, receiver, bytes);
+    if (!end.process.isAlive) return;
     if (conditions.resetsPerMillion > 0 && this.#random.below(1_000_000) < conditions.resetsPerMillion) {
       this.#world.faultCounts.add('connection reset');
       this.#reset(end, 'connection reset');
@@ -166,6 +206,11 @@ export class SimulatedNetwork {
     const size = frame.kind === 'data' ? frame.bytes.length : 64;
     let travelUs =
       this.#random.between(conditions.latencyMinUs, conditions.latencyMaxUs) + Math.ceil(size / BYTES_PER_US);
+    const uplink = this.#uplinks.get(end.process.host);
+    if (uplink !== undefined) {
+      uplink.freeAtUs = Math.max(uplink.freeAtUs, now) + Math.ceil(size / uplink.bytesPerUs);
+      travelUs += uplink.freeAtUs - now;
+    }
     if (conditions.delaysPerMillion > 0 && this.#random.below(1_000_000) < conditions.delaysPerMillion) {
       travelUs += this.#random.below(conditions.delayMaxUs);
       this.#world.faultCounts.add('delay');

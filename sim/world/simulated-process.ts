@@ -7,17 +7,27 @@ import type { ScheduledCall } from '../../gcs/base/index.ts';
 import type { SimulatedHost } from './simulated-host.ts';
 import type { SimulatedWorld } from './simulated-world.ts';
 
+/** Something that a process will do, and the event of the world that makes it happen. */
 class Turn implements ScheduledCall {
   callback: (() => void) | null;
+  readonly #process: SimulatedProcess;
 
-  constructor(callback: () => void) {
+  constructor(process: SimulatedProcess, callback: () => void) {
+    this.#process = process;
     this.callback = callback;
   }
 
   cancel(): void {
     this.callback = null;
   }
+
+  /** From within its callback: calls it again. */
+  again(delayUs: number): void {
+    this.#process.retake(this, delayUs);
+  }
 }
+
+export type { Turn };
 
 export class SimulatedProcess {
   readonly host: SimulatedHost;
@@ -27,6 +37,8 @@ export class SimulatedProcess {
   readonly #failed: (error: unknown) => void;
   #state: 'running' | 'paused' | 'dead' = 'running';
   #held: Turn[] = [];
+  /** Of timers, of disk and network: what is scheduled and was not taken yet. */
+  #turnsAhead = 0;
 
   constructor(world: SimulatedWorld, facts: { host: SimulatedHost; run: number; failed: (error: unknown) => void }) {
     this.#world = world;
@@ -43,22 +55,34 @@ export class SimulatedProcess {
     return this.#state === 'paused';
   }
 
-  after(delayUs: number, callback: () => void): ScheduledCall {
-    const turn = new Turn(callback);
-    this.#world.schedule(delayUs, () => this.#take(turn));
+  /** Timers, and what it waits for of disk and network. */
+  get turnsAhead(): number {
+    return this.#turnsAhead;
+  }
+
+  after(delayUs: number, callback: () => void): Turn {
+    const turn = new Turn(this, callback);
+    this.#turnsAhead++;
+    this.#world.schedule(delayUs, () => this.#takeScheduled(turn));
     return turn;
   }
 
   /** After the current turn, before new input. */
   soon(callback: () => void): ScheduledCall {
-    const turn = new Turn(callback);
-    this.#world.schedule(0, () => this.#take(turn), 'turn-end');
+    const turn = new Turn(this, callback);
+    this.#turnsAhead++;
+    this.#world.schedule(0, () => this.#takeScheduled(turn), 'turn-end');
     return turn;
   }
 
   /** Gives it a turn now, at the top of an event of the world. */
   turn(callback: () => void): void {
-    this.#take(new Turn(callback));
+    this.#take(new Turn(this, callback));
+  }
+
+  retake(turn: Turn, delayUs: number): void {
+    this.#turnsAhead++;
+    this.#world.schedule(delayUs, () => this.#takeScheduled(turn));
   }
 
   pause(): void {
@@ -79,19 +103,23 @@ export class SimulatedProcess {
     this.#held = [];
   }
 
+  #takeScheduled(turn: Turn): void {
+    this.#turnsAhead--;
+    this.#take(turn);
+  }
+
   #take(turn: Turn): void {
-    if (turn.callback === null || this.#state === 'dead') return;
+    const { callback } = turn;
+    if (callback === null || this.#state === 'dead') return;
     if (this.#state === 'paused') {
       this.#held.push(turn);
       return;
     }
-    const { callback } = turn;
-    turn.callback = null;
     try {
       callback();
-      this.host.turnEnded();
+      if (this.isAlive) this.host.turnEnded();
     } catch (error) {
-      this.#failed(error);
+      if (this.isAlive) this.#failed(error);
     }
   }
 }

@@ -5,7 +5,7 @@
  */
 import { SeededRandom } from '../../gcs/base/index.ts';
 import { EventQueue, type QueuedEvent, type Rank } from './event-queue.ts';
-import { FaultCounts } from './fault-counts.ts';
+import { Counts } from './counts.ts';
 import { SimulatedHost } from './simulated-host.ts';
 import { SimulatedNetwork } from './simulated-network.ts';
 import { Story } from './story.ts';
@@ -17,7 +17,9 @@ export class SimulatedWorld {
   readonly seed: number;
   readonly random: SeededRandom;
   readonly story = new Story();
-  readonly faultCounts = new FaultCounts();
+  readonly faultCounts = new Counts();
+  /** Situations that testers want to have seen, and how often they came up. */
+  readonly coverage = new Counts();
   readonly network: SimulatedNetwork;
   readonly #queue = new EventQueue();
   readonly #hosts: SimulatedHost[] = [];

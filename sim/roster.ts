@@ -1,0 +1,138 @@
+/** The machines of a scenario and which of them belong to the group; what both scenarios have in common. */
+import type { SeededRandom } from '../gcs/base/index.ts';
+import { type Group, type GroupView, memberNamed } from '../gcs/core/index.ts';
+import { MEMBERS_MAX } from './faults/index.ts';
+import type { TotalOrder } from './observers/total-order.ts';
+import type { SimulatedHost, SimulatedWorld } from './world/index.ts';
+
+/** A machine, and what on it survives a process. */
+export interface Machine {
+  readonly host: SimulatedHost;
+  /** A lost disk makes a new one. */
+  memberId: string;
+  /** Of the newest run. */
+  incarnation: number;
+  isFounder: boolean;
+  /** It was told to leave. */
+  isLeaving: boolean;
+  /** It was told to leave, and has; until it is to join again. */
+  hasLeft: boolean;
+  /** It is to be let in again with the directory that it has. */
+  rejoins: boolean;
+}
+
+export class Roster<M extends Machine> {
+  readonly machines: M[] = [];
+  /** By member id, of all that have ever run. */
+  readonly groups = new Map<string, Group>();
+  readonly #world: SimulatedWorld;
+  readonly #random: SeededRandom;
+  readonly #order: TotalOrder;
+  readonly #make: (machine: Machine) => M;
+
+  constructor(setup: {
+    world: SimulatedWorld;
+    random: SeededRandom;
+    order: TotalOrder;
+    make: (machine: Machine) => M;
+  }) {
+    this.#world = setup.world;
+    this.#random = setup.random;
+    this.#order = setup.order;
+    this.#make = setup.make;
+  }
+
+  add(isFounder: boolean): M {
+    const name = `member-${this.machines.length + 1}`;
+    const host = this.#world.addHost(name, `${name}:71`);
+    const machine = this.#make({
+      host,
+      memberId: this.#random.uuid(),
+      incarnation: 0,
+      isFounder,
+      isLeaving: false,
+      hasLeft: false,
+      rejoins: false,
+    });
+    this.machines.push(machine);
+    return machine;
+  }
+
+  get hosts(): readonly SimulatedHost[] {
+    return this.machines.map(({ host }) => host);
+  }
+
+  of(host: SimulatedHost): M {
+    return this.machines.find((machine) => machine.host === host)!;
+  }
+
+  named(memberId: string): M | undefined {
+    return this.machines.find((machine) => machine.memberId === memberId);
+  }
+
+  /** A member that comes in the place of one whose disk is lost. */
+  forget(machine: M): void {
+    this.groups.delete(machine.memberId);
+    machine.memberId = this.#random.uuid();
+    machine.incarnation = 0;
+    machine.isFounder = false;
+    machine.rejoins = false;
+    machine.isLeaving = false;
+  }
+
+  /** Machines that could join: new ones as long as there is room, and those that left. */
+  forJoining(count: number): readonly M[] {
+    const candidates = this.machines.filter(({ hasLeft }) => hasLeft).slice(0, count);
+    while (candidates.length < count && this.machines.length < MEMBERS_MAX) candidates.push(this.add(false));
+    return candidates;
+  }
+
+  /** Those that are to be members in the end. */
+  get wanted(): readonly M[] {
+    return this.machines.filter(({ hasLeft }) => !hasLeft);
+  }
+
+  get voters(): readonly SimulatedHost[] {
+    const hosts: SimulatedHost[] = [];
+    for (const member of this.#order.view?.members ?? []) {
+      const host = member.isVoter ? this.named(member.memberId)?.host : undefined;
+      if (host !== undefined) hosts.push(host);
+    }
+    return hosts;
+  }
+
+  isVoter({ memberId }: M): boolean {
+    const { view } = this.#order;
+    return view !== null && memberNamed(view, memberId)?.isVoter === true;
+  }
+
+  /** All wanted ones are voters, and nobody else is a member. */
+  get isSettled(): boolean {
+    const { wanted } = this;
+    return this.#order.view?.members.length === wanted.length && wanted.every((machine) => this.isVoter(machine));
+  }
+
+  /**
+   * A random majority that could go on alone: in each view that any member goes by, and without counting on one that
+   * `isDamaged`. All machines if there is none.
+   */
+  drawCore(random: SeededRandom, isDamaged: (host: SimulatedHost) => boolean): readonly M[] {
+    const views = [...this.groups.values()].map((group) => group.view).filter((view) => view !== null);
+    if (this.#order.view !== null) views.push(this.#order.view);
+    const number = this.#order.view?.number ?? 0;
+    const relevant = views.filter((view) => view.number >= number);
+    const rest = this.machines.filter(({ host }) => !isDamaged(host));
+    const core: M[] = [];
+    while (rest.length > 0) {
+      core.push(rest.splice(random.below(rest.length), 1)[0]!);
+      if (relevant.every((view) => isMajorityIn(view, core))) return core;
+    }
+    return this.machines;
+  }
+}
+
+function isMajorityIn(view: GroupView, machines: readonly Machine[]): boolean {
+  const ids = new Set(machines.map(({ memberId }) => memberId));
+  const voters = view.members.filter((member) => member.isVoter);
+  return voters.filter(({ memberId }) => ids.has(memberId)).length > voters.length / 2;
+}
