@@ -149,6 +149,16 @@ export class Connections {
     return this.#newestIncarnation.has(ordinal);
   }
 
+  /** Now and then: shows that this member is there, and gives up connections on which nobody answers. */
+  showPresence(isBusy: boolean, silenceMs: number): void {
+    this.#dialler.closeSilent(silenceMs);
+    this.sendToAll({ kind: 'present', isBusy });
+  }
+
+  stoodStill(): void {
+    this.#dialler.excuseSilence();
+  }
+
   /** Tells those whose stay is over in `view`, and hears them no more. */
   dropFormer(view: GroupView): void {
     for (const link of [...this.#accepted]) {
@@ -230,6 +240,8 @@ export class Connections {
     switch (frame.kind) {
       case 'belonging':
         return this.#owner.offered(frame.bytes);
+      case 'present':
+        return;
       case 'wait':
         return this.#owner.toldToWait(frame.leader);
       case 'refused':
@@ -284,7 +296,7 @@ export class Connections {
     if (link.isTransfer) return this.#setup.transfers.received(link.connection, frame);
     switch (frame.kind) {
       case 'present':
-        return;
+        return link.connection.send(encodeFrame({ kind: 'present', isBusy: false }));
       case 'notice':
         return this.#owner.noticed(ordinal, frame.bytes);
       case 'peer': {
@@ -322,6 +334,7 @@ export class Connections {
       }),
     );
     if (refused !== null) return this.#turnedAway(introduction.groupAddress, refused);
+    if (purpose === 'group') this.#dialler.metAt(introduction.groupAddress, introduction);
     if (standing !== 'member' && standing !== 'ahead') return;
     const ordinal = introduction.ordinal!;
     link.ordinal = ordinal;

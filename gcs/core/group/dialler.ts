@@ -2,7 +2,16 @@
  * The connections that a member dialled: one to each address that is wanted, dialled again with growing gaps while it
  * is not there. What the other side says on it is for the owner to judge, who then makes the link ready, or closes it.
  */
-import type { Clock, Connection, MemberOrdinal, Network, Random, ScheduledCall } from '../../base/index.ts';
+import type {
+  Clock,
+  Connection,
+  Incarnation,
+  MemberId,
+  MemberOrdinal,
+  Network,
+  Random,
+  ScheduledCall,
+} from '../../base/index.ts';
 import { type Answer, decodeFrame, encodeFrame, type Frame } from './handshake.ts';
 
 export interface DiallerSetup {
@@ -27,8 +36,9 @@ export class DialledLink {
   answer: Answer | null = null;
   /** Ready: frames may be sent to this member on it. Null: not yet. */
   ordinal: MemberOrdinal | null = null;
-  /** When something came on it. Monotonic. */
+  /** When something came on it, or it was dialled, or what is queued became less. Monotonic. */
   heardMs = 0;
+  queuedBytes = 0;
   connection: Connection | null = null;
   redial: ScheduledCall | null = null;
   redialMs: number;
@@ -106,6 +116,47 @@ export class Dialler {
     return true;
   }
 
+  /**
+   * The member at `address` speaks to us: whatever is there now is that. A connection to an earlier process of it is
+   * given up (its end may not have been told), and one that waits to be dialled is dialled.
+   */
+  metAt(address: string, facts: { readonly memberId: MemberId; readonly incarnation: Incarnation }): void {
+    const link = this.#links.get(address);
+    if (link === undefined) return;
+    const other = link.answer?.introduction;
+    // Somebody else may only say that it is there.
+    if (other?.memberId === facts.memberId && other.incarnation < facts.incarnation) {
+      this.#drop(link, 'the member has started anew');
+    }
+    this.#redialNow(link);
+  }
+
+  #redialNow(link: DialledLink): void {
+    if (link.redial === null) return;
+    link.redial.cancel();
+    this.#dial(link);
+  }
+
+  /** Gives up connections on which nothing came for `silenceMs`: who is there answers signs of life. */
+  closeSilent(silenceMs: number): void {
+    const nowMs = this.#setup.environment.clock.monotonicMs();
+    for (const link of [...this.#links.values()]) {
+      const { connection } = link;
+      if (connection === null) continue;
+      // A slow connection is not a dead one.
+      const queuedBytes = connection.bufferedBytes;
+      if (queuedBytes < link.queuedBytes) link.heardMs = nowMs;
+      link.queuedBytes = queuedBytes;
+      if (nowMs - link.heardMs > silenceMs) this.#drop(link, 'the peer is silent');
+    }
+  }
+
+  /** This process stood still: that nothing was heard says nothing. */
+  excuseSilence(): void {
+    const nowMs = this.#setup.environment.clock.monotonicMs();
+    for (const link of this.#links.values()) link.heardMs = nowMs;
+  }
+
   stop(): void {
     this.#isStopped = true;
     for (const link of [...this.#links.values()]) this.#forget(link, 'stopping');
@@ -123,13 +174,15 @@ export class Dialler {
   #dial(link: DialledLink): void {
     const { network, clock } = this.#setup.environment;
     link.redial = null;
-    const isCurrent = (): boolean => this.#links.get(link.address) === link && !this.#isStopped;
+    const isCurrent = (): boolean => link.connection === connection && !this.#isStopped;
+    link.heardMs = clock.monotonicMs();
+    link.queuedBytes = 0;
     const connection = network.connect(link.address, {
       opened: () => {
         if (isCurrent()) connection.send(encodeFrame(this.#setup.hello()));
       },
       received: (bytes) => {
-        if (!isCurrent() || link.connection !== connection) return;
+        if (!isCurrent()) return;
         link.heardMs = clock.monotonicMs();
         const frame = decodeFrame(bytes);
         if (frame.kind === 'malformed') connection.close(`malformed frame: ${frame.reason}`);
@@ -147,6 +200,12 @@ export class Dialler {
       },
     });
     link.connection = connection;
+  }
+
+  /** Does not wait for the other side, or the system, to agree. */
+  #drop(link: DialledLink, reason: string): void {
+    link.connection?.close(reason);
+    this.#closed(link);
   }
 
   #closed(link: DialledLink): void {

@@ -606,14 +606,17 @@ export class Group {
       unreachableAfterMs,
       consensus: { electionTimeoutMs },
     } = this.#setup.options;
-    // It stood still itself: what it has not heard says nothing about the others.
-    if (nowMs - this.#lastTickMs > electionTimeoutMs / 2) this.#membership.countFrom(nowMs);
+    if (nowMs - this.#lastTickMs > electionTimeoutMs / 2) {
+      // It stood still itself: what it has not heard says nothing about the others.
+      this.#membership.countFrom(nowMs);
+      this.#connections.stoodStill();
+    }
     this.#lastTickMs = nowMs;
     this.#step({ kind: 'tick' });
     this.#liveness.judge(nowMs);
     if (nowMs >= this.#nextPresenceMs) {
       this.#nextPresenceMs = nowMs + unreachableAfterMs / 4;
-      if (this.#joining === null) this.#connections.sendToAll({ kind: 'present', isBusy: this.#consensus === null });
+      if (this.#joining === null) this.#connections.showPresence(this.#consensus === null, unreachableAfterMs * 2);
     }
     if (nowMs >= this.#nextUpkeepMs) {
       this.#nextUpkeepMs = nowMs + UPKEEP_MS;
