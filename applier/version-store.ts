@@ -537,7 +537,8 @@ export class VersionStore {
     if (this.#hasFailed) return;
     this.#hasFailed = true;
     this.#roundTimer?.cancel();
-    this.#failed(error);
+    // A round that was given up for the close is no failure.
+    if (!this.#isClosed) this.#failed(error);
     this.#callWaiters();
   }
 

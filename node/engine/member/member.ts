@@ -276,12 +276,7 @@ export class Member implements Replica {
       for (const lane of lanes) lane.close(closed);
       return;
     }
-    const { store, verdicts } = this.#running;
-    const close = (): void => store.close(() => verdicts.close(done));
-    // Without room the next start repeats it.
-    if (!this.hasRoom) return close();
-    // Also those of the past that is kept in memory: the next start repeats it, and judges nothing anew.
-    store.flushNow(() => verdicts.makeDurable(close));
+    this.#running.close(done);
   }
 
   #ended(): void {

@@ -117,6 +117,8 @@ export class ReplicatedState {
   readonly #roomChanged: (hasRoom: boolean) => void;
   #hadRoom = true;
   #roomRetry: ScheduledCall | null = null;
+  /** What is done then, once the state is being closed. */
+  #withoutRoom: (() => void) | null = null;
   readonly #floorHolds = new Holds();
   readonly #verdictHolds = new Holds();
 
@@ -223,6 +225,27 @@ export class ReplicatedState {
   /** For the snapshot of a transaction that may write, from its begin until it has come back through the order, or never will. */
   holdFloor(sequenceNumber: SequenceNumber): { release(): void } {
     return this.#floorHolds.hold(sequenceNumber);
+  }
+
+  /**
+   * Flushes, makes all verdicts durable, and closes lanes and verdict file; without room on the disk it leaves out what
+   * cannot be written, and the next start repeats it. Nothing is read afterwards.
+   */
+  close(done: () => void): void {
+    let isLettingGo = false;
+    const letGo = (): void => {
+      if (!isLettingGo) {
+        isLettingGo = true;
+        this.#roomRetry?.cancel();
+        this.store.close(() => this.verdicts.close(done));
+      }
+      // A round may wait for verdicts that wait for room.
+      if (!this.verdicts.hasRoom) this.verdicts.close(() => {});
+    };
+    this.#withoutRoom = letGo;
+    if (!this.hasRoom) return letGo();
+    // Also those of the past that is kept in memory: the next start repeats it, and judges nothing anew.
+    this.store.flushNow(() => this.verdicts.makeDurable(letGo));
   }
 
   /** Log index of the last entry taken through. */
@@ -384,6 +407,10 @@ export class ReplicatedState {
 
   #lookForRoom(): void {
     const { hasRoom } = this;
+    if (this.#withoutRoom !== null) {
+      if (!hasRoom) this.#withoutRoom();
+      return;
+    }
     // The lanes try again by themselves.
     if (!this.verdicts.hasRoom && this.#roomRetry === null) this.#retryRoom();
     if (hasRoom === this.#hadRoom) return;

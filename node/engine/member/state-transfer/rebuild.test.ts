@@ -101,6 +101,37 @@ test('R16: verdicts that wait for room are written by themselves once there is r
   assert.equal(run.state.verdicts.stateAtEnd.logIndex, run.state.deliveredUpTo);
 });
 
+test('R16: a state is closed, whatever waits for room at whatever moment, and a restart has what was durable', () => {
+  const { entries, facts } = reference(3, 60);
+  for (const [isDiskFull, isLaneFull] of [
+    [true, false],
+    [false, true],
+    [true, true],
+    [false, false],
+  ]) {
+    for (let steps = 0; steps < 24; steps += 3) {
+      const run = new Run(newFiles('member', 2));
+      run.take(entries.slice(0, 20));
+      run.flush();
+      run.take(entries);
+      run.files.disk.isFull = isDiskFull!;
+      for (const lane of run.files.lanes) lane.hasRoom = !isLaneFull;
+      run.state.forgetHistory();
+      if (steps % 2 === 0) run.state.store.flushNow(() => {});
+      for (let step = 0; step < steps; step++) if (!run.files.disk.finishOne()) run.clock.advance(1);
+      let isClosed = false;
+      run.state.close(() => {
+        isClosed = true;
+      });
+      run.settle();
+      assert.ok(isClosed, `full: ${isDiskFull}, ${isLaneFull}, ${steps} steps`);
+      const again = new Run(copyOf(run.files));
+      again.take(entries);
+      assert.deepEqual(factsOf(again.state), facts[entries.length]);
+    }
+  }
+});
+
 test('a lane that was lost is written again from the log, as long as the log reaches back', () => {
   const { entries, facts } = reference(7, 60);
   const run = new Run(newFiles('member', 2));
