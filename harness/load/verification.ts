@@ -78,7 +78,7 @@ export async function allRows(client: Client, table: string): Promise<readonly R
   return rows;
 }
 
-function verifyContent(tables: Tables, workload: Workload): void {
+export function verifyContent(tables: Tables, workload: Workload): void {
   const found = new Map(tables['test.entries']!.map((row) => [row.id, row]));
   const sequenceNumbers = new Set<number>();
   for (const entry of workload.entries) {
