@@ -702,6 +702,13 @@ export class Member implements Replica {
     assert(this.appliedUpTo >= this.#running.store.highestLanePoint, 'nothing is served below the highest lane point');
     this.#setState('ONLINE', `caught up at sequence number ${this.appliedUpTo}`);
     this.#nextNoticeMs = 0;
+    // Fragments behind the last message count, too.
+    const { deliveredUpTo } = this.#group.status!;
+    // Perhaps of this member, by a run that died: all members hold its beginning, and keep their logs from there on, until
+    // the next run says anything.
+    if (this.#group.log.partialFrom(deliveredUpTo) <= deliveredUpTo) {
+      this.#upkeep.speak(this.#environment.clock.monotonicMs());
+    }
   }
 
   #expelled(view: GroupView): void {

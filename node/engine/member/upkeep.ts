@@ -44,6 +44,15 @@ export class Upkeep {
     this.#firstIndex = firstIndex;
   }
 
+  /** Proposes what changes nothing: with the first message of a run it is known that those of the runs before are over. */
+  speak(nowMs: number): void {
+    this.#setup.propose(
+      encodeGroupMessage({ kind: 'purge-floor', sequenceNumber: 0 }),
+      nowMs + PROPOSAL_WAIT_MS,
+      () => {},
+    );
+  }
+
   /** By the leader's member, while it is ONLINE. */
   raiseFloor(
     state: Pick<ReplicatedState, 'oldestNeeded'> & {
