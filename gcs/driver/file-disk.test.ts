@@ -88,6 +88,40 @@ test('a replaced file is whole, replacements of one file take place in the order
   assert.deepEqual(disk.list(), []);
 });
 
+test('R15: a made, replaced or removed name is durable: the directory is synced after it, and before it is reported', async (context) => {
+  const directory = temporaryDirectory(context);
+  const disk = new FileDisk(directory);
+  const calls: string[] = [];
+  let directorySynced = (): void => {};
+  const watch = (name: 'open' | 'rename' | 'fsync' | 'rmSync'): void => {
+    const real = fs[name] as (...parameters: unknown[]) => unknown;
+    context.mock.method(fs, name, (...parameters: unknown[]) => {
+      const [first] = parameters;
+      const isOfDirectory = typeof first === 'number' && fs.fstatSync(first).isDirectory();
+      if (name === 'fsync') calls.push(isOfDirectory ? 'sync directory' : 'sync file');
+      if (isOfDirectory) directorySynced();
+      if (name === 'rename' || name === 'rmSync' || (name === 'open' && parameters[1] === 'w')) calls.push(name);
+      return Reflect.apply(real, fs, parameters);
+    });
+  };
+  for (const name of ['open', 'rename', 'fsync', 'rmSync'] as const) watch(name);
+  const file = await created(disk, 'a', 20);
+  assert.deepEqual([calls.at(0), calls.at(-1)], ['open', 'sync directory']);
+  file.close();
+  calls.length = 0;
+  await new Promise<void>((resolve, reject) => {
+    disk.replace('b', Uint8Array.of(1), (error) => (error === null ? resolve() : reject(error)));
+  });
+  assert.deepEqual(calls.slice(calls.indexOf('rename')), ['rename', 'sync directory']);
+  calls.length = 0;
+  const synced = new Promise<void>((resolve) => {
+    directorySynced = resolve;
+  });
+  disk.remove('a');
+  await synced;
+  assert.deepEqual(calls, ['rmSync', 'sync directory']);
+});
+
 test('errors of the system have our codes', async (context) => {
   const directory = temporaryDirectory(context);
   const disk = new FileDisk(directory);
@@ -111,7 +145,8 @@ test('the log works over real files, and comes back without being closed', async
   const identity = { memberId: '0b0e7a3c-9a0e-4b52-8a52-5f3f6c1d2e3f' };
   const open = (): SegmentLog => {
     const result = SegmentLog.open(new FileDisk(directory), options, identity);
-    if (result.kind === 'damaged') assert.fail(result.reason);
+    if (result.kind === 'refused') assert.fail(result.reason);
+    assert.equal(result.damage, null);
     return result.log;
   };
   const log = open();
@@ -122,14 +157,18 @@ test('the log works over real files, and comes back without being closed', async
     log.onDurable = (number) => number === requests && resolve();
     for (let index = 1; index <= requests; index++) {
       const identityOf = { kind: 'message', origin: 1, incarnation: 1, messageNumber: index, stampMs: index } as const;
-      const entry = { index, term: 1, ...identityOf, payload: payload(index) };
-      log.persist({ number: index, hardState: index === 1 ? { term: 1, votedFor: 0 } : null, entries: [entry] });
+      const entry = { index, term: 1, ...identityOf, isCompressed: false, payload: payload(index) };
+      log.persist({
+        number: index,
+        hardState: index === 1 ? { term: 1, votedFor: 0, claim: null } : null,
+        entries: [entry],
+      });
     }
   });
   assert.ok(log.status.segments > 3);
   const again = open();
   for (const each of [log, again]) {
-    assert.deepEqual(each.hardState, { term: 1, votedFor: 0 });
+    assert.deepEqual(each.hardState, { term: 1, votedFor: 0, claim: null });
     const entries = each.entries(1, requests, Infinity);
     assert.equal(entries.length, requests);
     for (const entry of entries) assert.deepEqual(entry.payload, payload(entry.index));

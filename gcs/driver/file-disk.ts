@@ -96,6 +96,8 @@ export class FileDisk implements Disk {
   remove(name: string): void {
     this.#synced.delete(name);
     edge(name, () => fs.rmSync(this.#pathOf(name), { force: true }));
+    // Nobody waits for it: a name may come back after a crash, but not for long.
+    syncDirectory(this.#directory, () => {});
   }
 
   /** Makes the file and its name durable. */
