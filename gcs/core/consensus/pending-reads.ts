@@ -25,9 +25,8 @@ export class PendingReads {
   /** Null: none was asked yet. */
   #firstQuestion: number | null = null;
   #lastQuestion = 0;
-  #asked: { readonly leader: MemberOrdinal; readonly sinceMs: number } | null = null;
-  /** A leader that did not lead any more was asked: not again before this. */
-  #notBeforeMs = Number.NEGATIVE_INFINITY;
+  /** Who was asked last and did not answer, or not yet, and when it may be asked again. */
+  #asked: { readonly leader: MemberOrdinal; readonly againMs: number } | null = null;
 
   constructor(options: ConsensusOptions, random: Random) {
     this.#options = options;
@@ -52,21 +51,18 @@ export class PendingReads {
   /** What was asked may be lost, or somebody else leads. */
   linkChanged(): void {
     this.#asked = null;
-    this.#notBeforeMs = Number.NEGATIVE_INFINITY;
   }
 
   /** The ticket of the question to ask `leader` now; null: none. */
   question(leader: MemberOrdinal, nowMs: number): number | null {
     if (this.#waiting.length === 0) return null;
-    if (this.#asked !== null && this.#asked.leader === leader) {
-      if (nowMs - this.#asked.sinceMs < this.#options.resendMs) return null;
-    } else if (nowMs < this.#notBeforeMs) return null;
+    if (this.#asked !== null && this.#asked.leader === leader && nowMs < this.#asked.againMs) return null;
     if (this.#firstQuestion === null) {
       this.#firstQuestion = this.#random.below(2 ** 32) * QUESTIONS_OF_A_RUN;
       this.#lastQuestion = this.#firstQuestion - 1;
     }
     this.#lastQuestion += 1;
-    this.#asked = { leader, sinceMs: nowMs };
+    this.#asked = { leader, againMs: nowMs + this.#options.resendMs };
     for (let at = this.#waiting.length - 1; at >= 0 && this.#waiting[at]!.question === null; at--) {
       this.#waiting[at]!.question = this.#lastQuestion;
     }
@@ -76,11 +72,12 @@ export class PendingReads {
   answered(question: number, index: LogIndex | null, nowMs: number): void {
     // An answer to a question of an earlier run says nothing of what was chosen since.
     if (this.#firstQuestion === null || question < this.#firstQuestion || question > this.#lastQuestion) return;
-    if (question === this.#lastQuestion) this.#asked = null;
     if (index === null) {
-      if (question === this.#lastQuestion) this.#notBeforeMs = nowMs + this.#options.heartbeatMs;
+      if (question !== this.#lastQuestion || this.#asked === null) return;
+      this.#asked = { leader: this.#asked.leader, againMs: nowMs + this.#options.heartbeatMs };
       return;
     }
+    if (question === this.#lastQuestion) this.#asked = null;
     let served = 0;
     while (served < this.#waiting.length) {
       const read = this.#waiting[served]!;

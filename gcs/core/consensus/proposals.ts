@@ -101,7 +101,7 @@ export class OwnProposals {
 
   add(proposal: Proposal & { readonly incarnation: Incarnation }): void {
     assert(this.#proposedUpTo === 0 || proposal.incarnation === this.#incarnation, 'one incarnation a run');
-    assert(proposal.incarnation >= 1, 'incarnations count from 1');
+    assert(proposal.incarnation >= 1 && Number.isSafeInteger(proposal.incarnation), 'incarnations count from 1');
     assert(proposal.messageNumber === this.#proposedUpTo + 1, 'broadcasts are numbered densely');
     assert(Number.isSafeInteger(proposal.messageNumber), 'message number is a safe number');
     this.#incarnation = proposal.incarnation;

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { TestCluster } from './testing/cluster.ts';
+import { withLearner, without, withVoter } from '../views.ts';
+import { addressOf, TestCluster } from './testing/cluster.ts';
 import { textOf } from './testing/describe.ts';
 import { appendOf, diskWith, message, noop } from './testing/entries.ts';
 import { expectTranscript } from './testing/expect-transcript.ts';
+import { everyone, led, texts } from './testing/scenes.ts';
 
 test('a leader is elected by pre-vote and vote, and a broadcast of another member is chosen and delivered everywhere', () => {
   const cluster = new TestCluster({ members: 3 });
@@ -95,3 +97,129 @@ test('R10: the disk answering for an entry that was replaced says nothing of its
 function matchedSaid(cluster: TestCluster): number[] {
   return cluster.packets.flatMap(({ message: sent }) => (sent.kind === 'append-answer' ? [sent.matchedUpTo] : []));
 }
+
+test('a member joins as a learner, is brought up to date, says that it is ready, and becomes a voter', () => {
+  const cluster = led(3);
+  cluster.propose(1, 'x');
+  cluster.settle();
+  cluster.transcript.length = 0;
+  cluster.join();
+  cluster.changeView(0, withLearner(cluster.core(0).view, addressOf(3)));
+  cluster.settle();
+  cluster.step(3, { kind: 'ready', ready: true });
+  everyone(cluster, 100);
+  cluster.changeView(0, withVoter(cluster.core(0).view, 3));
+  cluster.settle();
+  assert.deepEqual(cluster.member(3).delivered.map(textOf), ['x', 'view2(0 1 2 3?)', 'view3(0 1 2 3)']);
+  expectTranscript('learner-becomes-voter', cluster);
+});
+
+test('R4: a leader that is cut off removes a member, and the change is undone with its entry', () => {
+  const cluster = led(3);
+  cluster.transcript.length = 0;
+  for (const other of [1, 2]) cluster.cut(0, other);
+  cluster.changeView(0, without(cluster.core(0).view, 2));
+  cluster.sync(0);
+  cluster.elect(1);
+  cluster.settle();
+  cluster.heal(0, 1);
+  cluster.settle();
+  assert.equal(cluster.core(0).view.number, 1);
+  expectTranscript('view-undone-with-its-entry', cluster);
+});
+
+test('R5: a removed member that never heard of it asks in vain, and deposes nobody', () => {
+  const cluster = led(3);
+  for (const other of [0, 1]) cluster.cut(2, other);
+  cluster.changeView(0, without(cluster.core(0).view, 2));
+  cluster.settle();
+  cluster.transcript.length = 0;
+  while (cluster.core(2).role === 'follower') cluster.elapse(25, 2);
+  for (const other of [0, 1]) cluster.heal(2, other);
+  cluster.settle();
+  assert.deepEqual(
+    cluster.members.map(({ core }) => core!.role),
+    ['leader', 'follower', 'pre-candidate'],
+  );
+  expectTranscript('removed-member-asks-in-vain', cluster);
+});
+
+test('R9: a member comes back when what it needs is no longer kept, takes the state of another, and goes on', () => {
+  const cluster = led(3);
+  cluster.crash(2);
+  for (const text of ['a', 'b', 'c']) cluster.propose(0, text);
+  cluster.settle();
+  cluster.transcript.length = 0;
+  cluster.truncate(0, 3);
+  cluster.start(2);
+  cluster.settle();
+  for (let told = 0; told < 2; told++) {
+    cluster.elapse(75, 0);
+    cluster.settle();
+  }
+  assert.equal(cluster.core(2).isBehind, true);
+  cluster.crash(2);
+  cluster.transferState(1, 2);
+  cluster.start(2);
+  cluster.propose(0, 'd');
+  cluster.settle();
+  cluster.elapse(75, 0);
+  cluster.settle();
+  assert.deepEqual(texts(cluster, 2), ['d']);
+  expectTranscript('behind-and-state-transfer', cluster);
+});
+
+test('R13: what a member acknowledged and lost cannot be voted away by it, and comes back (PAR)', () => {
+  const cluster = led(3);
+  cluster.cut(0, 2);
+  cluster.propose(0, 'x');
+  cluster.settle();
+  for (const ordinal of [0, 1]) cluster.crash(ordinal);
+  cluster.damage(1, 2);
+  cluster.heal(0, 2);
+  cluster.transcript.length = 0;
+  cluster.start(1);
+  while (cluster.core(2).role === 'follower') cluster.elapse(25, 2);
+  cluster.settle();
+  assert.equal(cluster.leader, undefined, 'member 2 has no vote of member 1');
+  cluster.start(0);
+  cluster.elect(0);
+  cluster.settle();
+  assert.deepEqual(texts(cluster, 1), ['x']);
+  expectTranscript('lost-entry-not-voted-away', cluster);
+});
+
+test('R13: a leader hears from a follower that it lost what it had acknowledged in this reign', () => {
+  const cluster = led(3);
+  for (const text of ['a', 'b']) cluster.propose(0, text);
+  cluster.settle();
+  cluster.crash(1);
+  cluster.damage(1, 2);
+  cluster.transcript.length = 0;
+  cluster.start(1);
+  cluster.elapse(75, 0);
+  cluster.settle();
+  assert.equal(cluster.core(1).claim, null);
+  expectTranscript('loss-told-from-an-old-refusal', cluster);
+});
+
+test('R6: leadership goes to another as soon as that one has everything', () => {
+  const cluster = led(3);
+  cluster.propose(0, 'x');
+  cluster.transcript.length = 0;
+  cluster.step(0, { kind: 'transfer-leadership', to: 2 });
+  cluster.settle();
+  assert.equal(cluster.core(2).role, 'leader');
+  expectTranscript('leadership-transfer', cluster);
+});
+
+test('R7: a follower asks for a read index, which a round of the leader answers', () => {
+  const cluster = led(3);
+  cluster.propose(0, 'x');
+  cluster.settle();
+  cluster.transcript.length = 0;
+  cluster.step(1, { kind: 'read-index', ticket: 1 });
+  cluster.settle();
+  assert.deepEqual(cluster.member(1).reads, [{ ticket: 1, index: 2 }]);
+  expectTranscript('read-index-of-a-follower', cluster);
+});
