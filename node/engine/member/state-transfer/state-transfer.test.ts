@@ -119,6 +119,22 @@ test('C6: a state is that of the moment at which it was opened, however much is 
   assert.ok(donor.log.firstIndex > firstIndex, 'the log is let go of when the source is closed');
 });
 
+test('H3: log and verdicts are kept for who receives them, however slow that is', () => {
+  const { entries, facts } = reference(2, 100);
+  const donor = donorOf(entries, 50);
+  const at = donor.state.deliveredUpTo;
+  const source = openState(partsOf(donor));
+  for (let upTo = 51; upTo <= entries.length; upTo += 5) {
+    donor.take(entries.slice(0, upTo));
+    donor.makeVerdictsDurable();
+    donor.state.forgetHistory();
+    donor.state.store.flushNow(() => {});
+    donor.settle();
+    donor.truncate();
+  }
+  assert.deepEqual(factsOf(received(newFiles('receiver', 1), chunksOf(source)).state), facts[at]);
+});
+
 test('an empty group, and one without a transaction, can be received', () => {
   const { entries, facts } = reference(1, 30);
   for (const upTo of [0, 1]) {

@@ -113,13 +113,16 @@ export class Run {
     return this.#state;
   }
 
+  /** In one block. */
+  append(entries: readonly LogEntry[]): void {
+    this.log.persist({ number: this.log.lastRequest + 1, hardState: null, entries });
+    this.settle();
+  }
+
   /** Puts the entries into the log and takes those through that are behind the state. */
   take(entries: readonly LogEntry[]): void {
     const fresh = entries.filter(({ index }) => index > this.log.lastIndex);
-    if (fresh.length > 0) {
-      this.log.persist({ number: this.log.lastRequest + 1, hardState: null, entries: fresh });
-      this.settle();
-    }
+    if (fresh.length > 0) this.append(fresh);
     const { state, log } = this;
     const upTo = entries.at(-1)?.index ?? 0;
     for (const ordered of readMessages(log, { from: state.deliveredUpTo + 1, upTo }, MESSAGES)) {
