@@ -4,7 +4,7 @@
  */
 import { laneOf, type RestoreBatch, VerdictFile, type VerdictRecord } from '../../../../applier/index.ts';
 import { assert, DiskError, type ScheduledCall, type SequenceNumber } from '../../../../gcs/base/index.ts';
-import type { HardState, LogEntry } from '../../../../gcs/core/index.ts';
+import type { HardState, LogEntry, SegmentLog } from '../../../../gcs/core/index.ts';
 import type { StateReceiverSetup } from './contract.ts';
 import { further } from './damage.ts';
 import type { StateMeta, TransferredRow } from './frames.ts';
@@ -16,6 +16,8 @@ const ROOM_RETRY_MS = 1000;
 
 export class Storage {
   readonly #setup: StateReceiverSetup;
+  /** Of the log's owner. */
+  readonly #handlers: Pick<SegmentLog, 'onDurable' | 'onFailed' | 'onRoomChanged'>;
   #verdicts: VerdictFile | null = null;
   /** Of each lane: whether what it had is gone. */
   #isLaneBegun: boolean[] = [];
@@ -27,6 +29,8 @@ export class Storage {
 
   constructor(setup: StateReceiverSetup) {
     this.#setup = setup;
+    const { onDurable, onFailed, onRoomChanged } = setup.log;
+    this.#handlers = { onDurable, onFailed, onRoomChanged };
     setup.log.onRoomChanged = () => this.#lookForRoom();
   }
 
@@ -127,9 +131,7 @@ export class Storage {
     this.#retry?.cancel();
     const { log } = this.#setup;
     const letGo = (): void => {
-      log.onDurable = () => {};
-      log.onFailed = () => {};
-      log.onRoomChanged = () => {};
+      Object.assign(log, this.#handlers);
       const verdicts = this.#verdicts;
       this.#verdicts = null;
       if (verdicts === null) done();
