@@ -118,33 +118,99 @@ export function* encodeTransactionInSlices(
 
 /** As `decodeBatch`, where it is a batch of one transaction in slices of so many items. */
 export function* decodeBatchInSlices(bytes: Uint8Array, itemsPerSlice: number): Generator<void, DecodedBatch, void> {
-  const reader = new ByteReader(bytes);
-  const isAlone = reader.u8() === formatVersion && reader.varint() === 1 && reader.u8() === transactionKind;
-  if (!isAlone) return decodeBatch(bytes);
-  const offset = reader.offset - 1;
-  const snapshotVersion = reader.varint();
-  const count = reader.varint();
-  if (reader.malformed || count > reader.left / itemLengthMin) return malformed('item count', offset);
-  const writeSet: WriteSetItem[] = [];
-  const keys = new Set<RowKey>();
-  let writes = false;
-  for (let i = 0; i < count; i++) {
-    const item = readItem(reader);
-    if (typeof item === 'string') return malformed(item, offset);
-    if (item.kind !== 'check') writes = true;
-    writeSet.push(item);
-    keys.add(item.key);
-    if (writeSet.length % itemsPerSlice === 0) yield;
+  return yield* new BatchDecoder(bytes).inSlices(itemsPerSlice);
+}
+
+/**
+ * Decodes a batch of one transaction while its bytes come in. Of any other batch it waits for the whole.
+ *
+ * An item is read only if all of it is there: one that reaches beyond is read again when there is more.
+ */
+export class BatchDecoder {
+  readonly #bytes: Uint8Array;
+  #reader: ByteReader;
+  /** Of the first byte that `#reader` reads. */
+  #readerFrom = 0;
+  #head: { readonly isAlone: boolean; readonly snapshotVersion: SequenceNumber; readonly count: number } | null = null;
+  readonly #writeSet: WriteSetItem[] = [];
+  readonly #keys = new Set<RowKey>();
+  #writes = false;
+  #problem: DecodedBatch | null = null;
+
+  /** `bytes`: the whole batch, filled from the beginning. */
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+    this.#reader = new ByteReader(bytes);
   }
-  if (!writes) return malformed('a write set that writes nothing', offset);
-  if (keys.size !== writeSet.length) return malformed('a key twice in a write set', offset);
-  if (!reader.finished) return malformed('bytes behind the last message', reader.offset);
-  return { kind: 'batch', messages: [{ kind: 'transaction', transaction: { snapshotVersion, writeSet } }] };
+
+  /** Reads what is there of the items, `itemsMax` at most: the first `available` bytes have come. */
+  read(available: number, itemsMax: number): void {
+    if (this.#head === null) {
+      if (available < Math.min(BATCH_HEAD_BYTES_MAX, this.#bytes.length)) return;
+      this.#readHead();
+    }
+    const { isAlone, count } = this.#head!;
+    if (!isAlone) return;
+    for (let i = 0; i < itemsMax && this.#writeSet.length < count && this.#problem === null; i++) {
+      const offset = this.#offset;
+      if (offset >= available) return;
+      const item = readItem(this.#reader);
+      if (this.#offset > available || (this.#reader.malformed && available < this.#bytes.length)) {
+        this.#reader = new ByteReader(this.#bytes.subarray(offset));
+        this.#readerFrom = offset;
+        return;
+      }
+      if (typeof item === 'string') {
+        this.#problem = malformed(item, MESSAGE_OFFSET);
+        return;
+      }
+      if (item.kind !== 'check') this.#writes = true;
+      this.#writeSet.push(item);
+      this.#keys.add(item.key);
+    }
+  }
+
+  /** The batch, all of whose bytes have come, in slices of so many items. */
+  *inSlices(itemsPerSlice: number): Generator<void, DecodedBatch, void> {
+    const { length } = this.#bytes;
+    this.read(length, itemsPerSlice);
+    const { isAlone, count, snapshotVersion } = this.#head!;
+    if (!isAlone) return decodeBatch(this.#bytes);
+    while (this.#problem === null && this.#writeSet.length < count) {
+      if (this.#offset >= length) return malformed('unknown item kind', MESSAGE_OFFSET);
+      yield;
+      this.read(length, itemsPerSlice);
+    }
+    if (this.#problem !== null) return this.#problem;
+    if (!this.#writes) return malformed('a write set that writes nothing', MESSAGE_OFFSET);
+    if (this.#keys.size !== count) return malformed('a key twice in a write set', MESSAGE_OFFSET);
+    if (!this.#reader.finished) return malformed('bytes behind the last message', this.#offset);
+    const transaction = { snapshotVersion, writeSet: this.#writeSet };
+    return { kind: 'batch', messages: [{ kind: 'transaction', transaction }] };
+  }
+
+  get #offset(): number {
+    return this.#readerFrom + this.#reader.offset;
+  }
+
+  #readHead(): void {
+    const reader = this.#reader;
+    const isAlone = reader.u8() === formatVersion && reader.varint() === 1 && reader.u8() === transactionKind;
+    const snapshotVersion = reader.varint();
+    const count = reader.varint();
+    if (reader.malformed || count > reader.left / itemLengthMin) {
+      this.#problem = malformed('item count', MESSAGE_OFFSET);
+    }
+    this.#head = { isAlone, snapshotVersion, count };
+  }
 }
 
 const formatVersion = 1;
 /** An item takes as long as so many bytes. */
 const ITEM_COST_BYTES = 500;
+/** In a batch of one: behind the version and the count. */
+const MESSAGE_OFFSET = 2;
+const BATCH_HEAD_BYTES_MAX = MESSAGE_OFFSET + 1 + 2 * varintLengthMax;
 const transactionKind = 1;
 const schemaChangeKind = 2;
 const purgeFloorKind = 3;

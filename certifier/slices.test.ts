@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { binaryStringOf } from '../gcs/base/index.ts';
 import {
+  BatchDecoder,
   decodeBatch,
   decodeBatchInSlices,
   encodeBatch,
@@ -60,6 +61,31 @@ test('a batch decoded in slices is what it is at once, cut short or with foreign
       },
     ),
     { numRuns: 500 },
+  );
+});
+
+test('a batch decoded while its bytes come in, however they do, is what it is at once', () => {
+  fc.assert(
+    fc.property(
+      writeSet,
+      fc.array(fc.nat(), { maxLength: 10 }),
+      perSlice,
+      fc.option(fc.record({ at: fc.nat(), to: fc.nat(255) })),
+      (writeSet, cuts, items, change) => {
+        const transaction = { snapshotVersion: 3, writeSet };
+        const whole = encodeBatch([encodeGroupMessage({ kind: 'transaction', transaction })]);
+        if (change !== null) whole[change.at % whole.length] = change.to;
+        const growing = new Uint8Array(whole.length);
+        const decoder = new BatchDecoder(growing);
+        for (const available of cuts.map((cut) => cut % whole.length).sort((a, b) => a - b)) {
+          growing.set(whole.subarray(0, available));
+          decoder.read(available, items);
+        }
+        growing.set(whole);
+        assert.deepEqual(finished(decoder.inSlices(items)).result, decodeBatch(whole));
+      },
+    ),
+    { numRuns: 1000 },
   );
 });
 
