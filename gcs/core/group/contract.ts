@@ -59,6 +59,11 @@ export interface GroupEvents {
   formed(definition: GroupDefinition, self: GroupMember): void;
   /** The next message of the total order. Perhaps within a `broadcast`, but never for the message that it hands over. */
   delivered(delivery: Delivery): void;
+  /**
+   * For who wants to look ahead: the first `taken` bytes have come of what is to be the payload of a large message, if the
+   * rest comes. Its place in the order is not known yet.
+   */
+  growing?(payload: Uint8Array, taken: number): void;
   /** At its place among the deliveries; `index` is that of its entry. Within `start`, too, with the view in force there (index 0: the founding one). */
   viewChanged(view: GroupView, index: LogIndex): void;
   statusChanged(headline: GroupHeadline): void;

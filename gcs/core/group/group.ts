@@ -254,6 +254,7 @@ export class Group {
       chosenUpTo: from,
       events: {
         send: (to, message) => this.#connections.sendMessage(to, message),
+        growing: (payload, taken) => events.growing?.(payload, taken),
         delivered: (delivery) => events.delivered(delivery),
         viewChanged: (view, index) => {
           events.viewChanged(view, index);

@@ -42,6 +42,7 @@ export interface ParticipationSetup {
 
 export interface ParticipationEvents {
   send(to: MemberOrdinal, message: PeerMessage): void;
+  growing(payload: Uint8Array, taken: number): void;
   delivered(delivery: Delivery): void;
   viewChanged(view: GroupView, index: LogIndex): void;
   /** Inputs were taken: whatever consensus says about itself may have changed. */
@@ -185,7 +186,11 @@ export class Participation {
     const isOwn = entry.kind !== 'view' && entry.origin === self && entry.incarnation === incarnation;
     const ticket = isOwn ? this.#fragmenter.delivered(entry) : null;
     const ordered = this.#assembler.take(entry);
-    if (ordered === null) return;
+    if (ordered === null) {
+      const begun = entry.kind === 'fragment' ? this.#assembler.begun(entry.origin) : null;
+      if (begun !== null) events.growing(begun.bytes, begun.taken);
+      return;
+    }
     if (ordered.kind === 'view') return events.viewChanged(ordered.view, ordered.index);
     const { kind: _, ...message } = ordered;
     events.delivered({ ...message, ticket });

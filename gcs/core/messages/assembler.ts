@@ -49,6 +49,11 @@ export class Assembler {
     return lowest;
   }
 
+  /** What has come of a large message of that member: `bytes` becomes its payload, and `taken` of them are there. */
+  begun(origin: MemberOrdinal): { readonly bytes: Uint8Array; readonly taken: number } | null {
+    return this.#partials.get(origin) ?? null;
+  }
+
   /**
    * Takes the next entry of the log, of any kind. What it completes, or null.
    *

@@ -148,6 +148,8 @@ export class Member implements Replica {
       events: {
         formed: (definition, self) => whileItLasts((of) => of.#formed(definition, self)),
         delivered: (delivery) => whileItLasts((of) => of.#order.take(() => of.#take(delivery))),
+        growing: (payload, taken) =>
+          whileItLasts((of) => of.#running?.lookAhead(payload, taken, setup.options.slices.items)),
         viewChanged: (view, index) =>
           whileItLasts((of) =>
             of.#order.take(() => {

@@ -11,12 +11,12 @@ import {
   type Write,
 } from '../../../applier/index.ts';
 import {
+  BatchDecoder,
   CertificationDatabase,
   type CertificationResult,
   Certifier,
   type DecodedBatch,
   decodeBatch,
-  decodeBatchInSlices,
   type GroupMessage,
 } from '../../../certifier/index.ts';
 import type { Negative, Transaction } from '../../../certifier/types.ts';
@@ -121,6 +121,8 @@ export class ReplicatedState {
   #withoutRoom: (() => void) | null = null;
   readonly #floorHolds = new Holds();
   readonly #verdictHolds = new Holds();
+  /** Of large messages that are on their way here. What never comes whole goes with its bytes. */
+  readonly #ahead = new WeakMap<Uint8Array, BatchDecoder>();
 
   /** As of the last kept verdict, from the directory's own files. */
   static rebuild(setup: ReplicatedStateSetup): Rebuilt {
@@ -258,12 +260,24 @@ export class ReplicatedState {
     return this.#deliverBatch(delivery, decodeBatch(delivery.payload));
   }
 
+  /** The first `taken` bytes are there of what may be delivered later: that much of it is decoded meanwhile. */
+  lookAhead(payload: Uint8Array, taken: number, itemsMax: number): void {
+    let decoder = this.#ahead.get(payload);
+    if (decoder === undefined) {
+      decoder = new BatchDecoder(payload);
+      this.#ahead.set(payload, decoder);
+    }
+    decoder.read(taken, itemsMax);
+  }
+
   /**
    * As `deliver`, in slices of so many items, for a large entry: others may be served at each `yield`, but nothing else is
    * delivered. Whatever can be seen of it happens in the last slice, as it does at once in `deliver`.
    */
   *deliverInSlices(delivery: Delivery, itemsPerSlice: number): Generator<void, readonly Fate[], void> {
-    const batch = yield* decodeBatchInSlices(delivery.payload, itemsPerSlice);
+    const decoder = this.#ahead.get(delivery.payload) ?? new BatchDecoder(delivery.payload);
+    this.#ahead.delete(delivery.payload);
+    const batch = yield* decoder.inSlices(itemsPerSlice);
     const only = batch.kind === 'batch' && batch.messages.length === 1 ? batch.messages[0] : undefined;
     if (only?.kind !== 'transaction') return this.#deliverBatch(delivery, batch);
     yield;
