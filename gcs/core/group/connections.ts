@@ -71,6 +71,8 @@ interface AcceptedLink {
   /** Set once the peer is known as a member of this group. */
   ordinal: MemberOrdinal | null;
   isTransfer: boolean;
+  /** When something came on it. Monotonic. */
+  heardMs: number;
 }
 
 /** Addresses whose refusal is remembered, so as not to be reported again. */
@@ -149,14 +151,19 @@ export class Connections {
     return this.#newestIncarnation.has(ordinal);
   }
 
-  /** Now and then: shows that this member is there, and gives up connections on which nobody answers. */
+  /** Now and then: shows that this member is there, and gives up connections on which nobody else is, in both directions. */
   showPresence(isBusy: boolean, silenceMs: number): void {
+    const limitMs = this.#setup.environment.clock.monotonicMs() - silenceMs;
     this.#dialler.closeSilent(silenceMs);
+    for (const link of [...this.#accepted]) if (link.heardMs < limitMs) this.#close(link, 'the peer is silent');
     this.sendToAll({ kind: 'present', isBusy });
   }
 
+  /** This process did: that nothing was heard says nothing. */
   stoodStill(): void {
     this.#dialler.excuseSilence();
+    const nowMs = this.#setup.environment.clock.monotonicMs();
+    for (const link of this.#accepted) link.heardMs = nowMs;
   }
 
   /** Tells those whose stay is over in `view`, and hears them no more. */
@@ -256,13 +263,17 @@ export class Connections {
   // Accepted
 
   #accept(connection: Connection): ConnectionHandler {
-    const link: AcceptedLink = { connection, introduction: null, ordinal: null, isTransfer: false };
+    const { clock } = this.#setup.environment;
+    const heardMs = clock.monotonicMs();
+    const link: AcceptedLink = { connection, introduction: null, ordinal: null, isTransfer: false, heardMs };
     if (this.#isStopped) connection.close('stopping');
     else this.#accepted.add(link);
     return {
       opened: () => {},
       received: (bytes) => {
-        if (this.#accepted.has(link)) this.#received(link, decodeFrame(bytes));
+        if (!this.#accepted.has(link)) return;
+        link.heardMs = clock.monotonicMs();
+        this.#received(link, decodeFrame(bytes));
       },
       closed: () => this.#forget(link),
     };

@@ -47,7 +47,7 @@ export class Group {
   readonly #membership: Membership;
   readonly #removals: Removals;
   readonly #retention: Retention;
-  /** Where the log is damaged, the group is not opened. */
+  /** Found by `prepare`. Where it is not null, this run does not `start`: its owner repairs the log, for the next one. */
   readonly damage: LogDamage | null;
   #roster: Roster | null = null;
   /** While this member has no stay in the group. */
@@ -220,7 +220,7 @@ export class Group {
 
   /** Listens, dials, and either goes on with the group of this directory or begins to come to one. */
   open(): void {
-    assert(!this.#isOpen && this.damage === null, 'opened once, with a log that is whole');
+    assert(!this.#isOpen, 'opened once');
     this.#isOpen = true;
     this.#connections.listen();
     this.#dial();
@@ -236,6 +236,7 @@ export class Group {
   start(chosenUpTo: LogIndex): void {
     const roster = this.#roster;
     assert(this.#consensus === null && roster !== null && this.#joining === null, 'started once, after forming');
+    assert(this.damage === null, 'who takes part has a log that is whole');
     assert(chosenUpTo <= this.#log.lastIndex, 'what was delivered is in the log');
     if (this.#isStopped) return;
     const log = this.#log;
