@@ -157,7 +157,7 @@ function assembled(assembler: Assembler, log: TestLog, from: number): Ordered[] 
 
 test('any interleaving of members, sizes, restarts and stays gives each message once, in the order of its last part, byte for byte', () => {
   fc.assert(
-    fc.property(fc.array(action, { maxLength: 120, size: 'max' }), options, (actions, chosen) => {
+    fc.property(fc.array(action, { minLength: 20, maxLength: 120, size: 'max' }), options, (actions, chosen) => {
       const { log, expected } = play(actions, chosen);
       const ordered = assembled(new Assembler(setup), log, 1);
       assert.deepEqual(messagesOf(ordered), expected);
