@@ -114,7 +114,10 @@ function whyNotOurs(sector: Uint8Array, number: number, memberId: string): strin
 interface Sighting {
   readonly segment: number;
   readonly file: string;
+  /** Of what is wrong with it, if anything is. */
   readonly offset: number;
+  /** Of the block. */
+  readonly at: number;
   readonly header: BlockHeader;
   /** Null: the block is not whole. */
   readonly records: readonly PlacedRecord[] | null;
@@ -207,7 +210,7 @@ class Scan {
     if (newest === null || (newest.firstSegment === 1 && newest.baseIndex === 0)) return;
     const header = decodeSegmentHeader(segment.bytes);
     const [first] = this.#sightings(number, segment);
-    const isFirst = number === newest.firstSegment && first?.offset === SEGMENT_HEADER_BYTES;
+    const isFirst = number === newest.firstSegment && first?.at === SEGMENT_HEADER_BYTES;
     const records = isFirst ? (first.records ?? first.salvage()) : [];
     const record = records[0]?.record;
     const base = record?.kind === 'checkpoint' ? decodeCheckpoint(record) : null;
@@ -258,6 +261,7 @@ class Scan {
           segment: number,
           file: name,
           offset: isWhole ? offset : block.offset,
+          at,
           header,
           records: isWhole ? block.records : null,
           reason: isWhole ? '' : block.reason,
@@ -278,7 +282,7 @@ class Scan {
     }
     this.#suspect = null;
     this.#apply(sighting, sighting.records, header.isSeal);
-    this.#tail = { segment: sighting.segment, offset: sighting.offset + header.length, leftoversEnd: 0 };
+    this.#tail = { segment: sighting.segment, offset: sighting.at + header.length, leftoversEnd: 0 };
   }
 
   /** Block `number` was durable, and `context` was written right behind it. */
