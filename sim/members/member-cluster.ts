@@ -398,7 +398,7 @@ export class MemberCluster implements FaultTargets {
       restart: (why, detail) =>
         heard(() => {
           world.tell(`${who} begins anew, ${why}: ${detail}`);
-          if (why === 'expelled' || why === 'join') machine.rejoins = true;
+          machine.rejoins = why === 'expelled' || why === 'join';
           run.again();
         }),
       refused: (reason) => heard(() => judge.fail(`${who} is refused: ${reason}`)),
