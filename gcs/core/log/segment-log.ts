@@ -387,6 +387,8 @@ export class SegmentLog implements LogReader {
     }
     const { claim } = this.#hardState;
     if (claim !== null && !isFurther(claim, base)) this.#hardState = { ...this.#hardState, claim: null };
+    // The others have gone on meanwhile. It has promised nothing in a term that it never saw.
+    if (this.#hardState.term < base.term) this.#hardState = { ...this.#hardState, term: base.term, votedFor: null };
     this.#order({ kind: 'reset', base, done });
   }
 
