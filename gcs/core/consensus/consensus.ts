@@ -167,6 +167,10 @@ export class Consensus {
       case 'durable':
         this.#madeDurable(input.number);
         break;
+      case 'hard-state-durable':
+        this.#context.log.madeHardStateDurable(input.number);
+        if (this.#context.log.hardStateDurable) this.#elections.hardStateDurable();
+        break;
       case 'propose': {
         assert(this.#proposals.size < this.#context.options.pendingMessagesMax, 'pending broadcasts are bounded');
         if (!this.#proposals.someOutsideLog) this.#proposalProgressMs = this.#context.now.monotonicMs;

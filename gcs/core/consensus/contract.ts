@@ -80,6 +80,8 @@ export type ConsensusInput =
   | { readonly kind: 'received'; readonly from: MemberOrdinal; readonly message: PeerMessage }
   /** The PersistRequest of this number is durable, and all before it. */
   | { readonly kind: 'durable'; readonly number: number }
+  /** The hard states of the PersistRequest of this number and of all before it are durable, if not yet their entries. */
+  | { readonly kind: 'hard-state-durable'; readonly number: number }
   /** Broadcast of this member: one incarnation a run, numbers dense from 1, only while `canPropose()`. */
   | {
       readonly kind: 'propose';

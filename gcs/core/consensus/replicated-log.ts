@@ -42,7 +42,7 @@ interface OutstandingRequest {
   readonly number: number;
   /** The last entry of it that is still part of the log. */
   upTo: LogIndex;
-  readonly hasHardState: boolean;
+  hasHardState: boolean;
 }
 
 export class ReplicatedLog {
@@ -201,6 +201,16 @@ export class ReplicatedLog {
     this.#outstanding.splice(0, answered);
     assert(this.#durableUpTo <= this.#lastIndex, 'nothing behind the log is durable');
     this.#trimTail();
+  }
+
+  /** The disk has the hard states of request `number` and all before it; they may overtake entries that have no room. */
+  madeHardStateDurable(number: number): void {
+    assert(number <= this.#requestedNumber, 'only what was requested becomes durable');
+    for (const request of this.#outstanding) {
+      if (request.number > number) break;
+      if (request.hasHardState) this.#hardStateRequests -= 1;
+      request.hasHardState = false;
+    }
   }
 
   #inTail(index: LogIndex): LogEntry {

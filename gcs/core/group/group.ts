@@ -175,6 +175,7 @@ export class Group {
       },
     });
     log.onDurable = (number) => this.#step({ kind: 'durable', number });
+    log.onHardStateDurable = (number) => this.#step({ kind: 'hard-state-durable', number });
     log.onFailed = (error) => this.#end(() => events.failed(error));
     log.onDamaged = (record) => {
       environment.clock.schedule(0, () => this.#end(() => events.failed(record)));

@@ -88,7 +88,7 @@ export class Participation {
   step(input: ConsensusInput): void {
     if (this.#isOver) return;
     this.#inputs.push(input);
-    if (input.kind !== 'received' && input.kind !== 'durable') return this.#takeInputs();
+    if (!isOfTurn(input)) return this.#takeInputs();
     if (this.#isTakingScheduled) return;
     this.#isTakingScheduled = true;
     this.#setup.clock.schedule(0, () => {
@@ -207,6 +207,11 @@ export class Participation {
     }
     this.#isProposing = false;
   }
+}
+
+/** What comes by the dozen in one turn. */
+function isOfTurn({ kind }: ConsensusInput): boolean {
+  return kind === 'received' || kind === 'durable' || kind === 'hard-state-durable';
 }
 
 function isNext(view: GroupView, consensus: Consensus): boolean {

@@ -221,6 +221,24 @@ describe('a full disk', () => {
   });
 });
 
+describe('a full disk, and votes', () => {
+  test('R16: a member without room for entries still votes, so that another can lead', () => {
+    const world = new SimulatedWorld(56);
+    const options = { ...SMALL_LOG, memberExpelTimeoutMs: 600_000 };
+    const members = formedGroup(world, ['a', 'b', 'c'], options);
+    const leader = leaderOf(members);
+    const [full, other] = members.filter((member) => member !== leader);
+    full!.host.disk.roomBytes = full!.host.disk.usedBytes;
+    sendMany(world, leader, 100, [leader, other!]);
+    assert.deepEqual(full!.run!.room, [false]);
+    assert.ok(full!.run!.group.logStatus.waitingRequests > 0);
+    leader.host.crash('power-lost');
+    until(world, () => other!.isLeader, 10);
+    full!.host.disk.roomBytes = Number.POSITIVE_INFINITY;
+    sendMany(world, other!, 5, [full!, other!]);
+  });
+});
+
 describe('reads and leadership', () => {
   test('a read index covers what was chosen before it was asked for, at every member; null where nobody leads', () => {
     const world = new SimulatedWorld(60);
