@@ -277,6 +277,18 @@ test('R17: what the receiver promised in elections stays, and how far its log we
   assert.deepEqual(again.log.hardState.claim, end);
 });
 
+test('R17: the term of the receiver is at least that of the log that it receives, and it has not voted in one that is new to it', () => {
+  const { entries } = reference(2, 60);
+  const donor = donorOf(entries, 50);
+  const run = new Run(newFiles('receiver', 1));
+  run.log.persist({ number: 1, hardState: { term: 1, votedFor: 2, claim: null }, entries: [] });
+  run.settle();
+  const again = received(copyOf(run.files), chunksOf(openState(partsOf(donor))));
+  const lastTerm = again.log.termAt(again.log.lastIndex);
+  assert.ok(lastTerm > 1);
+  assert.deepEqual(again.log.hardState, { term: lastTerm, votedFor: null, claim: null });
+});
+
 test('I15: a state with any byte changed, cut anywhere, or of another group is refused and never marked as whole', () => {
   const { entries } = reference(2, 30);
   const donor = donorOf(entries, 20, 1);

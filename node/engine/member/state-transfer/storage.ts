@@ -3,7 +3,7 @@
  * second anew.
  */
 import { laneOf, type RestoreBatch, VerdictFile, type VerdictRecord } from '../../../../applier/index.ts';
-import { assert, DiskError, type ScheduledCall, type SequenceNumber } from '../../../../gcs/base/index.ts';
+import { assert, DiskError, type ScheduledCall, type SequenceNumber, type Term } from '../../../../gcs/base/index.ts';
 import type { HardState, LogEntry, SegmentLog } from '../../../../gcs/core/index.ts';
 import type { StateReceiverSetup } from './contract.ts';
 import { further } from './damage.ts';
@@ -42,7 +42,7 @@ export class Storage {
       readMarker(disk) === 'receiving' ? marked(null) : beginTransfer(disk, marked);
     const resetLog = (reset: Done): void => {
       log.onFailed = reset;
-      log.reset(meta.base, this.#hardState(), () => reset(null));
+      log.reset(meta.base, ofTerm(this.#hardState(), meta.base.term), () => reset(null));
     };
     const resetVerdicts = (reset: Done): void => {
       VerdictFile.reset({ disk, options, memberId, base: meta.kept }, (error, file) => {
@@ -76,7 +76,7 @@ export class Storage {
         if (upTo >= number) ready(null);
       };
       log.onFailed = ready;
-      log.persist({ number, hardState: null, entries });
+      log.persist({ number, hardState: ofTerm(log.hardState, entries.at(-1)!.term), entries });
     });
   }
 
@@ -190,6 +190,11 @@ export class Storage {
     this.#isWithoutRoom = !hasRoom;
     this.#setup.roomChanged(hasRoom);
   }
+}
+
+/** A member's term is at least that of its log; in one that it did not know it has not voted. */
+function ofTerm(hardState: HardState, term: Term): HardState {
+  return term > hardState.term ? { ...hardState, term, votedFor: null } : hardState;
 }
 
 function inTurn(steps: readonly ((done: Done) => void)[], done: Done): void {
