@@ -8,7 +8,7 @@ export function drawGroupOptions(random: SeededRandom, electionTimeoutsMs: reado
   const fragmentBytesMax = random.pick([100, 1000, 256 * 1024]);
   const logKeepBytes = random.pick([0, 5000, 50_000, 1024 * 1024 * 1024]);
   return {
-    tickMs: Math.floor(heartbeatMs / 3),
+    tickMs: Math.floor(heartbeatMs / random.pick([1, 2, 3])),
     unreachableAfterMs: electionTimeoutMs * 2,
     memberExpelTimeoutMs: random.pick([300, 1000, 5000]),
     promotionLagMax: random.pick([1, 10, 1000]),

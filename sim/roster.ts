@@ -2,6 +2,7 @@
 import type { SeededRandom } from '../gcs/base/index.ts';
 import { type Group, type GroupView, memberNamed } from '../gcs/core/index.ts';
 import { MEMBERS_MAX } from './faults/index.ts';
+import { appendedView } from './observers/appended-view.ts';
 import type { TotalOrder } from './observers/total-order.ts';
 import type { SimulatedHost, SimulatedWorld } from './world/index.ts';
 
@@ -117,7 +118,7 @@ export class Roster<M extends Machine> {
    * `isDamaged`. All machines if there is none.
    */
   drawCore(random: SeededRandom, isDamaged: (host: SimulatedHost) => boolean): readonly M[] {
-    const views = [...this.groups.values()].map((group) => group.view).filter((view) => view !== null);
+    const views = [...this.groups.values()].map(appendedView).filter((view) => view !== null);
     if (this.#order.view !== null) views.push(this.#order.view);
     const number = this.#order.view?.number ?? 0;
     const relevant = views.filter((view) => view.number >= number);

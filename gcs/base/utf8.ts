@@ -44,7 +44,7 @@ function decodeAscii(bytes: Uint8Array): string | null {
   for (let at = 0; at < bytes.length; at++) if (bytes[at]! >= 0x80) return null;
   let text = '';
   for (let at = 0; at < bytes.length; at += ASCII_CHUNK) {
-    text += String.fromCharCode(...bytes.subarray(at, at + ASCII_CHUNK));
+    text += String.fromCharCode.apply(null, bytes.subarray(at, at + ASCII_CHUNK) as unknown as number[]);
   }
   return text;
 }

@@ -300,7 +300,6 @@ export class GroupCluster implements FaultTargets {
         formed: (definition) =>
           heard(() => {
             order.founded(who, definition.view);
-            if (machine.isBehind) return this.#takeBeginning(machine, group, again);
             running = this.#start({ machine, process, who, group });
           }),
         delivered: (delivery) => heard(() => this.#delivered(machine, running!, { who, delivery })),
@@ -359,6 +358,7 @@ export class GroupCluster implements FaultTargets {
         machine.isBehind = true;
       }
     }
+    if (machine.isBehind) return this.#takeBeginning(machine, group, () => heard(again));
     group.open();
   }
 
@@ -400,7 +400,13 @@ export class GroupCluster implements FaultTargets {
     }
     const base = baseAt(log, log.partialFrom(deliveredUpTo) - 1);
     this.#setup.world.tell(`${machine.host.name} takes what ${donor!.host.name} has up to ${base.index}`);
-    const hardState = { ...group.log.hardState, claim: machine.claim ?? group.log.hardState.claim };
+    const { term, votedFor, claim } = group.log.hardState;
+    const isOlder = term < base.term;
+    const hardState = {
+      term: isOlder ? base.term : term,
+      votedFor: isOlder ? null : votedFor,
+      claim: machine.claim ?? claim,
+    };
     group.log.reset(base, hardState, () => {
       machine.isBehind = false;
       machine.claim = null;

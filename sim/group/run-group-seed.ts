@@ -5,6 +5,7 @@
 import type { SeededRandom } from '../../gcs/base/index.ts';
 import { drawGroupOptions } from '../draw-options.ts';
 import { describeFaultPlan, drawFaultPlan, FaultInjector, RARE, STORMY } from '../faults/index.ts';
+import { aboveBaseLine, BASE_LINE_MS_MAX } from '../observers/base-line.ts';
 import { checkNobodyIsElectableWithout } from '../observers/electability.ts';
 import { Elections } from '../observers/elections.ts';
 import { Judge } from '../observers/judge.ts';
@@ -15,14 +16,12 @@ import type { Machine } from '../roster.ts';
 import type { SeedOptions, SeedResult } from '../seed-result.ts';
 import { SimulatedWorld, withoutImpureGlobals } from '../world/index.ts';
 import { Broadcasts } from './broadcasts.ts';
-import { checkBaseLine } from './base-line.ts';
 import { GroupCluster } from './group-cluster.ts';
 
 /** From the healing of a majority until all of it goes on. */
 const MAJORITY_MS_MAX = 30_000;
 /** From the healing of all until everybody is a member again and has everything. */
 const CONVERGENCE_MS_MAX = 60_000;
-const QUIET_MS = 3000;
 
 export function runGroupSeed(options: SeedOptions): SeedResult {
   return withoutImpureGlobals(() => runSeed(options));
@@ -112,6 +111,17 @@ function converge(
   broadcasts.lastWords(roster.wanted.map(({ host }) => host));
   const isEqual = (): boolean => broadcasts.isSaid && isDone();
   if (!waitUntil(phase, { what: 'the last words', msMax: MAJORITY_MS_MAX, isDone: isEqual })) return;
-  phase.world.runFor(QUIET_MS * 1000);
-  for (const { host } of roster.wanted) checkBaseLine(phase, host, cluster.runningOn(host)!.group);
+  const excess = (): string | null => {
+    const { world } = phase;
+    const members = roster.machines.length;
+    for (const { host } of roster.wanted) {
+      const above = aboveBaseLine(world, { host, group: cluster.runningOn(host)!.group, members });
+      if (above !== null) return above;
+    }
+    return null;
+  };
+  waitUntil(
+    { ...phase, describe: () => excess() ?? '' },
+    { what: 'the last word, at the base line,', msMax: BASE_LINE_MS_MAX, isDone: () => excess() === null },
+  );
 }

@@ -5,7 +5,7 @@ import { drawGroupOptions } from '../draw-options.ts';
 /** As many are tiny as are those of production. */
 export function drawMemberOptions(random: SeededRandom): MemberOptions {
   return {
-    group: drawGroupOptions(random, [100, 200, 400, 600, 600]),
+    group: drawGroupOptions(random, [200, 400, 600, 600, 1000]),
     outbox: {
       inFlightMax: random.pick([1, 2, 8]),
       batchBytesMax: random.pick([1, 1000, 1024 * 1024]),

@@ -40,6 +40,8 @@ export interface RunningMember {
 export interface MemberMachine extends Machine {
   running: RunningMember | null;
   lanes: readonly MemoryLaneDisk[];
+  /** And has not come back yet. */
+  wasExpelled: boolean;
   readonly followers: readonly StreamObserver[];
 }
 
@@ -83,6 +85,7 @@ export class MemberCluster implements FaultTargets {
         ...machine,
         running: null,
         lanes: this.#newLanes(),
+        wasExpelled: false,
         followers: setup.followers(machine.host.name),
       }),
     });
@@ -321,12 +324,10 @@ export class MemberCluster implements FaultTargets {
         });
       },
     });
-    const prepared = Member.prepare({
-      ...this.#setupOf(machine, environment),
-      formation: this.#formationOf(machine, environment),
-      lanes,
-      events,
-    });
+    const formation = this.#formationOf(machine, environment);
+    // Only this run: whoever is still outside after a crash is told so again.
+    machine.rejoins = false;
+    const prepared = Member.prepare({ ...this.#setupOf(machine, environment), formation, lanes, events });
     if (prepared.kind === 'refused') {
       if (process.isAlive) judge.fail(`${who} is refused: ${prepared.reason}`);
       return;
@@ -355,8 +356,8 @@ export class MemberCluster implements FaultTargets {
           world.tell(`${who} is ${state}: ${why}`);
           if (state === 'ERROR' && !host.disk.isBroken) judge.fail(`${who} is in ERROR: ${why}`);
           if (state === 'OFFLINE' && machine.isLeaving && why === 'it left the group') machine.hasLeft = true;
-          if (state === 'ONLINE' && machine.rejoins) {
-            machine.rejoins = false;
+          if (state === 'ONLINE' && machine.wasExpelled) {
+            machine.wasExpelled = false;
             world.coverage.add('an expelled member comes back with its disk');
           }
         }),

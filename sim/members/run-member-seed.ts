@@ -7,7 +7,7 @@ import { lruRecencyCache } from '../../certifier/cache/index.ts';
 import type { LogEntry } from '../../gcs/core/index.ts';
 import { drawMemberCount } from '../draw-options.ts';
 import { describeFaultPlan, drawFaultPlan, FaultInjector, MIXED, RARE } from '../faults/index.ts';
-import { checkBaseLine } from '../group/base-line.ts';
+import { aboveBaseLine, BASE_LINE_MS_MAX } from '../observers/base-line.ts';
 import { checkNobodyIsElectableWithout } from '../observers/electability.ts';
 import { Elections } from '../observers/elections.ts';
 import { Judge } from '../observers/judge.ts';
@@ -29,7 +29,6 @@ import { MemberCluster, type MemberMachine } from './member-cluster.ts';
 const MAJORITY_MS_MAX = 60_000;
 /** From the healing of all until everybody is a member again and has the same state. */
 const CONVERGENCE_MS_MAX = 90_000;
-const QUIET_MS = 3000;
 const READ_EVERY_US = 50_000;
 
 export function runMemberSeed(options: SeedOptions): SeedResult {
@@ -246,12 +245,23 @@ class MemberSeed {
     for (const { host } of roster.wanted) cluster.restart(host);
     if (!waitUntil(phase, { what: 'the restart of all', msMax: CONVERGENCE_MS_MAX, isDone })) return;
     this.#compareAll();
-    this.#world.runFor(QUIET_MS * 1000, () => this.#judge.violation !== null);
+    waitUntil(
+      { ...phase, describe: () => this.#excess() ?? '' },
+      { what: 'all that, at the base line,', msMax: BASE_LINE_MS_MAX, isDone: () => this.#excess() === null },
+    );
+  }
+
+  /** What somebody holds although nothing happens; null: nothing. */
+  #excess(): string | null {
+    const { roster } = this.#cluster;
+    const members = roster.machines.length;
     for (const { host } of roster.wanted) {
-      const { member } = cluster.runningOn(host)!;
-      checkBaseLine(phase, host, member.group);
-      this.#judge.check(member.waitingCommits === 0, () => `${host.name} has commits waiting when nothing happens`);
+      const { member } = this.#cluster.runningOn(host)!;
+      if (member.waitingCommits > 0) return `${host.name} has commits waiting`;
+      const above = aboveBaseLine(this.#world, { host, group: member.group, members });
+      if (above !== null) return above;
     }
+    return null;
   }
 
   #compareAll(): void {

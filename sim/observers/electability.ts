@@ -8,6 +8,7 @@
  */
 import type { LogIndex, MemberId, Term } from '../../gcs/base/index.ts';
 import { type EntryId, type Group, memberNamed } from '../../gcs/core/index.ts';
+import { appendedView } from './appended-view.ts';
 import type { Judge } from './judge.ts';
 
 interface Durable {
@@ -31,7 +32,7 @@ export function checkNobodyIsElectableWithout(
   }
   for (const [memberId, candidate] of members) {
     if (candidate.has || !candidate.mayStand) continue;
-    const { view } = candidate.group;
+    const view = appendedView(candidate.group);
     if (view === null || memberNamed(view, memberId)?.isVoter !== true) continue;
     const voters = view.members.filter((member) => member.isVoter);
     const votes = voters.filter((voter) => {
@@ -40,7 +41,7 @@ export function checkNobodyIsElectableWithout(
     }).length;
     judge.check(
       votes < Math.floor(voters.length / 2) + 1,
-      () => `${memberId} can be elected without index ${index}, which was delivered`,
+      () => `${memberId} can be elected without index ${index} of term ${term}, which was delivered: ${described(members)}`,
     );
   }
 }
@@ -54,6 +55,11 @@ function durableOf(group: Group, index: LogIndex, term: Term): Durable | null {
   const isKept = index >= log.firstIndex;
   const has = durableUpTo >= index && (!isKept || log.termAt(index) === term);
   return { group, has, mayStand: claim === null, last: claim !== null && !isUpToDate(end, claim) ? claim : end };
+}
+
+function described(members: ReadonlyMap<MemberId, Durable>): string {
+  const ends = [...members].map(([memberId, { last, has }]) => `${memberId.slice(0, 8)} ${has ? 'has it' : 'lacks it'}, ${last.index} of term ${last.term}`);
+  return ends.join('; ');
 }
 
 function isUpToDate(candidate: EntryId, voter: EntryId): boolean {

@@ -20,7 +20,8 @@ export class MemberObserver {
   readonly #order: TotalOrder;
   readonly #shadow: ShadowDatabase;
   #follower: LogFollower | null = null;
-  #concludedUpTo: LogIndex = 0;
+  /** Messages of the order that this run has concluded, or has from an earlier one. */
+  #place = 0;
   #nextCompare = 0;
 
   constructor(setup: { name: string; member: Member; judge: Judge; order: TotalOrder; shadow: ShadowDatabase }) {
@@ -31,9 +32,8 @@ export class MemberObserver {
     this.#shadow = setup.shadow;
   }
 
-  /** Messages of the order that this run has concluded, or has from an earlier one. */
   get place(): number {
-    return this.#order.messagesUpTo(this.#concludedUpTo);
+    return this.#place;
   }
 
   /** It has rebuilt itself as of `deliveredUpTo`; deliveries go on behind it. */
@@ -45,7 +45,7 @@ export class MemberObserver {
       judge: this.#judge,
       deliveredUpTo,
     });
-    this.#concludedUpTo = deliveredUpTo;
+    this.#place = this.#order.messagesUpTo(deliveredUpTo);
     this.#nextCompare = 0;
   }
 
@@ -55,18 +55,33 @@ export class MemberObserver {
   }
 
   turnEnded(): void {
-    const { group, verdicts, appliedUpTo } = this.#member;
+    const { group, appliedUpTo } = this.#member;
     const { status } = group;
     const follower = this.#follower;
-    if (status === null || follower === null || verdicts === null) return;
+    if (status === null || follower === null) return;
     if (status.deliveredUpTo !== follower.deliveredUpTo) follower.follow(status.deliveredUpTo);
-    const { logIndex } = verdicts.stateAtEnd;
-    if (logIndex === this.#concludedUpTo) return;
-    this.#judge.check(logIndex > this.#concludedUpTo, () => `${this.#name} concludes backwards`);
-    this.#judge.check(logIndex <= follower.deliveredUpTo, () => `${this.#name} concludes ${logIndex} too early`);
-    this.#concludedUpTo = logIndex;
-    this.#compareNumbers();
+    const upTo = this.#order.messagesUpTo(follower.deliveredUpTo);
+    if (this.#place === upTo) return;
+    this.#conclude(upTo);
     if (appliedUpTo >= this.#nextCompare) this.compareState();
+  }
+
+  /** It is somewhere on its way to `upTo`: what is large is concluded later. */
+  #conclude(upTo: number): void {
+    const { certifier, appliedUpTo } = this.#member;
+    const standing = { digest: certifier!.digest, sequenceNumber: appliedUpTo };
+    const shadow = this.#shadow;
+    const from = this.#place;
+    if (shadow.isBehind(upTo, standing)) this.#place = upTo;
+    else {
+      while (this.#place < upTo && !shadow.isStanding(this.#place, standing)) this.#place++;
+      this.#judge.check(
+        this.#place < upTo,
+        () =>
+          `${this.#name} has the digest ${standing.digest} and has applied up to ${appliedUpTo}; behind message ${from} of the order ` +
+          `it is ${shadow.digestAt(from)} and ${shadow.sequenceNumberAt(from)}, behind ${upTo} ${shadow.digestAt(upTo)} and ${shadow.sequenceNumberAt(upTo)}`,
+      );
+    }
   }
 
   /** Every row and table, as of what is applied; and now and then as of the oldest number that is held, too. */
@@ -102,18 +117,6 @@ export class MemberObserver {
     this.#judge.check(
       tables.join() === expectedTables.join(),
       () => `${this.#name} has the tables ${tables.join()} at ${snapshot}, not ${expectedTables.join()}`,
-    );
-  }
-
-  #compareNumbers(): void {
-    const { certifier, appliedUpTo } = this.#member;
-    const { place } = this;
-    const standing = { digest: certifier!.digest, sequenceNumber: appliedUpTo };
-    this.#judge.check(
-      this.#shadow.isStanding(place, standing),
-      () =>
-        `${this.#name} has the digest ${standing.digest} and has applied up to ${appliedUpTo} behind message ${place} of the order, ` +
-        `not ${this.#shadow.digestAt(place)} and ${this.#shadow.sequenceNumberAt(place)}`,
     );
   }
 }

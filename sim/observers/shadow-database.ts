@@ -82,9 +82,15 @@ export class ShadowDatabase {
     return this.#digests[place]!;
   }
 
-  /** Whether somebody who is about to deliver the message at `place`, or is in the middle of it, may stand there. */
-  isStanding(place: number, { digest, sequenceNumber }: Standing): boolean {
-    if (digest === this.#digests[place] && sequenceNumber === this.#sequenceNumbers[place]) return true;
+  /** Whether that is how one stands who has concluded so many messages. */
+  isBehind(place: number, { digest, sequenceNumber }: Standing): boolean {
+    return digest === this.#digests[place] && sequenceNumber === this.#sequenceNumbers[place];
+  }
+
+  /** The same, or in the middle of the message at `place`. */
+  isStanding(place: number, standing: Standing): boolean {
+    const { digest, sequenceNumber } = standing;
+    if (this.isBehind(place, standing)) return true;
     const within = this.#within[place] ?? [];
     return within.some((each) => each.digest === digest && each.sequenceNumber === sequenceNumber);
   }

@@ -35,7 +35,7 @@ export class SimulatedClock {
   /** 1.1: it runs a tenth too fast from now on. */
   drift(rate: number): void {
     this.#anchorMonotonicUs = this.monotonicUs;
-    this.#anchorUs = this.#world.nowUs;
+    this.#anchorUs = this.#frozenSinceUs ?? this.#world.nowUs;
     this.#rate = rate;
   }
 

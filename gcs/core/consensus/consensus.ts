@@ -87,6 +87,8 @@ export class Consensus {
   #receivedByAll: LogIndex = 0;
   #proposalProgressMs = Number.NEGATIVE_INFINITY;
   #triedTransferMs = Number.NEGATIVE_INFINITY;
+  /** As of the last step, if somebody has asked since. */
+  #status: ConsensusStatus | null = null;
   #lastTickMs: number;
   #pauseExcused = false;
 
@@ -154,6 +156,7 @@ export class Consensus {
   #setNow(now: Now): void {
     assert(now.monotonicMs >= this.#context.now.monotonicMs, 'monotonic time never goes back');
     this.#context.now = now;
+    this.#status = null;
   }
 
   #take(input: ConsensusInput): void {
@@ -262,8 +265,15 @@ export class Consensus {
     return this.#hasQuorum();
   }
 
-  /** Everything at once. Allocates: for people and metrics, not for every step. */
+  /** Everything at once, as of the last step. Allocates: for people and metrics, not for every step. */
   status(): ConsensusStatus {
+    const { firstIndex } = this.#context.log;
+    // The log is truncated between two steps.
+    if (this.#status?.firstIndex !== firstIndex) this.#status = this.#statusNow();
+    return this.#status;
+  }
+
+  #statusNow(): ConsensusStatus {
     const { log, membership, promises, peers } = this.#context;
     return {
       role: this.role,
