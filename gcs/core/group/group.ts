@@ -11,21 +11,21 @@ import { assert } from '../../base/index.ts';
 import type { Consensus, ConsensusInput, ConsensusStatus } from '../consensus/consensus.ts';
 import { decodePeerMessage } from '../consensus/peer-message.ts';
 import type { LogDamage } from '../log/contract.ts';
-import { SegmentLog } from '../log/segment-log.ts';
+import type { SegmentLog } from '../log/segment-log.ts';
 import type { Belonging, OpenState } from '../transfer/contract.ts';
 import { EntrySource } from '../transfer/entry-stream.ts';
 import { TransferServer } from '../transfer/transfer-server.ts';
 import type { GroupDefinition, GroupMember, GroupView } from '../types.ts';
 import { memberOf } from '../views.ts';
+import { Changes } from './changes.ts';
 import { Connections } from './connections.ts';
 import type { GroupEvents, GroupHeadline, GroupSetup, LogPin } from './contract.ts';
-import { decodeBelonging, encodeBelonging, GROUP_FILE, isFormedBy, readBelonging } from './definition.ts';
+import { decodeBelonging, encodeBelonging, GROUP_FILE } from './definition.ts';
+import { type Directory, readDirectory } from './directory.ts';
 import { GROUP_PROTOCOL_VERSION, type Introduction } from './handshake.ts';
 import { Joining } from './joining.ts';
 import { Liveness } from './liveness.ts';
-import { type Applicant, Membership } from './membership.ts';
 import { Participation } from './participation.ts';
-import { Removals } from './removals.ts';
 import { Retention } from './retention.ts';
 import { isOver, Roster } from './roster.ts';
 
@@ -44,8 +44,7 @@ export class Group {
   readonly #connections: Connections;
   readonly #transfers: TransferServer;
   readonly #liveness: Liveness;
-  readonly #membership: Membership;
-  readonly #removals: Removals;
+  readonly #changes: Changes;
   readonly #retention: Retention;
   /** Found by `prepare`. Where it is not null, this run does not `start`: its owner repairs the log, for the next one. */
   readonly damage: LogDamage | null;
@@ -57,7 +56,6 @@ export class Group {
   #participation: Participation | null = null;
   #shown: GroupHeadline | null = null;
   #appendedView: GroupView | null = null;
-  #leadsInTerm: number | null = null;
 
   #isOpen = false;
   /** Asked to stop; it may still lead. */
@@ -72,39 +70,11 @@ export class Group {
 
   /** Reads the directory. Nothing is sent or written before `open`. */
   static prepare(setup: GroupSetup): Prepared {
-    const { disk } = setup.environment;
-    const opened = SegmentLog.open(disk, setup.options.log, { memberId: setup.memberId });
-    if (opened.kind === 'refused') return opened;
-    const { log, damage } = opened;
-    const refused = (reason: string): Prepared => ({ kind: 'refused', reason });
-    const belonging = readBelonging(disk);
-    const { formation } = setup;
-    if (belonging === null) {
-      if (log.lastIndex > 0 || damage !== null) {
-        return refused(`${GROUP_FILE} is missing beside a log that is not empty; restore it`);
-      }
-      if (formation === null || formation.kind === 'rejoin') {
-        return refused(
-          'the data directory belongs to no group yet: say --bootstrap to create one, or --seeds to become part of one',
-        );
-      }
-      return { kind: 'prepared', group: new Group(setup, log, null, null) };
-    }
-    if (belonging.kind === 'malformed') {
-      return refused(`${GROUP_FILE} is damaged: ${belonging.reason}; restore it, or let the member join as a new one`);
-    }
-    const problem = problemOf(belonging, setup);
-    if (problem !== null) return refused(problem);
-    // The same command line again asks for nothing new: so a member can be restarted by whoever started it first.
-    if (formation?.kind === 'bootstrap' && !isFormedBy(belonging.definition, formation, setup.groupAddress)) {
-      return refused(
-        `the data directory already belongs to the group ${belonging.definition.groupName}, and --bootstrap asks for one with another name, other members or other options: start without --bootstrap`,
-      );
-    }
-    return { kind: 'prepared', group: new Group(setup, log, damage, belonging) };
+    const read = readDirectory(setup);
+    return read.kind === 'refused' ? read : { kind: 'prepared', group: new Group(setup, read) };
   }
 
-  private constructor(setup: GroupSetup, log: SegmentLog, damage: LogDamage | null, belonging: Belonging | null) {
+  private constructor(setup: GroupSetup, { log, damage, belonging }: Directory) {
     const { environment, options, formation, events, memberId, groupAddress } = setup;
     this.#setup = setup;
     this.#events = events;
@@ -123,8 +93,15 @@ export class Group {
       const member = this.#roster?.memberOf(peer);
       if (member !== undefined && !this.#isStopped) events.reachabilityChanged(member, isReachable);
     });
-    this.#membership = new Membership(options);
-    this.#removals = new Removals({ unansweredAfterMs: options.unreachableAfterMs + options.memberExpelTimeoutMs });
+    this.#changes = new Changes({
+      options,
+      liveness: this.#liveness,
+      roster: () => this.#roster,
+      consensus: () => this.#consensus,
+      connections: () => this.#connections,
+      nowMs: () => this.#nowMs(),
+      step: (input) => this.#step(input),
+    });
     this.#retention = new Retention(log, options);
     this.#transfers = new TransferServer({
       clock: environment.clock,
@@ -156,9 +133,9 @@ export class Group {
         noticed: (peer, bytes) => {
           if (this.#roster?.memberOf(peer) !== undefined) events.noticed(peer, bytes);
         },
-        applied: (applicant) => this.#applied(applicant),
-        askedToRemove: (ordinal, by) => this.#askedToRemove(ordinal, by),
-        couldNotRemove: (ordinal, problem) => this.#removals.failed(ordinal, problem),
+        applied: (applicant) => this.#changes.applied(applicant),
+        askedToRemove: (ordinal, by) => this.#changes.askedToRemove(ordinal, by),
+        couldNotRemove: (ordinal, problem) => this.#changes.couldNotRemove(ordinal, problem),
         viewLearnt: (view) => this.#learnChosen(view),
         met: (address, introduction) => {
           this.#joining?.met(address, introduction);
@@ -304,8 +281,7 @@ export class Group {
       this.#setup.environment.clock.schedule(0, () => this.#end(() => this.#events.left()));
       return;
     }
-    this.#removals.leave();
-    this.#askForRemovals();
+    this.#changes.leave();
   }
 
   /** Asks the group to go on without that member. `done`: null when it does; else why it does not. */
@@ -314,8 +290,7 @@ export class Group {
       this.#setup.environment.clock.schedule(0, () => done(`no member of the group has the ordinal ${ordinal}`));
       return;
     }
-    this.#removals.expel(ordinal, this.#nowMs(), done);
-    this.#askForRemovals();
+    this.#changes.expel(ordinal, done);
   }
 
   /** Null: to the fittest. Nothing is promised; nothing happens unless this member leads. */
@@ -373,6 +348,7 @@ export class Group {
     this.#closing.push(closed);
     if (this.#isStopping || this.#isStopped) return;
     this.#isStopping = true;
+    this.#changes.end();
     if (!this.#canHandOver()) return this.#close();
     this.#step({ kind: 'transfer-leadership', to: null });
     const { electionTimeoutMs } = this.#setup.options.consensus;
@@ -396,7 +372,6 @@ export class Group {
     this.#isStopped = true;
     this.#connections.stop();
     this.#transfers.stop();
-    this.#membership.sendAway(null);
     this.#participation?.end();
     this.#log.close(() => {
       this.#isClosed = true;
@@ -469,76 +444,12 @@ export class Group {
       if (isNew && this.#liveness.isReachable(member.ordinal)) this.#events.reachabilityChanged(member, true);
     }
     this.#dial();
-    this.#removals.chosen(view);
-    this.#membership.chosen(view, (ordinal) => this.#connections.hasBelonged(ordinal));
+    this.#changes.chosen(view);
   }
 
   #isOver(view: GroupView): void {
     this.#connections.dropFormer(view);
-    this.#end(() => (this.#removals.isLeaving ? this.#events.left() : this.#events.expelled(view)));
-  }
-
-  #applied(applicant: Applicant): void {
-    if (this.#consensus?.role !== 'leader' || this.#isStopping) return applicant.wait(this.#leaderAddress());
-    this.#membership.apply(applicant, this.#nowMs());
-    this.#membership.chosen(this.#consensus.chosenView, (ordinal) => this.#connections.hasBelonged(ordinal));
-    this.#decide();
-  }
-
-  #askedToRemove(ordinal: MemberOrdinal, by: MemberOrdinal): void {
-    if (this.#consensus?.role !== 'leader') return;
-    this.#membership.remove(ordinal, this.#nowMs(), (problem) => {
-      if (by === this.#roster!.ordinal) this.#removals.failed(ordinal, problem);
-      else this.#connections.sendTo(by, { kind: 'remove-problem', ordinal, problem });
-    });
-    this.#decide();
-  }
-
-  #askForRemovals(): void {
-    const consensus = this.#consensus;
-    const self = this.#roster?.ordinal;
-    if (consensus === null || self === undefined) return;
-    for (const ordinal of this.#removals.wanted(self, this.#nowMs())) {
-      if (consensus.role === 'leader') this.#askedToRemove(ordinal, self);
-      else if (consensus.leader !== null) this.#connections.sendTo(consensus.leader, { kind: 'remove', ordinal });
-    }
-  }
-
-  /** What the leader makes of the membership now. */
-  #decide(): void {
-    const consensus = this.#consensus;
-    if (consensus === null || this.#isStopping) return;
-    const { role, term } = consensus;
-    const nowMs = this.#nowMs();
-    if (role !== 'leader') {
-      if (this.#leadsInTerm !== null) this.#membership.sendAway(this.#leaderAddress());
-      this.#leadsInTerm = null;
-      return;
-    }
-    if (this.#leadsInTerm !== term) {
-      this.#leadsInTerm = term;
-      this.#membership.countFrom(nowMs);
-    }
-    if (!consensus.canChangeView || !consensus.hasQuorum) return;
-    const { peers, lastIndex } = consensus.status();
-    const decision = this.#membership.decide({
-      nowMs,
-      self: this.#roster!.ordinal,
-      view: consensus.view,
-      lastIndex,
-      peers,
-      heardMs: (peer) => this.#liveness.heardMs(peer),
-      busyMs: (peer) => this.#liveness.busyMs(peer),
-      hasBelonged: (peer) => this.#connections.hasBelonged(peer),
-    });
-    if (decision === null) return;
-    if (decision.kind === 'change') this.#step({ kind: 'change-view', view: decision.view });
-    else this.#step({ kind: 'transfer-leadership', to: null });
-  }
-
-  #leaderAddress(): string | null {
-    const leader = this.#consensus?.leader ?? null;
-    return leader === null ? null : (this.#roster?.memberOf(leader)?.groupAddress ?? null);
+    this.#end(() => (this.#changes.isLeaving ? this.#events.left() : this.#events.expelled(view)));
   }
 
   // The order
@@ -611,7 +522,7 @@ export class Group {
     } = this.#setup.options;
     if (nowMs - this.#lastTickMs > electionTimeoutMs / 2) {
       // It stood still itself: what it has not heard says nothing about the others.
-      this.#membership.countFrom(nowMs);
+      this.#changes.stoodStill();
       this.#connections.stoodStill();
     }
     this.#lastTickMs = nowMs;
@@ -625,13 +536,13 @@ export class Group {
       this.#nextUpkeepMs = nowMs + UPKEEP_MS;
       this.#upkeep(nowMs);
     }
-    this.#decide();
+    this.#changes.decide();
   }
 
   #upkeep(nowMs: number): void {
     if (this.#joining !== null) this.#connections.askToJoin();
     this.#transfers.tick();
-    this.#askForRemovals();
+    this.#changes.askAgain();
     this.#truncate();
     if (!this.#log.hasRoom && nowMs >= this.#nextRoomMs) {
       this.#nextRoomMs = nowMs + ROOM_RETRY_MS;
@@ -674,16 +585,4 @@ export class Group {
       port,
     };
   }
-}
-
-/** Why this directory is not for this member. */
-function problemOf({ view, self }: Belonging, { memberId, groupAddress }: GroupSetup): string | null {
-  const member = memberOf(view, self)!;
-  if (member.memberId !== memberId) {
-    return `${GROUP_FILE} is that of member ${member.memberId}, not of this one (${memberId}): the data directory was mixed up`;
-  }
-  if (member.groupAddress !== groupAddress) {
-    return `this member's group address is ${member.groupAddress} since it belongs to its group, not ${groupAddress}: start it with the old one`;
-  }
-  return null;
 }
