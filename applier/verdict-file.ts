@@ -15,6 +15,7 @@ import {
   assert,
   ByteReader,
   ByteWriter,
+  crc32c,
   type Disk,
   DiskError,
   type DiskFile,
@@ -303,10 +304,15 @@ export class VerdictFile {
     for (let i = first; i < blocks.length; i++) yield* this.#recordsOf(blocks[i]!);
   }
 
+  /** @throws DiskError also where the block is not what was written: a restart finds that, and asks for a state. */
   *#recordsOf(place: BlockPlace): Generator<RecordAndState> {
     const file = this.#disk.open(chunkName(place.chunk));
     const content = file.read(place.offset, place.length);
     file.close();
+    if (crc32c(content) !== place.crc) {
+      const message = `${file.name} at ${place.offset}: verdicts that were durable cannot be read`;
+      throw new DiskError({ code: 'IO', file: file.name, message });
+    }
     const reader = new ByteReader(content);
     const before = readState(reader);
     yield* recordsIn(content.subarray(reader.offset), before);
@@ -338,7 +344,7 @@ export class VerdictFile {
     const bytes = encodeBlock(this.#blockNumber + 1, content.view());
     this.#withRoom(bytes.length, (error) => {
       if (error !== null) return done(error);
-      this.#writeBlock(bytes, { before, length: content.length }, done);
+      this.#writeBlock(bytes, { before, length: content.length, crc: crc32c(content.view()) }, done);
     });
   }
 
@@ -389,7 +395,7 @@ export class VerdictFile {
     this.onRoomChanged(hasRoom);
   }
 
-  #writeBlock(bytes: Uint8Array, { before, length }: { before: KeptState; length: number }, done: Done): void {
+  #writeBlock(bytes: Uint8Array, place: Pick<BlockPlace, 'before' | 'length' | 'crc'>, done: Done): void {
     const chunk = this.#chunk!;
     const { offset } = chunk;
     const end = offset + bytes.length;
@@ -399,7 +405,7 @@ export class VerdictFile {
         this.#blockNumber++;
         chunk.offset = end;
         chunk.leftoversEnd = end;
-        this.#blocks.push({ chunk: chunk.number, offset: offset + BLOCK_HEADER_BYTES, length, before });
+        this.#blocks.push({ chunk: chunk.number, offset: offset + BLOCK_HEADER_BYTES, ...place });
       }
       done(error);
     });

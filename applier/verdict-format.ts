@@ -110,6 +110,8 @@ export function encodeBlock(number: number, content: Uint8Array): Uint8Array {
 export interface DecodedBlock {
   readonly number: number;
   readonly content: Uint8Array;
+  /** Of the content. */
+  readonly crc: number;
   /** Offset of the sector behind it. */
   readonly end: number;
 }
@@ -121,7 +123,8 @@ export function decodeBlock(bytes: Uint8Array, offset: number): DecodedBlock | n
   if (from + header.length > bytes.length) return null;
   const content = bytes.subarray(from, from + header.length);
   if (crc32c(content) !== header.crc) return null;
-  return { number: header.number, content, end: Math.ceil((from + header.length) / SECTOR_BYTES) * SECTOR_BYTES };
+  const { number, crc } = header;
+  return { number, content, crc, end: Math.ceil((from + header.length) / SECTOR_BYTES) * SECTOR_BYTES };
 }
 
 /** The highest number that a block header from `offset` on names; 0 if there is none. */

@@ -28,6 +28,7 @@ export interface BlockPlace {
   readonly chunk: number;
   readonly offset: number;
   readonly length: number;
+  readonly crc: number;
   readonly before: KeptState;
 }
 
@@ -92,7 +93,8 @@ export function scanVerdicts(disk: Disk, memberId: MemberId): ScannedVerdicts | 
       if (block === null || block.number !== lastBlock + 1) break;
       const after = endState(block.content, state);
       if (after === null) return { kind: 'damaged', file: name, offset, reason: `block ${block.number} is malformed` };
-      blocks.push({ chunk: number, offset: offset + BLOCK_HEADER_BYTES, length: block.content.length, before: state });
+      const { content, crc } = block;
+      blocks.push({ chunk: number, offset: offset + BLOCK_HEADER_BYTES, length: content.length, crc, before: state });
       state = after;
       lastBlock = block.number;
       offset = block.end;

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { DiskError } from '../gcs/base/index.ts';
 import { FaultDisk, type Loss } from './testing/fault-disk.ts';
 import { VerdictFile } from './verdict-file.ts';
 import type { KeptState, KeptVerdict, VerdictRecord } from './verdict-record.ts';
@@ -175,6 +176,22 @@ test('R13: a mark that is unreadable or missing is damage, as far as it matters'
   }
   disk.files.delete('verdicts.mark');
   assert.equal(VerdictFile.open(disk, { memberId }, options).kind, 'damaged');
+});
+
+test('R13: a block that goes bad while the file is open is an error of the disk, and never other verdicts', () => {
+  const disk = new FaultDisk();
+  const file = opened(disk);
+  write(disk, file, recordsBehind(null, 30));
+  const name = disk.list()[0]!;
+  const bytes = disk.files.get(name)!;
+  // Behind the headers of the chunk and of its first block.
+  for (let at = 512 + 22; at < 512 + 22 + 60; at++) {
+    bytes[at]! ^= 0x15;
+    assert.throws(() => [...file.records(1)], DiskError);
+    assert.throws(() => file.logIndexOf(1), DiskError);
+    bytes[at]! ^= 0x15;
+  }
+  assert.equal([...file.records(1)].length, 30);
 });
 
 test('R16: without room for a chunk, what waits is made durable once there is room again, in order and once', () => {
