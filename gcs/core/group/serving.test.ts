@@ -1,0 +1,176 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { SimulatedWorld } from '../../../sim/world/index.ts';
+import type { EntriesOutcome, StateOutcome } from '../transfer/contract.ts';
+import { TransferClient } from '../transfer/transfer-client.ts';
+import type { GroupView, LogEntry } from '../types.ts';
+import { readBelonging } from './definition.ts';
+import { GROUP_DEFAULTS } from './options.ts';
+import { formedGroup, leaderOf, membersOf, type TestMember, until } from './testing/test-member.ts';
+
+const SECONDS = 1_000_000;
+
+/** A member that receives, before it takes part. */
+interface Reception {
+  readonly client: TransferClient;
+  expelled: GroupView | null;
+}
+
+function receive(member: TestMember): Reception {
+  member.host.crash('killed');
+  let reception: Reception | null = null;
+  member.host.start((environment) => {
+    const belonging = readBelonging(environment.disk);
+    assert.equal(belonging?.kind, 'belonging');
+    if (belonging?.kind !== 'belonging') return;
+    const client = new TransferClient({
+      environment,
+      memberId: member.memberId,
+      incarnation: ++member.incarnation,
+      groupAddress: member.host.address,
+      host: member.host.name,
+      port: 7001,
+      belonging,
+      view: belonging.view,
+      options: GROUP_DEFAULTS.transfer,
+      events: {
+        expelled: (view) => {
+          reception!.expelled = view;
+        },
+        refusedPeer: () => {},
+      },
+    });
+    reception = { client, expelled: null };
+    client.open();
+  });
+  return reception!;
+}
+
+describe('giving a member what it lacks', () => {
+  test('a member that receives its state for long is not expelled, and afterwards takes part', () => {
+    const world = new SimulatedWorld(1);
+    const members = formedGroup(world);
+    const receiver = members.find((member) => !member.isLeader)!;
+    const donors = members.filter((member) => member !== receiver);
+    const { client } = receive(receiver);
+    let outcome: StateOutcome | null = null;
+    const bytes: number[] = [];
+    client.receiveState(
+      () => ({
+        take: (chunk, done) => {
+          bytes.push(...chunk);
+          done(null);
+        },
+        aborted: () => {
+          bytes.length = 0;
+        },
+      }),
+      (how) => {
+        outcome = how;
+      },
+    );
+    // Nobody has a state to give yet.
+    world.runFor(30 * SECONDS);
+    assert.equal(outcome, null);
+    assert.equal(membersOf(leaderOf(donors)).length, 3);
+    for (const donor of donors) {
+      donor.do((group) =>
+        group.serve(() => {
+          let isSent = false;
+          return {
+            next: () => {
+              if (isSent) return null;
+              isSent = true;
+              return new Uint8Array([1, 2, 3]);
+            },
+            close: () => {},
+          };
+        }),
+      );
+    }
+    until(world, () => outcome !== null);
+    assert.deepEqual(bytes, [1, 2, 3]);
+    world.runFor(30 * SECONDS);
+    assert.equal(membersOf(leaderOf(donors)).length, 3, 'it goes on working with what it got');
+    receiver.restart(null);
+    until(world, () => receiver.isReady);
+  });
+
+  test('a receiver that is gone is expelled like any other', () => {
+    const world = new SimulatedWorld(2);
+    const members = formedGroup(world);
+    const receiver = members.find((member) => !member.isLeader)!;
+    const donors = members.filter((member) => member !== receiver);
+    receive(receiver);
+    world.runFor(20 * SECONDS);
+    assert.equal(membersOf(leaderOf(donors)).length, 3);
+    receiver.host.process!.pause();
+    until(world, () => membersOf(leaderOf(donors)).length === 2, 10);
+  });
+
+  test('a receiver whose stay ends while it receives is told', () => {
+    const world = new SimulatedWorld(3);
+    const members = formedGroup(world);
+    const receiver = members.find((member) => !member.isLeader)!;
+    const donors = members.filter((member) => member !== receiver);
+    const reception = receive(receiver);
+    world.runFor(SECONDS);
+    leaderOf(donors).do((group) => group.expel(receiver.ordinal, () => {}));
+    until(world, () => reception.expelled !== null);
+    receiver.restart({ kind: 'rejoin' });
+    until(world, () => receiver.isReady && receiver.isVoter);
+  });
+
+  test('entries that a member cannot read any more come from the log of another, chosen ones only', () => {
+    const world = new SimulatedWorld(4);
+    const members = formedGroup(world);
+    for (let i = 0; i < 20; i++) members[0]!.broadcast(`message ${i}`);
+    until(world, () => members.every((member) => member.run!.delivered.length === 20));
+    const receiver = members.find((member) => !member.isLeader)!;
+    const [donor] = members.filter((member) => member !== receiver);
+    const { lastIndex } = donor!.run!.group.log;
+    const { client } = receive(receiver);
+    const entries: LogEntry[] = [];
+    let outcome: EntriesOutcome | null = null;
+    const ask = (from: number, upTo: number): void => {
+      outcome = null;
+      client.receiveEntries(
+        { from, upTo },
+        (entry, done) => {
+          entries.push(entry);
+          done(null);
+        },
+        (how) => {
+          outcome = how;
+        },
+      );
+    };
+    ask(3, lastIndex);
+    until(world, () => outcome !== null);
+    assert.deepEqual(entries, donor!.run!.group.log.entries(3, lastIndex, Number.POSITIVE_INFINITY));
+    ask(lastIndex + 1, lastIndex + 1);
+    world.runFor(3 * SECONDS);
+    assert.equal(outcome, null);
+    members.find((member) => member !== receiver)!.broadcast('one more');
+    until(world, () => outcome !== null);
+  });
+
+  test('the donor keeps its log while it serves', () => {
+    const world = new SimulatedWorld(5);
+    const options = {
+      ...GROUP_DEFAULTS,
+      logKeepBytes: 4096,
+      logBytesMax: 8192,
+      log: { segmentBytes: 4096, cacheBytesMax: 8192, blockBytesMax: 2048 },
+    };
+    const [donor] = formedGroup(world, ['a'], options);
+    for (let i = 0; i < 200; i++) donor!.broadcast('x'.repeat(200));
+    until(world, () => donor!.run!.delivered.length === 200);
+    const pin = donor!.do((group) => group.pinLog());
+    donor!.do((group) => group.truncate(100));
+    assert.equal(donor!.run!.group.log.firstIndex, 1);
+    pin.release();
+    world.runFor(2 * SECONDS);
+    assert.ok(donor!.run!.group.log.firstIndex > 1);
+  });
+});
