@@ -209,6 +209,30 @@ test('R13: what was promised in elections survives the loss of the block that he
   assert.equal(survivor.lastIndex, 3);
 });
 
+test('R13: what is left of an earlier, torn attempt at a block is not taken for part of it', () => {
+  const disk = written(1, 10);
+  const log = opened(disk);
+  const attempt = (to: SegmentLog, term: number): void => {
+    const entries = [2, 3, 4].map((index) => entryOf(index, term, 500));
+    to.persist({ number: 1, hardState: null, entries });
+  };
+  attempt(log, 2);
+  const torn = disk.afterCrash((_, sector) => sector > 0);
+  const stale = torn.durable.get(firstSegment)!.slice();
+  const again = opened(torn);
+  assert.equal(again.lastIndex, 1);
+  attempt(again, 3);
+  torn.finishAll();
+  again.seal();
+  torn.finishAll();
+  // The writes of all its sectors but the first did not reach the disk, though it said so.
+  const block = startsOfBlocks(torn)[1]!;
+  torn.durable.get(firstSegment)!.set(stale.subarray(block.offset + 512, block.end), block.offset + 512);
+  const { damage } = openedDamaged(new MemoryDisk(torn.durable));
+  assert.deepEqual(damage.holes, [{ from: 2, upTo: 4 }]);
+  assert.deepEqual(damage.claim, { term: 3, index: 4 });
+});
+
 test('R13: a missing segment is holes, and so is one that an old copy took the place of', () => {
   const disk = manySegments();
   const log = opened(disk);
