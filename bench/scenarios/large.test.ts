@@ -21,7 +21,9 @@ test('large transactions are begun by the first place, in every second window, a
   assert.equal(kindsAt(11_000, 0), 'large');
   assert.equal(kindsAt(12_000, 0), 'small beside large');
   assert.equal(kindsAt(15_000, 0), 'large');
-  assert.equal(kindsAt(20_000, 0), 'small alone');
+  assert.equal(kindsAt(20_000, 1), 'small beside large', 'it is under way yet');
+  assert.equal(kindsAt(21_000, 0), 'small alone');
+  assert.equal(kindsAt(21_000, 1), 'small alone');
 });
 
 test('a large transaction puts every row once, with one value, and is told when it is acknowledged', () => {

@@ -12,7 +12,8 @@ export const GROUP_DEFAULTS: GroupOptions = {
   redialMaxMs: 1000,
   peerBufferBytesMax: 64 * 1024 * 1024,
   fragmentBytesMax: 256 * 1024,
-  fragmentsInFlight: 4,
+  // What a small message may find before it, and enough to keep a disk busy.
+  fragmentsInFlight: 2,
   compressionThresholdBytes: 16 * 1024,
   messageBytesMax: 150 * 1024 * 1024,
   logKeepBytes: 1024 * 1024 * 1024,
