@@ -141,6 +141,23 @@ describe('removing on request', () => {
     assert.equal(membership.decide(at(10_000, viewOf('a', 'b', 'c'))), null);
   });
 
+  test('a leader that could not be removed in the end does not let another lead for that', () => {
+    const membership = new Membership(OPTIONS);
+    const problems: string[] = [];
+    membership.remove(0, 9_000, (problem) => problems.push(problem));
+    const view = viewOf('a', 'b', 'c', 'd', 'e');
+    assert.equal(membership.decide(at(9_000, view, { answeredMs: { 3: 6_000, 4: 6_000 } })), null);
+    assert.equal(problems.length, 1);
+  });
+
+  test('of two that are to go the one that does not lead goes first', () => {
+    const membership = new Membership(OPTIONS);
+    const view = viewOf('a', 'b', 'c');
+    membership.remove(0, 0, assert.fail);
+    membership.remove(2, 0, assert.fail);
+    assert.deepEqual(newView(membership, at(1, view)), without(view, 2));
+  });
+
   test('it is refused where the others would be stuck, or nobody would be left', () => {
     const membership = new Membership(OPTIONS);
     const problems: string[] = [];

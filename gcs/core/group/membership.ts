@@ -123,21 +123,23 @@ export class Membership {
   }
 
   #removal(now: LeaderView): Decision {
-    for (const [ordinal, { untilMs, problem }] of [...this.#removals]) {
-      if (untilMs < now.nowMs || memberOf(now.view, ordinal) === undefined) {
-        this.#removals.delete(ordinal);
-        continue;
-      }
-      if (ordinal === now.self) {
-        if (votersOf(now.view).length > 1) return { kind: 'transfer-leadership' };
-        problem('it is the only member that votes');
-        this.#removals.delete(ordinal);
-        continue;
-      }
+    for (const [ordinal, { untilMs }] of [...this.#removals]) {
+      if (untilMs < now.nowMs || memberOf(now.view, ordinal) === undefined) this.#removals.delete(ordinal);
+    }
+    // The leader last: else two that lead in turn would send each other into the lead, for ever.
+    const ordinals = [...this.#removals.keys()].sort((a, b) => Number(a === now.self) - Number(b === now.self));
+    for (const ordinal of ordinals) {
       const view = without(now.view, ordinal);
-      if (this.#canBeChosen(now, view)) return { kind: 'change', view, why: 'asked for' };
-      problem('the members that answer would be no majority of those that remain');
+      if (this.#canBeChosen(now, view)) {
+        return ordinal === now.self ? { kind: 'transfer-leadership' } : { kind: 'change', view, why: 'asked for' };
+      }
+      const { problem } = this.#removals.get(ordinal)!;
       this.#removals.delete(ordinal);
+      problem(
+        votersOf(view).length === 0
+          ? 'it is the only member that votes'
+          : 'the members that answer would be no majority of those that remain',
+      );
     }
     return null;
   }
