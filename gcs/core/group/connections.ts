@@ -170,8 +170,10 @@ export class Connections {
   dropFormer(view: GroupView): void {
     for (const link of [...this.#accepted]) {
       if (link.ordinal === null || !isOver(view, link.ordinal)) continue;
-      this.#newestIncarnation.delete(link.ordinal);
       this.#close(link, 'its stay is over');
+    }
+    for (const ordinal of [...this.#newestIncarnation.keys()]) {
+      if (isOver(view, ordinal)) this.#newestIncarnation.delete(ordinal);
     }
     for (const ordinal of [...this.#dialler.readyOrdinals]) {
       if (isOver(view, ordinal)) this.sendTo(ordinal, { kind: 'expelled', view });

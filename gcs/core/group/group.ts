@@ -85,6 +85,9 @@ export class Group {
       const ofLog = log.base.view;
       const chosen = ofLog !== null && ofLog.number > belonging.view.number ? ofLog : belonging.view;
       this.#roster = new Roster({ belonging, chosen, groupAddress });
+      // It may not be chosen; but its members are asked.
+      const latest = damage === null ? log.viewAt(log.lastIndex) : null;
+      if (latest !== null) this.#roster.setAppended(latest);
     }
     if (formation !== null && (belonging === null || formation.kind === 'rejoin')) {
       this.#joining = new Joining(setup, formation);
@@ -370,6 +373,7 @@ export class Group {
   #close(): void {
     if (this.#isStopped) return;
     this.#isStopped = true;
+    this.#changes.end();
     this.#connections.stop();
     this.#transfers.stop();
     this.#participation?.end();

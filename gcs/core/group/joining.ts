@@ -34,9 +34,7 @@ export class Joining {
   /** Whom to dial, besides the members of the group where that is known. */
   addresses(): ReadonlySet<string> {
     const seeds = this.formation.kind === 'rejoin' ? [] : this.formation.seeds;
-    const addresses = new Set([...seeds, ...this.#hints]);
-    addresses.delete(this.#setup.groupAddress);
-    return addresses;
+    return new Set([...seeds, ...this.#hints]);
   }
 
   /** Whether that is news. */
