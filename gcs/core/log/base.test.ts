@@ -245,7 +245,8 @@ test('a log that was cut below the beginning of a segment does not begin with th
     disk.finishAll();
   };
   for (let index = 1; index <= 9; index++) persist([entryOf(index, 1, 700)]);
-  for (let index = 3; index <= 20; index++) persist([entryOf(index, 2, 100)]);
+  // Into the segment that began behind index 8.
+  persist(Array.from({ length: 18 }, (_, i) => entryOf(i + 3, 2, 10)));
   log.truncate(12);
   disk.finishAll();
   log.seal();
@@ -259,7 +260,7 @@ test('a log that was cut below the beginning of a segment does not begin with th
   assert.equal(result.log.firstIndex, log.firstIndex);
   for (let index = log.firstIndex; index <= 20; index++) {
     assert.ok(
-      isSameEntry(result.log.entries(index, index, 0)[0]!, entryOf(index, index < 3 ? 1 : 2, index < 3 ? 700 : 100)),
+      isSameEntry(result.log.entries(index, index, 0)[0]!, entryOf(index, index < 3 ? 1 : 2, index < 3 ? 700 : 10)),
     );
   }
 });

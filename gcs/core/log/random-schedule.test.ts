@@ -115,6 +115,8 @@ class Run {
       (_, sizeBytes) => (chance % 3 === 0 ? null : chance % sizeBytes),
       (name) => (chance + Number(name.slice(4, 20))) % 2 === 0,
     );
+    // Index and term name an entry: what is not there any more is not written again in the same term.
+    this.#term++;
     this.#log = this.#opened();
     const found = this.#history.slice(this.#durable).find((state) => this.#isSame(this.#log, state));
     // While there is no room, hard states overtake entries.
@@ -178,7 +180,9 @@ class Run {
     const end = entries.at(-1);
     const { claim, ...rest } = end === undefined ? hardState : withFurther(hardState, end);
     const claimed = claim !== null && isFurther(claim, base) ? { term: claim.term, index: claim.index } : null;
-    this.#model = { entries: entries.slice(0, index), hardState: { ...rest, claim: claimed } };
+    // Nothing was promised in terms that it never saw.
+    const election = rest.term < base.term ? { term: base.term, votedFor: null } : rest;
+    this.#model = { entries: entries.slice(0, index), hardState: { ...election, claim: claimed } };
   }
 
   #damage(chance: number): void {
@@ -218,7 +222,7 @@ class Run {
     const { entries } = this.#model;
     const { isBeyondRepair, holes, claim } = damage;
     assert.equal(claim.index, entries.length);
-    assert.equal(claim.term, entries.at(-1)!.term);
+    assert.equal(claim.term, entries.at(-1)?.term ?? 0);
     assert.deepEqual(this.#log.hardState, this.#model.hardState);
     if (isBeyondRepair) {
       this.#count('beyond repair');
