@@ -88,5 +88,8 @@ class Shrinking {
 
 /** What was violated, without names and numbers. */
 function shapeOf({ violation }: SeedResult): string {
-  return violation!.split('\n')[0]!.replaceAll(/[\d.]+/g, '#').slice(0, 60);
+  return violation!
+    .split('\n')[0]!
+    .replaceAll(/[\d.]+/g, '#')
+    .slice(0, 60);
 }

@@ -3,11 +3,12 @@ import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import test from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { CRASH_EFFECTS, FAULT_KINDS } from './faults.ts';
-import { faultTable, faultTotals, statisticsTable } from './report.ts';
+import { CRASH_EFFECTS, FAULT_KINDS } from './faults/index.ts';
+import { coverageTotals, faultTotals, situationsOf, statisticsTable, totalsTable } from './report.ts';
 import { SCENARIOS, type Scenario } from './scenario.ts';
 import type { SeedResult } from './seed-result.ts';
 import { runSeeds } from './seed-runner.ts';
+import { shrink } from './shrink.ts';
 
 async function resultsOf(scenario: Scenario, seeds: readonly number[]): Promise<readonly SeedResult[]> {
   const results: SeedResult[] = [];
@@ -15,13 +16,17 @@ async function resultsOf(scenario: Scenario, seeds: readonly number[]): Promise<
     scenario,
     planted: null,
     workers: 2,
-    seeds: seeds.map((seed) => ({ seed, off: [] })),
+    seeds: seeds.map(optionsOf),
     ended: (result) => {
       results.push(result);
       return result.violation === null;
     },
   });
   return results.sort((one, other) => one.seed - other.seed);
+}
+
+function optionsOf(seed: number) {
+  return { seed, profile: 'usual', off: [], leftOut: [] } as const;
 }
 
 function seedsFrom(first: number, count: number): readonly number[] {
@@ -34,23 +39,33 @@ function assertPassed(scenario: Scenario, results: readonly SeedResult[]): void 
   }
 }
 
-test('300 seeds of whole members pass, and every kind of fault strikes in them', async (context) => {
-  const startedMs = performance.now();
-  const results = await resultsOf('member', seedsFrom(1, 300));
-  assertPassed('member', results);
-  context.diagnostic(faultTable(results));
-  context.diagnostic(statisticsTable(results, (performance.now() - startedMs) / 1000));
-  const totals = faultTotals(results);
-  for (const kind of [...FAULT_KINDS, ...CRASH_EFFECTS]) {
-    assert.ok(totals.get(kind)!.times >= 20, `${kind} struck ${totals.get(kind)!.times} times`);
-  }
-});
+/** Half of the batch for each scenario. Every kind of fault has to strike, and every situation to come up. */
+const BATCH = 250;
 
-test('100 seeds of the group layer alone pass', async () => {
-  assertPassed('group', await resultsOf('group', seedsFrom(1, 100)));
-});
+for (const scenario of SCENARIOS) {
+  test(`${BATCH} seeds of the scenario ${scenario} pass, with every kind of fault and every situation that is to be met`, async (context) => {
+    const startedMs = performance.now();
+    const cpuBefore = process.cpuUsage();
+    const results = await resultsOf(scenario, seedsFrom(1, BATCH));
+    assertPassed(scenario, results);
+    const cpu = process.cpuUsage(cpuBefore);
+    const faults = faultTotals(results);
+    const situations = coverageTotals(scenario, results);
+    context.diagnostic(totalsTable('fault', faults));
+    context.diagnostic(totalsTable('situation', situations));
+    const seconds = (performance.now() - startedMs) / 1000;
+    context.diagnostic(statisticsTable(results, { seconds, cpuSeconds: (cpu.user + cpu.system) / 1e6 }));
+    const unseen = [...FAULT_KINDS, ...CRASH_EFFECTS].filter((kind) => faults.get(kind)!.times === 0);
+    // There are no lanes in the group layer alone.
+    assert.deepEqual(unseen, scenario === 'group' ? ['crash in a lane flush'] : []);
+    assert.deepEqual(
+      situationsOf(scenario).filter((name) => situations.get(name)!.times === 0),
+      [],
+    );
+  });
+}
 
-test('a seed that is run twice has the same fingerprint', async () => {
+test('I14: a seed that is run twice has the same fingerprint', async () => {
   for (const scenario of SCENARIOS) {
     const seeds = seedsFrom(1, 10);
     const first = await resultsOf(scenario, seeds);
@@ -60,6 +75,34 @@ test('a seed that is run twice has the same fingerprint', async () => {
       first.map(({ fingerprint }) => fingerprint),
     );
   }
+});
+
+test('a failing seed is shrunk to fewer faults, and still fails in the same way', async () => {
+  const planted = 'answer-before-fsync';
+  const failed: SeedResult[] = [];
+  await runSeeds({
+    scenario: 'group',
+    planted,
+    workers: 2,
+    seeds: seedsFrom(1, 200).map(optionsOf),
+    ended: (result) => {
+      // One that needs no fault at all cannot be made shorter.
+      if (result.violation !== null && result.struck.length > 3) failed.push(result);
+      return failed.length === 0;
+    },
+  });
+  const [first] = failed;
+  assert.ok(first !== undefined);
+  let runsLeft = 25;
+  const shrunk = await shrink({
+    scenario: 'group',
+    planted,
+    options: optionsOf(first.seed),
+    failed: first,
+    mayGoOn: () => runsLeft-- > 0,
+  });
+  assert.notEqual(shrunk.result.violation, null);
+  assert.ok(shrunk.result.struck.length < first.struck.length);
 });
 
 function runMain(args: readonly string[], nodeArgs: readonly string[] = []) {
@@ -82,7 +125,7 @@ test('when a seed fails, its story is told, the last line is the seed, and the e
     import { PLANTED_BUGS } from ${JSON.stringify(pathToFileURL(path.join(import.meta.dirname, 'planted-bugs', 'planted-bugs.ts')).href)};
     plant(PLANTED_BUGS.find((bug) => bug.name === 'snapshot-taken-at-commit'));`;
   const { status, lines } = runMain(
-    ['--seeds', '30', '--workers', '1'],
+    ['--seeds', '60', '--workers', '1'],
     ['--import', `data:text/javascript,${encodeURIComponent(plantIt)}`],
   );
   assert.equal(status, 1);

@@ -66,7 +66,9 @@ export function rot(strike: Strike, member: SimulatedHost): void {
       const place = random.pick(random.chance(50) ? places.slice(-10) : places);
       const kind = random.pick<DamageKind>(['bit flip', 'bit flip', 'zeroed sector', 'misdirected sector']);
       member.disk.damage(place, kind, random);
-      strike.count(`${member.name} is down, and a ${kind} damages ${place.name} within ${place.offset}+${place.length}`);
+      strike.count(
+        `${member.name} is down, and a ${kind} damages ${place.name} within ${place.offset}+${place.length}`,
+      );
       world.coverage.add(`damage to the ${target}`);
     }
   }

@@ -66,4 +66,3 @@ function kindOf(bytes: Uint8Array): string {
   const frame = decodeFrame(bytes);
   return frame.kind === 'peer' ? decodePeerMessage(frame.bytes).kind : frame.kind;
 }
-

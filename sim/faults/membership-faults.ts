@@ -1,7 +1,7 @@
 /** Members come and go, of themselves or because they are told to, while other faults strike. */
 import type { SimulatedHost } from '../world/index.ts';
-import { crashOne, pause } from './process-faults.ts';
 import { partition } from './network-faults.ts';
+import { crashOne, pause } from './process-faults.ts';
 import type { Strike } from './strike.ts';
 
 export const VOTERS_MIN = 1;

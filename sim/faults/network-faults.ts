@@ -85,7 +85,12 @@ export function narrow(strike: Strike, member: SimulatedHost): void {
 
 /** Both directions. */
 function between(side: readonly SimulatedHost[], others: readonly SimulatedHost[]): readonly Link[] {
-  return side.flatMap((one) => others.flatMap((other): Link[] => [[one, other], [other, one]]));
+  return side.flatMap((one) =>
+    others.flatMap((other): Link[] => [
+      [one, other],
+      [other, one],
+    ]),
+  );
 }
 
 function blockFor(strike: Strike, links: readonly Link[], durationMs: number): void {

@@ -34,7 +34,7 @@ export class Broadcasts {
     this.#setup = setup;
     const random = setup.random;
     this.#random = random;
-    this.#meanGapMs = random.pick(setup.isLong ? [1000, 5000, 20_000] : [10, 40, 150]);
+    this.#meanGapMs = random.pick(setup.isLong ? [1000, 5000, 20_000] : [20, 100, 500]);
     this.#bytesMax = random.pick([10, 300, 3000]);
     this.#largeBytesMax = random.pick([3000, 20_000, 100_000]);
     this.#largePercent = random.pick([0, 1, 5]);
@@ -68,7 +68,8 @@ export class Broadcasts {
   #again(host: SimulatedHost): void {
     if (this.#isOver) return;
     this.#inTurn(host, (running) => {
-      for (let burst = this.#random.pick([1, 1, 1, 5]); burst > 0; burst--) this.#broadcast(host, running, this.#payload());
+      for (let burst = this.#random.pick([1, 1, 1, 5]); burst > 0; burst--)
+        this.#broadcast(host, running, this.#payload());
       if (this.#random.chance(this.#readPercent)) this.#read(host, running);
     });
     this.#later(this.#random.below(2 * this.#meanGapMs * 1000), () => this.#again(host));

@@ -3,7 +3,7 @@
  * again after a restart; it can do without anything that was delivered, so that a member whose log begins too late
  * takes the beginning of another's for its state.
  */
-import { type Environment, type LogIndex, type SeededRandom } from '../../gcs/base/index.ts';
+import type { Environment, LogIndex, SeededRandom } from '../../gcs/base/index.ts';
 import {
   type Delivery,
   type EntryId,
@@ -16,15 +16,17 @@ import {
   runLengthCompression,
   type SegmentLog,
 } from '../../gcs/core/index.ts';
-import { framePassed, type FaultTargets, type Occasion, Occasions, watchDisk } from '../faults/index.ts';
+import { type FaultTargets, framePassed, type Occasion, Occasions, watchDisk } from '../faults/index.ts';
 import type { Elections } from '../observers/elections.ts';
 import type { Judge } from '../observers/judge.ts';
 import { LogFollower } from '../observers/log-follower.ts';
 import type { Isolation, Reads } from '../observers/reads.ts';
-import type { TotalOrder } from '../observers/total-order.ts';
 import { Situations } from '../observers/situations.ts';
+import type { TotalOrder } from '../observers/total-order.ts';
 import { type Machine, Roster } from '../roster.ts';
 import type { SimulatedHost, SimulatedProcess, SimulatedWorld } from '../world/index.ts';
+
+const TRUNCATE_EVERY = 20;
 
 /** One run of a group layer. */
 export interface RunningGroup {
@@ -42,6 +44,8 @@ interface GroupMachine extends Machine {
   running: RunningGroup | null;
   /** What its owner has durably. */
   deliveredUpTo: LogIndex;
+  /** When so much is delivered, what was delivered is not needed any more. */
+  truncatesAt: LogIndex;
   /** Its log begins too late for it. */
   isBehind: boolean;
   /** What its log durably had before it was damaged beyond repair. */
@@ -77,7 +81,14 @@ export class GroupCluster implements FaultTargets {
       world,
       random: random.split('roster'),
       order,
-      make: (machine) => ({ ...machine, running: null, deliveredUpTo: 0, isBehind: false, claim: null }),
+      make: (machine) => ({
+        ...machine,
+        running: null,
+        deliveredUpTo: 0,
+        truncatesAt: 0,
+        isBehind: false,
+        claim: null,
+      }),
     });
     for (let i = 0; i < setup.memberCount; i++) this.#watch(this.roster.add(true));
     world.network.frameSent = (from, to, bytes) => {
@@ -168,6 +179,7 @@ export class GroupCluster implements FaultTargets {
     if (host === this.#visited) this.endIntrusion();
     machine.running = null;
     machine.deliveredUpTo = 0;
+    machine.truncatesAt = 0;
     machine.isBehind = false;
     machine.claim = null;
   }
@@ -331,6 +343,7 @@ export class GroupCluster implements FaultTargets {
         behind: () =>
           heard(() => {
             world.tell(`${who} is behind`);
+            world.coverage.add('a state transfer begins');
             machine.isBehind = true;
             again();
           }),
@@ -411,11 +424,16 @@ export class GroupCluster implements FaultTargets {
       machine.isBehind = false;
       machine.claim = null;
       machine.deliveredUpTo = base.index;
+      this.#setup.world.coverage.add('a state transfer is done');
       again();
     });
   }
 
-  #delivered(machine: GroupMachine, running: RunningGroup, { who, delivery }: { who: string; delivery: Delivery }): void {
+  #delivered(
+    machine: GroupMachine,
+    running: RunningGroup,
+    { who, delivery }: { who: string; delivery: Delivery },
+  ): void {
     const { order, judge, reads } = this.#setup;
     running.follower.follow(delivery.index);
     const expected = order.messageAt(running.place);
@@ -433,7 +451,10 @@ export class GroupCluster implements FaultTargets {
     machine.deliveredUpTo = Math.max(machine.deliveredUpTo, delivery.index);
     if (delivery.ticket === null) return;
     const since = running.pending.get(delivery.ticket);
-    judge.check(since !== undefined, () => `${who} delivers ticket ${delivery.ticket} twice, or without having given it`);
+    judge.check(
+      since !== undefined,
+      () => `${who} delivers ticket ${delivery.ticket} twice, or without having given it`,
+    );
     running.pending.delete(delivery.ticket);
     judge.check(
       !reads.wasCutOff(machine.host, since ?? null),
@@ -481,6 +502,10 @@ export class GroupCluster implements FaultTargets {
       () => `${machine.host.name} has delivered ${running.place} messages, and its log has ${expected}`,
     );
     machine.deliveredUpTo = Math.max(machine.deliveredUpTo, running.follower.deliveredUpTo);
+    if (machine.deliveredUpTo >= machine.truncatesAt) {
+      machine.truncatesAt = machine.deliveredUpTo + TRUNCATE_EVERY;
+      running.group.truncate(machine.deliveredUpTo + 1);
+    }
     this.#situations.statusSeen(machine, status);
   }
 

@@ -33,9 +33,9 @@ function runSeed({ seed, profile, off, leftOut }: SeedOptions): SeedResult {
   const drawn = world.random.split('configuration');
   const isLong = profile === 'long';
   const memberCount = drawn.pick([1, 3, 3, 3, 3, 5, 5, 5]);
-  const options = drawGroupOptions(drawn, isLong ? [600, 1000] : [100, 200, 600]);
+  const options = drawGroupOptions(drawn, isLong ? [600, 1000] : [100, 200, 600, 600]);
   const plan = drawFaultPlan(drawn, isLong ? RARE : STORMY, new Set(off));
-  const durationMs = isLong ? drawn.between(300_000, 1_200_000) : drawn.between(5000, 40_000);
+  const durationMs = isLong ? drawn.between(300_000, 1_200_000) : drawn.between(5000, 60_000);
   const order = new TotalOrder(judge, world.coverage);
   const elections = new Elections(judge);
   elections.takenOver = () => world.coverage.add('leadership is transferred');
@@ -53,7 +53,14 @@ function runSeed({ seed, profile, off, leftOut }: SeedOptions): SeedResult {
   order.ordered = (entry) => checkNobodyIsElectableWithout(judge, cluster.roster.groups, entry);
   const isOver = (): boolean => judge.violation !== null;
   for (const member of cluster.members) cluster.restart(member);
-  const broadcasts = new Broadcasts({ world, cluster, elections, reads, random: world.random.split('workload'), isLong });
+  const broadcasts = new Broadcasts({
+    world,
+    cluster,
+    elections,
+    reads,
+    random: world.random.split('workload'),
+    isLong,
+  });
   broadcasts.begin();
   const faults = new FaultInjector({
     world,

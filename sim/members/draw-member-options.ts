@@ -5,7 +5,7 @@ import { drawGroupOptions } from '../draw-options.ts';
 /** As many are tiny as are those of production. */
 export function drawMemberOptions(random: SeededRandom): MemberOptions {
   return {
-    group: drawGroupOptions(random, [200, 400, 600, 600, 1000]),
+    group: drawGroupOptions(random, [200, 600, 600, 1000]),
     outbox: {
       inFlightMax: random.pick([1, 2, 8]),
       batchBytesMax: random.pick([1, 1000, 1024 * 1024]),
@@ -18,7 +18,7 @@ export function drawMemberOptions(random: SeededRandom): MemberOptions {
       bytes: random.pick([1, 600, 4 * 1024 * 1024]),
     },
     versions: {
-      flushIntervalMs: random.pick([5, 50, 500]),
+      flushIntervalMs: random.pick([5, 100, 500, 2000]),
       flushBytes: random.pick([100, 10_000, 1024 * 1024]),
       overlayBytesMax: random.pick([20_000, 1024 * 1024]),
     },
@@ -34,8 +34,8 @@ export function drawMemberOptions(random: SeededRandom): MemberOptions {
     },
     followedForMs: random.pick([0, 1000, 60_000]),
     verdicts: { chunkBytes: random.pick([512, 4096, 65_536]) },
-    noticeEveryMs: random.pick([100, 500]),
-    sweepEveryMs: 50,
+    noticeEveryMs: random.pick([100, 500, 500]),
+    sweepEveryMs: random.pick([50, 200]),
     conflictsKeptMax: random.pick([1, 100]),
     stopWaitMs: 1000,
     purgeStep: random.pick([1, 10, 1000]),

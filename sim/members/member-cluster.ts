@@ -335,7 +335,13 @@ export class MemberCluster implements FaultTargets {
     const { member } = prepared;
     this.roster.groups.set(machine.memberId, member.group);
     const observer = new MemberObserver({ name: who, member, judge, order, shadow });
-    const engine = new Engine({ replica: member, clock, random, limits: DEFAULT_LIMITS, imageCodec: this.#setup.codec });
+    const engine = new Engine({
+      replica: member,
+      clock,
+      random,
+      limits: DEFAULT_LIMITS,
+      imageCodec: this.#setup.codec,
+    });
     machine.running = { process, member, engine, observer };
     for (const follower of machine.followers) follower.started(process, member, engine);
     world.tell(`${who} opens`);
@@ -385,7 +391,11 @@ export class MemberCluster implements FaultTargets {
       transferChanged: (phase, { kind, donor }, why) =>
         heard(() => {
           world.tell(`${who}: transfer of ${kind} ${phase}: ${why}`);
-          transfers.changed(host, { phase, kind, donor: donor === null ? null : (this.roster.named(donor)?.host ?? null) });
+          transfers.changed(host, {
+            phase,
+            kind,
+            donor: donor === null ? null : (this.roster.named(donor)?.host ?? null),
+          });
         }),
       refusedPeer: (address, reason) => world.tell(`${who} and ${address}: ${reason}`),
       recovered: ({ upTo }) =>
@@ -439,7 +449,10 @@ export class MemberCluster implements FaultTargets {
     if (running.observer.place !== before) this.#occasions.happened(machine.host, 'after apply');
   }
 
-  #setupOf({ host, memberId, incarnation }: Pick<Machine, 'host' | 'memberId' | 'incarnation'>, environment: Environment) {
+  #setupOf(
+    { host, memberId, incarnation }: Pick<Machine, 'host' | 'memberId' | 'incarnation'>,
+    environment: Environment,
+  ) {
     return {
       environment,
       memberId,

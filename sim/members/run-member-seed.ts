@@ -29,7 +29,7 @@ import { MemberCluster, type MemberMachine } from './member-cluster.ts';
 const MAJORITY_MS_MAX = 60_000;
 /** From the healing of all until everybody is a member again and has the same state. */
 const CONVERGENCE_MS_MAX = 90_000;
-const READ_EVERY_US = 50_000;
+const READ_EVERY_US = 200_000;
 
 export function runMemberSeed(options: SeedOptions): SeedResult {
   return withoutImpureGlobals(() => new MemberSeed(options).run());
@@ -69,8 +69,8 @@ class MemberSeed {
       slowClientPercent: random.pick([0, 5, 20]),
       largeRowBytes: random.pick([8000, 8000, 60_000]),
     };
-    const thinkMs = random.pick(isLong ? [2000, 10_000, 30_000] : [5, 50, 200, 1000]);
-    this.#durationMs = isLong ? random.between(600_000, 1_800_000) : random.between(5000, 40_000);
+    const thinkMs = random.pick(isLong ? [2000, 10_000, 30_000] : [10, 100, 500, 2000]);
+    this.#durationMs = isLong ? random.between(600_000, 1_800_000) : random.between(5000, 60_000);
     this.#configuration = [
       `${memberCount} members, ${laneCount} lanes, certification capacity ${capacity}, ${clientCount} clients that think for ${thinkMs} ms, ${this.#durationMs} ms`,
       describeFaultPlan(plan),
@@ -109,11 +109,14 @@ class MemberSeed {
       random: world.random.split('faults'),
       leftOut: new Set(leftOut),
     });
-    this.#clients = this.#makeClients({ count: clientCount, thinkMs }, {
-      history: this.#history,
-      ...workload,
-      schemaChanged: (sequenceNumber, op, table) => this.#checkSchemaChange(sequenceNumber, op, table),
-    });
+    this.#clients = this.#makeClients(
+      { count: clientCount, thinkMs },
+      {
+        history: this.#history,
+        ...workload,
+        schemaChanged: (sequenceNumber, op, table) => this.#checkSchemaChange(sequenceNumber, op, table),
+      },
+    );
   }
 
   run(): SeedResult {
@@ -125,7 +128,8 @@ class MemberSeed {
     world.runFor(this.#durationMs * 1000, () => this.#judge.violation !== null);
     if (this.#judge.violation === null) this.#converge();
     const { counts } = this.#history;
-    if (this.#shadow.counts.floorRises > 0) world.coverage.add('the purge floor is raised', this.#shadow.counts.floorRises);
+    if (this.#shadow.counts.floorRises > 0)
+      world.coverage.add('the purge floor is raised', this.#shadow.counts.floorRises);
     return {
       seed: world.seed,
       violation: this.#judge.violation,

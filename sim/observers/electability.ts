@@ -41,7 +41,8 @@ export function checkNobodyIsElectableWithout(
     }).length;
     judge.check(
       votes < Math.floor(voters.length / 2) + 1,
-      () => `${memberId} can be elected without index ${index} of term ${term}, which was delivered: ${described(members)}`,
+      () =>
+        `${memberId} can be elected without index ${index} of term ${term}, which was delivered: ${described(members)}`,
     );
   }
 }
@@ -58,7 +59,10 @@ function durableOf(group: Group, index: LogIndex, term: Term): Durable | null {
 }
 
 function described(members: ReadonlyMap<MemberId, Durable>): string {
-  const ends = [...members].map(([memberId, { last, has }]) => `${memberId.slice(0, 8)} ${has ? 'has it' : 'lacks it'}, ${last.index} of term ${last.term}`);
+  const ends = [...members].map(
+    ([memberId, { last, has }]) =>
+      `${memberId.slice(0, 8)} ${has ? 'has it' : 'lacks it'}, ${last.index} of term ${last.term}`,
+  );
   return ends.join('; ');
 }
 

@@ -86,7 +86,14 @@ export class Elections {
 // Most frames are appends and their answers: of them the term is all that matters here, and it comes first.
 
 const PEER_FRAME = encodeFrame({ kind: 'peer', bytes: new Uint8Array(0) })[0];
-const SAMPLE = { chosenUpTo: 0, established: false, matchedUpTo: 0, previousIndex: 0, previousTerm: 0, receivedByAll: 0 };
+const SAMPLE = {
+  chosenUpTo: 0,
+  established: false,
+  matchedUpTo: 0,
+  previousIndex: 0,
+  previousTerm: 0,
+  receivedByAll: 0,
+};
 const APPEND = encodePeerMessage({ ...SAMPLE, kind: 'append', term: 1, round: 0, entries: [] })[0];
 const APPEND_ANSWER = encodePeerMessage({
   ...SAMPLE,

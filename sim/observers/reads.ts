@@ -50,7 +50,9 @@ export class Reads {
   isolationOf(host: SimulatedHost): Isolation {
     const { network, hosts } = this.#world;
     if ((this.#order.view?.members.filter((member) => member.isVoter).length ?? 0) < 2) return null;
-    const isCutOff = hosts.every((each) => each === host || (network.isBlocked(host, each) && network.isBlocked(each, host)));
+    const isCutOff = hosts.every(
+      (each) => each === host || (network.isBlocked(host, each) && network.isBlocked(each, host)),
+    );
     return isCutOff ? { blockings: network.blockings } : null;
   }
 

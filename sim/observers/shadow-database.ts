@@ -162,7 +162,10 @@ export class ShadowDatabase {
     this.#watchFloor();
     if (verdict.kind === 'snapshot-too-old') {
       this.counts.snapshotsTooOld++;
-      this.#judge.check(snapshotVersion < floorBefore, () => `${where}: refused as too old above the floor ${floorBefore}`);
+      this.#judge.check(
+        snapshotVersion < floorBefore,
+        () => `${where}: refused as too old above the floor ${floorBefore}`,
+      );
       return;
     }
     this.#judge.check(snapshotVersion >= floorBefore, () => `${where}: judged below the floor ${floorBefore}`);
@@ -175,7 +178,10 @@ export class ShadowDatabase {
     }
     this.counts.committed++;
     const { sequenceNumber, lastCommitted } = verdict;
-    this.#judge.check(newestWriter <= snapshotVersion, () => `${where}: ${sequenceNumber} loses the update ${newestWriter}`);
+    this.#judge.check(
+      newestWriter <= snapshotVersion,
+      () => `${where}: ${sequenceNumber} loses the update ${newestWriter}`,
+    );
     this.#judge.check(
       sequenceNumber === this.#certified.length + 1,
       () => `${where}: ${sequenceNumber} is not the next number`,

@@ -74,5 +74,7 @@ export class Situations {
 }
 
 function described(view: GroupView): string {
-  return view.members.map(({ ordinal, host, isVoter }) => `${host} as ${ordinal}${isVoter ? '' : ' (learner)'}`).join(', ');
+  return view.members
+    .map(({ ordinal, host, isVoter }) => `${host} as ${ordinal}${isVoter ? '' : ' (learner)'}`)
+    .join(', ');
 }

@@ -56,7 +56,7 @@ interface Run {
 
 type Message = Readonly<Record<string, unknown>>;
 
-const LOOK_EVERY_US = 50_000;
+const LOOK_EVERY_US = 200_000;
 
 export class StreamObserver {
   readonly #setup: StreamObserverSetup;
@@ -176,7 +176,10 @@ export class StreamObserver {
     const { subscription: _subscription, ...facts } = event;
     const sequenceNumber = event.sequenceNumber as number;
     const { rows } = facts;
-    judge.check(sequenceNumber <= shadow.sequenceNumber, () => `${this.#who} tells ${sequenceNumber} before it is ordered`);
+    judge.check(
+      sequenceNumber <= shadow.sequenceNumber,
+      () => `${this.#who} tells ${sequenceNumber} before it is ordered`,
+    );
     this.#movedTo(sequenceNumber - 1);
     this.#position = sequenceNumber;
     counts.changes++;

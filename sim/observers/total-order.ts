@@ -216,7 +216,8 @@ function differences(before: GroupView, after: GroupView): { voters: number; reu
   const votersOf = (view: GroupView): ReadonlySet<MemberOrdinal> =>
     new Set(view.members.filter((member) => member.isVoter).map((member) => member.ordinal));
   const [old, young] = [votersOf(before), votersOf(after)];
-  const voters = [...old].filter((each) => !young.has(each)).length + [...young].filter((each) => !old.has(each)).length;
+  const voters =
+    [...old].filter((each) => !young.has(each)).length + [...young].filter((each) => !old.has(each)).length;
   const known = new Set(before.members.map((member) => member.ordinal));
   const reused = after.members.find(({ ordinal }) => !known.has(ordinal) && ordinal < before.nextOrdinal);
   return { voters, reused: reused?.ordinal ?? null };

@@ -186,7 +186,10 @@ export class History {
       attempt.sequenceNumber === null,
       () => `${attempt} is ordered twice, at ${attempt.sequenceNumber} and ${sequenceNumber}`,
     );
-    this.#judge.check(attempt.outcome !== 'refused', () => `${attempt} was refused, but is ordered at ${sequenceNumber}`);
+    this.#judge.check(
+      attempt.outcome !== 'refused',
+      () => `${attempt} was refused, but is ordered at ${sequenceNumber}`,
+    );
     attempt.sequenceNumber = sequenceNumber;
     for (const row of attempt.mustWrite) {
       this.#judge.check(written.has(row), () => `${attempt} is ordered at ${sequenceNumber} without ${row}`);

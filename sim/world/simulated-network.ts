@@ -241,7 +241,7 @@ export class SimulatedNetwork {
     }
     if (this.#blocked.has(linkOf(end.process.host, target))) {
       end.isStalled = true;
-      this.#world.faultCounts.add('stall');
+      this.#world.faultCounts.add('stalled link');
       if (first.frame.kind === 'open') this.#timeOut(end);
       else this.#timeOutIfStalled(end, first);
       return;

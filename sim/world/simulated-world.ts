@@ -4,8 +4,8 @@
  * happens, so that the same seed and program always give the same story.
  */
 import { SeededRandom } from '../../gcs/base/index.ts';
-import { EventQueue, type QueuedEvent, type Rank } from './event-queue.ts';
 import { Counts } from './counts.ts';
+import { EventQueue, type QueuedEvent, type Rank } from './event-queue.ts';
 import { SimulatedHost } from './simulated-host.ts';
 import { SimulatedNetwork } from './simulated-network.ts';
 import { Story } from './story.ts';
