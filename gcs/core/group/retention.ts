@@ -56,8 +56,8 @@ export class Retention {
   }
 }
 
-/** The highest place up to `index` that lies within no message's fragments. */
-function withoutPartial(log: RetainedLog, index: LogIndex): LogIndex {
+/** The highest place up to `index` that lies within no message's fragments; below `firstIndex` if that cannot be told. */
+export function withoutPartial(log: Pick<RetainedLog, 'firstIndex' | 'partialFrom'>, index: LogIndex): LogIndex {
   for (let upTo = index; ; ) {
     const from = log.partialFrom(upTo);
     if (from > upTo) return upTo;
