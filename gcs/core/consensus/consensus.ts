@@ -48,11 +48,12 @@ import { Following } from './following.ts';
 import { Leadership } from './leadership.ts';
 import { Membership } from './membership.ts';
 import { Outbox } from './outbox.ts';
-import type { Append, AppendAnswer, PeerMessage, Propose, ProposedPayload } from './peer-message.ts';
+import { OwnBroadcasts } from './own-broadcasts.ts';
+import type { Append, AppendAnswer, PeerMessage, Propose } from './peer-message.ts';
 import { type Peer, Peers } from './peers.ts';
 import { PendingReads } from './pending-reads.ts';
 import { Promises } from './promises.ts';
-import { isBroadcast, OwnProposals } from './proposals.ts';
+import { isBroadcast } from './proposals.ts';
 import { isFurther, ReplicatedLog } from './replicated-log.ts';
 
 export type * from './contract.ts';
@@ -78,14 +79,13 @@ export class Consensus {
   readonly #elections: Elections;
   readonly #following: Following;
   readonly #delivery: Delivery;
-  readonly #proposals = new OwnProposals();
+  readonly #broadcasts: OwnBroadcasts;
   readonly #reads: PendingReads;
 
   #leader: MemberOrdinal | null = null;
   /** While this member leads. */
   #leadership: Leadership | null = null;
   #receivedByAll: LogIndex = 0;
-  #proposalProgressMs = Number.NEGATIVE_INFINITY;
   #triedTransferMs = Number.NEGATIVE_INFINITY;
   /** As of the last step, if somebody has asked since. */
   #status: ConsensusStatus | null = null;
@@ -116,6 +116,10 @@ export class Consensus {
     this.#delivery = new Delivery(this.#context, restored);
     this.#following = new Following(this.#context);
     this.#reads = new PendingReads(options, random);
+    this.#broadcasts = new OwnBroadcasts(this.#context, () => ({
+      leader: this.#leader,
+      leadership: this.#leadership,
+    }));
     this.#lastTickMs = now.monotonicMs;
     const leader = () => this.#leader;
     this.#elections = new Elections(
@@ -175,11 +179,8 @@ export class Consensus {
         if (this.#context.log.hardStateDurable) this.#elections.hardStateDurable();
         break;
       case 'propose': {
-        assert(this.#proposals.size < this.#context.options.pendingMessagesMax, 'pending broadcasts are bounded');
-        if (!this.#proposals.someOutsideLog) this.#proposalProgressMs = this.#context.now.monotonicMs;
         const { incarnation, messageNumber, entryKind, isCompressed, payload } = input;
-        this.#proposals.add({ incarnation, messageNumber, kind: entryKind, isCompressed, payload });
-        this.#propose(incarnation, messageNumber, { kind: entryKind, isCompressed, payload });
+        this.#broadcasts.add(incarnation, messageNumber, { kind: entryKind, isCompressed, payload });
         break;
       }
       case 'link-changed':
@@ -213,7 +214,7 @@ export class Consensus {
 
   /** Own broadcasts are bounded, and a leader that hands over takes none. */
   canPropose(): boolean {
-    return this.#proposals.size < this.#context.options.pendingMessagesMax && !this.#leadership?.isTransferring;
+    return this.#broadcasts.hasRoom && !this.#leadership?.isTransferring;
   }
 
   get role(): Role {
@@ -288,7 +289,7 @@ export class Consensus {
       viewNumber: membership.view.number,
       isBehind: this.isBehind,
       claim: promises.claim,
-      pendingMessages: this.#proposals.size,
+      pendingMessages: this.#broadcasts.size,
       caughtUp: this.caughtUp,
       hasQuorum: this.#hasQuorum(),
       peers: peers.all.map((peer) => this.#statusOf(peer)),
@@ -312,14 +313,12 @@ export class Consensus {
   // Time
 
   #tick(): void {
-    const { now, options } = this.#context;
-    const nowMs = now.monotonicMs;
+    const nowMs = this.#context.now.monotonicMs;
     this.#excusePause(nowMs);
     if (this.#leadership !== null) this.#tickLeader(this.#leadership, nowMs);
     else this.#elections.tick();
     this.#reads.tick(nowMs);
-    const waitedMs = nowMs - this.#proposalProgressMs;
-    if (this.#proposals.someOutsideLog && waitedMs >= options.resendMs) this.#proposeAll();
+    this.#broadcasts.tick();
   }
 
   #tickLeader(leadership: Leadership, nowMs: number): void {
@@ -327,7 +326,7 @@ export class Consensus {
       this.#stepDown();
       return;
     }
-    if (leadership.endLateTransfer()) this.#proposeAll();
+    if (leadership.endLateTransfer()) this.#broadcasts.sendAll();
     const { electionTimeoutMs } = this.#context.options;
     const isDue = nowMs - this.#triedTransferMs >= DISK_FULL_RETRY * electionTimeoutMs;
     if (this.#elections.isDiskFull && isDue) this.#giveAway(leadership);
@@ -352,7 +351,7 @@ export class Consensus {
       if (this.#leader === peer.ordinal) this.#elections.hurry();
       return;
     }
-    if (this.#leader === peer.ordinal) this.#proposeAll();
+    if (this.#leader === peer.ordinal) this.#broadcasts.sendAll();
     this.#elections.linkOpened(peer);
   }
 
@@ -392,7 +391,7 @@ export class Consensus {
       ledger: this.#delivery.ledgerAtLogEnd(),
       votedForUs: (peer) => ballot.has(peer),
     });
-    this.#proposeAll();
+    this.#broadcasts.sendAll();
   }
 
   #becomeFollower(term: Term, leader: MemberOrdinal | null): void {
@@ -402,7 +401,7 @@ export class Consensus {
     this.#elections.end();
     this.#endLeadership();
     this.#leader = leader;
-    if (isNews) this.#proposeAll();
+    if (isNews) this.#broadcasts.sendAll();
   }
 
   #stepDown(): void {
@@ -516,31 +515,6 @@ export class Consensus {
     else this.#context.send(to, { kind: 'read-answer', ticket, index });
   }
 
-  // Own broadcasts
-
-  #propose(incarnation: number, messageNumber: number, proposed: ProposedPayload): void {
-    const { self } = this.#context;
-    if (this.#leadership !== null) {
-      const { kind, isCompressed, payload } = proposed;
-      this.#leadership.accept({ origin: self, incarnation, messageNumber, kind, isCompressed, payload });
-    } else if (this.#leader !== null && this.#context.peers.of(this.#leader).connected) {
-      const payloads = [proposed];
-      this.#context.send(this.#leader, { kind: 'propose', incarnation, firstNumber: messageNumber, payloads });
-    }
-  }
-
-  /** Again, all that are not delivered, in order: the leader takes those that it has not. */
-  #proposeAll(): void {
-    this.#proposalProgressMs = this.#context.now.monotonicMs;
-    const { incarnation } = this.#proposals;
-    if (this.#leadership !== null) {
-      for (const proposal of this.#proposals.pending()) this.#propose(incarnation, proposal.messageNumber, proposal);
-    } else if (this.#leader !== null && this.#context.peers.of(this.#leader).connected) {
-      const messages = this.#proposals.messages(this.#context.options.appendBytesMax);
-      for (const message of messages) this.#context.send(this.#leader, message);
-    }
-  }
-
   // What follows from a change of the log
 
   #appended(entry: LogEntry): void {
@@ -548,13 +522,12 @@ export class Consensus {
       this.#context.membership.appended(entry);
       this.#viewChanged();
     } else if (entry.origin === this.#context.self && isBroadcast(entry)) {
-      this.#proposals.appended(entry);
-      this.#proposalProgressMs = this.#context.now.monotonicMs;
+      this.#broadcasts.appended(entry);
     }
   }
 
   #logCut(from: LogIndex): void {
-    this.#proposals.logCut();
+    this.#broadcasts.logCut();
     if (this.#context.membership.cut(from)) this.#viewChanged();
   }
 
@@ -624,8 +597,6 @@ export class Consensus {
   }
 
   #delivered(entry: LogEntry): void {
-    if (entry.origin !== this.#context.self) return;
-    this.#proposals.delivered(entry);
-    this.#proposalProgressMs = this.#context.now.monotonicMs;
+    if (entry.origin === this.#context.self) this.#broadcasts.delivered(entry);
   }
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Append } from './peer-message.ts';
 import { TestCluster } from './testing/cluster.ts';
-import { appendOf, noop } from './testing/entries.ts';
+import { appendOf, message, noop } from './testing/entries.ts';
 import { everyone, led, texts } from './testing/scenes.ts';
 
 describe('delivery', () => {
@@ -54,5 +54,17 @@ describe('delivery', () => {
     const chosen = appendOf({ term: 2, previousIndex: 2, previousTerm: 2, chosenUpTo: 2, established: true });
     cluster.feed({ from: 0, to: 1, message: chosen });
     assert.equal(cluster.core(1).status().caughtUp, true);
+  });
+
+  test('R1: what was learnt to be chosen in a new term is delivered only when that term is durable', () => {
+    const cluster = new TestCluster({ members: 3 });
+    const entries = [noop(1, 1), message({ index: 2, term: 1 }, { origin: 0, messageNumber: 1 }, 'x')];
+    cluster.feed({ from: 0, to: 1, message: appendOf({ term: 1, entries }) });
+    cluster.sync(1);
+    const news = appendOf({ term: 2, previousIndex: 2, previousTerm: 1, chosenUpTo: 2 });
+    cluster.feed({ from: 2, to: 1, message: news });
+    assert.deepEqual(texts(cluster, 1), [], 'else a restart in term 1 might meet a leader that lacks it');
+    cluster.sync(1);
+    assert.deepEqual(texts(cluster, 1), ['x']);
   });
 });

@@ -103,4 +103,20 @@ describe('what is promised is durable (R1)', () => {
     cluster.sync(0);
     assert.deepEqual(texts(cluster, 0), ['x']);
   });
+
+  test('R16: a vote leaves when it is durable, though entries asked for before have no room yet', () => {
+    const cluster = led(3);
+    cluster.propose(0, 'x');
+    cluster.arriveAll(({ to }) => to === 1);
+    const request = { kind: 'vote-request', term: 2, preVote: false, isTransfer: true } as const;
+    cluster.feed({ from: 2, to: 1, message: { ...request, lastIndex: 2, lastTerm: 1 } });
+    cluster.packets = [];
+    const [entries, vote] = cluster.member(1).pending;
+    assert.deepEqual([entries!.entries.length, vote!.hardState?.votedFor], [1, 2]);
+    cluster.step(1, { kind: 'hard-state-durable', number: vote!.number });
+    assert.equal(sent(cluster.packets, 'vote-answer').length, 1);
+    assert.equal(cluster.core(1).status().durableUpTo, 1);
+    cluster.sync(1);
+    assert.equal(cluster.core(1).status().durableUpTo, 2);
+  });
 });
