@@ -244,8 +244,8 @@ test('a log that was cut below the beginning of a segment does not begin with th
     log.persist({ number: ++number, hardState: null, entries });
     disk.finishAll();
   };
-  for (let index = 1; index <= 9; index++) persist([entryOf(index, 1, 700)]);
-  // Into the segment that began behind index 8.
+  for (let index = 1; index <= 8; index++) persist([entryOf(index, 1, 700)]);
+  // Into the segment that began behind index 6.
   persist(Array.from({ length: 18 }, (_, i) => entryOf(i + 3, 2, 10)));
   log.truncate(12);
   disk.finishAll();
