@@ -199,7 +199,7 @@ export class Call implements Request, Seeker {
   #fail(error: unknown): void {
     this.isWithdrawn = true;
     this.#end();
-    const isKnown = this.#unknown === null || !(error instanceof ConcertError) || error.code === 'UNKNOWN_OUTCOME';
+    const isKnown = this.#unknown === null || (error instanceof ConcertError && error.code === 'UNKNOWN_OUTCOME');
     this.#reject(isKnown ? error : unknownOutcome(error, this.#key));
   }
 

@@ -89,7 +89,7 @@ class Run<T> implements Ending {
       if (cause?.retry === 'withKey') this.#unknown = { error: cause, value: outcome.value };
       const next = cause === null ? 'fail' : this.#decide(cause, attempt);
       if (cause === null || next === 'fail') throw this.#finalError(error);
-      this.#options.onRetry?.(cause, attempt);
+      this.#tellRetry(cause, attempt);
       this.#winner = winnerOf(cause);
       const { member } = transaction;
       this.#avoided = next === 'elsewhere' ? member : null;
@@ -167,6 +167,14 @@ class Run<T> implements Ending {
       attempt,
       attemptsMax: attempts ?? this.#context.settings.attempts,
     });
+  }
+
+  #tellRetry(cause: ConcertError, attempt: number): void {
+    try {
+      this.#options.onRetry?.(cause, attempt);
+    } catch (thrown) {
+      throw this.#finalError(thrown);
+    }
   }
 
   #committed(commit: Commit | null, value: T): T {
