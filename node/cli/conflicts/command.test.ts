@@ -108,6 +108,26 @@ describe('concert conflicts', { timeout: 120_000 }, () => {
     await group.restart();
   });
 
+  test('of a table that does not exist says so, unless a conflict was about it when it did', async () => {
+    for (const more of [[], ['--top'], ['--json'], ['--watch']]) {
+      const { code, errors, output } = await runCommand(['conflicts', '--url', url, '--table', 'shop.nope', ...more]);
+      assert.equal(code, 1);
+      assert.match(errors, /^concert: there is no table shop\.nope, .*schema\.table\n$/);
+      assert.equal(output, '');
+    }
+    await client.createTable({ table: 'shop.past', primaryKey: ['id'] });
+    assert.equal(await conflicts('--table', 'shop.past'), 'no conflicts\n');
+    await loses(0, 1, 'shop.past', 1);
+    await client.dropTable('shop.past');
+    assert.match(await conflicts('--table', 'shop.past'), /shop\.past/);
+  });
+
+  test('refuses --top beside --last, naming both', async () => {
+    const { code, errors } = await runCommand(['conflicts', '--url', url, '--top', '--last', '3']);
+    assert.equal(code, 2);
+    assert.match(errors, /^concert: --top .*--last .*\n$/);
+  });
+
   test('fails in one line where nobody answers', async () => {
     const { code, errors } = await runCommand(['conflicts', '--url', 'ws://127.0.0.1:9/v1']);
     assert.equal(code, 1);
