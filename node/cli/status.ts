@@ -26,7 +26,7 @@ export const statusCommand = command({
   },
 });
 
-export function statusTable(members: readonly MemberRow[], memberStats: readonly MemberStats[]): string {
+function statusTable(members: readonly MemberRow[], memberStats: readonly MemberStats[]): string {
   const stats = new Map(memberStats.map((row) => [row.memberId, row]));
   return textTable(
     ['member', 'address', 'state', 'role', 'applied up to', 'checked', 'conflicts', 'in queue', 'digest'],
