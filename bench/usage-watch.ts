@@ -1,6 +1,6 @@
 import { cpuSecondsOf, rssMiBOf } from './process-usage.ts';
 
-/** What the members use while it is measured. */
+/** What the members, or the servers of a peer, use while it is measured. */
 export class UsageWatch {
   /** Null: they are not processes of ours. */
   readonly #processIds: readonly number[] | null;

@@ -2,7 +2,7 @@ import type { HistoryTransaction, Key, Value } from './types.ts';
 
 export const FAILED = 0;
 /** Nobody knows. */
-export const PERHAPS = 1;
+const PERHAPS = 1;
 export const COMMITTED = 2;
 
 /**

@@ -44,7 +44,10 @@ export interface RunOptions {
   readonly asOf?: number;
   /** With a key, an unknown outcome is asked about again with the same key instead of being given as an error. */
   readonly idempotencyKey?: string;
-  /** Called before each re-run, with what it is for and the number of the run that failed, from 1. */
+  /**
+   * Called before each re-run, with what it is for and the number of the run that failed, from 1. What it throws is given
+   * instead of a re-run; as the cause of UNKNOWN_OUTCOME where a run may have been committed.
+   */
   readonly onRetry?: (error: ConcertError, attempt: number) => void;
 }
 

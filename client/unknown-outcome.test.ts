@@ -200,6 +200,23 @@ describe('with an idempotency key', () => {
     await assert.rejects(world.until(work), { code: 'UNKNOWN_OUTCOME' });
   });
 
+  test('what was unknown stays so where `onRetry` throws, and its error is the cause', async () => {
+    const world = new SimulatedWorld();
+    const { a } = twoMembers(world);
+    a.replies('put', UNKNOWN).replies('commit', UNKNOWN);
+    const client = await world.connect([a]);
+    const thrown = new Error('no more');
+    const onRetry = () => {
+      throw thrown;
+    };
+    const unknown = { code: 'UNKNOWN_OUTCOME', facts: { idempotencyKey }, cause: thrown };
+    await assert.rejects(world.until(client.put('t.t', { id: 1 }, { idempotencyKey, onRetry })), unknown);
+    const work = client.transaction((tx) => tx.delete('t.t', 1), { idempotencyKey, onRetry });
+    await assert.rejects(world.until(work), unknown);
+    a.replies('put', CONFLICT);
+    await assert.rejects(world.until(client.put('t.t', { id: 1 }, { onRetry })), thrown);
+  });
+
   test('a transaction that had committed is not run again: its value and its commit are given', async () => {
     const world = new SimulatedWorld();
     const { a, b } = twoMembers(world);

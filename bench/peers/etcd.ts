@@ -4,10 +4,10 @@ import { once } from 'node:events';
 import path from 'node:path';
 import { BenchError } from '../bench-error.ts';
 import { freePorts } from '../own-group.ts';
+import { UsageWatch } from '../usage-watch.ts';
 import type { EtcdLoadOrder, EtcdLoadResult } from './etcd-load.ts';
-import type { Peer, PeerPlan, PeerRun, RunningPeer } from './peer.ts';
+import { type Peer, type PeerPlan, type PeerRun, peerRunOf, type RunningPeer } from './peer.ts';
 import { programNamed, ServerProcess } from './server-process.ts';
-import { watchUsage } from './usage.ts';
 
 const nodeCount = 3;
 const host = '127.0.0.1';
@@ -81,25 +81,11 @@ class EtcdCluster implements RunningPeer {
 
   async run(plan: PeerPlan): Promise<PeerRun> {
     const revisionBefore = Math.max(...this.#statuses().map(({ revision }) => revision));
-    let used = watchUsage([]);
-    const load = await this.#load(plan, () => {
-      used = watchUsage(this.#processes.map(({ pid }) => pid));
-    });
-    const usage = used();
+    const usage = new UsageWatch(this.#processes.map(({ pid }) => pid));
+    const load = await this.#load(plan, () => usage.begin());
+    usage.end();
     const problems = await this.#verify(load, revisionBefore);
-    const perThousand = (seconds: number) => (seconds * 1000) / Math.max(1, load.committed);
-    return {
-      seconds: load.seconds,
-      committed: load.committed,
-      aborted: load.refused,
-      tps: load.committed / load.seconds,
-      latencyMs: load.latencyMs,
-      cpuSecondsPerThousand: usage.cpuSeconds === null ? null : perThousand(usage.cpuSeconds),
-      cpuSecondsPerThousandLoadGenerator: perThousand(load.cpuSeconds),
-      rssMiB: usage.rssMiB,
-      verified: problems.length === 0,
-      problems,
-    };
+    return peerRunOf({ ...load, aborted: load.refused }, usage, problems);
   }
 
   async stop(): Promise<void> {

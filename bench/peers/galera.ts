@@ -4,11 +4,11 @@ import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { BenchError } from '../bench-error.ts';
 import { freePorts } from '../own-group.ts';
+import { UsageWatch } from '../usage-watch.ts';
 import { configurationOf, dataOf, type GaleraNode, host, provider, socketOf } from './galera-node.ts';
-import type { Peer, PeerPlan, PeerRun, RunningPeer } from './peer.ts';
+import { type Peer, type PeerPlan, type PeerRun, peerRunOf, type RunningPeer } from './peer.ts';
 import { programNamed, ServerProcess } from './server-process.ts';
 import { runSysbench, type SysbenchResult, sysbench } from './sysbench.ts';
-import { watchUsage } from './usage.ts';
 
 const nodeCount = 3;
 /** Of a product, before the load; as our own scenario has it. */
@@ -103,26 +103,15 @@ class GaleraCluster implements RunningPeer {
     const before = this.#sums(this.#nodes[0]!, plan);
     const loaded: SysbenchResult[] = [];
     if (plan.warmupSeconds > 0) loaded.push(await this.#load(plan, plan.warmupSeconds));
-    const used = watchUsage(this.#processes.map(({ pid }) => pid));
+    const usage = new UsageWatch(this.#processes.map(({ pid }) => pid));
+    usage.begin();
     const measured = await this.#load(plan, plan.seconds);
-    const usage = used();
+    usage.end();
     loaded.push(measured);
     const problems = await this.#verify(plan, { before, committed: committedBy(loaded, plan) });
     // What was declined is no commit.
     const committed = totalOf(committedBy([measured], plan));
-    const perThousand = (seconds: number) => (seconds * 1000) / Math.max(1, committed);
-    return {
-      seconds: measured.seconds,
-      committed,
-      aborted: measured.aborted,
-      tps: committed / measured.seconds,
-      latencyMs: measured.latencyMs,
-      cpuSecondsPerThousand: usage.cpuSeconds === null ? null : perThousand(usage.cpuSeconds),
-      cpuSecondsPerThousandLoadGenerator: perThousand(measured.cpuSeconds),
-      rssMiB: usage.rssMiB,
-      verified: problems.length === 0,
-      problems,
-    };
+    return peerRunOf({ ...measured, committed }, usage, problems);
   }
 
   async stop(): Promise<void> {

@@ -1,5 +1,6 @@
 /** Another system that the same logical load is run against. */
 import type { Spread } from '../report.ts';
+import type { UsageWatch } from '../usage-watch.ts';
 
 export interface PeerPlan {
   readonly scenario: PeerScenario;
@@ -52,3 +53,30 @@ export interface RunningPeer {
 
 /** A figure of ours over that of a peer, round by round. */
 export type Ratio = Spread;
+
+/** What a load generator measured, and what the servers used meanwhile, told as a run. */
+export function peerRunOf(
+  measured: Pick<PeerRun, 'seconds' | 'committed' | 'aborted' | 'latencyMs'> & {
+    /** Of the load generator. */
+    readonly cpuSeconds: number;
+  },
+  servers: UsageWatch,
+  problems: readonly string[],
+): PeerRun {
+  const { seconds, committed, aborted, latencyMs, cpuSeconds } = measured;
+  const { memberCpuSeconds, memberRssMiB } = servers.used();
+  const perThousand = (used: number) => (used * 1000) / Math.max(1, committed);
+  return {
+    seconds,
+    committed,
+    aborted,
+    tps: committed / seconds,
+    latencyMs,
+    cpuSecondsPerThousand:
+      memberCpuSeconds === null ? null : perThousand(memberCpuSeconds.reduce((sum, one) => sum + one, 0)),
+    cpuSecondsPerThousandLoadGenerator: perThousand(cpuSeconds),
+    rssMiB: memberRssMiB,
+    verified: problems.length === 0,
+    problems,
+  };
+}

@@ -11,7 +11,7 @@ import type { Context } from './context.ts';
 import type { ScheduledCall } from './environment.ts';
 import type { Seeker } from './line.ts';
 import type { Member } from './member.ts';
-import { isRead, isStatement } from './operations.ts';
+import { isRead, isStatement, RUN_ARGUMENTS } from './operations.ts';
 import { closed, cursorLost, requestTooLarge, unknownOutcome } from './own-errors.ts';
 import { Patience } from './patience.ts';
 import type { Loss, Request } from './request.ts';
@@ -199,7 +199,7 @@ export class Call implements Request, Seeker {
   #fail(error: unknown): void {
     this.isWithdrawn = true;
     this.#end();
-    const isKnown = this.#unknown === null || !(error instanceof ConcertError) || error.code === 'UNKNOWN_OUTCOME';
+    const isKnown = this.#unknown === null || (error instanceof ConcertError && error.code === 'UNKNOWN_OUTCOME');
     this.#reject(isKnown ? error : unknownOutcome(error, this.#key));
   }
 
@@ -232,22 +232,12 @@ export function waitBeforeRun(
   return Math.ceil(retryAfterMs(failed.error) + backoffMs(backoff, attempt, environment.random()));
 }
 
-const TO_THE_MEMBER = [
-  'isolation',
-  'consistency',
-  'readOnly',
-  'atLeast',
-  'waitTimeoutMs',
-  'asOf',
-  'idempotencyKey',
-] as const;
-
 /** The options that the member is told. @throws ConcertError INVALID_ARGUMENT */
 function withOptions(message: Message, options: StatementOptions): Message {
   const { attempts, memberAttempts } = options;
   if (attempts !== undefined) requireWhole('attempts', attempts);
   if (!isStatement(message.op)) return message;
-  for (const name of TO_THE_MEMBER) if (options[name] !== undefined) message[name] = options[name];
+  for (const name of RUN_ARGUMENTS) if (options[name] !== undefined) message[name] = options[name];
   const executions = memberAttempts ?? (attempts === 1 ? 1 : undefined);
   if (executions !== undefined && !isRead(message.op)) message.attempts = executions;
   return message;

@@ -34,6 +34,17 @@ const STATEMENTS: ReadonlySet<string> = new Set([
   'transact',
 ]);
 
+/** The options of a run that the member is told: arguments of `begin`, and of each statement that is a transaction of its own. */
+export const RUN_ARGUMENTS = [
+  'isolation',
+  'consistency',
+  'readOnly',
+  'atLeast',
+  'waitTimeoutMs',
+  'asOf',
+  'idempotencyKey',
+] as const;
+
 export function isRead(op: string): boolean {
   return READS.has(op);
 }

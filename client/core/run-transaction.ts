@@ -12,6 +12,7 @@ import type { Context } from './context.ts';
 import type { Ending } from './endings.ts';
 import type { Member } from './member.ts';
 import { OpenTransaction } from './open-transaction.ts';
+import { RUN_ARGUMENTS } from './operations.ts';
 import { aborted, closed, unknownOutcome } from './own-errors.ts';
 import { Patience } from './patience.ts';
 import { PinnedTransaction } from './pinned-transaction.ts';
@@ -58,7 +59,7 @@ class Run<T> implements Ending {
     this.#work = work;
     this.#options = options;
     this.#newName = newName;
-    const told = TO_THE_MEMBER.filter((name) => options[name] !== undefined);
+    const told = BEGIN_ARGUMENTS.filter((name) => options[name] !== undefined);
     this.#beginArguments = Object.fromEntries(told.map((name) => [name, options[name]]));
     this.#patience = Patience.of(context, options, (error, isFinal) => this.#giveUp(error, isFinal));
   }
@@ -88,7 +89,7 @@ class Run<T> implements Ending {
       if (cause?.retry === 'withKey') this.#unknown = { error: cause, value: outcome.value };
       const next = cause === null ? 'fail' : this.#decide(cause, attempt);
       if (cause === null || next === 'fail') throw this.#finalError(error);
-      this.#options.onRetry?.(cause, attempt);
+      this.#tellRetry(cause, attempt);
       this.#winner = winnerOf(cause);
       const { member } = transaction;
       this.#avoided = next === 'elsewhere' ? member : null;
@@ -168,6 +169,14 @@ class Run<T> implements Ending {
     });
   }
 
+  #tellRetry(cause: ConcertError, attempt: number): void {
+    try {
+      this.#options.onRetry?.(cause, attempt);
+    } catch (thrown) {
+      throw this.#finalError(thrown);
+    }
+  }
+
   #committed(commit: Commit | null, value: T): T {
     if (commit === null) return value;
     this.#options.onCommit?.(commit);
@@ -206,13 +215,4 @@ class Run<T> implements Ending {
   }
 }
 
-const TO_THE_MEMBER = [
-  'isolation',
-  'consistency',
-  'readOnly',
-  'atLeast',
-  'waitTimeoutMs',
-  'asOf',
-  'idempotencyKey',
-  'onError',
-] as const;
+const BEGIN_ARGUMENTS = [...RUN_ARGUMENTS, 'onError'] as const;

@@ -6,28 +6,29 @@
  */
 import { parseArgs } from 'node:util';
 import { ConcertError, connect } from '../../client/index.ts';
+import { LocalGroup } from '../../harness/index.ts';
 import { type Audit, audit } from './audit.ts';
 import { Clerk, type Loss } from './clerk.ts';
 import { openShop, type Product, tables } from './shop.ts';
-import { startGroup } from './start-group.ts';
 
 const options = readOptions();
 const clerksPerShop = 4;
 const stockAtOpening = 50;
 const names = ['violin', 'viola', 'cello', 'double bass', 'flute', 'oboe', 'clarinet', 'bassoon', 'horn', 'trumpet'];
 
-process.on('uncaughtException', (error) => {
-  console.error(error instanceof ConcertError ? `${error.code}: ${error.message}` : error);
-  process.exit(1);
-});
-
 await using stack = new AsyncDisposableStack();
+let isEnding = false;
+process.on('SIGINT', () => exit(130));
+process.on('uncaughtException', (error) => {
+  // What is asked when it is closed already is refused.
+  if (!isEnding) console.error(error instanceof ConcertError ? `${error.code}: ${error.message}` : error);
+  exit(1);
+});
 let urls = options.url?.split(',') ?? [];
 if (options.url === undefined) {
   console.log('starting a group of three members …');
-  const group = await startGroup(3);
-  stack.defer(() => group.stop());
-  urls = group.urls;
+  const group = await LocalGroup.create({ after: (end) => stack.defer(end) });
+  urls = group.members.map(({ url }) => url);
 }
 const client = await connect(urls);
 stack.defer(() => client.close());
@@ -59,6 +60,12 @@ console.log(`\n${options.seconds} s later:`);
 showWork();
 await showConflicts();
 process.exitCode = (await showBooks()) ? 0 : 1;
+
+function exit(code: number): void {
+  if (isEnding) return;
+  isEnding = true;
+  void stack.disposeAsync().finally(() => process.exit(code));
+}
 
 /** Any snapshot of any member must be right, not only the last one. */
 async function auditWhileOpen(): Promise<number> {

@@ -25,7 +25,7 @@ export type Step =
 export type Script = readonly Step[];
 
 /** What is wrong with a script: where, and what. */
-export class ScriptError extends Error {
+class ScriptError extends Error {
   override readonly name = 'ScriptError';
   readonly code = 'SCRIPT';
   /** As in `[2].fault.members`. */

@@ -17,7 +17,7 @@ import type { LocalMember } from '../group/local-member.ts';
 import type { HistoryWriter } from '../history/history-writer.ts';
 import { waitUntil, within } from '../wait-until.ts';
 
-export const CHECKED_TABLES = ['checked.lists', 'checked.registers', 'checked.accounts', 'checked.forks'] as const;
+const CHECKED_TABLES = ['checked.lists', 'checked.registers', 'checked.accounts', 'checked.forks'] as const;
 export const BANK_TOTAL = 800;
 
 const ACCOUNTS = 8;

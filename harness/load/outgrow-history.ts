@@ -1,7 +1,7 @@
 import type { LocalGroup } from '../group/local-group.ts';
 import { waitUntil, within } from '../wait-until.ts';
 
-export const BULK_TABLE = 'test.bulk';
+const BULK_TABLE = 'test.bulk';
 const ROWS = 10_000;
 const WRITE_MS_MAX = 30_000;
 const LIMIT_MS = 120_000;

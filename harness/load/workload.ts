@@ -14,7 +14,7 @@ import type { HistoryWriter } from '../history/history-writer.ts';
 import { waitUntil, within } from '../wait-until.ts';
 import { bulkSteps } from './outgrow-history.ts';
 
-export const SHARED_COUNTERS = 16;
+const SHARED_COUNTERS = 16;
 const REFUSED_PAUSE_MS = 20;
 const STOP_MS_MAX = 40_000;
 

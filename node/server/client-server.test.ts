@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
 import { connect } from 'node:net';
 import { after, describe, test } from 'node:test';
-import { setImmediate } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate } from 'node:timers/promises';
 import WebSocket from 'ws';
 import type { MemberState } from '../engine/replica.ts';
 import { isLoopback, isOriginAllowed } from './addresses.ts';
@@ -356,6 +356,51 @@ describe('client server', () => {
     const client = new Client(server, [], { autoPong: false });
     await client.until(1);
     assert.equal((await client.closed).code, 1006);
+  });
+
+  test('a client that takes a large answer slowly is not cut, although nothing is read from it for long', async () => {
+    const member = new FakeMember();
+    const limits = { pingIntervalMs: 200, bufferedBytesHigh: 10_000 };
+    const client = new Client(await start(member, { limits }));
+    await client.until(1);
+    member.send({ event: 'progress', text: 'x'.repeat(40_000_000) });
+    const startedAt = performance.now();
+    while (client.frames.length < 2 && member.closed === 0) {
+      client.socket.pause();
+      await delay(80);
+      client.socket.resume();
+      await setImmediate();
+    }
+    assert.equal(member.closed, 0);
+    assert(performance.now() - startedAt > 4 * limits.pingIntervalMs);
+    client.socket.close();
+  });
+
+  test('a client that takes nothing of a large answer is cut', async () => {
+    const member = new FakeMember();
+    const limits = { pingIntervalMs: 20, bufferedBytesHigh: 10_000 };
+    const server = await start(member, { limits });
+    const client = new Client(server);
+    await client.until(1);
+    client.socket.pause();
+    member.send({ event: 'progress', text: 'x'.repeat(40_000_000) });
+    await member.until(() => member.closed === 1);
+    const metrics = await (await fetch(`http://127.0.0.1:${server.port}/metrics`)).text();
+    assert.match(metrics, /^concert_silent_clients_cut_total 1$/m);
+  });
+
+  test('a client that waits for its answers while it is not read from is not cut', async () => {
+    const member = new FakeMember();
+    member.answer = () => {};
+    const client = new Client(await start(member, { limits: { pingIntervalMs: 20, outstandingMax: 2 } }));
+    await client.until(1);
+    for (const id of [1, 2]) client.socket.send(JSON.stringify({ id }));
+    await member.until(() => member.received.length === 2);
+    await delay(200);
+    for (const id of [1, 2]) member.send({ id, ok: true, result: {} });
+    await client.until(2);
+    assert.equal(member.closed, 0);
+    client.socket.close();
   });
 
   test('a stopping server lets requests finish, then closes with 1001', async () => {

@@ -2,7 +2,7 @@
  * A member's port for clients: WebSocket connections on `/v1`, and over HTTP the console page, metrics and health.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
 import type { Replica } from '../engine/replica.ts';
@@ -182,7 +182,11 @@ export class ClientServer {
     }
     const codec = codecFor(offeredSubprotocols(request))!;
     const served = this.#served!;
-    this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => this.#opened(webSocket, codec, served));
+    // Of a server for TCP it is a socket of `node:net`.
+    const transport = socket as Socket;
+    this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
+      this.#opened(webSocket, transport, codec, served);
+    });
   }
 
   #refusal(request: IncomingMessage): { status: string; reason: string } | null {
@@ -205,10 +209,11 @@ export class ClientServer {
     return null;
   }
 
-  #opened(webSocket: WebSocket, codec: FrameCodec, served: Served): void {
+  #opened(webSocket: WebSocket, transport: Socket, codec: FrameCodec, served: Served): void {
     this.#counters.connectionsOpened++;
     const socket = new ClientSocket({
       socket: webSocket,
+      transport,
       codec,
       limits: this.#limits,
       counters: this.#counters,

@@ -3,6 +3,7 @@
  * client that does not take its answers, or that has too many requests waiting, is not read from until it does; one that
  * lets them grow beyond all measure is cut. Events are only made for a client that has taken what it was sent.
  */
+import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
 import type { FrameCodec } from './frame-codec.ts';
 import type { ServerLimits } from './limits.ts';
@@ -40,6 +41,7 @@ const QUEUED_SHARE = 8;
 
 export class ClientSocket {
   readonly #socket: WebSocket;
+  readonly #transport: Socket;
   readonly #codec: FrameCodec;
   readonly #limits: ServerLimits;
   readonly #counters: ServerCounters;
@@ -58,6 +60,8 @@ export class ClientSocket {
 
   constructor(setup: {
     socket: WebSocket;
+    /** Beneath it. */
+    transport: Socket;
     codec: FrameCodec;
     limits: ServerLimits;
     counters: ServerCounters;
@@ -65,6 +69,7 @@ export class ClientSocket {
     events: { readonly flushWanted: (socket: ClientSocket) => void; readonly drained: () => void };
   }) {
     this.#socket = setup.socket;
+    this.#transport = setup.transport;
     this.#codec = setup.codec;
     this.#limits = setup.limits;
     this.#counters = setup.counters;
@@ -81,6 +86,10 @@ export class ClientSocket {
     this.#socket.on('message', (data, isBinary) => this.#received(data as Buffer, isBinary));
     this.#socket.on('pong', () => {
       this.#pingsMissed = 0;
+    });
+    // While it is not read from. Without answers to take it waits for us.
+    this.#transport.on('timeout', () => {
+      if (this.#isPaused && this.#socket.bufferedAmount > 0) this.#cutSilent();
     });
     this.#socket.on('close', () => {
       this.#queued = [];
@@ -148,16 +157,17 @@ export class ClientSocket {
     } else if (buffered > this.#limits.bufferedBytesHigh) this.#pause();
   }
 
-  /** Cuts a client that gave no sign of life since several pings; one that waits for us is not asked. */
+  /** Cuts a client that gave no sign of life since several pings; one that is not read from could not be heard. */
   ping(): void {
-    if (this.#isPaused && this.#outstanding > this.#limits.outstandingMax / 2) return;
-    if (this.#pingsMissed >= this.#limits.pingMissesMax) {
-      this.#counters.silentClientsCut++;
-      this.#socket.terminate();
-      return;
-    }
+    if (this.#isPaused) return;
+    if (this.#pingsMissed >= this.#limits.pingMissesMax) return this.#cutSilent();
     this.#pingsMissed++;
     this.#socket.ping();
+  }
+
+  #cutSilent(): void {
+    this.#counters.silentClientsCut++;
+    this.#socket.terminate();
   }
 
   shutDown(): void {
@@ -201,6 +211,8 @@ export class ClientSocket {
     if (this.#isPaused) return;
     this.#isPaused = true;
     this.#socket.pause();
+    // Its sign of life is that it takes bytes, if only some of a large frame.
+    this.#transport.setTimeout(this.#limits.pingIntervalMs * (this.#limits.pingMissesMax + 1));
     // An empty ping behind what is queued tells when the client has taken it.
     this.#socket.ping(undefined, false, () => this.#resumeIfPossible());
   }
@@ -210,6 +222,8 @@ export class ClientSocket {
     if (this.#outstanding > this.#limits.outstandingMax / 2) return;
     if (this.#socket.bufferedAmount > this.#limits.bufferedBytesHigh / 2) return;
     this.#isPaused = false;
+    this.#pingsMissed = 0;
+    this.#transport.setTimeout(0);
     this.#socket.resume();
   }
 }

@@ -36,6 +36,7 @@ import {
 import { addressOf } from './addresses.ts';
 import { ClientServer, refuseInsecureAddress } from './client-server.ts';
 import { diskFailure } from './disk-failure.ts';
+import { endProcess } from './end-process.ts';
 import { type EventLog, eventLog, type LogLevel } from './events.ts';
 import { defaultServerLimits } from './limits.ts';
 import { commitDurationSource, engineSources, memberCounterSources, memberGaugeSources } from './metrics.ts';
@@ -324,7 +325,10 @@ function takeDirectory(options: StartOptions, opened: Opened): Directory {
   if (directory.kind === 'refused') throw new ServerError({ code: 'DATA_DIRECTORY', message: directory.reason });
   opened.push(() => directory.release());
   // A member that fails ends its process at once, and leaves no id in its directory that names another one some day.
-  process.once('exit', () => directory.release());
+  process.once('exit', (code) => {
+    directory.release();
+    if (code !== 0) endProcess(code);
+  });
   if (options.lanes !== null && options.lanes !== directory.lanes) {
     throw new ServerError({
       code: 'OPTION',

@@ -333,6 +333,6 @@ function clientSources(counters: ServerCounters, connections: () => number): rea
     counter('concert_client_messages_sent_total', 'Answers and events sent', 'messagesSent'),
     counter('concert_client_frames_malformed_total', 'Frames that could not be read', 'framesMalformed'),
     counter('concert_slow_clients_cut_total', 'Connections cut: the client did not take its answers', 'slowClientsCut'),
-    counter('concert_silent_clients_cut_total', 'Connections cut: no answer to several pings', 'silentClientsCut'),
+    counter('concert_silent_clients_cut_total', 'Connections cut: no sign of life', 'silentClientsCut'),
   ];
 }

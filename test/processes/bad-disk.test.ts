@@ -5,6 +5,7 @@ import {
   inject,
   isPossible,
   LocalGroup,
+  outgrowHistory,
   recover,
   Scope,
   verifyEverywhere,
@@ -12,6 +13,9 @@ import {
   waitUntil,
   whyNoFaultyDisk,
 } from '../../harness/index.ts';
+
+// Where a lane meets it first, the store's library has said so itself, without an end of line.
+const ONE_LINE = /^([^\n]*error: [^\n]*)?concert: [^\n]*the disk failed[^\n]*start again[^\n]*\n$/i;
 
 describe('under load, a member', { timeout: 120_000 }, () => {
   const scope = new Scope();
@@ -47,8 +51,7 @@ describe('under load, a member', { timeout: 120_000 }, () => {
       const ended = await struck.end(20_000);
       assert.notEqual(ended.code, 0);
       assert.equal(ended.signal, null);
-      // Where a lane meets it first, the store's library has said so itself.
-      assert.match(failing.errors, /^([^\n]*error: [^\n]*)?concert: [^\n]*the disk failed[^\n]*start again[^\n]*\n$/i);
+      assert.match(failing.errors, ONE_LINE);
       await workload.commits(group.others(struck), 30);
       await isSound();
     });
@@ -80,6 +83,26 @@ describe('under load, a member', { timeout: 120_000 }, () => {
     await workload.commits(group.others(hanging), 50);
     await isSound();
     assert.equal(hanging.process.pid, pid);
+  });
+
+  test('whose lane fails while its log hangs ends all the same, and comes back', async (t) => {
+    if (!isPossible(t, whyNoFaultyDisk())) return;
+    await outgrowHistory(group);
+    workload.start({ bulkEveryMs: 500 });
+    await workload.commits(group.members, 10);
+    const struck = group.others(await group.leader())[0]!;
+    const failing = struck.process;
+    const hangs = { operations: ['sync'], delay: 'hangs' } as const;
+    // It fails when the rule is lifted.
+    const ofLanes = struck.faultyDisk.impose({ ...hangs, path: 'lanes/', error: 'EIO' });
+    await waitUntil('a lane syncs', 20_000, () => ofLanes.struck() > 0);
+    const ofLog = struck.faultyDisk.impose({ ...hangs, path: 'log-' });
+    await waitUntil('the log syncs', 20_000, () => ofLog.struck() > 0);
+    ofLanes.lift();
+    assert.deepEqual(await struck.end(20_000), { code: 1, signal: null }, failing.errors);
+    assert.match(failing.errors, ONE_LINE);
+    ofLog.lift();
+    await isSound();
   });
 
   test('of a group whose disks all need 60 ms for a sync commits in no less, and in less again when they are healed', async (t) => {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { type Client, connect } from '../../../client/index.ts';
-import { LocalGroup, Scope, waitUntil } from '../../../harness/index.ts';
-import { RunningCommand, runCommand } from '../testing/run-command.ts';
+import type { Client } from '../../../client/index.ts';
+import { type LocalGroup, Scope, waitUntil } from '../../../harness/index.ts';
+import { type ConnectedGroup, connectedGroup } from '../testing/connected-group.ts';
+import { RunningCommand, runCommand, succeeded } from '../testing/run-command.ts';
 
 describe('concert conflicts', { timeout: 120_000 }, () => {
   const scope = new Scope();
@@ -10,20 +11,14 @@ describe('concert conflicts', { timeout: 120_000 }, () => {
   let group: LocalGroup;
   let client: Client;
   let url: string;
+  let address: ConnectedGroup['address'];
   before(async () => {
-    group = await LocalGroup.create(scope);
-    url = group.members.map((member) => member.url).join(',');
-    client = await connect(url);
+    ({ group, client, url, address } = await connectedGroup(scope));
     for (const table of ['shop.products', 'shop.orders']) await client.createTable({ table, primaryKey: ['id'] });
   });
-  after(() => client.close());
 
-  const conflicts = async (...more: string[]) => {
-    const finished = await runCommand(['conflicts', '--url', url, ...more]);
-    assert.equal(finished.code, 0, finished.errors);
-    return finished.output;
-  };
-  const address = (place: number) => new URL(group.members[place]!.url).host;
+  const conflicts = async (...more: string[]) =>
+    succeeded(await runCommand(['conflicts', '--url', url, ...more])).output;
   /** A transaction of the one member that the other's has come before. Its member refuses it itself: no other knows. */
   const loses = async (loser: number, winner: number, table: string, id: number) => {
     const at = client.at(group.members[loser]!.url);
@@ -106,6 +101,26 @@ describe('concert conflicts', { timeout: 120_000 }, () => {
     assert.match(errors, /does not answer \(.*ECONNREFUSED.*\): conflicts that only it knows are missing\n$/);
     assert.match(output, /shop\.orders +│ +8 │/);
     await group.restart();
+  });
+
+  test('of a table that does not exist says so, unless a conflict was about it when it did', async () => {
+    for (const more of [[], ['--top'], ['--json'], ['--watch']]) {
+      const { code, errors, output } = await runCommand(['conflicts', '--url', url, '--table', 'shop.nope', ...more]);
+      assert.equal(code, 1);
+      assert.match(errors, /^concert: there is no table shop\.nope, .*schema\.table\n$/);
+      assert.equal(output, '');
+    }
+    await client.createTable({ table: 'shop.past', primaryKey: ['id'] });
+    assert.equal(await conflicts('--table', 'shop.past'), 'no conflicts\n');
+    await loses(0, 1, 'shop.past', 1);
+    await client.dropTable('shop.past');
+    assert.match(await conflicts('--table', 'shop.past'), /shop\.past/);
+  });
+
+  test('refuses --top beside --last, naming both', async () => {
+    const { code, errors } = await runCommand(['conflicts', '--url', url, '--top', '--last', '3']);
+    assert.equal(code, 2);
+    assert.match(errors, /^concert: --top .*--last .*\n$/);
   });
 
   test('fails in one line where nobody answers', async () => {

@@ -1,4 +1,5 @@
 /** `concert conflicts`: the last conflicts of the group; or with `--top` the rows that they were about, and who lost to whom. */
+import { wrongOption } from '../cli-error.ts';
 import { command } from '../command.ts';
 import { Output } from '../display/output.ts';
 import { flag, text, wholeNumber } from '../options.ts';
@@ -28,6 +29,9 @@ export const conflictsCommand = command({
   notes: `Every member that --url names is asked: what was refused in the total order all of them know, what a member refused
 before that only it. A member remembers the last 10,000 conflicts of its present run.`,
   async run(values, { output }) {
+    if (values.top !== undefined && values.last !== undefined) {
+      throw wrongOption('--top counts all conflicts, --last shows the last ones: say one of them');
+    }
     const { showConflicts } = await import('./show-conflicts.ts');
     const { url, top = null, last = LAST_DEFAULT, table, watch = false, json = false } = values;
     return showConflicts({ url, top, last, table, watch, json }, new Output(output));

@@ -29,7 +29,7 @@ export interface Pair {
 }
 
 /** Of all members together; a member keeps 10,000. */
-export const CONFLICTS_KEPT_MAX = 50_000;
+const CONFLICTS_KEPT_MAX = 50_000;
 
 export class ConflictTally {
   readonly #keptMax: number;

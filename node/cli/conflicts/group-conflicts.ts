@@ -5,7 +5,7 @@ import { hostOf } from '../member-label.ts';
 import { ConflictTally } from './conflict-tally.ts';
 
 /** What a member keeps. */
-export const CONFLICTS_OF_MEMBER_MAX = 10_000;
+const CONFLICTS_OF_MEMBER_MAX = 10_000;
 /** As many as usually come between two questions. */
 const ASKED_AGAIN = 100;
 const ANSWER_MS_MAX = 5_000;

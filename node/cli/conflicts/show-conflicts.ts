@@ -1,6 +1,7 @@
 /** Asks a group for its conflicts and shows them, once or again and again. */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ConflictRow } from '../../../client/index.ts';
+import { type Client, ConcertError, type ConflictRow } from '../../../client/index.ts';
+import { failed } from '../cli-error.ts';
 import type { Output } from '../display/output.ts';
 import { TableLayout } from '../display/table-layout.ts';
 import { connectGroup, memberNames } from '../group-client.ts';
@@ -11,6 +12,7 @@ import type { ConflictTally } from './conflict-tally.ts';
 import { GroupConflicts } from './group-conflicts.ts';
 
 const WATCH_MS = 1_000;
+const TABLE_MS_MAX = 2_000;
 
 export interface ConflictsOptions {
   readonly url: string | undefined;
@@ -22,7 +24,7 @@ export interface ConflictsOptions {
   readonly json: boolean;
 }
 
-/** Exit code. @throws CliError if no member answers */
+/** Exit code. @throws CliError if no member answers, or there is no such table */
 export async function showConflicts(options: ConflictsOptions, output: Output): Promise<number> {
   const { url, table, watch } = options;
   const client = await connectGroup(url);
@@ -32,14 +34,29 @@ export async function showConflicts(options: ConflictsOptions, output: Output): 
     const label = await memberNames(client);
     const group = new GroupConflicts(client, table, (line) => process.stderr.write(`concert: ${line}\n`));
     const show = options.top === null ? lastShown(output, options) : topShown(output, options.top, options);
-    for (let added = await group.ask(); ; added = await group.ask()) {
+    let added = await group.ask();
+    // Of a table that was dropped there may be some.
+    if (table !== undefined && added.length === 0) await requireTable(client, table);
+    for (;;) {
       await show(group.tally, added, label());
       if (!watch) return 0;
       await delay(WATCH_MS, undefined, { signal: stopping.signal }).catch(() => {});
       if (stopping.signal.aborted) return 0;
+      added = await group.ask();
     }
   } finally {
     await client.close({ timeoutMs: 0 });
+  }
+}
+
+/** @throws CliError if there is no such table; where no member can say so, there may be one */
+async function requireTable(client: Client, table: string): Promise<void> {
+  try {
+    await client.describe(table, { attempts: 1, timeoutMs: TABLE_MS_MAX });
+  } catch (error) {
+    if (!(error instanceof ConcertError)) throw error;
+    if (error.code !== 'NO_SUCH_TABLE') return;
+    throw failed(`there is no table ${table}, and no conflict is known that was about one; names are schema.table`);
   }
 }
 

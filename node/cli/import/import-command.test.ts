@@ -6,7 +6,8 @@ import { after, before, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { type Client, connect, type Row } from '../../../client/index.ts';
 import { LocalGroup, Scope, waitUntil } from '../../../harness/index.ts';
-import { type Finished, RunningCommand, runCommand } from '../testing/run-command.ts';
+import { connectedGroup } from '../testing/connected-group.ts';
+import { type Finished, RunningCommand, runCommand, succeeded } from '../testing/run-command.ts';
 
 describe('concert import', { timeout: 180_000 }, () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'concert-import-'));
@@ -18,14 +19,9 @@ describe('concert import', { timeout: 180_000 }, () => {
   let client: Client;
   let url: string;
   before(async () => {
-    group = await LocalGroup.create(scope);
-    url = group.members.map((member) => member.url).join(',');
-    client = await connect(url);
+    ({ group, client, url } = await connectedGroup(scope));
   });
-  after(async () => {
-    await client.close();
-    await scope.end();
-  });
+  after(() => scope.end());
 
   const write = (name: string, content: string | Uint8Array) => {
     const file = path.join(folder, name);
@@ -38,10 +34,6 @@ describe('concert import', { timeout: 180_000 }, () => {
     const rows: Row[] = [];
     for await (const row of client.rows(table)) rows.push(row);
     return rows;
-  };
-  const succeeded = (finished: Finished): Finished => {
-    assert.equal(finished.code, 0, finished.errors);
-    return finished;
   };
   const failed = (finished: Finished, expected: RegExp, code = 1) => {
     assert.match(finished.errors, expected);

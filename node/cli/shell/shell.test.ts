@@ -4,9 +4,10 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { type Client, connect } from '../../../client/index.ts';
-import { LocalGroup, Scope, waitUntil } from '../../../harness/index.ts';
-import { type Finished, RunningCommand, runCommand } from '../testing/run-command.ts';
+import type { Client } from '../../../client/index.ts';
+import { type LocalGroup, Scope, waitUntil } from '../../../harness/index.ts';
+import { type ConnectedGroup, connectedGroup } from '../testing/connected-group.ts';
+import { RunningCommand, runCommand, succeeded } from '../testing/run-command.ts';
 import { Terminal, whyNoTerminal } from '../testing/terminal.ts';
 
 const main = path.join(import.meta.dirname, '..', 'main.ts');
@@ -20,25 +21,18 @@ describe('concert shell', { timeout: 180_000 }, () => {
   let group: LocalGroup;
   let client: Client;
   let url: string;
+  /** Of the member that a shell starts at, as its prompt shows it. */
+  let address: ConnectedGroup['address'];
   before(async () => {
-    group = await LocalGroup.create(scope);
-    url = group.members.map((member) => member.url).join(',');
-    client = await connect(url);
+    ({ group, client, url, address } = await connectedGroup(scope));
     await client.createTable({ table: 'shop.products', primaryKey: ['id'] });
   });
-  after(() => client.close());
 
   const run = (input: string, ...more: string[]) => runCommand(['shell', '--url', url, ...more], environment, input);
-  const succeeded = ({ code, output, errors }: Finished): string => {
-    assert.equal(code, 0, errors);
-    return output;
-  };
-  /** Of the member that a shell starts at, as its prompt shows it. */
-  const address = (place: number) => new URL(group.members[place]!.url).host;
 
   describe('from a pipe', () => {
     test('runs statements one after the other and shows rows as tables', async () => {
-      const output = succeeded(
+      const { output } = succeeded(
         await run(`# a shop
 createTable shop.first ["id"] {id: {type: 'integer'}, name: {type: 'text'}}
 insert shop.first {id: 1, name: 'violin'}; put shop.first {
@@ -93,7 +87,7 @@ done
     });
 
     test('shows the group: its members and their figures', async () => {
-      const output = succeeded(await run('members; stats; use; ping; tables; conflictSummary'));
+      const { output } = succeeded(await run('members; stats; use; ping; tables; conflictSummary'));
       for (const { memberId, port } of group.members) {
         assert.match(output, new RegExp(`127\\.0\\.0\\.1:${port} │ ONLINE │ PRIMARY .*${memberId}`));
       }
@@ -162,11 +156,11 @@ done
       for (let i = 0; i < 6; i++) {
         await client.transact(steps.map((step) => ({ ...step, row: { ...step.row, id: step.row.id + 400 * i } })));
       }
-      const json = succeeded(await run('scan shop.long reverse', '--json'));
+      const { output: json } = succeeded(await run('scan shop.long reverse', '--json'));
       const { rows } = JSON.parse(json);
       assert.deepEqual(rows[0], { id: 2_399, text });
       assert.equal(rows.length, 2_400);
-      const table = succeeded(await run('begin readOnly; scan shop.long limit 1234; rollback'));
+      const { output: table } = succeeded(await run('begin readOnly; scan shop.long limit 1234; rollback'));
       assert.match(table, /^ +1233 │ x+…$/m);
       assert.match(table, /^1,234 rows$/m);
       const piped = spawnSync(

@@ -1,4 +1,5 @@
 /** `concert ARGUMENTS…` from its start to its end, as a shell runs it. */
+import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
@@ -43,4 +44,9 @@ export function runCommand(
   input = '',
 ): Promise<Finished> {
   return new RunningCommand(args, environment, input).finished;
+}
+
+export function succeeded(finished: Finished): Finished {
+  assert.equal(finished.code, 0, finished.errors);
+  return finished;
 }

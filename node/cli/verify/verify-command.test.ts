@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { type Client, connect } from '../../../client/index.ts';
+import type { Client } from '../../../client/index.ts';
 import { LocalGroup, Scope } from '../../../harness/index.ts';
+import { connectedGroup } from '../testing/connected-group.ts';
 import { type Finished, runCommand } from '../testing/run-command.ts';
 import { AlteringProxy } from './testing/altering-proxy.ts';
 
@@ -14,9 +15,7 @@ describe('concert verify', { timeout: 120_000 }, () => {
   let urls: readonly string[];
   const ROWS = 2_500;
   before(async () => {
-    group = await LocalGroup.create(scope);
-    urls = group.members.map((member) => member.url);
-    client = await connect(urls);
+    ({ group, client, urls } = await connectedGroup(scope));
     await client.createTable({ table: 'a.numbers', primaryKey: ['part', 'id'] });
     await client.createTable({
       table: 'a.typed',
@@ -40,10 +39,7 @@ describe('concert verify', { timeout: 120_000 }, () => {
     }
     await client.put('a.typed', { id: 1, photo: new Uint8Array([1]), sum: '1.5', big: 2n ** 60n });
   });
-  after(async () => {
-    await client.close();
-    await scope.end();
-  });
+  after(() => scope.end());
 
   /** With member 3 behind a proxy that changes what it answers. */
   async function verifyAltered(alter: (result: unknown) => unknown, ...more: string[]): Promise<Finished> {

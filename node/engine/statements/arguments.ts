@@ -23,7 +23,7 @@ export function optionalTableNameOf(message: Message): string | null {
 }
 
 /** The canonical values of a whole primary key: a scalar if it has one column, else an array. */
-export function keyValuesOf(table: Table, key: unknown, argument: string): readonly unknown[] {
+function keyValuesOf(table: Table, key: unknown, argument: string): readonly unknown[] {
   const { primaryKey } = table;
   if (key === undefined) throw invalidArgument(argument, `missing; the primary key is (${primaryKey.join(', ')})`);
   if (primaryKey.length === 1) {
