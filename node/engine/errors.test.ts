@@ -257,7 +257,7 @@ test('what belongs to later versions is refused and said to be unsupported', () 
     'outcome',
     'alterTable',
     'variables',
-    'leave',
+    'forceMembers',
     '__proto__',
     'toString',
   ]) {

@@ -43,7 +43,7 @@ import type {
 } from './contract.ts';
 import { Delivery } from './delivery.ts';
 import type { Ballot } from './election.ts';
-import { Elections } from './elections.ts';
+import { type ElectionHost, Elections } from './elections.ts';
 import { Following } from './following.ts';
 import { Leadership } from './leadership.ts';
 import { Membership } from './membership.ts';
@@ -116,29 +116,26 @@ export class Consensus {
     this.#delivery = new Delivery(this.#context, restored);
     this.#following = new Following(this.#context);
     this.#reads = new PendingReads(options, random);
-    this.#broadcasts = new OwnBroadcasts(this.#context, () => ({
-      leader: this.#leader,
-      leadership: this.#leadership,
-    }));
     this.#lastTickMs = now.monotonicMs;
-    const leader = () => this.#leader;
-    this.#elections = new Elections(
-      this.#context,
-      {
-        get leader() {
-          return leader();
-        },
-        isContent: () => this.#isContent(),
-        leaderLost: () => {
-          this.#leader = null;
-        },
-        follow: (term) => this.#becomeFollower(term, null),
-        raiseTerm: (term, votedFor) => this.#raiseTerm(term, votedFor),
-        won: (ballot) => this.#becomeLeader(ballot),
-      },
-      random,
-    );
+    this.#broadcasts = new OwnBroadcasts(this.#context, {
+      leader: () => this.#leader,
+      leadership: () => this.#leadership,
+    });
+    this.#elections = new Elections(this.#context, this.#electionHost(), random);
     this.#dropClaimIfRestored();
+  }
+
+  #electionHost(): ElectionHost {
+    return {
+      leader: () => this.#leader,
+      isContent: () => this.#isContent(),
+      leaderLost: () => {
+        this.#leader = null;
+      },
+      follow: (term) => this.#becomeFollower(term, null),
+      raiseTerm: (term, votedFor) => this.#raiseTerm(term, votedFor),
+      won: (ballot) => this.#becomeLeader(ballot),
+    };
   }
 
   step(input: ConsensusInput, now: Now): Effects {
@@ -180,7 +177,7 @@ export class Consensus {
         break;
       case 'propose': {
         const { incarnation, messageNumber, entryKind, isCompressed, payload } = input;
-        this.#broadcasts.add(incarnation, messageNumber, { kind: entryKind, isCompressed, payload });
+        this.#broadcasts.add(incarnation, { messageNumber, kind: entryKind, isCompressed, payload });
         break;
       }
       case 'link-changed':

@@ -21,7 +21,7 @@ import { isFurther } from './replicated-log.ts';
 
 /** What elections need of the member whose they are, and change in it. */
 export interface ElectionHost {
-  readonly leader: MemberOrdinal | null;
+  leader(): MemberOrdinal | null;
   /** It hears its leader, or leads and is heard: nobody else is to be elected for its sake. */
   isContent(): boolean;
   /** Whoever led is not heard any more. */
@@ -124,7 +124,7 @@ export class Elections {
       this.#host.follow(term);
     }
     const isFree = promises.votedFor === null || promises.votedFor === from;
-    const granted = term === promises.term && isUpToDate && isFree && this.#host.leader === null;
+    const granted = term === promises.term && isUpToDate && isFree && this.#host.leader() === null;
     if (granted && promises.votedFor === null) {
       promises.vote(from);
       this.wait();

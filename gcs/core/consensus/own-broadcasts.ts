@@ -1,26 +1,25 @@
 /** This member's broadcasts on their way to whoever leads: sent at once, and again as long as the log does not show them. */
-import type { Incarnation, MemberOrdinal, MessageNumber } from '../../base/index.ts';
+import type { Incarnation, MemberOrdinal } from '../../base/index.ts';
 import { assert } from '../../base/index.ts';
 import type { LogEntry } from '../types.ts';
 import type { Context } from './context.ts';
 import type { Leadership } from './leadership.ts';
-import type { ProposedPayload } from './peer-message.ts';
-import { OwnProposals } from './proposals.ts';
+import { OwnProposals, type Proposal } from './proposals.ts';
 
-/** Who leads, as this member sees it: itself, another, nobody. */
-interface Reign {
-  readonly leader: MemberOrdinal | null;
-  readonly leadership: Leadership | null;
+/** Who leads now, as this member sees it: itself, another, nobody. */
+export interface Reign {
+  leader(): MemberOrdinal | null;
+  leadership(): Leadership | null;
 }
 
 export class OwnBroadcasts {
   readonly #context: Context;
-  readonly #reign: () => Reign;
+  readonly #reign: Reign;
   readonly #proposals = new OwnProposals();
   /** When the log last took one, or all were sent. */
   #progressMs = Number.NEGATIVE_INFINITY;
 
-  constructor(context: Context, reign: () => Reign) {
+  constructor(context: Context, reign: Reign) {
     this.#context = context;
     this.#reign = reign;
   }
@@ -34,15 +33,16 @@ export class OwnBroadcasts {
     return this.#proposals.size < this.#context.options.pendingMessagesMax;
   }
 
-  add(incarnation: Incarnation, messageNumber: MessageNumber, proposed: ProposedPayload): void {
+  add(incarnation: Incarnation, proposal: Proposal): void {
     assert(this.hasRoom, 'pending broadcasts are bounded');
     if (!this.#proposals.someOutsideLog) this.#progressMs = this.#context.now.monotonicMs;
-    this.#proposals.add({ incarnation, messageNumber, ...proposed });
-    const { leader, leadership } = this.#reign();
-    if (leadership !== null) this.#accept(leadership, messageNumber, proposed);
+    this.#proposals.add(incarnation, proposal);
+    const leader = this.#reign.leader();
+    const leadership = this.#reign.leadership();
+    if (leadership !== null) this.#accept(leadership, proposal);
     else if (this.#isReachable(leader)) {
-      const payloads = [proposed];
-      this.#context.send(leader, { kind: 'propose', incarnation, firstNumber: messageNumber, payloads });
+      const firstNumber = proposal.messageNumber;
+      this.#context.send(leader, { kind: 'propose', incarnation, firstNumber, payloads: [proposal] });
     }
   }
 
@@ -55,9 +55,10 @@ export class OwnBroadcasts {
   /** Again, all that are not delivered, in order: the leader takes those that it has not. */
   sendAll(): void {
     this.#progressMs = this.#context.now.monotonicMs;
-    const { leader, leadership } = this.#reign();
+    const leader = this.#reign.leader();
+    const leadership = this.#reign.leadership();
     if (leadership !== null) {
-      for (const proposal of this.#proposals.pending()) this.#accept(leadership, proposal.messageNumber, proposal);
+      for (const proposal of this.#proposals.pending()) this.#accept(leadership, proposal);
     } else if (this.#isReachable(leader)) {
       const messages = this.#proposals.messages(this.#context.options.appendBytesMax);
       for (const message of messages) this.#context.send(leader, message);
@@ -78,8 +79,7 @@ export class OwnBroadcasts {
     this.#progressMs = this.#context.now.monotonicMs;
   }
 
-  #accept(leadership: Leadership, messageNumber: MessageNumber, proposed: ProposedPayload): void {
-    const { kind, isCompressed, payload } = proposed;
+  #accept(leadership: Leadership, { messageNumber, kind, isCompressed, payload }: Proposal): void {
     const { incarnation } = this.#proposals;
     leadership.accept({ origin: this.#context.self, incarnation, messageNumber, kind, isCompressed, payload });
   }

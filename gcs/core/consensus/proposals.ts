@@ -71,7 +71,8 @@ export class DeliveryCheck {
   }
 }
 
-interface Proposal extends ProposedPayload {
+/** A broadcast as its origin keeps it until it is delivered. */
+export interface Proposal extends ProposedPayload {
   readonly messageNumber: MessageNumber;
 }
 
@@ -99,15 +100,14 @@ export class OwnProposals {
     return this.#inLogUpTo < this.#proposedUpTo;
   }
 
-  add(proposal: Proposal & { readonly incarnation: Incarnation }): void {
-    assert(this.#proposedUpTo === 0 || proposal.incarnation === this.#incarnation, 'one incarnation a run');
-    assert(proposal.incarnation >= 1 && Number.isSafeInteger(proposal.incarnation), 'incarnations count from 1');
+  add(incarnation: Incarnation, proposal: Proposal): void {
+    assert(this.#proposedUpTo === 0 || incarnation === this.#incarnation, 'one incarnation a run');
+    assert(incarnation >= 1 && Number.isSafeInteger(incarnation), 'incarnations count from 1');
     assert(proposal.messageNumber === this.#proposedUpTo + 1, 'broadcasts are numbered densely');
     assert(Number.isSafeInteger(proposal.messageNumber), 'message number is a safe number');
-    this.#incarnation = proposal.incarnation;
+    this.#incarnation = incarnation;
     this.#proposedUpTo = proposal.messageNumber;
-    const { messageNumber, kind, isCompressed, payload } = proposal;
-    this.#pending.push({ messageNumber, kind, isCompressed, payload });
+    this.#pending.push(proposal);
   }
 
   appended(entry: LogEntry): void {

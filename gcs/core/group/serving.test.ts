@@ -155,6 +155,31 @@ describe('giving a member what it lacks', () => {
     until(world, () => outcome !== null);
   });
 
+  test('entries that are in the log of the donor and not chosen are not given', () => {
+    const world = new SimulatedWorld(6);
+    const members = formedGroup(world);
+    const leader = leaderOf(members);
+    const [receiver, third] = members.filter((member) => member !== leader);
+    third!.host.crash('power-lost');
+    const { client } = receive(receiver!);
+    leader.broadcast('nobody else has it');
+    const { lastIndex } = leader.run!.group.log;
+    const entries: LogEntry[] = [];
+    client.receiveEntries(
+      { from: lastIndex, upTo: lastIndex },
+      (entry, done) => {
+        entries.push(entry);
+        done(null);
+      },
+      () => {},
+    );
+    world.runFor(3 * SECONDS);
+    assert.equal(leader.run!.group.log.lastIndex, lastIndex);
+    assert.deepEqual(entries, []);
+    third!.start(null);
+    until(world, () => entries.length === 1);
+  });
+
   test('the donor keeps its log while it serves', () => {
     const world = new SimulatedWorld(5);
     const options = {
