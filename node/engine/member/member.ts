@@ -28,6 +28,7 @@ import {
 } from '../../../gcs/base/index.ts';
 import {
   type Belonging,
+  type Compression,
   type Delivery,
   Group,
   type GroupDefinition,
@@ -129,7 +130,7 @@ export class Member implements Replica {
     };
     const prepared = Group.prepare({
       environment: setup.environment,
-      compression: setup.compression,
+      compression: counted(setup.compression, setup.counters),
       memberId: setup.memberId,
       incarnation: setup.incarnation,
       groupAddress: setup.groupAddress,
@@ -189,7 +190,13 @@ export class Member implements Replica {
     this.#outbox = new Outbox<Fate>({
       broadcaster: {
         canBroadcast: () => this.#hasQuorum && this.hasRoom && !this.#isOver && group.canBroadcast(),
-        broadcast: (payload) => group.broadcast(payload),
+        broadcast: (payload) => {
+          const { fragmentBytesMax } = setup.options.group;
+          if (payload.length > fragmentBytesMax) {
+            setup.counters.fragmentsSent += Math.ceil(payload.length / fragmentBytesMax);
+          }
+          return group.broadcast(payload);
+        },
       },
       clock,
       options: setup.options.outbox,
@@ -946,6 +953,20 @@ export class Member implements Replica {
 }
 
 const NO_LOG: LogBase = { index: 0, term: 0, view: null, lastMessages: new Map() };
+
+function counted(compression: Compression, counters: MemberCounters): Compression {
+  return {
+    compress: (bytes) => {
+      const compressed = compression.compress(bytes);
+      if (compressed !== null) {
+        counters.compressionBytesIn += bytes.length;
+        counters.compressionBytesOut += compressed.length;
+      }
+      return compressed;
+    },
+    decompress: (bytes, bytesMax) => compression.decompress(bytes, bytesMax),
+  };
+}
 
 function isRolledBack({ kind }: Fate): boolean {
   return kind === 'conflict' || kind === 'snapshot-too-old';
