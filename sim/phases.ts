@@ -8,6 +8,8 @@ import type { Judge } from './observers/judge.ts';
 import type { Machine, Roster } from './roster.ts';
 import type { SimulatedHost, SimulatedWorld } from './world/index.ts';
 
+const WIDEN_EVERY_US = 3_000_000;
+
 export interface PhaseSetup<M extends Machine> {
   readonly world: SimulatedWorld;
   readonly judge: Judge;
@@ -18,19 +20,47 @@ export interface PhaseSetup<M extends Machine> {
   describe(): string;
 }
 
-/** Ends all faults, and heals a random majority. */
-export function healMajority<M extends Machine>({ world, roster, faults, random }: PhaseSetup<M>): readonly M[] {
+/**
+ * Ends all faults, heals a random majority, and waits until it `isDone`. A change of the view may have been under way that
+ * makes it a minority: then one more is healed after the other, until it is none.
+ */
+export function healMajority<M extends Machine>(
+  phase: PhaseSetup<M>,
+  {
+    msMax,
+    healed,
+    isDone,
+  }: { msMax: number; healed: (core: readonly M[]) => void; isDone: (core: readonly M[]) => boolean },
+): boolean {
+  const { world, roster, faults, random } = phase;
   faults.end();
   const core = roster.drawCore(random, (host) => faults.isDamaged(host));
-  const others = roster.machines.filter((machine) => !core.includes(machine));
   world.tell(`these are healed: ${core.map(({ host }) => host.name).join(' ')}`);
   world.network.unblockAll();
   faults.mend(core.map(({ host }) => host));
-  for (const { host } of others) {
+  for (const { host } of roster.machines.filter((machine) => !core.includes(machine))) {
     if (random.chance(50)) host.crash('power-lost');
     else cutOff(world, host);
   }
-  return core;
+  healed(core);
+  const widen = (): void => {
+    const others = roster.machines.filter((machine) => !core.includes(machine));
+    if (isOver || others.length === 0) return;
+    if (!roster.canGoOn(core)) {
+      const { host } = others[0]!;
+      world.tell(`${host.name} is healed, too`);
+      core.push(others[0]!);
+      connect(world, host);
+      faults.mend([host]);
+    }
+    world.schedule(WIDEN_EVERY_US, widen);
+  };
+  let isOver = false;
+  world.schedule(WIDEN_EVERY_US, widen);
+  const what = 'the healing of a majority';
+  const goesOn = waitUntil(phase, { what, msMax, isDone: () => isDone(core) });
+  isOver = true;
+  return goesOn;
 }
 
 export function healAll<M extends Machine>({ world, roster, faults }: PhaseSetup<M>): void {
@@ -50,6 +80,13 @@ export function waitUntil<M extends Machine>(
   if (!isDone()) judge.fail(`not converged ${msMax} ms after ${what}: ${describe()}`);
   else world.tell(`converged ${(world.nowUs - beganUs) / 1000} ms after ${what}`);
   return judge.violation === null;
+}
+
+function connect(world: SimulatedWorld, host: SimulatedHost): void {
+  for (const other of world.hosts) {
+    world.network.unblock(host, other);
+    world.network.unblock(other, host);
+  }
 }
 
 function cutOff(world: SimulatedWorld, host: SimulatedHost): void {

@@ -117,18 +117,25 @@ export class Roster<M extends Machine> {
    * A random majority that could go on alone: in each view that any member goes by, and without counting on one that
    * `isDamaged`. All machines if there is none.
    */
-  drawCore(random: SeededRandom, isDamaged: (host: SimulatedHost) => boolean): readonly M[] {
-    const views = [...this.groups.values()].map(appendedView).filter((view) => view !== null);
-    if (this.#order.view !== null) views.push(this.#order.view);
-    const number = this.#order.view?.number ?? 0;
-    const relevant = views.filter((view) => view.number >= number);
+  drawCore(random: SeededRandom, isDamaged: (host: SimulatedHost) => boolean): M[] {
     const rest = this.machines.filter(({ host }) => !isDamaged(host));
     const core: M[] = [];
     while (rest.length > 0) {
       core.push(rest.splice(random.below(rest.length), 1)[0]!);
-      if (relevant.every((view) => isMajorityIn(view, core))) return core;
+      if (this.canGoOn(core)) return core;
     }
-    return this.machines;
+    return [...this.machines];
+  }
+
+  /** Whether these are a majority in each view, from the newest that was delivered on, that any member goes by. */
+  canGoOn(core: readonly M[]): boolean {
+    const { view: newest } = this.#order;
+    if (newest !== null && !isMajorityIn(newest, core)) return false;
+    for (const group of this.groups.values()) {
+      const view = appendedView(group);
+      if (view !== null && view.number > (newest?.number ?? 0) && !isMajorityIn(view, core)) return false;
+    }
+    return true;
   }
 }
 

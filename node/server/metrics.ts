@@ -147,6 +147,9 @@ export function memberCounterSources(counters: MemberCounters): readonly MetricS
     source('concert_log_truncations_total', 'Times that the log gave up its beginning', 'truncations'),
     source('concert_faulty_found_total', 'Places of the data directory that could not be read', 'faultyFound'),
     source('concert_faulty_repaired_total', 'Holes of the log filled from other members', 'faultyRepaired'),
+    source('concert_fragments_sent_total', 'Parts that large messages of this member were sent in', 'fragmentsSent'),
+    source('concert_compression_bytes_in_total', 'Bytes that were compressed for the log', 'compressionBytesIn'),
+    source('concert_compression_bytes_out_total', 'What they were compressed to', 'compressionBytesOut'),
     source('concert_disk_full_total', 'Times that the disk had no room', 'diskFull'),
   ];
 }

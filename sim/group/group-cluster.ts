@@ -15,6 +15,7 @@ import {
   memberNamed,
   runLengthCompression,
   type SegmentLog,
+  withoutPartial,
 } from '../../gcs/core/index.ts';
 import { type FaultTargets, framePassed, type Occasion, Occasions, watchDisk } from '../faults/index.ts';
 import type { Elections } from '../observers/elections.ts';
@@ -294,6 +295,7 @@ export class GroupCluster implements FaultTargets {
     };
     const again = (): void => {
       isOver = true;
+      machine.running = null;
       group.stop(() => {
         if (process.isAlive) environment.clock.schedule(0, () => this.#run(machine, environment, process));
       });
@@ -338,6 +340,7 @@ export class GroupCluster implements FaultTargets {
             world.tell(`${who} has left`);
             machine.hasLeft = true;
             isOver = true;
+            machine.running = null;
             world.schedule(0, () => host.crash('killed'));
           }),
         behind: () =>
@@ -384,7 +387,7 @@ export class GroupCluster implements FaultTargets {
     const least = log.firstIndex - 1;
     const most = Math.min(machine.deliveredUpTo, log.lastIndex);
     const from = random.chance(50) ? Math.max(least, 0) : Math.max(least, most);
-    const follower = new LogFollower({ name: who, group, order, judge, deliveredUpTo: from });
+    const follower = new LogFollower({ name: who, group, order, judge, disk: machine.host.disk, deliveredUpTo: from });
     const running: RunningGroup = {
       process,
       group,
@@ -401,17 +404,18 @@ export class GroupCluster implements FaultTargets {
 
   /** Its state is that of another member, whose log begins behind it. */
   #takeBeginning(machine: GroupMachine, group: Group, again: () => void): void {
-    const donors = this.roster.machines.filter((each) => each !== machine && this.isSound(each.host));
+    const donors = this.roster.machines.filter((each) => each !== machine && this.runningOn(each.host) !== null);
     const donor = donors[0] === undefined ? null : this.#setup.random.pick(donors);
     const log = donor === null ? null : this.runningOn(donor.host)!.group.log;
     const deliveredUpTo = donor === null ? 0 : this.runningOn(donor.host)!.follower.deliveredUpTo;
-    if (log === null || deliveredUpTo <= group.log.lastIndex) {
+    const index = log === null ? 0 : withoutPartial(log, deliveredUpTo);
+    if (log === null || index < log.firstIndex || index < machine.deliveredUpTo || index < group.log.firstIndex) {
       this.#setup.world.schedule(200_000, () => {
         if (machine.host.process?.isAlive) machine.host.process.turn(again);
       });
       return;
     }
-    const base = baseAt(log, log.partialFrom(deliveredUpTo) - 1);
+    const base = baseAt(log, index);
     this.#setup.world.tell(`${machine.host.name} takes what ${donor!.host.name} has up to ${base.index}`);
     const { term, votedFor, claim } = group.log.hardState;
     const isOlder = term < base.term;

@@ -106,11 +106,12 @@ function converge(
 ): void {
   cluster.endIntrusion();
   broadcasts.end();
-  const core = healMajority(phase);
-  broadcasts.lastWords(core.map(({ host }) => host));
-  const isCoreDone = (): boolean =>
-    broadcasts.isSaid && core.every(({ host, hasLeft }) => hasLeft || cluster.isUpToDate(host));
-  if (!waitUntil(phase, { what: 'the healing of a majority', msMax: MAJORITY_MS_MAX, isDone: isCoreDone })) return;
+  const goesOn = healMajority(phase, {
+    msMax: MAJORITY_MS_MAX,
+    healed: (core) => broadcasts.lastWords(core.map(({ host }) => host)),
+    isDone: (core) => broadcasts.isSaid && core.every(({ host, hasLeft }) => hasLeft || cluster.isUpToDate(host)),
+  });
+  if (!goesOn) return;
   healAll(phase);
   const { roster } = cluster;
   const isDone = (): boolean => roster.isSettled && roster.wanted.every(({ host }) => cluster.isUpToDate(host));

@@ -334,7 +334,7 @@ export class MemberCluster implements FaultTargets {
     }
     const { member } = prepared;
     this.roster.groups.set(machine.memberId, member.group);
-    const observer = new MemberObserver({ name: who, member, judge, order, shadow });
+    const observer = new MemberObserver({ name: who, member, judge, order, shadow, disk: host.disk });
     const engine = new Engine({
       replica: member,
       clock,

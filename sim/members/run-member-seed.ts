@@ -236,10 +236,12 @@ class MemberSeed {
     cluster.endIntrusion();
     this.#isClosing = true;
     cluster.followersTakeAll();
-    const core = healMajority(phase);
-    const isCoreDone = (): boolean =>
-      areAnswered() && core.every(({ host, hasLeft }) => hasLeft || cluster.isUpToDate(host));
-    if (!waitUntil(phase, { what: 'the healing of a majority', msMax: MAJORITY_MS_MAX, isDone: isCoreDone })) return;
+    const goesOn = healMajority(phase, {
+      msMax: MAJORITY_MS_MAX,
+      healed: () => {},
+      isDone: (core) => areAnswered() && core.every(({ host, hasLeft }) => hasLeft || cluster.isUpToDate(host)),
+    });
+    if (!goesOn) return;
     healAll(phase);
     const isDone = (): boolean => roster.isSettled && roster.wanted.every(({ host }) => cluster.isUpToDate(host));
     if (!waitUntil(phase, { what: 'the healing of all', msMax: CONVERGENCE_MS_MAX, isDone })) return;

@@ -1,6 +1,7 @@
 /** Follows what one run of a member delivers, by its log, and gives it to the total order. */
 import type { LogIndex } from '../../gcs/base/index.ts';
 import type { Group } from '../../gcs/core/index.ts';
+import type { SimulatedDisk } from '../world/index.ts';
 import type { Judge } from './judge.ts';
 import type { TotalOrder } from './total-order.ts';
 
@@ -11,14 +12,23 @@ export class LogFollower {
   readonly #group: Group;
   readonly #order: TotalOrder;
   readonly #judge: Judge;
+  readonly #disk: SimulatedDisk;
   #deliveredUpTo: LogIndex;
 
   /** Deliveries go on behind `deliveredUpTo`. */
-  constructor(setup: { name: string; group: Group; order: TotalOrder; judge: Judge; deliveredUpTo: LogIndex }) {
+  constructor(setup: {
+    name: string;
+    group: Group;
+    order: TotalOrder;
+    judge: Judge;
+    disk: SimulatedDisk;
+    deliveredUpTo: LogIndex;
+  }) {
     this.#name = setup.name;
     this.#group = setup.group;
     this.#order = setup.order;
     this.#judge = setup.judge;
+    this.#disk = setup.disk;
     this.#deliveredUpTo = setup.deliveredUpTo;
   }
 
@@ -35,7 +45,8 @@ export class LogFollower {
       () => `${this.#name} has given up index ${this.#deliveredUpTo + 1} before it delivered it`,
     );
     while (this.#deliveredUpTo < index) {
-      for (const entry of log.entries(this.#deliveredUpTo + 1, index, READ_BYTES)) {
+      const entries = this.#disk.observe(() => log.entries(this.#deliveredUpTo + 1, index, READ_BYTES));
+      for (const entry of entries) {
         this.#order.take(this.#name, entry);
         this.#deliveredUpTo = entry.index;
       }

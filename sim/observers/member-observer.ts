@@ -1,6 +1,7 @@
 /** Watches one run of a member after each of its turns, and compares it with the order and the shadow database. */
 import type { LogIndex, SequenceNumber } from '../../gcs/base/index.ts';
 import type { Member } from '../../node/engine/index.ts';
+import type { SimulatedDisk } from '../world/index.ts';
 import type { Judge } from './judge.ts';
 import { LogFollower } from './log-follower.ts';
 import type { ShadowDatabase } from './shadow-database.ts';
@@ -19,17 +20,26 @@ export class MemberObserver {
   readonly #judge: Judge;
   readonly #order: TotalOrder;
   readonly #shadow: ShadowDatabase;
+  readonly #disk: SimulatedDisk;
   #follower: LogFollower | null = null;
   /** Messages of the order that this run has concluded, or has from an earlier one. */
   #place = 0;
   #nextCompare = 0;
 
-  constructor(setup: { name: string; member: Member; judge: Judge; order: TotalOrder; shadow: ShadowDatabase }) {
+  constructor(setup: {
+    name: string;
+    member: Member;
+    judge: Judge;
+    order: TotalOrder;
+    shadow: ShadowDatabase;
+    disk: SimulatedDisk;
+  }) {
     this.#name = setup.name;
     this.#member = setup.member;
     this.#judge = setup.judge;
     this.#order = setup.order;
     this.#shadow = setup.shadow;
+    this.#disk = setup.disk;
   }
 
   get place(): number {
@@ -43,6 +53,7 @@ export class MemberObserver {
       group: this.#member.group,
       order: this.#order,
       judge: this.#judge,
+      disk: this.#disk,
       deliveredUpTo,
     });
     this.#place = this.#order.messagesUpTo(deliveredUpTo);

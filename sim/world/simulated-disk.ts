@@ -69,6 +69,7 @@ export class SimulatedDisk {
   readonly #removed = new Map<string, Content>();
   #breaksAt: BreakingOperation | null = null;
   #isBroken = false;
+  #isObserved = false;
   #refusals = 0;
   #writesDone = 0;
 
@@ -104,6 +105,16 @@ export class SimulatedDisk {
   /** How long one sync takes under the conditions of the moment. */
   drawSyncUs(): number {
     return this.#random.between(this.conditions.syncMinUs, this.conditions.syncMaxUs);
+  }
+
+  /** Reads from here that are an observer's: they never fail. */
+  observe<T>(work: () => T): T {
+    this.#isObserved = true;
+    try {
+      return work();
+    } finally {
+      this.#isObserved = false;
+    }
   }
 
   breakAt(operation: BreakingOperation): void {
@@ -230,7 +241,7 @@ export class SimulatedDisk {
   }
 
   #whyNot(operation: BreakingOperation, file: string): DiskError | null {
-    if (this.#breaksAt === null || (!this.#isBroken && this.#breaksAt !== operation)) return null;
+    if (this.#isObserved || this.#breaksAt === null || (!this.#isBroken && this.#breaksAt !== operation)) return null;
     if (!this.#isBroken) this.#world.tell(`the disk fails at a ${operation} of ${file || 'the directory'}`);
     this.#isBroken = true;
     return new DiskError({ code: 'IO', file, message: `input/output error at a ${operation} of ${file}` });

@@ -151,6 +151,11 @@ export interface MemberCounters {
   faultyFound: number;
   faultyRepaired: number;
   diskFull: number;
+  /** Parts that large messages of this member were sent in. */
+  fragmentsSent: number;
+  /** Bytes that were compressed for the log, and what came of them. */
+  compressionBytesIn: number;
+  compressionBytesOut: number;
 }
 
 export function zeroCounters(): MemberCounters {
@@ -177,5 +182,8 @@ export function zeroCounters(): MemberCounters {
     faultyFound: 0,
     faultyRepaired: 0,
     diskFull: 0,
+    fragmentsSent: 0,
+    compressionBytesIn: 0,
+    compressionBytesOut: 0,
   };
 }

@@ -28,6 +28,7 @@ import {
 } from '../../../gcs/base/index.ts';
 import {
   type Belonging,
+  type Compression,
   type Delivery,
   Group,
   type GroupDefinition,
@@ -36,7 +37,6 @@ import {
   type GroupView,
   type LogBase,
   memberNamed,
-  readBelonging,
   type StateSource,
 } from '../../../gcs/core/index.ts';
 import { encodeSchemaChange } from '../catalog.ts';
@@ -62,9 +62,10 @@ import { Administrator } from './administrator.ts';
 import { AppliedWaiters } from './applied-waiters.ts';
 import type { ChangeHistory } from './change-history.ts';
 import { CommitLatencies } from './commit-latency.ts';
-import { summarizeConflicts } from './conflict-summary.ts';
+import { ConflictReports } from './conflict-reports.ts';
 import type { MemberCounters, MemberEvents, MemberSetup, RestartReason } from './contract.ts';
-import { describeConflict, type Names } from './describe-conflict.ts';
+import { belongingOf, type Content, contentOf } from './directory-content.ts';
+import { Followers } from './followers.ts';
 import { preparedInSlices, writtenBytes } from './large-commit.ts';
 import { memberStatsRows, type OwnFacts, ownStats } from './member-reports.ts';
 import { Membership } from './membership.ts';
@@ -72,17 +73,9 @@ import { OrderedWork, type Slices } from './ordered-work.ts';
 import { type Answer, Outbox, type Preparation } from './outbox.ts';
 import { type Lack, Reception } from './reception.ts';
 import { type Fate, ReplicatedState } from './replicated-state.ts';
-import { beginTransfer, damageOf, openState, readMarker } from './state-transfer/index.ts';
+import { beginTransfer, openState } from './state-transfer/index.ts';
 import { decodeStatusNotice, encodeStatusNotice, type StatusNotice } from './status-notice.ts';
 import { Upkeep } from './upkeep.ts';
-
-/** After a restart the past is held for so many notices, until clients have come back and members have told each other. */
-const RETURN_NOTICES = 10;
-
-/** What the directory holds. */
-type Content =
-  | { readonly verdicts: VerdictFile; readonly lack: Lack | null }
-  | { readonly verdicts: null; readonly lack: Lack };
 
 export class Member implements Replica {
   readonly commitLatencies = new CommitLatencies();
@@ -99,6 +92,8 @@ export class Member implements Replica {
   readonly #membership: Membership;
   readonly #administrator: Administrator;
   readonly #upkeep: Upkeep;
+  readonly #conflicts: ConflictReports;
+  readonly #followers: Followers;
   #reception: Reception | null = null;
   #running: ReplicatedState | null = null;
   #state: MemberState = 'OFFLINE';
@@ -107,6 +102,8 @@ export class Member implements Replica {
   #isCaughtUp = false;
   /** Nothing more is asked of the group: this run is over, and its owner stops it. */
   #isOver = false;
+  /** Its owner was told to begin the next run. */
+  #isRestarting = false;
   /** It left, or was expelled for good: it answers what is asked of it, and no more. */
   #isOutside = false;
   #hasLogRoom = true;
@@ -116,10 +113,6 @@ export class Member implements Replica {
   readonly #stopping: (() => void)[] = [];
   #viewRevision = 0;
   readonly #watchers: (() => void)[] = [];
-  /** Clients of this member that follow the changes. */
-  #followers = 0;
-  /** Monotonic time: until then more of the past is held. */
-  #followedUntilMs = Number.NEGATIVE_INFINITY;
   /** The lanes are behind. */
   #isOverloaded = false;
   #isDeliveryPaused = false;
@@ -137,7 +130,7 @@ export class Member implements Replica {
     };
     const prepared = Group.prepare({
       environment: setup.environment,
-      compression: setup.compression,
+      compression: counted(setup.compression, setup.counters),
       memberId: setup.memberId,
       incarnation: setup.incarnation,
       groupAddress: setup.groupAddress,
@@ -197,7 +190,13 @@ export class Member implements Replica {
     this.#outbox = new Outbox<Fate>({
       broadcaster: {
         canBroadcast: () => this.#hasQuorum && this.hasRoom && !this.#isOver && group.canBroadcast(),
-        broadcast: (payload) => group.broadcast(payload),
+        broadcast: (payload) => {
+          const { fragmentBytesMax } = setup.options.group;
+          if (payload.length > fragmentBytesMax) {
+            setup.counters.fragmentsSent += Math.ceil(payload.length / fragmentBytesMax);
+          }
+          return group.broadcast(payload);
+        },
       },
       clock,
       options: setup.options.outbox,
@@ -225,6 +224,12 @@ export class Member implements Replica {
       options: setup.options,
       propose: (encoded, deadlineMs, answered) => this.#outbox.add(encoded, deadlineMs, answered),
     });
+    this.#conflicts = new ConflictReports({
+      state: () => this.#running,
+      memberIdOf: (ordinal) => this.memberIdOf(ordinal),
+      groupId: () => this.groupId,
+    });
+    this.#followers = new Followers({ clock, options: setup.options, areElsewhere: () => this.#isFollowedElsewhere() });
     group.serve(() => this.#openState());
   }
 
@@ -464,13 +469,9 @@ export class Member implements Replica {
   }
 
   followChanges(): { stop(): void } {
-    this.#followers++;
+    const following = this.#followers.follow();
     this.#boundHistory();
-    return {
-      stop: () => {
-        this.#followers--;
-      },
-    };
+    return following;
   }
 
   get viewRevision(): number {
@@ -507,42 +508,23 @@ export class Member implements Replica {
   }
 
   conflicts(limit: number, table: string | null): readonly ConflictRecord[] {
-    const found: ConflictRecord[] = [];
-    if (this.#running === null) return found;
-    for (const seen of this.#running.conflicts.newestFirst()) {
-      if (found.length >= limit) break;
-      const record = describeConflict(seen, this.#namesOf(this.#running));
-      if (table === null || record.table === table) found.push(record);
-    }
-    return found;
+    return this.#conflicts.newest(limit, table);
   }
 
   get conflictsSeen(): number {
-    return this.#running?.conflicts.count ?? 0;
+    return this.#conflicts.count;
   }
 
   conflictsAfter(after: number, countMax: number): readonly ConflictRecord[] | null {
-    const run = this.#run;
-    const names = this.#namesOf(run);
-    return run.conflicts.behind(after, countMax)?.map((seen) => describeConflict(seen, names)) ?? null;
+    return this.#conflicts.behind(after, countMax);
   }
 
   conflictSummary(limit: number, table: string | null): ConflictSummary {
-    if (this.#running === null) return { since: null, conflicts: 0, hotRows: [], pairs: [] };
-    const { conflicts } = this.#running;
-    return summarizeConflicts(conflicts.newestFirst(), { limit, table }, this.#namesOf(this.#running));
+    return this.#conflicts.summary(limit, table);
   }
 
   commitAnswered(ms: number): void {
     this.commitLatencies.record(ms, this.#environment.clock.monotonicMs());
-  }
-
-  #namesOf({ catalog }: ReplicatedState): Names {
-    return {
-      catalog,
-      memberIdOf: (ordinal) => this.memberIdOf(ordinal),
-      gtidOf: (sequenceNumber) => `${this.groupId}:${sequenceNumber}`,
-    };
   }
 
   get #run(): ReplicatedState {
@@ -656,11 +638,7 @@ export class Member implements Replica {
       failed: (error) => this.#failed(error),
     });
     this.#running = state;
-    // Who followed the changes here before may come back.
-    if (state.history.transactions > 0) {
-      this.#followedUntilMs =
-        this.#environment.clock.monotonicMs() + RETURN_NOTICES * this.#setup.options.noticeEveryMs;
-    }
+    if (state.history.transactions > 0) this.#followers.mayReturn();
     this.#viewChanged();
     const upTo = state.certifier.sequenceNumber;
     this.#events.recovered({ entries, upTo, ms: clock.monotonicMs() - startedMs });
@@ -762,7 +740,8 @@ export class Member implements Replica {
   }
 
   #restart(why: RestartReason, detail: string): void {
-    if (this.#isStopping) return;
+    if (this.#isStopping || this.#isRestarting) return;
+    this.#isRestarting = true;
     this.#isOver = true;
     this.#isOutside = false;
     this.#setHasQuorum(false);
@@ -905,21 +884,15 @@ export class Member implements Replica {
         digest: certifier.digest,
         sequenceNumber: certifier.sequenceNumber,
       }),
-      followsChanges: this.#followers > 0,
+      followsChanges: this.#followers.areHere,
       oldestNeeded: running.oldestNeeded,
       reaches: this.#reaches(),
       hasRoom: this.hasRoom,
     };
   }
 
-  /** By whether anybody in the group follows the changes, or did a while ago: a client may come here from any member. */
   #boundHistory(): void {
-    const { history, historyUnfollowed, followedForMs } = this.#setup.options;
-    const nowMs = this.#environment.clock.monotonicMs();
-    const isFollowed = this.#followers > 0 || this.#isFollowedElsewhere();
-    if (isFollowed) this.#followedUntilMs = nowMs + followedForMs;
-    const running = this.#running;
-    if (running !== null) running.history.bounds = nowMs <= this.#followedUntilMs ? history : historyUnfollowed;
+    if (this.#running !== null) this.#running.history.bounds = this.#followers.bounds();
   }
 
   #isFollowedElsewhere(): boolean {
@@ -981,41 +954,18 @@ export class Member implements Replica {
 
 const NO_LOG: LogBase = { index: 0, term: 0, view: null, lastMessages: new Map() };
 
-/** What the files of the directory are fit for. Nothing is written. */
-function contentOf(
-  { environment, memberId, lanes, options }: MemberSetup,
-  group: Group,
-): (Content & { readonly kind: 'content' }) | { readonly kind: 'refused'; readonly reason: string } {
-  const { disk } = environment;
-  const marked: Lack = {
-    kind: 'needs-state',
-    file: '',
-    offset: 0,
-    reason: 'a state transfer is not through',
-    claim: null,
+function counted(compression: Compression, counters: MemberCounters): Compression {
+  return {
+    compress: (bytes) => {
+      const compressed = compression.compress(bytes);
+      if (compressed !== null) {
+        counters.compressionBytesIn += bytes.length;
+        counters.compressionBytesOut += compressed.length;
+      }
+      return compressed;
+    },
+    decompress: (bytes, bytesMax) => compression.decompress(bytes, bytesMax),
   };
-  const found = damageOf({
-    disk,
-    memberId,
-    log: group.log,
-    logDamage: group.damage,
-    lanes,
-    verdicts: options.verdicts,
-  });
-  if (found.kind === 'refused') return found;
-  if (found.kind === 'needs-state') return { kind: 'content', verdicts: null, lack: found };
-  const { verdicts, repair, discardFrom, claim } = found;
-  if (readMarker(disk) === 'receiving') {
-    verdicts.close(() => {});
-    return { kind: 'content', verdicts: null, lack: { ...marked, claim } };
-  }
-  const isWhole = repair.length === 0 && discardFrom === null;
-  return { kind: 'content', verdicts, lack: isWhole ? null : { kind: 'usable', repair, discardFrom, claim } };
-}
-
-function belongingOf({ environment }: MemberSetup): Belonging | null {
-  const read = readBelonging(environment.disk);
-  return read?.kind === 'belonging' ? read : null;
 }
 
 function isRolledBack({ kind }: Fate): boolean {
