@@ -28,16 +28,13 @@ async function hasBorne(member: LocalMember, rule: ActiveDiskRule): Promise<void
   await Promise.race([member.process.ended, delay(END_MS_MAX)]);
 }
 
-export function fillDisks(all: Ailments, members: readonly LocalMember[]): Heal {
+/** Members bear it: they read, and write again when there is room. */
+export function fillDisks(members: readonly LocalMember[]): Heal {
   const shimmed = members.filter((member) => member.smallDisk === null);
-  const emptied = failDisks(all, shimmed, { operations: ['grow'], error: 'ENOSPC' });
-  const filled = members.filter((member) => member.smallDisk !== null);
-  for (const member of filled) member.smallDisk!.fill();
-  const noMore = all.mayEnd(filled);
+  const rules = shimmed.map((member) => member.faultyDisk.impose({ operations: ['grow'], error: 'ENOSPC' }));
+  for (const member of members) member.smallDisk?.fill();
   return async () => {
-    for (const member of filled) member.smallDisk!.makeRoom();
-    noMore();
-    all.startThose(filled);
-    await emptied();
+    for (const member of members) member.smallDisk?.makeRoom();
+    for (const rule of rules) rule.lift();
   };
 }

@@ -87,7 +87,7 @@ async function strike(group: LocalGroup, all: Ailments, fault: Fault): Promise<H
       return failDisks(all, await membersAt(members), { ...where, operations: [operation], error: 'EIO' });
     }
     case 'fullDisk':
-      return fillDisks(all, await membersAt(fault.members));
+      return fillDisks(await membersAt(fault.members));
   }
 }
 
