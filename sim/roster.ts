@@ -102,6 +102,17 @@ export class Roster<M extends Machine> {
     return hosts;
   }
 
+  /** In the smallest view, from the newest that was delivered on, that any member goes by. */
+  get votersLeast(): number {
+    const { view: newest } = this.#order;
+    let least = newest === null ? 0 : voterCount(newest);
+    for (const group of this.groups.values()) {
+      const view = appendedView(group);
+      if (view !== null && view.number > (newest?.number ?? 0)) least = Math.min(least, voterCount(view));
+    }
+    return least;
+  }
+
   isVoter({ memberId }: M): boolean {
     const { view } = this.#order;
     return view !== null && memberNamed(view, memberId)?.isVoter === true;
@@ -137,6 +148,10 @@ export class Roster<M extends Machine> {
     }
     return true;
   }
+}
+
+function voterCount(view: GroupView): number {
+  return view.members.filter((member) => member.isVoter).length;
 }
 
 function isMajorityIn(view: GroupView, machines: readonly Machine[]): boolean {

@@ -21,12 +21,16 @@ export class FaultBudget {
   /** Whether `member` may lose something now; if so, it counts as damaged until it is sound. */
   take(member: SimulatedHost): boolean {
     for (const each of this.#damaged) if (this.#targets.isSound(each)) this.#damaged.delete(each);
-    const { voters } = this.#targets;
-    const damagedMax = Math.floor((voters.length - 1) / 2);
+    const damagedMax = Math.floor((this.#targets.votersLeast - 1) / 2);
     const others = [...this.#damaged].filter((each) => each !== member).length;
     if (others + 1 > damagedMax) return false;
     this.#damaged.add(member);
     return true;
+  }
+
+  /** Nobody is damaged. */
+  get isWhole(): boolean {
+    return [...this.#damaged].every((member) => this.#targets.isSound(member));
   }
 
   isDamaged(member: SimulatedHost): boolean {

@@ -8,6 +8,8 @@ export interface FaultTargets {
   readonly members: readonly SimulatedHost[];
   /** Machines of the voters of the newest view that anybody has delivered. */
   readonly voters: readonly SimulatedHost[];
+  /** How many there are in the smallest view that may be in force. */
+  readonly votersLeast: number;
   /** Null if nobody leads. */
   leader(): SimulatedHost | null;
   /** Starts the member's process; it is down. */

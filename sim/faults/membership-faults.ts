@@ -41,6 +41,8 @@ export function intrude(strike: Strike): void {
   if (strike.targets.intrude(strike.random)) strike.count('a stranger comes');
 }
 
-function hasVotersToSpare({ targets }: Strike, member: SimulatedHost): boolean {
-  return !targets.voters.includes(member) || targets.voters.length > VOTERS_MIN + 1;
+/** Those that are left stay a majority of what they were, though some of them may be damaged. */
+function hasVotersToSpare({ targets, budget }: Strike, member: SimulatedHost): boolean {
+  if (!targets.voters.includes(member)) return true;
+  return targets.votersLeast > VOTERS_MIN + 1 && budget.isWhole;
 }

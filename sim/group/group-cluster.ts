@@ -28,6 +28,7 @@ import { type Machine, Roster } from '../roster.ts';
 import type { SimulatedHost, SimulatedProcess, SimulatedWorld } from '../world/index.ts';
 
 const TRUNCATE_EVERY = 20;
+const ROOM_RETRY_US = 500_000;
 
 /** One run of a group layer. */
 export interface RunningGroup {
@@ -108,6 +109,10 @@ export class GroupCluster implements FaultTargets {
 
   get voters(): readonly SimulatedHost[] {
     return this.roster.voters;
+  }
+
+  get votersLeast(): number {
+    return this.roster.votersLeast;
   }
 
   runningOn(host: SimulatedHost): RunningGroup | null {
@@ -431,6 +436,15 @@ export class GroupCluster implements FaultTargets {
       this.#setup.world.coverage.add('a state transfer is done');
       again();
     });
+    const waitForRoom = (): void => {
+      this.#setup.world.schedule(ROOM_RETRY_US, () => {
+        if (!machine.isBehind || machine.host.process !== process) return;
+        process?.turn(() => group.log.retryRoom());
+        waitForRoom();
+      });
+    };
+    const { process } = machine.host;
+    waitForRoom();
   }
 
   #delivered(

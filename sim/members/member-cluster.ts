@@ -109,6 +109,10 @@ export class MemberCluster implements FaultTargets {
     return this.roster.voters;
   }
 
+  get votersLeast(): number {
+    return this.roster.votersLeast;
+  }
+
   runningOn(host: SimulatedHost): RunningMember | null {
     const running = this.roster.machines.find((machine) => machine.host === host)?.running ?? null;
     return running !== null && running.process === host.process ? running : null;
