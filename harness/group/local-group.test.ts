@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { waitUntil } from '../wait-until.ts';
 import { mergedEnvironment } from './environment.ts';
 import { LocalGroup } from './local-group.ts';
 import { Scope } from './scope.ts';
@@ -26,15 +25,14 @@ test('a group whose test fails shows the last lines of each log, keeps the logs,
   assert.throws(() => process.kill(pid, 0), /ESRCH/);
 });
 
-test('a member that is started anew has nothing of what it had, and is another', async (t) => {
-  const group = await LocalGroup.create(t, { members: 2 });
+test('a member that is started anew has nothing of what it had, is another, and joins as that', async (t) => {
+  const group = await LocalGroup.create(t);
   const member = group.members[1]!;
   const { memberId } = member;
   await member.process.kill();
   group.startAnew(member);
-  await member.process.event('it is ready', 20_000, ({ event }) => event === 'ready');
+  await member.online();
   assert.notEqual(member.memberId, memberId);
-  await waitUntil('it is refused', 20_000, () => member.process.hasEnded || member.process.output.includes('refused'));
 });
 
 test('a scope ends the newest first, all of it, and throws the first failure then', async () => {
