@@ -85,9 +85,9 @@ export interface Weather {
 }
 
 /** Some seeds are calm, some wild; in most, clients get something done. */
-export const MIXED: Weather = { onPercents: [5, 15, 30, 60], meansMs: [1500, 4000, 10_000, 20_000] };
+export const MIXED: Weather = { onPercents: [5, 15, 30, 60], meansMs: [2000, 6000, 15_000, 30_000] };
 /** For elections, one after the other. */
-export const STORMY: Weather = { onPercents: [15, 30, 50, 70], meansMs: [500, 2000, 5000, 12_000] };
+export const STORMY: Weather = { onPercents: [15, 30, 50, 70], meansMs: [700, 3000, 8000, 20_000] };
 /** Minutes between two strikes of a kind. */
 export const RARE: Weather = { onPercents: [5, 15, 30], meansMs: [30_000, 90_000, 300_000] };
 

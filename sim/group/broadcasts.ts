@@ -34,7 +34,7 @@ export class Broadcasts {
     this.#setup = setup;
     const random = setup.random;
     this.#random = random;
-    this.#meanGapMs = random.pick(setup.isLong ? [1000, 5000, 20_000] : [20, 100, 500]);
+    this.#meanGapMs = random.pick(setup.isLong ? [1000, 5000, 20_000] : [30, 200, 1000]);
     this.#bytesMax = random.pick([10, 300, 3000]);
     this.#largeBytesMax = random.pick([3000, 20_000, 100_000]);
     this.#largePercent = random.pick([0, 1, 5]);

@@ -1,7 +1,7 @@
 /**
  * Group layers alone, without a database above them. Each owner remembers how far it has been delivered to, or takes it
  * again after a restart; it can do without anything that was delivered, so that a member whose log begins too late
- * takes the beginning of another's for its state.
+ * goes on where that of another begins.
  */
 import type { Environment, LogIndex, SeededRandom } from '../../gcs/base/index.ts';
 import {
@@ -11,11 +11,8 @@ import {
   type GroupHeadline,
   type GroupOptions,
   type GroupView,
-  type LogBase,
   memberNamed,
   runLengthCompression,
-  type SegmentLog,
-  withoutPartial,
 } from '../../gcs/core/index.ts';
 import { type FaultTargets, framePassed, type Occasion, Occasions, watchDisk } from '../faults/index.ts';
 import type { Elections } from '../observers/elections.ts';
@@ -412,15 +409,13 @@ export class GroupCluster implements FaultTargets {
     const donors = this.roster.machines.filter((each) => each !== machine && this.runningOn(each.host) !== null);
     const donor = donors[0] === undefined ? null : this.#setup.random.pick(donors);
     const log = donor === null ? null : this.runningOn(donor.host)!.group.log;
-    const deliveredUpTo = donor === null ? 0 : this.runningOn(donor.host)!.follower.deliveredUpTo;
-    const index = log === null ? 0 : withoutPartial(log, deliveredUpTo);
-    if (log === null || index < log.firstIndex || index < machine.deliveredUpTo || index < group.log.firstIndex) {
+    if (log === null || log.firstIndex < group.log.firstIndex) {
       this.#setup.world.schedule(200_000, () => {
         if (machine.host.process?.isAlive) machine.host.process.turn(again);
       });
       return;
     }
-    const base = baseAt(log, index);
+    const { base } = log;
     this.#setup.world.tell(`${machine.host.name} takes what ${donor!.host.name} has up to ${base.index}`);
     const { term, votedFor, claim } = group.log.hardState;
     const isOlder = term < base.term;
@@ -551,10 +546,6 @@ const SILENT = {
   refused: () => {},
   failed: () => {},
 };
-
-function baseAt(log: SegmentLog, index: LogIndex): LogBase {
-  return { index, term: log.termAt(index), view: log.viewAt(index), lastMessages: log.lastMessagesAt(index) };
-}
 
 function areEqual(one: Uint8Array, other: Uint8Array): boolean {
   if (one.length !== other.length) return false;

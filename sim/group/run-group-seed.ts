@@ -35,7 +35,7 @@ function runSeed({ seed, profile, off, leftOut }: SeedOptions): SeedResult {
   const memberCount = drawn.pick([1, 3, 3, 3, 3, 5, 5, 5]);
   const options = drawGroupOptions(drawn, isLong ? [600, 1000] : [100, 200, 600, 600]);
   const plan = drawFaultPlan(drawn, isLong ? RARE : STORMY, new Set(off));
-  const durationMs = isLong ? drawn.between(300_000, 1_200_000) : drawn.between(5000, 60_000);
+  const durationMs = isLong ? drawn.between(300_000, 1_200_000) : drawn.between(10_000, 80_000);
   const order = new TotalOrder(judge, world.coverage);
   const elections = new Elections(judge);
   elections.takenOver = () => world.coverage.add('leadership is transferred');
@@ -123,7 +123,9 @@ function converge(
     const { world } = phase;
     const members = roster.machines.length;
     for (const { host } of roster.wanted) {
-      const above = aboveBaseLine(world, { host, group: cluster.runningOn(host)!.group, members });
+      const running = cluster.runningOn(host);
+      if (running === null) return `${host.name} does not take part`;
+      const above = aboveBaseLine(world, { host, group: running.group, members });
       if (above !== null) return above;
     }
     return null;

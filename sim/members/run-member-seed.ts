@@ -69,8 +69,8 @@ class MemberSeed {
       slowClientPercent: random.pick([0, 5, 20]),
       largeRowBytes: random.pick([8000, 8000, 60_000]),
     };
-    const thinkMs = random.pick(isLong ? [2000, 10_000, 30_000] : [10, 100, 500, 2000]);
-    this.#durationMs = isLong ? random.between(600_000, 1_800_000) : random.between(5000, 60_000);
+    const thinkMs = random.pick(isLong ? [2000, 10_000, 30_000] : [20, 200, 1000, 4000]);
+    this.#durationMs = isLong ? random.between(600_000, 1_800_000) : random.between(10_000, 80_000);
     this.#configuration = [
       `${memberCount} members, ${laneCount} lanes, certification capacity ${capacity}, ${clientCount} clients that think for ${thinkMs} ms, ${this.#durationMs} ms`,
       describeFaultPlan(plan),
@@ -262,7 +262,9 @@ class MemberSeed {
     const { roster } = this.#cluster;
     const members = roster.machines.length;
     for (const { host } of roster.wanted) {
-      const { member } = this.#cluster.runningOn(host)!;
+      const running = this.#cluster.runningOn(host);
+      if (running === null) return `${host.name} does not take part`;
+      const { member } = running;
       if (member.waitingCommits > 0) return `${host.name} has commits waiting`;
       const above = aboveBaseLine(this.#world, { host, group: member.group, members });
       if (above !== null) return above;
@@ -271,7 +273,7 @@ class MemberSeed {
   }
 
   #compareAll(): void {
-    for (const { host } of this.#cluster.roster.wanted) this.#cluster.runningOn(host)!.observer.compareState();
+    for (const { host } of this.#cluster.roster.wanted) this.#cluster.runningOn(host)?.observer.compareState();
   }
 
   #checkSchemaChange(sequenceNumber: number, op: string, table: string): void {
