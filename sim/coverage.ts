@@ -18,7 +18,6 @@ export const MEMBER_SITUATIONS = [
   'a state transfer during a truncation',
   'the receiver of a state crashes',
   'the donor of a state crashes',
-  'a transfer fails and begins anew',
   'a hole is repaired from a peer',
   'a claim is held',
   'a claim is released',

@@ -51,7 +51,20 @@ export class Broadcasts {
   }
 
   begin(): void {
+    this.#setup.elections.began = (term) => this.#askDeposed(term);
     this.#look();
+  }
+
+  /** Whoever still takes itself for the leader is asked at once; one that is paused, as the first thing it does. */
+  #askDeposed(term: number): void {
+    const { cluster, world } = this.#setup;
+    for (const host of cluster.members) {
+      const running = cluster.runningOn(host);
+      if (running?.status?.role !== 'leader' || running.status.term >= term) continue;
+      world.schedule(0, () => {
+        if (running.process.isAlive) running.process.turn(() => this.#read(host, running));
+      });
+    }
   }
 
   /** New machines broadcast, too. */

@@ -409,7 +409,7 @@ export class GroupCluster implements FaultTargets {
     const donors = this.roster.machines.filter((each) => each !== machine && this.runningOn(each.host) !== null);
     const donor = donors[0] === undefined ? null : this.#setup.random.pick(donors);
     const log = donor === null ? null : this.runningOn(donor.host)!.group.log;
-    if (log === null || log.firstIndex < group.log.firstIndex) {
+    if (log === null || (machine.claim === null && log.firstIndex < group.log.firstIndex)) {
       this.#setup.world.schedule(200_000, () => {
         if (machine.host.process?.isAlive) machine.host.process.turn(again);
       });

@@ -414,6 +414,7 @@ export class MemberCluster implements FaultTargets {
         heard(() => {
           world.tell(`${who} begins anew, ${why}: ${detail}`);
           machine.rejoins = why === 'expelled' || why === 'join';
+          if (why === 'expelled') machine.wasExpelled = true;
           run.again();
         }),
       refused: (reason) => heard(() => judge.fail(`${who} is refused: ${reason}`)),

@@ -13,6 +13,8 @@ export class Elections {
   voted: (voter: SimulatedHost) => void = () => {};
   /** Called when a member stands because the leader asked it to. */
   takenOver: () => void = () => {};
+  /** Called when a term has its leader. */
+  began: (term: Term) => void = () => {};
   readonly #judge: Judge;
   readonly #leaders = new Map<Term, string>();
   #newestTerm: Term = 0;
@@ -38,8 +40,10 @@ export class Elections {
     const leader = `${member.name} in run ${run}`;
     this.#newestTerm = Math.max(this.#newestTerm, term);
     const known = this.#leaders.get(term);
-    if (known === undefined) this.#leaders.set(term, leader);
-    else this.#judge.check(known === leader, () => `${leader} leads in term ${term}, in which ${known} has led`);
+    if (known === undefined) {
+      this.#leaders.set(term, leader);
+      this.began(term);
+    } else this.#judge.check(known === leader, () => `${leader} leads in term ${term}, in which ${known} has led`);
   }
 
   /** A frame from one member to another, as it is sent. */

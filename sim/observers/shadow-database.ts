@@ -63,6 +63,7 @@ export class ShadowDatabase {
   /** By place: after each part of the message there. */
   readonly #within: (readonly Standing[])[] = [];
   #purgeFloor: SequenceNumber = 0;
+  #evictedUpTo: SequenceNumber = 0;
 
   constructor(setup: { judge: Judge; capacity: number; codec: ImageCodec; newCache: NewRecencyCache }) {
     this.#judge = setup.judge;
@@ -75,6 +76,11 @@ export class ShadowDatabase {
 
   get sequenceNumber(): SequenceNumber {
     return this.#certified.length;
+  }
+
+  /** The purge floor, as far as it was raised for want of room, and not because nobody needed what was below it. */
+  get evictedUpTo(): SequenceNumber {
+    return this.#evictedUpTo;
   }
 
   /** Of the certifier, behind the first `place` messages of the order. */
@@ -159,7 +165,7 @@ export class ShadowDatabase {
     const floorBefore = this.#purgeFloor;
     const newestWriter = Math.max(...writeSet.map((item) => this.#lastWriters.get(item.key) ?? 0));
     const { verdict } = this.#certifier.certify(transaction, origin, stampMs);
-    this.#watchFloor();
+    this.#watchEvictions();
     if (verdict.kind === 'snapshot-too-old') {
       this.counts.snapshotsTooOld++;
       this.#judge.check(
@@ -212,7 +218,7 @@ export class ShadowDatabase {
     }
     const keys = before === null ? [] : [catalogItemKey(before.tableId)];
     const { sequenceNumber } = this.#certifier.certifySchemaChange(keys, origin, stampMs);
-    this.#watchFloor();
+    this.#watchEvictions();
     this.counts.schemaChanges++;
     this.#certified.push({ kind: 'schema-change', change });
     for (const key of keys) this.#lastWriters.set(key, sequenceNumber);
@@ -237,6 +243,12 @@ export class ShadowDatabase {
     this.#certifier.raisePurgeFloor(sequenceNumber);
     this.#watchFloor();
     if (this.#purgeFloor > floorBefore) this.counts.floorRises++;
+  }
+
+  #watchEvictions(): void {
+    const floorBefore = this.#purgeFloor;
+    this.#watchFloor();
+    if (this.#purgeFloor > floorBefore) this.#evictedUpTo = this.#purgeFloor;
   }
 
   #watchFloor(): void {

@@ -53,6 +53,8 @@ export class Attempt {
   readonly mustWrite = new Set<string>();
   /** Rows written if they were there. */
   readonly mayWrite = new Set<string>();
+  /** Rows that it was told are there, and that it deletes. */
+  readonly deletes: { readonly table: string; readonly key: Key }[] = [];
   outcome: 'open' | 'committed' | 'refused' | 'unknown' = 'open';
   sequenceNumber: SequenceNumber | null = null;
 
@@ -110,7 +112,8 @@ export class History {
     attempt.outcome = 'committed';
     if (sequenceNumber === null) {
       this.counts.readOnly++;
-      this.#judge.check(attempt.mustWrite.size === 0, () => `${attempt} is answered as if it had written nothing`);
+      const isEmpty = attempt.mustWrite.size === 0 && attempt.deletes.length === 0;
+      this.#judge.check(isEmpty, () => `${attempt} is answered as if it had written nothing`);
       this.#judge.check(attempt.sequenceNumber === null, () => `${attempt} was ordered but answered without a number`);
     } else {
       this.counts.committed++;
@@ -120,6 +123,7 @@ export class History {
         () => `${attempt} is answered as committed at ${sequenceNumber}, but was ordered at ${attempt.sequenceNumber}`,
       );
       this.#checkNoLostUpdate(attempt, sequenceNumber);
+      this.#checkDeleted(attempt, sequenceNumber);
     }
     if (snapshotVersion === null) return;
     this.#judge.check(
@@ -128,6 +132,25 @@ export class History {
     );
     const wrong = this.#whatDiffersAt(attempt, snapshotVersion);
     this.#judge.check(wrong === null, () => `${attempt} at snapshot ${snapshotVersion} read ${wrong}`);
+  }
+
+  /** A statement of it sees that row, which it has written itself: null is gone. */
+  readOwn(attempt: Attempt, { table, key, tag }: ReadRow, row: Row | null): void {
+    const seen = row === null ? null : row[TAG];
+    this.#judge.check(
+      seen === tag,
+      () => `${attempt} reads ${rowName(table, key)} as of ${seen}, and has written ${tag}`,
+    );
+  }
+
+  /** It was told so while it was waited for: what it needed was given up for want of room at most (H5). */
+  tooOld(attempt: Attempt, snapshotVersion: SequenceNumber): void {
+    const { evictedUpTo } = this.#shadow;
+    this.#judge.check(
+      snapshotVersion < evictedUpTo,
+      () =>
+        `${attempt} is refused for its snapshot ${snapshotVersion}, and items were evicted up to ${evictedUpTo} only`,
+    );
   }
 
   refused(attempt: Attempt): void {
@@ -219,6 +242,16 @@ export class History {
       this.#judge.check(
         before === tag,
         () => `${attempt} at ${sequenceNumber} loses the update of ${name} by ${before}, having read ${tag}`,
+      );
+    }
+  }
+
+  #checkDeleted(attempt: Attempt, sequenceNumber: SequenceNumber): void {
+    for (const { table, key } of attempt.deletes) {
+      const tag = this.#tagAt(table, key, sequenceNumber);
+      this.#judge.check(
+        tag === null,
+        () => `${attempt} at ${sequenceNumber} leaves ${rowName(table, key)} as of ${tag}`,
       );
     }
   }

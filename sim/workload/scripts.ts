@@ -102,7 +102,11 @@ function conclude(client: SimulatedClient, history: History, attempt: Attempt, a
     const { sequenceNumber, snapshotVersion } = answer.result;
     history.committed(attempt, { sequenceNumber, snapshotVersion });
     client.seenUpTo = Math.max(client.seenUpTo, sequenceNumber ?? 0, snapshotVersion ?? 0);
-  } else if (answer.error!.code === 'UNKNOWN_OUTCOME') history.unknown(attempt);
+    return;
+  }
+  const { code, snapshotVersion, purgeFloor } = answer.error!;
+  if (code === 'SNAPSHOT_TOO_OLD' && purgeFloor !== undefined) history.tooOld(attempt, snapshotVersion!);
+  if (code === 'UNKNOWN_OUTCOME') history.unknown(attempt);
   else history.refused(attempt);
 }
 
@@ -125,7 +129,9 @@ function* writeAlone(client: SimulatedClient, workload: Workload): Script {
         : { key: keyArgument(target) };
   const attempts = random.pick([1, 3, 10]);
   const timeout = random.chance(10) ? { timeoutMs: random.between(1, 2000) } : {};
-  yield* decide(client, history, attempt, { op, table, attempts, ...timeout, ...argument });
+  const answer = yield* answerTo(history, attempt, { op, table, attempts, ...timeout, ...argument });
+  if (answer.ok && op === 'delete' && answer.result.matched === 1) attempt.deletes.push(target);
+  conclude(client, history, attempt, answer);
 }
 
 /** Several statements in one request. */
@@ -197,7 +203,8 @@ class StatementFailed extends Error {
 /** Reads rows and writes some of them. */
 function* readModifyWrite(client: SimulatedClient, workload: Workload): Script {
   const { random } = client;
-  const attempt = workload.history.begin('read, modify, write', client.seenUpTo);
+  const { history } = workload;
+  const attempt = history.begin('read, modify, write', client.seenUpTo);
   const isSlow = random.chance(workload.slowClientPercent);
   yield* interactive(client, workload, attempt, function* (ask) {
     for (const target of drawTargets(random, workload, random.between(1, 4))) {
@@ -214,9 +221,24 @@ function* readModifyWrite(client: SimulatedClient, workload: Workload): Script {
       } else if (op === 'update') {
         const updated = yield* ask({ op, table, key: keyArgument(target), set: { tag: attempt.tag } });
         if (updated.result.matched === 1) attempt.mustWrite.add(name);
-      } else if (op === 'delete') yield* ask({ op, table, key: keyArgument(target) });
+      } else if (op === 'delete') {
+        const deleted = yield* ask({ op, table, key: keyArgument(target) });
+        if (deleted.result.matched === 1) attempt.deletes.push(target);
+      }
+      const isDeleted = attempt.deletes.includes(target);
+      if (isDeleted || attempt.mustWrite.has(name)) {
+        const seen = random.chance(50)
+          ? (yield* ask({ op: 'get', table, key: keyArgument(target) })).result
+          : rowAmong((yield* ask({ op: 'scan', table })).result.rows, target);
+        history.readOwn(attempt, { table, key, tag: isDeleted ? null : attempt.tag }, seen);
+      }
     }
   });
+}
+
+function rowAmong(rows: readonly Row[], { table, key }: Target): Row | null {
+  const columns = table === TWO_TABLE ? ['name', 'id'] : ['id'];
+  return rows.find((row) => columns.every((column, i) => row[column] === key[i])) ?? null;
 }
 
 /** Reads whole tables, for long perhaps. */

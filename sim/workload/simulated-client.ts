@@ -12,7 +12,8 @@ export interface Answer {
   /** Of any shape: what the contract says of the operation. */
   // biome-ignore lint/suspicious/noExplicitAny: results are as various as operations
   readonly result?: any;
-  readonly error?: { readonly code: string };
+  /** With facts; these of SNAPSHOT_TOO_OLD where the purge floor is the reason. */
+  readonly error?: { readonly code: string; readonly snapshotVersion?: number; readonly purgeFloor?: number };
 }
 
 export type Ask = { readonly op: string; readonly [argument: string]: unknown } | { readonly waitMs: number };
