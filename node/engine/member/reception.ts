@@ -16,6 +16,9 @@ import {
 import type { MemberSetup, TransferProgress } from './contract.ts';
 import { beginTransfer, type DirectoryState, StateReceiver } from './state-transfer/index.ts';
 
+/** A log that has no room is asked to try again so often. */
+const ROOM_RETRY_MS = 1000;
+
 /** What is to be done. */
 export type Lack =
   | Extract<DirectoryState, { kind: 'needs-state' }>
@@ -52,6 +55,7 @@ export class Reception {
   /** The newest that this member knows. */
   readonly view: GroupView;
   #retry: ScheduledCall | null = null;
+  #roomRetry: ScheduledCall | null = null;
   #isStopped = false;
 
   constructor(setup: ReceptionSetup, lack: Lack) {
@@ -90,13 +94,24 @@ export class Reception {
 
   open(): void {
     this.#client.open();
+    this.#retryRoom();
     this.#begin();
+  }
+
+  /** The group layer, which asks its log so else, is not open. */
+  #retryRoom(): void {
+    this.#roomRetry = this.#environment.clock.schedule(ROOM_RETRY_MS, () => {
+      const { log } = this.#setup;
+      if (!log.hasRoom) log.retryRoom();
+      this.#retryRoom();
+    });
   }
 
   /** No event comes after it. */
   stop(done: () => void): void {
     this.#isStopped = true;
     this.#retry?.cancel();
+    this.#roomRetry?.cancel();
     this.#client.stop();
     if (this.#receiver === null) return done();
     this.#receiver.close(done);
