@@ -155,7 +155,9 @@ function* transact(client: SimulatedClient, workload: Workload): Script {
       steps.push({ op, table, key: keyArgument(target), set: { tag: attempt.tag } });
       attempt.mayWrite.add(name);
     } else steps.push({ op, table, key: keyArgument(target) });
-    reads.push(() => {});
+    reads.push((result) => {
+      if (op === 'delete' && result!.matched === 1) attempt.deletes.push(target);
+    });
   }
   const ask: Ask = { op: 'transact', steps, attempts: random.pick([1, 3]) };
   const answer = yield* answerTo(history, attempt, ask);
