@@ -250,6 +250,12 @@ export class Group {
     for (const peer of [...this.#connections.connected]) this.#step({ kind: 'link-changed', peer, connected: true });
     if (!log.hasRoom) this.#step({ kind: 'disk-full', full: true });
     this.#step({ kind: 'tick' });
+    // A state that was received may be from behind the end of this member's stay: no view will tell of it any more.
+    if (roster.isOver) {
+      environment.clock.schedule(0, () => {
+        if (!this.#isStopped) this.#isOver(roster.chosen);
+      });
+    }
   }
 
   /** Whether `broadcast` has room. */
