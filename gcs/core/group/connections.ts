@@ -57,9 +57,10 @@ export interface ConnectionsOwner {
   couldNotRemove(ordinal: MemberOrdinal, problem: string): void;
   /** By a peer's word; newer than what the roster knows, or its own end. */
   viewLearnt(view: GroupView): void;
-  /** Of one without a group, to one who belongs to none either. */
+  /** Who answered there, to one without a group. */
   met(address: string, introduction: Introduction): void;
-  offered(belonging: Uint8Array): void;
+  /** `isAskedFor`: by one who was dialled to be asked. */
+  offered(belonging: Uint8Array, isAskedFor: boolean): void;
   toldToWait(leader: string | null): void;
   /** `isFinal`: whoever says so speaks for the group. */
   turnedAway(address: string, reason: string, isFinal: boolean): void;
@@ -201,8 +202,8 @@ export class Connections {
       });
     }
     if (roster === null) {
-      if (introduction.groupId === null) return this.#owner.met(link.address, introduction);
-      return this.#askToJoin(link);
+      this.#owner.met(link.address, introduction);
+      return introduction.groupId === null ? undefined : this.#askToJoin(link);
     }
     if (introduction.groupId === null) return this.#answeredByStranger(link, introduction, roster);
     if (introduction.groupId !== roster.belonging.definition.groupId) {
@@ -248,7 +249,7 @@ export class Connections {
   #answeredMore(link: DialledLink, frame: Exclude<Frame, Answer>): void {
     switch (frame.kind) {
       case 'belonging':
-        return this.#owner.offered(frame.bytes);
+        return this.#owner.offered(frame.bytes, true);
       case 'present':
         return;
       case 'wait':
@@ -299,7 +300,7 @@ export class Connections {
     }
     const { introduction, ordinal } = link;
     if (introduction === null) return this.#close(link, `${frame.kind} before hello`);
-    if (frame.kind === 'belonging') return this.#owner.offered(frame.bytes);
+    if (frame.kind === 'belonging') return this.#owner.offered(frame.bytes, false);
     if (frame.kind === 'join') return this.#join(link, introduction);
     if (ordinal === null) return this.#close(link, `unexpected ${frame.kind}`);
     if (this.#newestIncarnation.get(ordinal) !== introduction.incarnation) {

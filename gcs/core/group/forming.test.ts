@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { SimulatedWorld } from '../../../sim/world/index.ts';
+import { foundingView } from '../views.ts';
 import type { Formation } from './contract.ts';
+import { GROUP_PROTOCOL_VERSION, type Introduction } from './handshake.ts';
+import { Joining } from './joining.ts';
 import { formedGroup, TestMember, until } from './testing/test-member.ts';
 
 const SECONDS = 1_000_000;
@@ -142,6 +145,41 @@ describe('forming a group', () => {
     until(world, () => done.length === 2);
   });
 
+  test('a member that was started with seeds takes no place in a group that none of them is in', () => {
+    const world = new SimulatedWorld(12);
+    const stranger = new TestMember(world, 'x');
+    const [a, b] = ['a', 'b'].map((name) => new TestMember(world, name));
+    b!.start({ kind: 'seeds', seeds: ['a:1'] });
+    stranger.start({ kind: 'bootstrap', seeds: ['b:1'], groupName: 'strange', options: {} });
+    until(world, () => stranger.run!.definition !== null);
+    world.runFor(5 * SECONDS);
+    assert.equal(b!.run!.definition, null);
+    a!.start({ kind: 'bootstrap', seeds: ['b:1'], groupName: 'test', options: {} });
+    until(world, () => [a, b].every((member) => member!.isReady));
+    assert.equal(b!.run!.definition!.groupName, 'test');
+    assert.equal(stranger.isReady, false);
+  });
+
+  test('a place in a group is kept until a seed, under whatever address, turns out to be in it', () => {
+    const [a, b, x] = ['a', 'b', 'x'].map((name) => introductionOf(name));
+    const formation = { kind: 'seeds', seeds: ['alias-of-a:1'] } as const;
+    const joining = new Joining(b!, formation);
+    const options = {};
+    const offers = [
+      [x!, b!],
+      [a!, b!],
+    ].map((members, i) => {
+      const view = foundingView(0, members);
+      return { definition: { groupId: `group-${i}`, groupName: 'test', view, options }, self: 1, view };
+    });
+    for (const offer of offers) assert.equal(joining.isOfSeeds(offer), false);
+    assert.equal(joining.withheldOfSeeds(), null);
+    joining.met('elsewhere:1', x!);
+    assert.equal(joining.withheldOfSeeds(), null, 'whoever answers elsewhere is no seed');
+    joining.met('alias-of-a:1', a!);
+    assert.equal(joining.withheldOfSeeds()!.definition.groupId, 'group-1');
+  });
+
   test('two bootstrapping members refuse each other', () => {
     const world = new SimulatedWorld(8);
     const a = new TestMember(world, 'a');
@@ -152,3 +190,19 @@ describe('forming a group', () => {
     assert.match(a.run!.turnedAway[0]!, /both members were started with --bootstrap/);
   });
 });
+
+function introductionOf(name: string): Introduction {
+  return {
+    protocolVersion: GROUP_PROTOCOL_VERSION,
+    memberId: `id-${name}`,
+    incarnation: 1,
+    groupId: null,
+    ordinal: null,
+    viewNumber: 0,
+    isLeader: false,
+    formation: 'seeds',
+    groupAddress: `${name}:1`,
+    host: name,
+    port: 7001,
+  };
+}

@@ -143,8 +143,9 @@ export class Group {
         met: (address, introduction) => {
           this.#joining?.met(address, introduction);
           this.#foundIfComplete();
+          this.#takeWithheld();
         },
-        offered: (bytes) => this.#offered(bytes),
+        offered: (bytes, isAskedFor) => this.#offered(bytes, isAskedFor),
         toldToWait: (leader) => {
           if (leader !== null && this.#joining?.hint(leader)) this.#dial();
         },
@@ -413,11 +414,18 @@ export class Group {
     if (found !== null) this.#store(found);
   }
 
-  #offered(bytes: Uint8Array): void {
+  #offered(bytes: Uint8Array, isAskedFor: boolean): void {
     if (this.#joining === null || this.#isStopped) return;
     const offer = decodeBelonging(bytes);
     const problem = this.#joining.problemOf(offer, this.belonging);
-    if (problem === null && offer.kind === 'belonging') this.#store(offer);
+    if (problem !== null || offer.kind !== 'belonging') return;
+    if (isAskedFor || this.#joining.isOfSeeds(offer)) this.#store(offer);
+  }
+
+  #takeWithheld(): void {
+    if (this.#joining === null || this.#isStopped) return;
+    const offer = this.#joining.withheldOfSeeds();
+    if (offer !== null) this.#store(offer);
   }
 
   #store({ definition, self, view }: Belonging): void {

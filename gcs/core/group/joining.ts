@@ -3,7 +3,8 @@
  *
  * Forming a group, once: the bootstrapping member dials all seeds and asks who they are; when it knows them all it
  * writes the group's definition (id, founding view, options) durably; from then on it, and every member that has the
- * definition, hands it to each founding member that has none.
+ * definition, hands it to each founding member that has none. Whoever was started with seeds takes it only where one of
+ * them is in it: a stranger may found a group of whom it likes, and a member that lost its disk would take any.
  *
  * Joining one that is there: it asks every member that it reaches, again and again, until the leader has made it a
  * learner and the view with it is chosen; then it is told its ordinal, and writes that durably. So does a member that
@@ -19,14 +20,19 @@ import type { Introduction } from './handshake.ts';
 
 /** Hints of leaders to whom nobody answered are not kept for ever. */
 const HINTS_MAX = 16;
+/** Nor places in groups of which no seed has said yet that it is in them. */
+const WITHHELD_MAX = 4;
+
+type Self = Pick<GroupSetup, 'memberId' | 'groupAddress' | 'host' | 'port'>;
 
 export class Joining {
   readonly formation: NonNullable<Formation>;
-  readonly #setup: GroupSetup;
+  readonly #setup: Self;
   readonly #met = new Map<string, Introduction>();
   #hints: readonly string[] = [];
+  #withheld: readonly Belonging[] = [];
 
-  constructor(setup: GroupSetup, formation: NonNullable<Formation>) {
+  constructor(setup: Self, formation: NonNullable<Formation>) {
     this.#setup = setup;
     this.formation = formation;
   }
@@ -44,6 +50,7 @@ export class Joining {
     return true;
   }
 
+  /** Who answered there; it may belong to a group. */
   met(address: string, introduction: Introduction): void {
     this.#met.set(address, introduction);
   }
@@ -56,7 +63,7 @@ export class Joining {
     const members = [{ memberId, groupAddress, host, port }];
     for (const address of formation.seeds) {
       const other = this.#met.get(address);
-      if (other === undefined) return null;
+      if (other === undefined || other.groupId !== null) return null;
       members.push({ memberId: other.memberId, groupAddress: other.groupAddress, host: other.host, port: other.port });
     }
     if (new Set(members.map((member) => member.memberId)).size !== members.length) {
@@ -81,5 +88,26 @@ export class Joining {
     if (earlier === null) return null;
     if (offer.definition.groupId !== earlier.definition.groupId) return 'it is another group';
     return offer.self < earlier.self ? 'it is an earlier stay' : null;
+  }
+
+  /** A place that nobody was asked for: whether it is in a group that a seed founds or belongs to. Else it is kept for later. */
+  isOfSeeds(offer: Belonging): boolean {
+    const { formation } = this;
+    if (formation.kind !== 'seeds') return true;
+    const ids = new Set(formation.seeds.map((address) => this.#met.get(address)?.memberId));
+    const members = [...offer.definition.view.members, ...offer.view.members];
+    const others = members.filter(({ memberId }) => memberId !== this.#setup.memberId);
+    if (others.some(({ memberId, groupAddress }) => ids.has(memberId) || formation.seeds.includes(groupAddress))) {
+      return true;
+    }
+    const { groupId } = offer.definition;
+    const older = this.#withheld.filter(({ definition }) => definition.groupId !== groupId);
+    this.#withheld = [...older, offer].slice(-WITHHELD_MAX);
+    return false;
+  }
+
+  /** The first of those kept that a seed is in, as far as is known by now. */
+  withheldOfSeeds(): Belonging | null {
+    return this.#withheld.find((offer) => this.isOfSeeds(offer)) ?? null;
   }
 }
