@@ -64,3 +64,11 @@ test('H5: a silent voter holds the purge floor where it was until it is expelled
   membership.install(viewOf(2, [0, 1, 3], [3]), 20);
   assert.equal(membership.oldestNeededByAll(600), 500, 'it was expelled');
 });
+
+test('H5: a voter whose data diverged commits nothing any more, and holds no floor', () => {
+  const membership = new Membership('m0');
+  membership.install(viewOf(1, [0, 1, 2]), 0);
+  membership.noticed(1, noticeOf({ oldestNeeded: 500 }));
+  membership.noticed(2, noticeOf({ oldestNeeded: 40, state: 'ERROR' }));
+  assert.equal(membership.oldestNeededByAll(600), 500);
+});

@@ -111,7 +111,8 @@ export class Membership {
 
   /**
    * Below which no voter's transaction can have its snapshot any more. Null: a voter has not told yet. One that is
-   * silent holds it where it was, until it is expelled.
+   * silent holds it where it was, until it is expelled; one in ERROR holds nothing: of it nothing is answered as
+   * committed any more.
    */
   oldestNeededByAll(own: number): number | null {
     if (this.view === null) return null;
@@ -120,6 +121,7 @@ export class Membership {
       if (this.memberIdOf(ordinal) === this.#memberId) continue;
       const notice = this.#notices.get(ordinal);
       if (notice === undefined) return null;
+      if (notice.state === 'ERROR') continue;
       lowest = Math.min(lowest, notice.oldestNeeded);
     }
     return lowest;
