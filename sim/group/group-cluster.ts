@@ -21,6 +21,7 @@ import { LogFollower } from '../observers/log-follower.ts';
 import type { Isolation, Reads } from '../observers/reads.ts';
 import { Situations } from '../observers/situations.ts';
 import type { TotalOrder } from '../observers/total-order.ts';
+import { checkViewChanges } from '../observers/view-changes.ts';
 import { type Machine, Roster } from '../roster.ts';
 import type { SimulatedHost, SimulatedProcess, SimulatedWorld } from '../world/index.ts';
 
@@ -519,6 +520,7 @@ export class GroupCluster implements FaultTargets {
       machine.truncatesAt = machine.deliveredUpTo + TRUNCATE_EVERY;
       running.group.truncate(machine.deliveredUpTo + 1);
     }
+    checkViewChanges(judge, machine.host, running.group);
     this.#situations.statusSeen(machine, status);
   }
 

@@ -26,6 +26,7 @@ import { Situations } from '../observers/situations.ts';
 import type { StreamObserver } from '../observers/stream-observer.ts';
 import type { TotalOrder } from '../observers/total-order.ts';
 import { TransferWatch } from '../observers/transfer-watch.ts';
+import { checkViewChanges } from '../observers/view-changes.ts';
 import { type Machine, Roster } from '../roster.ts';
 import type { SimulatedHost, SimulatedProcess, SimulatedWorld } from '../world/index.ts';
 
@@ -448,6 +449,7 @@ export class MemberCluster implements FaultTargets {
     if (running === null) return;
     const before = running.observer.place;
     running.observer.turnEnded();
+    checkViewChanges(this.#setup.judge, machine.host, running.member.group);
     const { status } = running.member.group;
     if (status !== null) this.#situations.statusSeen(machine, status);
     if (status !== null) this.#transfers.logBegins(machine.host, status.firstIndex);

@@ -1,6 +1,6 @@
 /**
  * What members promise to each other: terms never go back, nobody votes for two in one term, and nobody but one leads in
- * it; restarts included. What a member thinks before it is durable promises nothing.
+ * it; restarts included. Nobody stands whom no other would vote for (R5). What a member thinks before it is durable promises nothing.
  */
 import { ByteReader, type Term } from '../../gcs/base/index.ts';
 import { decodePeerMessage, encodePeerMessage } from '../../gcs/core/consensus/peer-message.ts';
@@ -21,6 +21,8 @@ export class Elections {
   readonly #terms = new Map<string, Term>();
   /** By voter and term: whom it voted for. */
   readonly #votes = new Map<string, string>();
+  /** By candidate and term: somebody else would vote for it. */
+  readonly #preVotes = new Set<string>();
 
   constructor(judge: Judge) {
     this.#judge = judge;
@@ -53,6 +55,9 @@ export class Elections {
     const frame = decodeFrame(bytes);
     if (frame.kind !== 'peer') return;
     const message = decodePeerMessage(frame.bytes);
+    if (message.kind === 'vote-answer' && message.granted && message.preVote) {
+      this.#preVotes.add(`${candidate.name} in term ${message.term}`);
+    }
     if (message.kind === 'vote-answer' && message.granted && !message.preVote) {
       this.#spokeIn(voter, message.term);
       this.#voted(voter, message.term, candidate);
@@ -60,6 +65,10 @@ export class Elections {
     // Who asks has voted for itself.
     if (message.kind === 'vote-request' && !message.preVote) {
       if (message.isTransfer) this.takenOver();
+      else {
+        const bid = `${voter.name} in term ${message.term}`;
+        this.#judge.check(this.#preVotes.has(bid), () => `${bid} stands, and nobody was for it`);
+      }
       this.#spokeIn(voter, message.term);
       this.#voted(voter, message.term, voter);
     }
