@@ -3,16 +3,20 @@
  * other seeds.
  */
 import { parseArgs } from 'node:util';
-import { findPlantedBug } from './find-planted-bug.ts';
+import { findPlantedBug, violationWithout } from './find-planted-bug.ts';
+import type { SoughtBug } from './planted-bug.ts';
 import { PLANTED_BUGS } from './planted-bugs.ts';
+import { recordedSeeds, recordSeed } from './recorded-seeds.ts';
 
 const USAGE = `usage: npm run planted -- [--bug NAME,…] [--repeats N] [--seeds N] [--from S] [--workers W] [--json]
+       npm run planted -- --record [--bug NAME,…] [--seeds N] [--workers W]
   --bug NAME     some of the planted bugs (default: all ${PLANTED_BUGS.length})
   --repeats N    attempts for each, each from another seed on (3)
   --seeds N      an attempt gives up after so many (1000)
   --from S       first seed of the first attempt (1)
   --workers W    threads (2)
   --json         a line of JSON for each bug
+  --record       looks from the recorded seed of each on, and records the one that finds it, for the tests
 `;
 const SEEDS_BETWEEN_ATTEMPTS = 100_000;
 
@@ -31,6 +35,7 @@ function readOptions() {
         from: { type: 'string', default: '1' },
         workers: { type: 'string', default: '2' },
         json: { type: 'boolean', default: false },
+        record: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },
     }).values;
@@ -62,27 +67,51 @@ const repeats = wholeNumber('repeats', options.repeats);
 const seeds = wholeNumber('seeds', options.seeds);
 const from = wholeNumber('from', options.from);
 const workers = wholeNumber('workers', options.workers);
-const medians: number[] = [];
-for (const name of names) {
-  const bug = PLANTED_BUGS.find((each) => each.name === name) ?? wrongUsage(`${name} is none of the planted bugs`);
-  const took: number[] = [];
-  let violation = '';
-  for (let attempt = 0; attempt < repeats; attempt++) {
-    const found = await findPlantedBug(bug, { from: from + attempt * SEEDS_BETWEEN_ATTEMPTS, seeds, workers });
-    took.push(found?.seedsRun ?? Number.POSITIVE_INFINITY);
-    violation = found?.result.violation?.split('\n')[0] ?? violation;
+const bugs = names.map(
+  (name) => PLANTED_BUGS.find((each) => each.name === name) ?? wrongUsage(`${name} is none of the planted bugs`),
+);
+if (options.record) for (const bug of bugs) await record(bug);
+else await measure();
+
+/** By a seed that finds nothing where the bug is not planted. */
+async function record(bug: SoughtBug): Promise<void> {
+  const first = recordedSeeds()[bug.name] ?? 1;
+  for (let next = first; next < first + seeds; ) {
+    const found = await findPlantedBug(bug, { from: next, seeds: first + seeds - next, workers });
+    if (found === null) break;
+    const { seed, violation } = found.result;
+    const without = await violationWithout(bug, seed);
+    process.stdout.write(`${bug.name.padEnd(40)} seed ${seed}: ${violation!.split('\n')[0]}\n`);
+    if (without === null) return recordSeed(bug.name, seed);
+    process.stdout.write(`${bug.name.padEnd(40)} seed ${seed} fails without it, too: ${without.split('\n')[0]}\n`);
+    next = seed + 1;
   }
-  const isFound = took.every(Number.isFinite);
-  if (!isFound) process.exitCode = 1;
-  medians.push(median(took));
-  const { scenario, breaks } = bug;
-  const facts = { bug: name, breaks, scenario, medianSeeds: median(took), seeds: took, violation };
-  process.stdout.write(
-    options.json
-      ? `${JSON.stringify(facts)}\n`
-      : `${name.padEnd(40)} ${breaks.padEnd(10)} ${scenario.padEnd(7)} ${isFound ? `median ${median(took)} of ${took.join(', ')}` : `NOT FOUND (${took.join(', ')})`}: ${violation}\n`,
-  );
+  process.exitCode = 1;
+  process.stdout.write(`${bug.name.padEnd(40)} NOT FOUND from seed ${first} on\n`);
 }
-if (!options.json) {
-  process.stdout.write(`${names.length} bugs: median ${median(medians)} seeds, at most ${Math.max(...medians)}\n`);
+
+async function measure(): Promise<void> {
+  const medians: number[] = [];
+  for (const bug of bugs) {
+    const took: number[] = [];
+    let violation = '';
+    for (let attempt = 0; attempt < repeats; attempt++) {
+      const found = await findPlantedBug(bug, { from: from + attempt * SEEDS_BETWEEN_ATTEMPTS, seeds, workers });
+      took.push(found?.seedsRun ?? Number.POSITIVE_INFINITY);
+      violation = found?.result.violation?.split('\n')[0] ?? violation;
+    }
+    const isFound = took.every(Number.isFinite);
+    if (!isFound) process.exitCode = 1;
+    medians.push(median(took));
+    const { name, scenario, breaks } = bug;
+    const facts = { bug: name, breaks, scenario, medianSeeds: median(took), seeds: took, violation };
+    process.stdout.write(
+      options.json
+        ? `${JSON.stringify(facts)}\n`
+        : `${name.padEnd(40)} ${breaks.padEnd(10)} ${scenario.padEnd(7)} ${isFound ? `median ${median(took)} of ${took.join(', ')}` : `NOT FOUND (${took.join(', ')})`}: ${violation}\n`,
+    );
+  }
+  if (!options.json) {
+    process.stdout.write(`${names.length} bugs: median ${median(medians)} seeds, at most ${Math.max(...medians)}\n`);
+  }
 }

@@ -5,12 +5,18 @@
 import module from 'node:module';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
+import type { Scenario } from '../scenario.ts';
 
 export interface PlantedBug {
   readonly name: string;
   /** The rules of which it takes one out, as they are numbered in the tests; what it is about where there is none. */
   readonly breaks: string;
   readonly changes: readonly Change[];
+}
+
+/** With the scenario that has to find it. */
+export interface SoughtBug extends PlantedBug {
+  readonly scenario: Scenario;
 }
 
 export interface Change {

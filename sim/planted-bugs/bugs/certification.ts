@@ -1,0 +1,215 @@
+/** In verdicts, the purge floor, and their rebuild. */
+import type { SoughtBug } from '../planted-bug.ts';
+
+export const CERTIFICATION_BUGS: readonly SoughtBug[] = [
+  {
+    name: 'snapshot-taken-at-commit',
+    breaks: 'C1',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'node/engine/sessions/connection.ts',
+        find: 'replica.commit({ snapshotVersion: transaction.snapshotVersion!, writeSet }, deadlineMs, (outcome) => {',
+        replace: 'replica.commit({ snapshotVersion: replica.appliedUpTo, writeSet }, deadlineMs, (outcome) => {',
+      },
+    ],
+  },
+  {
+    name: 'own-writers-exempt',
+    breaks: 'C2',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'certifier/certifier.ts',
+        find: `const judged = this.#judge(transaction);
+    if (typeof judged !== 'number') return this.#refuse(judged);`,
+        replace: `let judged = this.#judge(transaction);
+    if (typeof judged !== 'number' && judged.kind === 'conflict' && judged.winner.origin === origin) judged = this.purgeFloor;
+    if (typeof judged !== 'number') return this.#refuse(judged);`,
+      },
+    ],
+  },
+  {
+    name: 'evicted-without-floor',
+    breaks: 'H2',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'certifier/certification-database.ts',
+        find: 'this.raisePurgeFloor(item.writer.sequenceNumber);',
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'lookups-move-recency',
+    breaks: 'H2',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'certifier/cache/lru-recency-cache.ts',
+        find: 'peek: (place) => cache.peek(place),',
+        replace: 'peek: (place) => cache.get(place),',
+      },
+    ],
+  },
+  {
+    name: 'keys-compared-by-hash',
+    breaks: 'H12',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'certifier/certification-database.ts',
+        find: 'return this.#fingerprint(key) | 0;',
+        replace: 'return this.#fingerprint(key) & 0xf;',
+      },
+      {
+        file: 'certifier/certification-database.ts',
+        find: 'if (item !== undefined && item.key === key) return item;',
+        replace: 'if (item !== undefined) return item;',
+      },
+    ],
+  },
+  {
+    name: 'refused-leaves-traces',
+    breaks: 'C10',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'certifier/certifier.ts',
+        find: `const judged = this.#judge(transaction);
+    if (typeof judged !== 'number') return this.#refuse(judged);`,
+        replace: `const judged = this.#judge(transaction);
+    if (typeof judged !== 'number') {
+      for (const { key } of transaction.writeSet) if ((this.#database.lastWriter(key)?.sequenceNumber ?? 0) < this.#sequenceNumber) this.#database.record(key, { sequenceNumber: this.#sequenceNumber, origin });
+      return this.#refuse(judged);
+    }`,
+      },
+    ],
+  },
+  {
+    name: 'checks-not-certified',
+    breaks: 'H20',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'certifier/certifier.ts',
+        find: `for (const item of items) {
+      const winner`,
+        replace: `for (const item of items) {
+      if (item.kind === 'check') continue;
+      const winner`,
+      },
+    ],
+  },
+  {
+    name: 'last-committed-without-floor',
+    breaks: 'H12',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'certifier/certifier.ts',
+        find: 'return this.#judgeItems(writeSet, snapshotVersion, purgeFloor);',
+        replace: 'return this.#judgeItems(writeSet, snapshotVersion, 0);',
+      },
+    ],
+  },
+  {
+    name: 'floor-not-restored',
+    breaks: 'H1',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'certifier/certifier.ts',
+        find: 'if (this.#isToRestore(writer)) this.#recordWrites(transaction.writeSet, writer);',
+        replace: 'if (this.#isToRestore(writer)) void writer;',
+      },
+    ],
+  },
+  {
+    name: 'commit-time-not-restored',
+    breaks: 'H13',
+    scenario: 'member',
+    changes: [{ file: 'certifier/certifier.ts', find: 'this.#commitTime = restored.commitTime;', replace: '' }],
+  },
+  {
+    name: 'commit-time-goes-back',
+    breaks: 'H13',
+    scenario: 'member',
+    changes: [
+      { file: 'certifier/commit-time.ts', find: 'if (stampMs > previous.physicalMs) return', replace: 'return' },
+    ],
+  },
+  {
+    name: 'floor-raised-by-what-is-flushed',
+    breaks: 'H4',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'node/engine/member/replicated-state.ts',
+        find: 'this.certifier.raisePurgeFloor(sequenceNumber);',
+        replace: 'this.certifier.raisePurgeFloor(Math.min(sequenceNumber, this.store.flushedUpTo));',
+      },
+    ],
+  },
+  {
+    name: 'dropped-table-not-an-item',
+    breaks: 'H17',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'node/engine/member/replicated-state.ts',
+        find: 'const keys = judged.clearedTableId === null ? [] : [catalogItemKey(judged.clearedTableId)];',
+        replace: 'const keys: never[] = [];',
+      },
+    ],
+  },
+  {
+    name: 'verdicts-behind-lanes',
+    breaks: 'H3',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'node/engine/member/replicated-state.ts',
+        find: 'makeVerdictsDurable: (_upTo, done) => verdicts.makeDurable(done),',
+        replace: 'makeVerdictsDurable: (_upTo, done) => done(null),',
+      },
+    ],
+  },
+  {
+    name: 'log-needed-from-flush-point',
+    breaks: 'H3',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'node/engine/member/replay.ts',
+        find: 'const first = Math.min(purgeFloor, flushedUpTo) + 1;',
+        replace: 'const first = flushedUpTo + 1;',
+      },
+    ],
+  },
+  {
+    name: 'log-needed-from-purge-floor',
+    breaks: 'H3',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'node/engine/member/replay.ts',
+        find: 'const first = Math.min(purgeFloor, flushedUpTo) + 1;',
+        replace: 'const first = purgeFloor + 1;',
+      },
+    ],
+  },
+  {
+    name: 'verdicts-given-up-at-delivery',
+    breaks: 'H3',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'node/engine/member/replicated-state.ts',
+        find: 'this.verdicts.truncate(this.neededFrom);',
+        replace: 'this.verdicts.truncate(this.#deliveredUpTo);',
+      },
+    ],
+  },
+];

@@ -1,0 +1,65 @@
+/** In the log on disk: damage, crashes, want of room. */
+import type { SoughtBug } from '../planted-bug.ts';
+
+export const LOG_BUGS: readonly SoughtBug[] = [
+  {
+    name: 'damage-not-reported',
+    breaks: 'R13',
+    scenario: 'group',
+    changes: [
+      { file: 'gcs/core/log/scan.ts', find: 'if (this.#firstFault === null) return null;', replace: 'return null;' },
+    ],
+  },
+  {
+    name: 'log-cut-at-first-fault',
+    breaks: 'R13',
+    scenario: 'group',
+    changes: [
+      {
+        file: 'gcs/core/log/scan.ts',
+        find: `      this.#fault(where.file, where.offset, reason);
+      this.#lose(lost, number, context);`,
+        replace: '      this.#fault(where.file, where.offset, reason);',
+      },
+      { file: 'gcs/core/log/scan.ts', find: 'if (this.#firstFault === null) return null;', replace: 'return null;' },
+    ],
+  },
+  {
+    name: 'vote-lost-at-restart',
+    breaks: 'R1',
+    scenario: 'group',
+    changes: [
+      {
+        file: 'gcs/core/log/scan.ts',
+        find: `      baseIndex: header.baseIndex,
+      hardState: header.hardState,`,
+        replace: `      baseIndex: header.baseIndex,
+      hardState: this.#context.hardState,`,
+      },
+    ],
+  },
+  {
+    name: 'returned-files-count',
+    breaks: 'R15',
+    scenario: 'group',
+    changes: [
+      {
+        file: 'gcs/core/log/scan.ts',
+        find: 'const live = this.#numbers.filter((number) => number >= firstSegment);',
+        replace: 'const live = this.#numbers;',
+      },
+    ],
+  },
+  {
+    name: 'removed-before-marked',
+    breaks: 'R9',
+    scenario: 'group',
+    changes: [
+      {
+        file: 'gcs/core/log/segment-log.ts',
+        find: 'if (this.#nextBlock - 1 > this.#removableBehind) {',
+        replace: 'if (true) {',
+      },
+    ],
+  },
+];

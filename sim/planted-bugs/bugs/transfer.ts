@@ -1,0 +1,54 @@
+/** In state transfers, and in what a damaged directory is taken for. */
+import type { SoughtBug } from '../planted-bug.ts';
+
+export const TRANSFER_BUGS: readonly SoughtBug[] = [
+  {
+    name: 'old-rows-stay',
+    breaks: 'R9',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'node/engine/member/state-transfer/storage.ts',
+        find: 'isFirst: !this.#isLaneBegun[number]',
+        replace: 'isFirst: false',
+      },
+    ],
+  },
+  {
+    name: 'state-without-certification',
+    breaks: 'C6',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'node/engine/member/state-transfer/open-state.ts',
+        find: 'verdicts.appended(Math.max(neededFrom, verdicts.base.logIndex + 1))',
+        replace: 'verdicts.appended(deliveredUpTo)',
+      },
+    ],
+  },
+  {
+    name: 'no-marker-before-a-transfer',
+    breaks: 'R9',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'node/engine/member/state-transfer/storage.ts',
+        find: "readMarker(disk) === 'receiving' ? marked(null) : beginTransfer(disk, marked);",
+        replace: 'marked(null);',
+      },
+      {
+        file: 'node/engine/member/reception.ts',
+        find: 'beginTransfer(this.#environment.disk, (error) => {',
+        replace:
+          '((_disk: unknown, done: (error: null) => void) => this.#environment.clock.schedule(0, () => done(null)))(this.#environment.disk, (error: Error | null) => {',
+      },
+      {
+        file: 'node/engine/member/member.ts',
+        find: `    this.#setState('RECOVERING', detail);
+    beginTransfer(this.#environment.disk, (error) => {`,
+        replace: `    this.#setState('RECOVERING', detail);
+    ((_disk: unknown, done: (error: null) => void) => this.#environment.clock.schedule(0, () => done(null)))(this.#environment.disk, (error: Error | null) => {`,
+      },
+    ],
+  },
+];

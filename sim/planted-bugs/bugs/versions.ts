@@ -1,0 +1,131 @@
+/** In row versions: publication, flushes, reads. */
+import type { SoughtBug } from '../planted-bug.ts';
+
+export const VERSION_BUGS: readonly SoughtBug[] = [
+  {
+    name: 'past-flushed-over',
+    breaks: 'H18',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'applier/version-store.ts',
+        find: 'return Math.min(this.#snapshots.oldest ?? this.#appliedUpTo, this.keptFrom);',
+        replace: 'return Math.min(this.#snapshots.oldest ?? this.#appliedUpTo, this.#appliedUpTo);',
+      },
+    ],
+  },
+  {
+    name: 'snapshot-flushed-over',
+    breaks: 'H18',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'applier/version-store.ts',
+        find: 'return Math.min(this.#snapshots.oldest ?? this.#appliedUpTo, this.keptFrom);',
+        replace: 'return this.keptFrom;',
+      },
+    ],
+  },
+  {
+    name: 'read-view-not-renewed',
+    breaks: 'H18',
+    scenario: 'member',
+    changes: [{ file: 'applier/version-store.ts', find: 'lane.renewReadView();', replace: '' }],
+  },
+  {
+    name: 'tombstone-not-flushed',
+    breaks: 'C14',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'applier/version-store.ts',
+        find: 'else batch.rows.push({ key, sequenceNumber, image });',
+        replace: `else if (image !== null) batch.rows.push({ key, sequenceNumber, image });
+      else batch.cleared.push(key);`,
+      },
+    ],
+  },
+  {
+    name: 'cleared-rows-stay',
+    breaks: 'H17',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'node/engine/member/publication.ts',
+        find: 'clear: effect.clearedTableId === null ? [] : [tableRange(effect.clearedTableId)],',
+        replace: 'clear: [],',
+      },
+    ],
+  },
+  {
+    name: 'clear-not-flushed',
+    breaks: 'H17',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'applier/version-store.ts',
+        find: 'return { clear: pending.map(({ range }) => range), rows: [], cleared: [] };',
+        replace: 'return { clear: [], rows: [], cleared: [] };',
+      },
+    ],
+  },
+  {
+    name: 'publication-out-of-order',
+    breaks: 'C18',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'applier/version-store.ts',
+        find: `    this.#beginPublication(sequenceNumber);
+    for (const range of clear) this.#clears.push({ range, sequenceNumber });`,
+        replace: `    const planted = this as unknown as { late: [number, readonly Write[], readonly KeyRange[]] | null };
+    const late = planted.late;
+    planted.late = null;
+    if (sequenceNumber % 5 === 0 && !late && sequenceNumber > this.#appliedUpTo) {
+      planted.late = [sequenceNumber, writes, clear];
+      this.#appliedUpTo = sequenceNumber;
+      return;
+    }
+    if (late) {
+      this.publish(sequenceNumber, writes, clear);
+      this.publish(...late);
+      this.#appliedUpTo = sequenceNumber;
+      return;
+    }
+    this.#beginPublication(sequenceNumber);
+    for (const range of clear) this.#clears.push({ range, sequenceNumber });`,
+      },
+      {
+        file: 'applier/version-store.ts',
+        find: "assert(sequenceNumber === this.#appliedUpTo + 1, 'publications are dense and in order');",
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'small-overtakes-large',
+    breaks: 'C17',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'node/engine/member/ordered-work.ts',
+        find: `    if (this.isBusy) {
+      this.#waiting.push(begin);`,
+        replace: `    if (false) {
+      this.#waiting.push(begin);`,
+      },
+    ],
+  },
+  {
+    name: 'lane-skips-one',
+    breaks: 'H19',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'applier/version-store.ts',
+        find: 'if (isReplayed && sequenceNumber <= this.#laneOf(key).flushedUpTo) continue;',
+        replace: 'if (isReplayed && sequenceNumber <= this.highestLanePoint) continue;',
+      },
+    ],
+  },
+];
