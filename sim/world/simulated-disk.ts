@@ -56,6 +56,8 @@ export class SimulatedDisk {
   conditions: DiskConditions = { syncMinUs: 100, syncMaxUs: 2000 };
   /** Files take so many bytes at most; beyond, `create` has no space. */
   roomBytes = Number.POSITIVE_INFINITY;
+  /** Whether what `replace` writes finds room beyond `roomBytes`: a disk has some left, as a rule, for files so small. */
+  hasRoomForReplacements = true;
   /** Called when a write has begun, with the time it will take; for faults that strike in the middle of it. */
   writeBegan: (write: { readonly durationUs: number; readonly sectors: number }) => void = () => {};
   /** Called before an operation begins, and before its end is reported; for faults that strike just there. */
@@ -191,7 +193,7 @@ export class SimulatedDisk {
       replace: (name, bytes, done) => {
         this.passed?.('before', 'replace', name);
         if (!process.isAlive) return;
-        const error = this.#whyNot('write', name);
+        const error = this.#whyNot('write', name) ?? this.#whyNoReplacement(name, bytes.length);
         if (error !== null) return this.#fail(process, error, done);
         const before = this.#files.get(name)?.bytes ?? null;
         this.#name(process, { operation: 'replace', name, before, after: bytes.slice() }, (after) => {
@@ -247,8 +249,17 @@ export class SimulatedDisk {
     return new DiskError({ code: 'IO', file, message: `input/output error at a ${operation} of ${file}` });
   }
 
+  /** Both contents are there for a moment, also of a file that has one already. */
+  #whyNoReplacement(file: string, sizeBytes: number): DiskError | null {
+    return this.hasRoomForReplacements ? null : this.#whyNoRoomFor(file, sizeBytes);
+  }
+
   #whyNoRoom(file: string, sizeBytes: number): DiskError | null {
-    if (this.#files.has(file) || this.usedBytes + sizeBytes <= this.roomBytes) return null;
+    return this.#files.has(file) ? null : this.#whyNoRoomFor(file, sizeBytes);
+  }
+
+  #whyNoRoomFor(file: string, sizeBytes: number): DiskError | null {
+    if (this.usedBytes + sizeBytes <= this.roomBytes) return null;
     this.#refusals++;
     return new DiskError({ code: 'NO_SPACE', file, message: `no space for ${file}` });
   }

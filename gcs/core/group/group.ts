@@ -428,14 +428,16 @@ export class Group {
     if (offer !== null) this.#store(offer);
   }
 
-  #store({ definition, self, view }: Belonging): void {
+  #store({ definition, self, view }: Belonging, hadRoom = true): void {
     if (this.#isStoring) return;
     this.#isStoring = true;
     const belonging = { definition, self, view };
     this.#setup.environment.disk.replace(GROUP_FILE, encodeBelonging(belonging), (error) => {
       this.#isStoring = false;
       if (this.#isStopped) return;
+      if (error?.code === 'NO_SPACE') return this.#storeWithRoom(belonging);
       if (error !== null) return this.#end(() => this.#events.failed(error));
+      if (!hadRoom) this.#events.roomChanged(this.#log.hasRoom);
       this.#joining = null;
       const chosen = this.#roster !== null && this.#roster.chosen.number > view.number ? this.#roster.chosen : view;
       this.#roster = new Roster({ belonging, chosen, groupAddress: this.#setup.groupAddress });
@@ -443,6 +445,16 @@ export class Group {
       this.#connections.restart();
       if (this.#roster.isOver) return this.#isOver(chosen);
       this.#events.formed(definition, this.self!);
+    });
+  }
+
+  /** The disk is full (R16): it is tried again, and nothing else is stored meanwhile. */
+  #storeWithRoom(belonging: Belonging): void {
+    this.#isStoring = true;
+    this.#events.roomChanged(false);
+    this.#setup.environment.clock.schedule(ROOM_RETRY_MS, () => {
+      this.#isStoring = false;
+      if (!this.#isStopped) this.#store(belonging, false);
     });
   }
 

@@ -258,6 +258,58 @@ test('R16: without room on the disk a member answers reads, refuses writes, give
   ]);
 });
 
+/** A member that was down until the group had gone on without it and kept no more what it needs; it is being started. */
+function comingBack(shop: Shop): SimulatedMember {
+  const behind = shop.founders.find((member) => member !== shop.leader())!;
+  const other = shop.founders.find((member) => member !== behind)!;
+  shop.write(20, other);
+  behind.host.crash('power-lost');
+  for (let i = 0; i < 4; i++) {
+    shop.write(40, other);
+    shop.pass(3);
+  }
+  behind.restart();
+  until(shop.world, () => behind.restarts.includes('expelled'), 60);
+  return behind;
+}
+
+/** Not even for the smallest file. */
+function setFull({ host: { disk } }: SimulatedMember, isFull: boolean): void {
+  disk.roomBytes = isFull ? 0 : Number.POSITIVE_INFINITY;
+  disk.hasRoomForReplacements = !isFull;
+}
+
+test('R16: who is let in again and has no room to remember it waits for room', () => {
+  const shop = new Shop(30, { options: SPARING });
+  const member = comingBack(shop);
+  const { ordinal } = member.member.group.self!;
+  setFull(member, true);
+  until(shop.world, () => member.events.includes('disk full'), 60);
+  shop.pass(5);
+  assert.deepEqual([member.member.group.self!.ordinal, member.member.hasRoom], [ordinal, false]);
+  setFull(member, false);
+  shop.allOnline(shop.founders);
+  assert(member.restarts.includes('state-received'));
+  shop.write(10, member);
+  shop.assertEqual(shop.founders);
+});
+
+test('R16: who needs a state and has no room for the marker of it waits for room', () => {
+  const shop = new Shop(31, { options: SPARING });
+  const member = comingBack(shop);
+  const { ordinal } = member.member.group.self!;
+  until(shop.world, () => member.member.group.self!.ordinal !== ordinal, 60);
+  setFull(member, true);
+  until(shop.world, () => member.events.includes('disk full'), 60);
+  shop.pass(5);
+  assert(!member.restarts.includes('behind'), 'the marker comes first');
+  setFull(member, false);
+  shop.allOnline(shop.founders);
+  assert.deepEqual(member.restarts.slice(-2), ['behind', 'state-received']);
+  shop.write(10, member);
+  shop.assertEqual(shop.founders);
+});
+
 test('R13: what rotted in the log of a member is found at its start and comes from another member', () => {
   const shop = new Shop(29);
   const damaged = shop.founders.find((member) => member !== shop.leader())!;

@@ -40,6 +40,26 @@ test('H22: a member whose verdicts differ from those of the majority stops servi
   until(world, () => first!.member.members().find(({ memberId }) => memberId === 'id-2')!.state === 'ERROR');
 });
 
+test('H22: a member whose data diverged does not come back with it: its next start receives the state of the others', () => {
+  const world = new SimulatedWorld(4);
+  const members = startGroup(world, { caches: [lruRecencyCache, lruRecencyCache, forgetfulCache] });
+  until(world, () => members.every(({ member }) => member.state === 'ONLINE'));
+  const [first, , astray] = members;
+  assert.equal(commit(world, first!, 0).kind, 'committed');
+  until(world, () => members.every(({ member }) => member.appliedUpTo === 1));
+  commit(world, astray!, 0);
+  until(world, () => astray!.member.state === 'ERROR');
+  world.runUntil(world.nowUs + 100_000);
+  const statesBefore = astray!.states.length;
+  astray!.host.crash('power-lost');
+  astray!.restart();
+  until(world, () => astray!.member.state === 'ONLINE', 60);
+  assert.deepEqual(astray!.restarts, ['state-received']);
+  assert(!astray!.states.slice(statesBefore).some((state) => state.startsWith('ERROR')));
+  assert.equal(astray!.member.appliedUpTo, 1);
+  assert.equal(astray!.member.certifier!.digest, first!.member.certifier!.digest);
+});
+
 test('two members that judge differently both stop: nobody knows who is right', () => {
   const world = new SimulatedWorld(2);
   const members = startGroup(world, { caches: [lruRecencyCache, forgetfulCache] });

@@ -73,7 +73,7 @@ import { OrderedWork, type Slices } from './ordered-work.ts';
 import { type Answer, Outbox, type Preparation } from './outbox.ts';
 import { type Lack, Reception } from './reception.ts';
 import { type Fate, ReplicatedState } from './replicated-state.ts';
-import { beginTransfer, openState } from './state-transfer/index.ts';
+import { beginTransferInsistently, openState } from './state-transfer/index.ts';
 import { decodeStatusNotice, encodeStatusNotice, type StatusNotice } from './status-notice.ts';
 import { Upkeep } from './upkeep.ts';
 
@@ -717,10 +717,18 @@ export class Member implements Replica {
   #dropLog(): void {
     const { log } = this.#group;
     const why = 'its log is damaged, and it does not belong to the group now';
-    beginTransfer(this.#environment.disk, (error) => {
-      if (this.#isStopping) return;
-      if (error !== null) return this.#failed(error);
+    this.#mark(() => {
       log.reset(NO_LOG, log.hardState, () => this.#restart('damaged', why));
+      this.#retryLogRoom();
+    });
+  }
+
+  /** The group layer, which asks its log so else, is not open. */
+  #retryLogRoom(): void {
+    this.#environment.clock.schedule(ROOM_RETRY_MS, () => {
+      if (this.#isOver || this.#isStopping) return;
+      if (!this.#group.log.hasRoom) this.#group.log.retryRoom();
+      this.#retryLogRoom();
     });
   }
 
@@ -733,10 +741,24 @@ export class Member implements Replica {
     this.#isOver = true;
     this.#outbox.abandon();
     this.#setState('RECOVERING', detail);
-    beginTransfer(this.#environment.disk, (error) => {
-      if (error !== null) this.#failed(error);
-      else this.#restart(why, detail);
-    });
+    this.#mark(() => this.#restart(why, detail));
+  }
+
+  /** Durably: the next run does not begin with what is in the directory, but receives the state of another member. */
+  #mark(marked: () => void): void {
+    const { disk, clock } = this.#environment;
+    beginTransferInsistently(
+      {
+        disk,
+        clock,
+        roomChanged: (hasRoom) => this.#roomChanged({ state: hasRoom }),
+        isOver: () => this.#isStopping,
+      },
+      (error) => {
+        if (error !== null) this.#failed(error);
+        else marked();
+      },
+    );
   }
 
   #restart(why: RestartReason, detail: string): void {
@@ -807,11 +829,13 @@ export class Member implements Replica {
     if (judgement === 'equal') return;
     const why =
       judgement === 'minority'
-        ? 'its digest differs from that of a majority: its data diverged'
+        ? 'its digest differs from that of a majority: its data diverged; started again, it receives the state of another member'
         : 'the digests of the members differ, and no majority agrees';
     this.#setState('ERROR', why);
     this.#outbox.abandon();
     this.#group.pauseDelivery(true);
+    // It must not come back with this data, and serve or give it away until it is found out again.
+    if (judgement === 'minority') this.#mark(() => {});
   }
 
   #ownFacts(): OwnFacts {
@@ -951,6 +975,9 @@ export class Member implements Replica {
     }
   }
 }
+
+/** A log that has no room is asked to try again so often. */
+const ROOM_RETRY_MS = 1000;
 
 const NO_LOG: LogBase = { index: 0, term: 0, view: null, lastMessages: new Map() };
 

@@ -14,7 +14,7 @@ import {
   type TransferReceiver,
 } from '../../../gcs/core/index.ts';
 import type { MemberSetup, TransferProgress } from './contract.ts';
-import { beginTransfer, type DirectoryState, StateReceiver } from './state-transfer/index.ts';
+import { beginTransferInsistently, type DirectoryState, StateReceiver } from './state-transfer/index.ts';
 
 /** A log that has no room is asked to try again so often. */
 const ROOM_RETRY_MS = 1000;
@@ -120,7 +120,9 @@ export class Reception {
   #begin(): void {
     if (this.#isStopped) return;
     if (this.#lack.kind === 'usable') return this.#fill([...this.#lack.repair]);
-    beginTransfer(this.#environment.disk, (error) => {
+    const { disk, clock } = this.#environment;
+    const { roomChanged } = this.#setup.events;
+    beginTransferInsistently({ disk, clock, roomChanged, isOver: () => this.#isStopped }, (error) => {
       if (error === null) this.#receiveState();
       else this.#diskFailed(error);
     });

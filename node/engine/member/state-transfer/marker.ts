@@ -3,9 +3,10 @@
  * like: another transfer begins anew. It is durable before the first of them is touched, and taken back after the last
  * is durable. Taken back by other content, since a file that was removed may come back after a crash.
  */
-import { type Disk, type DiskError, utf8Decode, utf8Encode } from '../../../../gcs/base/index.ts';
+import { type Clock, type Disk, type DiskError, utf8Decode, utf8Encode } from '../../../../gcs/base/index.ts';
 
 const MARKER_FILE = 'transfer.json';
+const ROOM_RETRY_MS = 1000;
 
 export function readMarker(disk: Disk): 'none' | 'receiving' {
   const content = disk.readWhole(MARKER_FILE);
@@ -16,6 +17,31 @@ export function readMarker(disk: Disk): 'none' | 'receiving' {
 
 export function beginTransfer(disk: Disk, done: (error: DiskError | null) => void): void {
   disk.replace(MARKER_FILE, utf8Encode(RECEIVING), done);
+}
+
+/**
+ * As `beginTransfer`, each second anew while the disk has no room (R16), which `roomChanged` is told each time. Not
+ * again, and without an answer, once `isOver` says so.
+ */
+export function beginTransferInsistently(
+  owner: {
+    readonly disk: Disk;
+    readonly clock: Clock;
+    roomChanged(hasRoom: boolean): void;
+    isOver(): boolean;
+  },
+  done: (error: DiskError | null) => void,
+): void {
+  const { disk, clock } = owner;
+  beginTransfer(disk, (error) => {
+    if (owner.isOver()) return;
+    const hasRoom = error?.code !== 'NO_SPACE';
+    owner.roomChanged(hasRoom);
+    if (hasRoom) return done(error);
+    clock.schedule(ROOM_RETRY_MS, () => {
+      if (!owner.isOver()) beginTransferInsistently(owner, done);
+    });
+  });
 }
 
 export function endTransfer(disk: Disk, done: (error: DiskError | null) => void): void {
