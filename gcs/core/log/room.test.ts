@@ -112,6 +112,19 @@ test('R16: a full disk is left and entered again without anything lost, and clos
   assertHolds(full, expected.slice(0, durable.at(-1)), NO_CLAIM);
 });
 
+test('R16: closing ends also where room is being tried for, and there is none again', () => {
+  const { disk, log, rooms, durable } = fullDisk();
+  for (let i = 1; i <= 12; i++) log.persist({ number: i, hardState: null, entries: [entryOf(i, 1, 700)] });
+  disk.finishAll();
+  log.retryRoom();
+  assert.ok(disk.isCreating);
+  let closed = 0;
+  log.close(() => closed++);
+  disk.finishAll();
+  assert.deepEqual([closed, rooms, disk.isIdle], [1, [false], true]);
+  assert.ok(durable.at(-1)! < 12);
+});
+
 test('a block that is larger than a segment gets a file of its size, or waits for room for it', () => {
   const { disk, log, rooms, durable } = fullDisk();
   disk.roomBytes = OPTIONS.segmentBytes + 100;

@@ -26,6 +26,8 @@ export interface Segment {
 export class SegmentFiles {
   /** The next segment is there. */
   onPrepared: () => void = () => {};
+  /** There was no space for it (still, perhaps: `onRoomChanged` tells of changes only). */
+  onNotPrepared: () => void = () => {};
   onFailed: (error: DiskError) => void = () => {};
   onRoomChanged: (hasRoom: boolean) => void = () => {};
 
@@ -171,6 +173,7 @@ export class SegmentFiles {
     // What there is of it takes room, too.
     this.#removeFile(name);
     this.#setRoom(false);
+    this.onNotPrepared();
   }
 
   #setRoom(hasRoom: boolean): void {

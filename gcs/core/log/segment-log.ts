@@ -185,11 +185,11 @@ export class SegmentLog implements LogReader {
       this.#writeNext();
       this.#finishClosing();
     };
+    files.onNotPrepared = () => this.#finishClosing();
     files.onFailed = (error) => this.#fail(error);
     files.onRoomChanged = (hasRoom) => {
       this.#writeNext();
       this.onRoomChanged(hasRoom);
-      this.#finishClosing();
     };
   }
 
