@@ -365,6 +365,37 @@ test('a receiver that is closed while it waits for room lets go at once', () => 
   assert.ok(isClosed);
 });
 
+test('R16: a receiver that is closed lets go, whatever turns out to have no room then', () => {
+  const { entries } = reference(3, 80);
+  const chunks = chunksOf(openState(partsOf(donorOf(entries, 60))));
+  for (let closedAt = 0; closedAt < 400; closedAt += 3) {
+    const run = new Run(filesWithPast(entries, 2));
+    const receiver = new StateReceiver(run.receiverSetup());
+    const sink = receiver.begin();
+    let next = 0;
+    let isWaiting = false;
+    for (let step = 0; step < closedAt; step++) {
+      if (!isWaiting && next < chunks.length) {
+        isWaiting = true;
+        sink.take(chunks[next++]!, () => {
+          isWaiting = false;
+        });
+      } else if (!isWaiting) receiver.finish(() => {});
+      if (!run.files.disk.finishOne()) run.clock.advance(1);
+    }
+    let isClosed = false;
+    receiver.close(() => {
+      isClosed = true;
+    });
+    run.files.disk.isFull = true;
+    for (const lane of run.files.lanes) lane.hasRoom = false;
+    run.settle();
+    run.clock.advance(5000);
+    run.settle();
+    assert.ok(isClosed, `closed at step ${closedAt}`);
+  }
+});
+
 function partsOf({ state, log }: Run): Parameters<typeof openState>[0] {
   return { state, log };
 }

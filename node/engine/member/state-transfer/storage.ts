@@ -26,6 +26,8 @@ export class Storage {
   #isWithoutRoom = false;
   #retry: ScheduledCall | null = null;
   #isClosed = false;
+  /** Once it is closed: gives everything back. */
+  #letGo: () => void = () => {};
 
   constructor(setup: StateReceiverSetup) {
     this.#setup = setup;
@@ -130,7 +132,8 @@ export class Storage {
     this.#isClosed = true;
     this.#retry?.cancel();
     const { log } = this.#setup;
-    const letGo = (): void => {
+    this.#letGo = (): void => {
+      this.#letGo = () => {};
       Object.assign(log, this.#handlers);
       const verdicts = this.#verdicts;
       this.#verdicts = null;
@@ -138,8 +141,8 @@ export class Storage {
       else verdicts.close(done);
     };
     // What waits for room would wait for ever.
-    if (this.#isWithoutRoom) letGo();
-    else this.whenIdle(letGo);
+    if (this.#isWithoutRoom) this.#letGo();
+    else this.whenIdle(() => this.#letGo());
   }
 
   /** Its promises stay (R17); that it does not forget how far it went, the log sees to. */
@@ -166,6 +169,7 @@ export class Storage {
       const isWithoutRoom = error instanceof DiskError && error.code === 'NO_SPACE';
       this.#setRoom(!isWithoutRoom);
       if (!isWithoutRoom) return done(error);
+      if (this.#isClosed) return;
       this.#setup.clock.schedule(ROOM_RETRY_MS, () => {
         if (!this.#isClosed) this.#insist(step, done);
       });
@@ -176,7 +180,7 @@ export class Storage {
     const { log } = this.#setup;
     const hasRoom = log.hasRoom && (this.#verdicts?.hasRoom ?? true);
     this.#setRoom(hasRoom);
-    if (hasRoom || this.#retry !== null) return;
+    if (hasRoom || this.#retry !== null || this.#isClosed) return;
     this.#retry = this.#setup.clock.schedule(ROOM_RETRY_MS, () => {
       this.#retry = null;
       if (!log.hasRoom) log.retryRoom();
@@ -186,7 +190,11 @@ export class Storage {
   }
 
   #setRoom(hasRoom: boolean): void {
-    if (hasRoom !== this.#isWithoutRoom || this.#isClosed) return;
+    if (this.#isClosed) {
+      if (!hasRoom) this.#letGo();
+      return;
+    }
+    if (hasRoom !== this.#isWithoutRoom) return;
     this.#isWithoutRoom = !hasRoom;
     this.#setup.roomChanged(hasRoom);
   }
