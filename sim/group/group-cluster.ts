@@ -496,7 +496,7 @@ export class GroupCluster implements FaultTargets {
     const { host } = machine;
     host.processFailed = (error) => {
       const known = error instanceof Error ? error : new Error(String(error));
-      if (known.name === 'DiskError') this.#failed(machine, known);
+      if (known.name === 'DiskError' || known.name === 'DamagedRecord') this.#failed(machine, known);
       else this.#setup.judge.fail(`${host.name} stops: ${known.stack}`);
     };
     host.turnEnded = () => this.#turnEnded(machine);

@@ -400,16 +400,23 @@ export class Member implements Replica {
   commit(transaction: Transaction, deadlineMs: number, done: (outcome: CommitOutcome) => void): void {
     const refusal = this.#whyNot();
     if (refusal !== null) return this.#answerLater(() => done(refusal));
-    const answered: Answer<Fate> = (fate) => done(typeof fate === 'string' ? { kind: fate } : (fate as CommitOutcome));
+    // Also when its snapshot is ended for want of memory: nothing is read at it any more, but certified against it (H5).
+    const hold = this.#run.holdFloor(transaction.snapshotVersion);
+    const answered: Answer<Fate> = (fate) => {
+      hold.release();
+      done(typeof fate === 'string' ? { kind: fate } : (fate as CommitOutcome));
+    };
     const bytes = writtenBytes(transaction);
     if (bytes > this.#setup.options.slices.largeBytes) {
-      if (this.#outbox.isFullForLarge) return this.#answerLater(() => done({ kind: 'overloaded', retryAfterMs: 1000 }));
+      if (this.#outbox.isFullForLarge) {
+        return this.#answerLater(() => answered({ kind: 'overloaded', retryAfterMs: 1000 }));
+      }
       return this.#outbox.addLarge({ bytes, prepare: () => this.#prepare(transaction) }, deadlineMs, answered);
     }
     const lost = this.#run.preCertify(transaction);
     if (lost !== null) {
       this.#tellWatchers();
-      return this.#answerLater(() => done(lost));
+      return this.#answerLater(() => answered(lost));
     }
     this.counters.localProposed++;
     this.#outbox.add(encodeGroupMessage({ kind: 'transaction', transaction }), deadlineMs, answered);
