@@ -9,6 +9,7 @@ import { certificationCapacity } from './certification-capacity.ts';
 import { failed } from './cli-error.ts';
 import { type ClusterLayout, hasGroup, type LocalMember, localHost, openLayout } from './cluster-layout.ts';
 import { type CommandContext, command } from './command.ts';
+import { memberArguments, memberOptions } from './member-options.ts';
 import { text, wholeNumber } from './options.ts';
 import { textTable } from './text-table.ts';
 
@@ -24,7 +25,7 @@ export const clusterCommand = command({
   name: 'cluster',
   summary: 'run a local group, one process a member, until Ctrl-C',
   options: {
-    members: { kind: wholeNumber(1, membersMax), help: 'how many (3); fixed when the group is created' },
+    members: { kind: wholeNumber(1, membersMax), help: 'how many (3); fixed at the first start' },
     port: { kind: wholeNumber(1, 65_535), help: "the first member's port for clients (7001); the others count up" },
     'group-port': {
       kind: wholeNumber(1, 65_535),
@@ -36,8 +37,12 @@ export const clusterCommand = command({
     },
     lanes: { kind: wholeNumber(1, 16), help: 'applier lanes of each member (2); fixed when the group is created' },
     'certification-capacity': certificationCapacity('fixed when the group is created'),
+    ...memberOptions,
   },
+  notes:
+    'From --member-expel-timeout to --compression-threshold, and --lanes: handed on to each member, as `concert start` takes it.',
   async run(values, { output }) {
+    const ofMembers = memberArguments(values);
     const layout = openLayout(path.resolve(values.data ?? 'concert-data'), {
       ...(values.members !== undefined && { members: values.members }),
       ...(values.port !== undefined && { port: values.port }),
@@ -47,8 +52,9 @@ export const clusterCommand = command({
       await refusePortInUse(member.port);
       await refusePortInUse(member.groupPort);
     }
-    const cluster = new LocalCluster(layout, output);
-    cluster.start({ lanes: values.lanes, certificationCapacity: values['certification-capacity'] });
+    if (values.lanes !== undefined) ofMembers.push('--lanes', String(values.lanes));
+    const cluster = new LocalCluster({ layout, ofMembers, output });
+    cluster.start(values['certification-capacity']);
     return cluster.run();
   },
 });
@@ -60,8 +66,16 @@ interface Process {
   hasEnded: boolean;
 }
 
+interface ClusterSetup {
+  readonly layout: ClusterLayout;
+  /** Arguments of `start`, for each member. */
+  readonly ofMembers: readonly string[];
+  readonly output: CommandContext['output'];
+}
+
 class LocalCluster {
   readonly #layout: ClusterLayout;
+  readonly #ofMembers: readonly string[];
   readonly #output: CommandContext['output'];
   readonly #processes: Process[] = [];
   readonly #stopAsked = new AbortController();
@@ -69,24 +83,26 @@ class LocalCluster {
   #failure: string | null = null;
   #isLiveLineShown = false;
 
-  constructor(layout: ClusterLayout, output: CommandContext['output']) {
+  constructor({ layout, ofMembers, output }: ClusterSetup) {
     this.#layout = layout;
+    this.#ofMembers = ofMembers;
     this.#output = output;
   }
 
-  start(options: { readonly lanes: number | undefined; readonly certificationCapacity: number | undefined }): void {
+  start(certificationCapacity: number | undefined): void {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => this.#stopAsked.abort());
-    const [first, ...others] = this.#layout.members;
-    for (const member of this.#layout.members) {
-      const args = startArguments(member);
-      if (options.lanes !== undefined) args.push('--lanes', String(options.lanes));
+    const { members } = this.#layout;
+    const isNew = !members.some(hasGroup);
+    for (const member of members) {
+      const args = this.#startArguments(member);
       if (!hasGroup(member)) {
-        if (member === first) {
+        const isFirst = member === members[0];
+        if (isNew && isFirst) {
           args.push('--bootstrap');
-          const { certificationCapacity } = options;
           if (certificationCapacity !== undefined) args.push('--certification-capacity', String(certificationCapacity));
         }
-        const seeds = member === first ? others : [first!];
+        // One that lost its disk joins as a new one, through whoever is there.
+        const seeds = isNew && !isFirst ? [members[0]!] : members.filter((other) => other !== member);
         if (seeds.length > 0) args.push('--seeds', seeds.map((seed) => `${localHost}:${seed.groupPort}`).join(','));
       }
       this.#spawn(member, args);
@@ -116,6 +132,11 @@ class LocalCluster {
 
   get #isStopAsked(): boolean {
     return this.#stopAsked.signal.aborted;
+  }
+
+  #startArguments({ directory, port, groupPort }: LocalMember): string[] {
+    const addresses = ['--host', localHost, '--port', String(port), '--group-port', String(groupPort)];
+    return ['--data', directory, ...addresses, ...this.#ofMembers];
   }
 
   #spawn(member: LocalMember, args: readonly string[]): void {
@@ -150,7 +171,7 @@ class LocalCluster {
       return;
     }
     this.#endLiveLine();
-    const restart = ['concert', 'start', ...startArguments(member)].join(' ');
+    const restart = ['concert', 'start', ...this.#startArguments(member)].join(' ');
     this.#output.write(`${what}\nthe other members go on; restart it with: ${restart}\n`);
   }
 
@@ -261,11 +282,6 @@ async function figuresOf(client: Client): Promise<Figures> {
 
 function clientsUrlOf({ port }: LocalMember): string {
   return `ws://${localHost}:${port}/v1`;
-}
-
-function startArguments(member: LocalMember): string[] {
-  const { directory, port, groupPort } = member;
-  return ['--data', directory, '--host', localHost, '--port', String(port), '--group-port', String(groupPort)];
 }
 
 function logOf(member: LocalMember): string {

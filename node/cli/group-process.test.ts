@@ -133,7 +133,7 @@ describe('running members', { timeout: 120_000 }, () => {
     const port = await freePorts(10);
     const data = path.join(folder, 'cluster');
     const ports = ['--port', String(port), '--group-port', String(port + 5)];
-    const cluster = concert('cluster', '--members', '3', '--data', data, ...ports);
+    const cluster = concert('cluster', '--members', '3', '--data', data, ...ports, '--member-expel-timeout', '1');
     await cluster.until(/member-3 +ONLINE +ws:\/\/127\.0\.0\.1/);
     const url = (member: number) => `ws://127.0.0.1:${port + member - 1}/v1`;
     const client = await connect(url(1));
@@ -164,7 +164,10 @@ describe('running members', { timeout: 120_000 }, () => {
     await cluster.until(/commits\/s/);
 
     process.kill(Number(readFileSync(path.join(data, 'member-2', 'pid'), 'utf8')), 'SIGKILL');
-    await cluster.until(/member-2 was ended by SIGKILL: [\s\S]*restart it with: concert start --data/);
+    await cluster.until(
+      /member-2 was ended by SIGKILL: [\s\S]*restart it with: concert start --data .* --member-expel-timeout 1\n/,
+    );
+    await cluster.until(/2 of 2 members ONLINE/);
     assert.equal(await cluster.stop(), 0);
     assert.match(cluster.output, /all members stopped/);
     assert.equal(existsSync(path.join(data, 'member-1', 'pid')), false);
@@ -174,7 +177,18 @@ describe('running members', { timeout: 120_000 }, () => {
     const reader = await connect(url(2));
     assert.deepEqual(await reader.get('test.t', 1), { id: 1 });
     await reader.close();
+    await again.until(/3 of 3 members ONLINE/);
     assert.equal(await again.stop(), 0);
+
+    // The first one lost its disk: it founds no group anew.
+    rmSync(path.join(data, 'member-1'), { recursive: true });
+    const replaced = concert('cluster', '--data', data);
+    await replaced.until(/member-1 +ONLINE/);
+    await replaced.until(/3 of 3 members ONLINE/);
+    const first = await connect(url(1));
+    assert.deepEqual(await first.get('test.t', 1), { id: 1 });
+    await first.close();
+    assert.equal(await replaced.stop(), 0);
   });
 });
 

@@ -1,12 +1,10 @@
 import { CERTIFICATION_CAPACITY_DEFAULT } from '../engine/member/options.ts';
 import type { StartOptions } from '../server/member-process.ts';
-import { PROCESS_DEFAULTS as DEFAULTS } from '../server/process-defaults.ts';
 import { certificationCapacity } from './certification-capacity.ts';
 import { failed, wrongOption } from './cli-error.ts';
 import { command } from './command.ts';
+import { memberOptions, readMemberOptions } from './member-options.ts';
 import { addresses, choice, flag, text, wholeNumber } from './options.ts';
-
-const MIB = 1024 * 1024;
 
 export const startCommand = command({
   name: 'start',
@@ -24,30 +22,7 @@ export const startCommand = command({
     'group-name': { kind: text('NAME'), help: 'name of the new group, with --bootstrap (concert)' },
     lanes: { kind: wholeNumber(1, 16), help: 'applier lanes (2); fixed when the data directory is made' },
     'certification-capacity': certificationCapacity('with --bootstrap, fixed for the new group'),
-    'member-expel-timeout': {
-      kind: wholeNumber(0, 3600),
-      help: `seconds that a member may be unreachable before the group goes on without it (${DEFAULTS.memberExpelTimeoutMs / 1000})`,
-    },
-    'autorejoin-tries': {
-      kind: wholeNumber(0, 2016),
-      help: `how often an expelled member asks to be let in again by itself (${DEFAULTS.autorejoinTries})`,
-    },
-    'log-keep-mib': {
-      kind: wholeNumber(0, 1024 * 1024),
-      help: `log kept, in MiB, for members that come back after a while (${DEFAULTS.logKeepBytes / MIB})`,
-    },
-    'log-max-mib': {
-      kind: wholeNumber(1, 1024 * 1024),
-      help: `log kept at most, in MiB, for members that are silent; then they need a state transfer (${DEFAULTS.logBytesMax / MIB})`,
-    },
-    'log-segment-mib': {
-      kind: wholeNumber(1, 1024),
-      help: `size of the files of the log, in MiB; whole ones are given up (${DEFAULTS.logSegmentBytes / MIB})`,
-    },
-    'compression-threshold': {
-      kind: wholeNumber(0, 1024 * 1024 * 1024),
-      help: `bytes from which on messages are compressed (${DEFAULTS.compressionThresholdBytes}); 0: none are`,
-    },
+    ...memberOptions,
     insecure: {
       kind: flag(),
       help: 'serve an address that other machines reach, although nobody is asked who they are',
@@ -78,9 +53,7 @@ its data directory needs neither; said again, they change nothing. A member that
       lanes: values.lanes ?? null,
       insecure: values.insecure ?? false,
       logLevel: values['log-level'] ?? 'info',
-      ...logOptionsOf(values),
-      memberExpelTimeoutMs: (values['member-expel-timeout'] ?? DEFAULTS.memberExpelTimeoutMs / 1000) * 1000,
-      autorejoinTries: values['autorejoin-tries'] ?? DEFAULTS.autorejoinTries,
+      ...readMemberOptions(values),
     };
     // Storage and engine are loaded only where a member runs.
     const { startMember } = await import('../server/member-process.ts').catch(explainMissingStorage);
@@ -99,26 +72,6 @@ function explainMissingStorage(error: unknown): never {
     `the storage library lmdb has no compiled part for ${process.platform}-${process.arch} here: install with optional dependencies (without --omit=optional)`,
     error,
   );
-}
-
-function logOptionsOf(values: {
-  readonly 'log-keep-mib': number | undefined;
-  readonly 'log-max-mib': number | undefined;
-  readonly 'log-segment-mib': number | undefined;
-  readonly 'compression-threshold': number | undefined;
-}): Pick<StartOptions, 'logKeepBytes' | 'logBytesMax' | 'logSegmentBytes' | 'compressionThresholdBytes'> {
-  const maxMib = values['log-max-mib'] ?? DEFAULTS.logBytesMax / MIB;
-  const keepMib = values['log-keep-mib'] ?? Math.min(DEFAULTS.logKeepBytes / MIB, maxMib);
-  if (keepMib > maxMib) {
-    throw wrongOption(`--log-keep-mib ${keepMib} is more than --log-max-mib ${maxMib}; keep less, or allow more`);
-  }
-  const threshold = values['compression-threshold'] ?? DEFAULTS.compressionThresholdBytes;
-  return {
-    logKeepBytes: keepMib * MIB,
-    logBytesMax: maxMib * MIB,
-    logSegmentBytes: (values['log-segment-mib'] ?? DEFAULTS.logSegmentBytes / MIB) * MIB,
-    compressionThresholdBytes: threshold === 0 ? null : threshold,
-  };
 }
 
 function formationOf(values: {

@@ -1,0 +1,75 @@
+/** What `start` takes for its member, and `cluster` hands on to each of its members. */
+import type { StartOptions } from '../server/member-process.ts';
+import { PROCESS_DEFAULTS as DEFAULTS } from '../server/process-defaults.ts';
+import { wrongOption } from './cli-error.ts';
+import { type Options, type OptionValues, wholeNumber } from './options.ts';
+
+const MIB = 1024 * 1024;
+
+export const memberOptions = {
+  'member-expel-timeout': {
+    kind: wholeNumber(0, 3600),
+    help: `seconds that a member may be unreachable before the group goes on without it (${DEFAULTS.memberExpelTimeoutMs / 1000})`,
+  },
+  'autorejoin-tries': {
+    kind: wholeNumber(0, 2016),
+    help: `how often an expelled member asks to be let in again by itself (${DEFAULTS.autorejoinTries})`,
+  },
+  'log-keep-mib': {
+    kind: wholeNumber(0, 1024 * 1024),
+    help: `log kept, in MiB, for members that come back after a while (${DEFAULTS.logKeepBytes / MIB})`,
+  },
+  'log-max-mib': {
+    kind: wholeNumber(1, 1024 * 1024),
+    help: `log kept at most, in MiB, for members that are silent; then they need a state transfer (${DEFAULTS.logBytesMax / MIB})`,
+  },
+  'log-segment-mib': {
+    kind: wholeNumber(1, 1024),
+    help: `size of the files of the log, in MiB; whole ones are given up (${DEFAULTS.logSegmentBytes / MIB})`,
+  },
+  'compression-threshold': {
+    kind: wholeNumber(0, 1024 * 1024 * 1024),
+    help: `bytes from which on messages are compressed (${DEFAULTS.compressionThresholdBytes}); 0: none are`,
+  },
+} as const satisfies Options;
+
+export type MemberOptionValues = OptionValues<typeof memberOptions>;
+
+/** @throws CliError if two of them contradict each other */
+export function readMemberOptions(
+  values: MemberOptionValues,
+): Pick<
+  StartOptions,
+  | 'memberExpelTimeoutMs'
+  | 'autorejoinTries'
+  | 'logKeepBytes'
+  | 'logBytesMax'
+  | 'logSegmentBytes'
+  | 'compressionThresholdBytes'
+> {
+  const maxMib = values['log-max-mib'] ?? DEFAULTS.logBytesMax / MIB;
+  const keepMib = values['log-keep-mib'] ?? Math.min(DEFAULTS.logKeepBytes / MIB, maxMib);
+  if (keepMib > maxMib) {
+    throw wrongOption(`--log-keep-mib ${keepMib} is more than --log-max-mib ${maxMib}; keep less, or allow more`);
+  }
+  const threshold = values['compression-threshold'] ?? DEFAULTS.compressionThresholdBytes;
+  return {
+    memberExpelTimeoutMs: (values['member-expel-timeout'] ?? DEFAULTS.memberExpelTimeoutMs / 1000) * 1000,
+    autorejoinTries: values['autorejoin-tries'] ?? DEFAULTS.autorejoinTries,
+    logKeepBytes: keepMib * MIB,
+    logBytesMax: maxMib * MIB,
+    logSegmentBytes: (values['log-segment-mib'] ?? DEFAULTS.logSegmentBytes / MIB) * MIB,
+    compressionThresholdBytes: threshold === 0 ? null : threshold,
+  };
+}
+
+/**
+ * What was said, as arguments of `start`.
+ *
+ * @throws CliError if two of them contradict each other
+ */
+export function memberArguments(values: MemberOptionValues): string[] {
+  readMemberOptions(values);
+  const names = Object.keys(memberOptions) as (keyof MemberOptionValues)[];
+  return names.flatMap((name) => (values[name] === undefined ? [] : [`--${name}`, String(values[name])]));
+}
