@@ -1,5 +1,5 @@
 /**
- * What is known of every entry without reading it: term, kind, place on disk, identity of the message. Typed arrays, 31
+ * What is known of every entry without reading it: term, kind, place on disk, identity of the message. Typed arrays, 33
  * bytes an entry. It begins behind a base; pages below that are let go. An entry that cannot be read is a hole: its index
  * is taken, its term a lower bound.
  */
@@ -21,7 +21,7 @@ interface Page {
   readonly segments: Uint32Array;
   readonly offsets: Uint32Array;
   readonly payloadLengths: Uint32Array;
-  readonly origins: Uint16Array;
+  readonly origins: Uint32Array;
   readonly incarnations: Float64Array;
   readonly messageNumbers: Float64Array;
 }
@@ -199,7 +199,7 @@ export class EntryTable {
 
   #describe(entry: LogEntry): void {
     const { index } = entry;
-    assert(entry.origin < 0x10000, 'a member ordinal has 16 bits');
+    assert(entry.origin < 0xffff_ffff, 'a member ordinal has 32 bits');
     const at = index % PAGE_ENTRIES;
     const page = this.#pageAt(index);
     page.kinds[at] = codeOf(entry);
@@ -296,7 +296,7 @@ function emptyPage(): Page {
     segments: new Uint32Array(PAGE_ENTRIES),
     offsets: new Uint32Array(PAGE_ENTRIES),
     payloadLengths: new Uint32Array(PAGE_ENTRIES),
-    origins: new Uint16Array(PAGE_ENTRIES),
+    origins: new Uint32Array(PAGE_ENTRIES),
     incarnations: new Float64Array(PAGE_ENTRIES),
     messageNumbers: new Float64Array(PAGE_ENTRIES),
   };

@@ -28,6 +28,20 @@ test('a new directory gives an empty log', () => {
   assert.deepEqual(log.lastMessagesAt(0), new Map());
 });
 
+test('members may come and go for ever: the stays of a group are more than 16 bits count', () => {
+  const disk = new MemoryDisk();
+  const log = opened(disk);
+  const origins = [0xffff, 0x10000, 0xffff_fffe];
+  const entries = origins.map((origin, i) => ({ ...entryOf(i + 1, 1, 10), origin, messageNumber: 1 }));
+  const hardState = { term: 1, votedFor: 0xffff_fffe, claim: null };
+  log.persist({ number: 1, hardState, entries });
+  disk.finishAll();
+  for (const each of [log, opened(new MemoryDisk(disk.durable))]) {
+    assertHolds(each, entries, hardState);
+    assert.deepEqual([...each.lastMessagesAt(3).keys()], origins);
+  }
+});
+
 test('what is asked for is visible at once, durable in a later turn, and there after a restart', () => {
   const disk = new MemoryDisk();
   const log = opened(disk, SEGMENT_LOG_DEFAULTS);
