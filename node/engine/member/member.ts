@@ -73,6 +73,7 @@ import { OrderedWork, type Slices } from './ordered-work.ts';
 import { type Answer, Outbox, type Preparation } from './outbox.ts';
 import { type Lack, Reception } from './reception.ts';
 import { type Fate, ReplicatedState } from './replicated-state.ts';
+import { RunDisk } from './run-disk.ts';
 import { beginTransferInsistently, openState } from './state-transfer/index.ts';
 import { decodeStatusNotice, encodeStatusNotice, type StatusNotice } from './status-notice.ts';
 import { Upkeep } from './upkeep.ts';
@@ -80,6 +81,7 @@ import { Upkeep } from './upkeep.ts';
 export class Member implements Replica {
   readonly commitLatencies = new CommitLatencies();
   readonly #setup: MemberSetup;
+  readonly #disk: RunDisk;
   readonly #environment: Environment;
   readonly #events: MemberEvents;
   readonly #group: Group;
@@ -122,7 +124,9 @@ export class Member implements Replica {
   #later: (() => void)[] = [];
 
   /** Reads the directory; nothing is written or sent before `open`. */
-  static prepare(setup: MemberSetup): { kind: 'prepared'; member: Member } | { kind: 'refused'; reason: string } {
+  static prepare(outer: MemberSetup): { kind: 'prepared'; member: Member } | { kind: 'refused'; reason: string } {
+    const disk = new RunDisk(outer.environment.disk);
+    const setup = { ...outer, environment: { ...outer.environment, disk } };
     let member: Member | null = null;
     // Nothing of the group is heard any more once this run is over.
     const whileItLasts = (work: (of: Member) => void): void => {
@@ -172,12 +176,13 @@ export class Member implements Replica {
       group.stop();
       return content;
     }
-    member = new Member(setup, group, content);
+    member = new Member(setup, group, content, disk);
     return { kind: 'prepared', member };
   }
 
-  private constructor(setup: MemberSetup, group: Group, content: Content) {
+  private constructor(setup: MemberSetup, group: Group, content: Content, disk: RunDisk) {
     this.#setup = setup;
+    this.#disk = disk;
     this.#environment = setup.environment;
     this.#events = setup.events;
     this.#group = group;
@@ -262,7 +267,8 @@ export class Member implements Replica {
       this.#administrator.abandon();
       this.#setState('OFFLINE', 'stopped');
       this.#sweep?.cancel();
-      this.#stopReception(() => this.#group.stop(() => this.#closeState(() => this.#ended())));
+      const closed = (): void => this.#disk.whenIdle(() => this.#ended());
+      this.#stopReception(() => this.#group.stop(() => this.#closeState(closed)));
     };
     wait();
   }
