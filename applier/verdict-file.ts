@@ -378,6 +378,8 @@ export class VerdictFile {
   }
 
   #notCreated(error: DiskError, sizeBytes: number, ready: Done): void {
+    // What there is of it takes room, too, also that of the member's smallest files.
+    if (error.code === 'NO_SPACE') removeChunks(this.#disk, this.#nextChunk, this.#nextChunk + 1);
     if (error.code !== 'NO_SPACE' || this.#isClosing) return ready(error);
     this.#tryAgain = (closed) => (closed === null ? this.#createChunk(sizeBytes, ready) : ready(closed));
     this.#setRoom(false);

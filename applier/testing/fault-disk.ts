@@ -43,7 +43,7 @@ export interface Loss {
 
 export class FaultDisk implements Disk {
   readonly files: Map<string, Uint8Array>;
-  /** Making files and replacing them fails for want of room while it is set. */
+  /** Making files and replacing them fails for want of room while it is set; of a file that is made, a part is left. */
   isFull = false;
   readonly #removed = new Map<string, Uint8Array>();
   #operations: Operation[] = [];
@@ -67,8 +67,10 @@ export class FaultDisk implements Disk {
     }
     if (this.isFull) {
       const error = new DiskError({ code: 'NO_SPACE', file: operation.name, message: 'no space left' });
-      if (operation.kind === 'create') operation.done(error, null);
-      else operation.done(error);
+      if (operation.kind === 'create') {
+        this.files.set(operation.name, new Uint8Array(Math.floor(operation.sizeBytes / 2)));
+        operation.done(error, null);
+      } else operation.done(error);
       return true;
     }
     if (operation.kind === 'replace') {
