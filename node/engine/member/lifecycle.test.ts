@@ -329,3 +329,28 @@ test('R13: what rotted in the log of a member is found at its start and comes fr
     damaged.events.join('; '),
   );
 });
+
+test('R16: who repairs its log and has no room for it waits for room, and goes on by itself', () => {
+  const group = { ...SPARING!.group!, logKeepBytes: 1e9, logBytesMax: 1e9 };
+  const shop = new Shop(33, { options: { ...SPARING, group } });
+  const damaged = shop.founders.find((member) => member !== shop.leader())!;
+  const other = shop.founders.find((member) => member !== damaged)!;
+  shop.write(60, other);
+  shop.pass(1);
+  damaged.host.crash('power-lost');
+  const places = damaged.host.disk.durablePlaces((name) => name.startsWith('log-'));
+  // More than fits into what there is of files.
+  for (const place of places.slice(0, places.length / 2)) {
+    damaged.host.disk.damage(place, 'zeroed sector', new SeededRandom(1));
+  }
+  setFull(damaged, true);
+  damaged.restart();
+  until(shop.world, () => damaged.events.includes('disk full'));
+  shop.pass(5);
+  assert.deepEqual([damaged.member.state, damaged.member.hasRoom, damaged.restarts], ['RECOVERING', false, []]);
+  setFull(damaged, false);
+  shop.allOnline(shop.founders);
+  assert(damaged.member.counters.faultyRepaired > 0);
+  shop.write(10, damaged);
+  shop.assertEqual(shop.founders);
+});
