@@ -62,4 +62,18 @@ export const LOG_BUGS: readonly SoughtBug[] = [
       },
     ],
   },
+  {
+    name: 'disk-full-is-fatal',
+    breaks: 'R16',
+    scenario: 'group',
+    changes: [
+      { file: 'gcs/core/log/segment-files.ts', find: "if (error.code !== 'NO_SPACE') {", replace: 'if (true) {' },
+    ],
+  },
+  {
+    name: 'room-not-looked-for',
+    breaks: 'R16',
+    scenario: 'group',
+    changes: [{ file: 'gcs/core/group/group.ts', find: 'this.#log.retryRoom();', replace: '' }],
+  },
 ];

@@ -56,18 +56,6 @@ export const ORDER_BUGS: readonly SoughtBug[] = [
     ],
   },
   {
-    name: 'stands-without-pre-vote',
-    breaks: 'R5',
-    scenario: 'group',
-    changes: [
-      {
-        file: 'gcs/core/consensus/elections.ts',
-        find: 'if (this.#mayStand) this.#askForPreVotes();',
-        replace: 'if (this.#mayStand) this.#standForLeader(true);',
-      },
-    ],
-  },
-  {
     name: 'read-before-own-term',
     breaks: 'R7',
     scenario: 'group',

@@ -26,29 +26,4 @@ export const TRANSFER_BUGS: readonly SoughtBug[] = [
       },
     ],
   },
-  {
-    name: 'no-marker-before-a-transfer',
-    breaks: 'R9',
-    scenario: 'member',
-    changes: [
-      {
-        file: 'node/engine/member/state-transfer/storage.ts',
-        find: "readMarker(disk) === 'receiving' ? marked(null) : beginTransfer(disk, marked);",
-        replace: 'marked(null);',
-      },
-      {
-        file: 'node/engine/member/reception.ts',
-        find: 'beginTransfer(this.#environment.disk, (error) => {',
-        replace:
-          '((_disk: unknown, done: (error: null) => void) => this.#environment.clock.schedule(0, () => done(null)))(this.#environment.disk, (error: Error | null) => {',
-      },
-      {
-        file: 'node/engine/member/member.ts',
-        find: `    this.#setState('RECOVERING', detail);
-    beginTransfer(this.#environment.disk, (error) => {`,
-        replace: `    this.#setState('RECOVERING', detail);
-    ((_disk: unknown, done: (error: null) => void) => this.#environment.clock.schedule(0, () => done(null)))(this.#environment.disk, (error: Error | null) => {`,
-      },
-    ],
-  },
 ];

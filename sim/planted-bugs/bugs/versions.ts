@@ -46,6 +46,18 @@ export const VERSION_BUGS: readonly SoughtBug[] = [
     ],
   },
   {
+    name: 'read-version-dropped',
+    breaks: 'H21',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'applier/version-store.ts',
+        find: 'return this.#snapshots.anyIn(from, to);',
+        replace: 'return this.#snapshots.anyIn(from + 1, to);',
+      },
+    ],
+  },
+  {
     name: 'cleared-rows-stay',
     breaks: 'H17',
     scenario: 'member',
