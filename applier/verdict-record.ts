@@ -92,6 +92,7 @@ export function readRecord(reader: ByteReader, before: KeptState): { record: Ver
   let { sequenceNumber, commitTime } = before;
   for (let i = 0; i < count; i++) {
     const code = reader.u8();
+    if (code > POSITIVE_RESOLVED) return null;
     if (code !== POSITIVE && code !== POSITIVE_RESOLVED) {
       verdicts.push(code === NONE ? { kind: 'none' } : { kind: 'negative', reason: code });
       continue;

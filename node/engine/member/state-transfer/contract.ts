@@ -5,7 +5,7 @@ import type { EntryId, LogDamage, MessageLog, SegmentLog } from '../../../../gcs
 import type { ReplicatedState } from '../replicated-state.ts';
 
 /** What a donor reads of its log. */
-export type DonorLog = MessageLog & Pick<SegmentLog, 'viewAt' | 'lastMessagesAt'>;
+export type DonorLog = MessageLog & Pick<SegmentLog, 'viewAt' | 'lastMessagesAt' | 'hardState'>;
 
 export interface OpenStateParts {
   readonly state: ReplicatedState;

@@ -20,6 +20,7 @@ import {
   crc32c,
   RunningDigest,
   type SequenceNumber,
+  type Term,
   utf8Decode,
   utf8Encode,
 } from '../../../../gcs/base/index.ts';
@@ -69,6 +70,8 @@ export interface StateMeta {
   readonly groupId: string;
   /** All of the group's order up to there is in it. */
   readonly upToIndex: number;
+  /** The donor's: all of that is in the log of every leader of this term or a later one, and perhaps in no earlier one's. */
+  readonly term: Term;
   /** Of the rows. */
   readonly sequenceNumber: SequenceNumber;
   /** Behind it its part of the log begins. */
@@ -77,9 +80,9 @@ export interface StateMeta {
   readonly kept: KeptState;
 }
 
-export function encodeMeta({ groupId, upToIndex, sequenceNumber, base, kept }: StateMeta): Uint8Array {
+export function encodeMeta({ base, ...meta }: StateMeta): Uint8Array {
   const lastMessages = [...base.lastMessages].sort(([a], [b]) => a - b);
-  const value = { format: FORMAT_VERSION, groupId, upToIndex, sequenceNumber, base: { ...base, lastMessages }, kept };
+  const value = { format: FORMAT_VERSION, ...meta, base: { ...base, lastMessages } };
   return utf8Encode(JSON.stringify(value).toWellFormed());
 }
 
@@ -87,17 +90,24 @@ export function encodeMeta({ groupId, upToIndex, sequenceNumber, base, kept }: S
 export function decodeMeta(bytes: Uint8Array): StateMeta | string {
   const value = parse(bytes);
   if (!isRecord(value)) return 'no description of a state';
-  const { format, groupId, upToIndex, sequenceNumber, base, kept } = value;
+  const { format, groupId, upToIndex, term: donorTerm, sequenceNumber, base, kept } = value;
   if (format !== FORMAT_VERSION) return `a state of format ${String(format)}, this program knows ${FORMAT_VERSION}`;
   if (typeof groupId !== 'string' || !isCount(upToIndex) || !isCount(sequenceNumber)) return 'a malformed description';
-  if (!isRecord(base) || !isKeptState(kept)) return 'a malformed description';
+  if (!isCount(donorTerm) || !isRecord(base) || !isKeptState(kept)) return 'a malformed description';
   const { index, term, view, lastMessages } = base;
   if (!isCount(index) || !isCount(term) || !(view === null || isView(view))) return 'a malformed base of the log';
   if (!Array.isArray(lastMessages) || !lastMessages.every(isLastMessage)) return 'a malformed base of the log';
   if (index > upToIndex || kept.logIndex > upToIndex || kept.sequenceNumber > sequenceNumber) {
     return 'a description that contradicts itself';
   }
-  return { groupId, upToIndex, sequenceNumber, base: { index, term, view, lastMessages: new Map(lastMessages) }, kept };
+  return {
+    groupId,
+    upToIndex,
+    term: donorTerm,
+    sequenceNumber,
+    base: { index, term, view, lastMessages: new Map(lastMessages) },
+    kept,
+  };
 }
 
 export function encodeEntry(entry: LogEntry): Uint8Array {

@@ -39,13 +39,14 @@ export function openState({ state, log }: OpenStateParts): StateSource {
     view: log.viewAt(index),
     lastMessages: log.lastMessagesAt(index),
   };
+  const { term } = log.hardState;
   const hold = state.holdVerdicts(neededFrom);
   let isEnded = false;
   const snapshot = store.acquireSnapshot(() => {
     isEnded = true;
   });
   const buffer = new FrameBuffer();
-  buffer.add('meta', encodeMeta({ groupId, upToIndex: deliveredUpTo, sequenceNumber, base, kept: before }));
+  buffer.add('meta', encodeMeta({ groupId, upToIndex: deliveredUpTo, term, sequenceNumber, base, kept: before }));
   const frames = makeFrames();
   let isOver = false;
 

@@ -289,6 +289,22 @@ test('R17: the term of the receiver is at least that of the log that it receives
   assert.deepEqual(again.log.hardState, { term: lastTerm, votedFor: null, claim: null });
 });
 
+test('R17: a leader of a term before that of the donor means nothing to the receiver: it may lack what the state has', () => {
+  const { entries } = reference(2, 60);
+  const donor = donorOf(entries, 50);
+  donor.log.persist({
+    number: donor.log.lastRequest + 1,
+    hardState: { term: 90, votedFor: 0, claim: null },
+    entries: [],
+  });
+  donor.settle();
+  const run = new Run(newFiles('receiver', 1));
+  run.log.persist({ number: 1, hardState: { term: 1, votedFor: 2, claim: null }, entries: [] });
+  run.settle();
+  const again = received(copyOf(run.files), chunksOf(openState(partsOf(donor))));
+  assert.deepEqual(again.log.hardState, { term: 90, votedFor: null, claim: null });
+});
+
 test('I15: a state with any byte changed, cut anywhere, or of another group is refused and never marked as whole', () => {
   const { entries } = reference(2, 30);
   const donor = donorOf(entries, 20, 1);
@@ -303,7 +319,7 @@ test('I15: a state with any byte changed, cut anywhere, or of another group is r
   };
   for (let at = 0; at < whole.length; at += 1 + (at % 11)) {
     const changed = whole.slice();
-    changed[at]! ^= 0x21;
+    changed[at]! ^= at % 2 === 0 ? 0x21 : 0xff;
     attempt(changed);
     attempt(whole.slice(0, at));
   }

@@ -44,7 +44,7 @@ export class Storage {
       readMarker(disk) === 'receiving' ? marked(null) : beginTransfer(disk, marked);
     const resetLog = (reset: Done): void => {
       log.onFailed = reset;
-      log.reset(meta.base, ofTerm(this.#hardState(), meta.base.term), () => reset(null));
+      log.reset(meta.base, ofTerm(this.#hardState(), Math.max(meta.base.term, meta.term)), () => reset(null));
     };
     const resetVerdicts = (reset: Done): void => {
       VerdictFile.reset({ disk, options, memberId, base: meta.kept }, (error, file) => {
@@ -200,7 +200,7 @@ export class Storage {
   }
 }
 
-/** A member's term is at least that of its log; in one that it did not know it has not voted. */
+/** A member's term is at least that of its log, and of its donor; in one that it did not know it has not voted. */
 function ofTerm(hardState: HardState, term: Term): HardState {
   return term > hardState.term ? { ...hardState, term, votedFor: null } : hardState;
 }
