@@ -636,6 +636,7 @@ export class Member implements Replica {
   #formed(definition: GroupDefinition, self: GroupMember): void {
     this.#events.formed(definition.groupName, definition.groupId, definition.view.members);
     this.#membership.remember(definition.view);
+    this.#membership.stay = self.ordinal;
     // It has been let in again; what its directory lacks is received in the next run.
     if (this.#lack !== null) return this.#restart('damaged', 'it was let in again, and its directory is not whole');
     const { clock } = this.#environment;
@@ -668,6 +669,7 @@ export class Member implements Replica {
     this.#events.viewChanged(change);
     this.#viewChanged();
     this.#administrator.look();
+    this.#standReady();
     this.#becomeOnline();
   }
 
@@ -683,9 +685,13 @@ export class Member implements Replica {
       this.#events.quorumChanged(status.hasQuorum);
     }
     this.#administrator.look();
-    // A learner has rebuilt itself and applied close to the end: it may vote (H14).
-    if (status.caughtUp && !this.#membership.isVoter) this.#group.setReady();
+    this.#standReady();
     this.#becomeOnline();
+  }
+
+  /** A learner has rebuilt itself and applied close to the end: it may vote (H14). */
+  #standReady(): void {
+    if (this.#isCaughtUp && !this.#membership.isVoter) this.#group.setReady();
   }
 
   /** As a voter of the view in force at what is applied, and with all of that applied that was chosen before (C24). */

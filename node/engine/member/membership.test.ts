@@ -21,6 +21,18 @@ test('each view says who joined and who left, by stay: one who came back has don
   );
 });
 
+test('H14: a voter is who votes in its present stay: views of the past have it as another', () => {
+  const membership = new Membership('m3');
+  membership.install(viewOf(4, [0, 1, 3]), 10);
+  assert.equal(membership.isVoter, false, 'it belongs to nothing yet');
+  membership.stay = 5;
+  assert.equal(membership.isVoter, false, 'the view is from before its expulsion');
+  const back = viewOf(6, [0, 1, 5]);
+  const members = back.members.map((member) => (member.ordinal === 5 ? { ...member, memberId: 'm3' } : member));
+  membership.install({ ...back, members }, 20);
+  assert.equal(membership.isVoter, true);
+});
+
 test('members are named by ordinal, with gaps, and those who left as long as they are remembered', () => {
   const membership = new Membership('m0');
   membership.remember(viewOf(1, [0, 1, 2]));

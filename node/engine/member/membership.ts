@@ -3,7 +3,7 @@
  * last of themselves. A place in it is an ordinal, never a position: ordinals have gaps as soon as somebody has left.
  */
 import type { LogIndex, MemberId, MemberOrdinal } from '../../../gcs/base/index.ts';
-import { type GroupView, memberIdOf, memberNamed, votersOf } from '../../../gcs/core/index.ts';
+import { type GroupView, memberIdOf, memberOf, votersOf } from '../../../gcs/core/index.ts';
 import type { MemberRow, ViewRow } from '../replica.ts';
 import type { ViewChange } from './contract.ts';
 import { memberRows, type OwnFacts } from './member-reports.ts';
@@ -20,6 +20,8 @@ export class Membership {
   readonly #changes: ViewChange[] = [];
   readonly #names = new Map<MemberOrdinal, MemberId>();
   readonly #notices = new Map<MemberOrdinal, StatusNotice>();
+  /** Of this member's present stay: views of the past, which it delivers while it catches up, may have it as an earlier one. Null: it has none. */
+  stay: MemberOrdinal | null = null;
 
   constructor(memberId: MemberId) {
     this.#memberId = memberId;
@@ -36,7 +38,8 @@ export class Membership {
   }
 
   get isVoter(): boolean {
-    return this.view !== null && (memberNamed(this.view, this.#memberId)?.isVoter ?? false);
+    if (this.view === null || this.stay === null) return false;
+    return memberOf(this.view, this.stay)?.isVoter ?? false;
   }
 
   get notices(): ReadonlyMap<MemberOrdinal, StatusNotice> {
