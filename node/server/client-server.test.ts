@@ -509,7 +509,6 @@ describe('client server', () => {
         'concert_member_state{state="RECOVERING"} 1',
         'concert_member_state{state="ONLINE"} 0',
         'concert_applied_up_to 17',
-        'concert_transactions_checked_total 20',
         'concert_extra_total 42',
         '# TYPE concert_wait_seconds histogram',
         'concert_wait_seconds_bucket{le="0.25"} 2',

@@ -43,6 +43,7 @@ import { commitDurationSource, engineSources, memberCounterSources, memberGaugeS
 import { imageCodec } from './msgpack.ts';
 import { Restarts } from './restarts.ts';
 import { RunNetwork } from './run-network.ts';
+import { RunTotals } from './run-totals.ts';
 import { listenError, ServerError } from './server-error.ts';
 import { packageVersion } from './version.ts';
 
@@ -158,6 +159,10 @@ class Runs {
   readonly #network: RunNetwork;
   readonly #restarts: Restarts;
   readonly #counters = zeroCounters();
+  readonly #totals = new RunTotals();
+  /** Read from the run that there is. */
+  readonly #ofRun = [...memberGaugeSources(() => this.#member!), ...engineSources(() => this.#engine!)];
+  readonly #histograms = [commitDurationSource(() => this.#member!)];
   readonly #stopAsked = new AbortController();
   #member: Member | null = null;
   #engine: Engine | null = null;
@@ -212,6 +217,7 @@ class Runs {
     }
     const { member } = prepared;
     const engine = new Engine({ replica: member, clock, random, limits, imageCodec });
+    if (this.#member !== null) this.#totals.runEnded(this.#ofRun, this.#histograms);
     this.#member = member;
     this.#engine = engine;
     server.serve(
@@ -222,12 +228,8 @@ class Runs {
         openConnection: (send, hasRoom) => engine.openConnection(send, hasRoom),
       },
       {
-        sources: [
-          ...memberCounterSources(this.#counters),
-          ...memberGaugeSources(() => this.#member!),
-          ...engineSources(() => this.#engine!),
-        ],
-        histograms: [commitDurationSource(() => this.#member!)],
+        sources: [...memberCounterSources(this.#counters), ...this.#ofRun.map((source) => this.#totals.source(source))],
+        histograms: this.#histograms.map((histogram) => this.#totals.histogram(histogram)),
       },
     );
     member.open();

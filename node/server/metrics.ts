@@ -118,7 +118,7 @@ function register(registry: Registry, source: MetricSource): void {
   });
 }
 
-/** Counters of the member itself. */
+/** Counters of the member itself, over all its runs in this process. */
 export function memberCounterSources(counters: MemberCounters): readonly MetricSource[] {
   const source = (name: string, help: string, field: keyof MemberCounters): MetricSource => ({
     kind: 'counter',
@@ -128,6 +128,11 @@ export function memberCounterSources(counters: MemberCounters): readonly MetricS
   });
   return [
     source('concert_transactions_committed_total', 'Transactions of the group applied here', 'transactionsCommitted'),
+    source('concert_transactions_checked_total', 'Transactions certified here', 'transactionsCertified'),
+    source('concert_conflicts_detected_total', 'Transactions refused in certification', 'conflictsDetected'),
+    source('concert_transactions_remote_applied_total', 'Remote transactions applied here', 'remoteApplied'),
+    source('concert_transactions_local_proposed_total', 'Local transactions sent to the group', 'localProposed'),
+    source('concert_transactions_local_rollback_total', 'Local transactions that the group refused', 'localRolledBack'),
     source('concert_snapshots_too_old_total', 'Transactions refused for a snapshot below the floor', 'snapshotsTooOld'),
     source(
       'concert_pre_certification_conflicts_total',
@@ -162,7 +167,7 @@ export function commitDurationSource(member: () => Pick<Member, 'commitLatencies
   };
 }
 
-/** The group layer and the storage of the member: whether it leads, how far it is, what waits where. */
+/** Of one run. The group layer and the storage of the member: whether it leads, how far it is, what waits where. */
 export function memberGaugeSources(
   member: () => Pick<
     Member,
@@ -228,7 +233,7 @@ function transferOf(member: Pick<Member, 'members' | 'memberId'>): TransferRow |
   return member.members().find(({ memberId }) => memberId === member.memberId)?.transfer ?? null;
 }
 
-/** What clients have open on the member, and what they are sent beside their answers. */
+/** Of one run. What clients have open on the member, and what they are sent beside their answers. */
 export function engineSources(
   engine: () => Pick<Engine, 'openTransactions' | 'openSubscriptions' | 'counters'>,
 ): readonly MetricSource[] {
@@ -261,62 +266,25 @@ export function engineSources(
 }
 
 function statsSources(stats: OwnStats): readonly MetricSource[] {
-  const source = (
-    kind: MetricSource['kind'],
+  const gauge = (
     name: string,
     help: string,
     column: { [K in keyof MemberStatsRow]: MemberStatsRow[K] extends number ? K : never }[keyof MemberStatsRow],
   ): MetricSource => ({
-    kind,
+    kind: 'gauge',
     name,
     help,
     read: () => stats.row?.[column] ?? 0,
   });
   return [
-    source('gauge', 'concert_applied_up_to', 'Highest sequence number visible here', 'appliedUpTo'),
-    source('gauge', 'concert_purge_floor', 'Snapshots below it are too old', 'purgeFloor'),
-    source(
-      'gauge',
-      'concert_transactions_in_queue',
-      'Transactions waiting for certification',
-      'countTransactionsInQueue',
-    ),
-    source('counter', 'concert_transactions_checked_total', 'Transactions certified here', 'countTransactionsChecked'),
-    source(
-      'counter',
-      'concert_conflicts_detected_total',
-      'Transactions refused in certification',
-      'countConflictsDetected',
-    ),
-    source(
-      'gauge',
-      'concert_rows_validating',
-      'Entries of the certification database',
-      'countTransactionsRowsValidating',
-    ),
-    source(
-      'gauge',
+    gauge('concert_applied_up_to', 'Highest sequence number visible here', 'appliedUpTo'),
+    gauge('concert_purge_floor', 'Snapshots below it are too old', 'purgeFloor'),
+    gauge('concert_transactions_in_queue', 'Transactions waiting for certification', 'countTransactionsInQueue'),
+    gauge('concert_rows_validating', 'Entries of the certification database', 'countTransactionsRowsValidating'),
+    gauge(
       'concert_transactions_remote_in_applier_queue',
       'Remote transactions waiting to be applied',
       'countTransactionsRemoteInApplierQueue',
-    ),
-    source(
-      'counter',
-      'concert_transactions_remote_applied_total',
-      'Remote transactions applied here',
-      'countTransactionsRemoteApplied',
-    ),
-    source(
-      'counter',
-      'concert_transactions_local_proposed_total',
-      'Local transactions sent to the group',
-      'countTransactionsLocalProposed',
-    ),
-    source(
-      'counter',
-      'concert_transactions_local_rollback_total',
-      'Local transactions that the group refused',
-      'countTransactionsLocalRollback',
     ),
   ];
 }

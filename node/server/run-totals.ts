@@ -1,0 +1,43 @@
+/**
+ * Counters that begin at 0 with each run of the member, shown as those of the process: a counter never goes back. What a run
+ * has counted stays in when the next one takes its place.
+ */
+import type { CommitDurations } from '../engine/index.ts';
+import type { HistogramSource, MetricSource } from './metrics.ts';
+
+export class RunTotals {
+  /** Of the runs before, by name. */
+  readonly #counts = new Map<string, number>();
+  readonly #durations = new Map<string, CommitDurations>();
+
+  /** The run that these read from is over: call it in the turn in which they go on to the next. */
+  runEnded(sources: readonly MetricSource[], histograms: readonly HistogramSource[]): void {
+    for (const source of sources) {
+      if (source.kind === 'counter') this.#counts.set(source.name, this.#count(source));
+    }
+    for (const histogram of histograms) this.#durations.set(histogram.name, this.#duration(histogram));
+  }
+
+  source(ofRun: MetricSource): MetricSource {
+    return ofRun.kind === 'gauge' ? ofRun : { ...ofRun, read: () => this.#count(ofRun) };
+  }
+
+  histogram(ofRun: HistogramSource): HistogramSource {
+    return { ...ofRun, read: () => this.#duration(ofRun) };
+  }
+
+  #count({ name, read }: MetricSource): number {
+    return (this.#counts.get(name) ?? 0) + read();
+  }
+
+  #duration({ name, read }: HistogramSource): CommitDurations {
+    const now = read();
+    const before = this.#durations.get(name);
+    if (before === undefined) return now;
+    return {
+      count: before.count + now.count,
+      sumMs: before.sumMs + now.sumMs,
+      buckets: now.buckets.map(({ upToMs, count }, i) => ({ upToMs, count: before.buckets[i]!.count + count })),
+    };
+  }
+}
