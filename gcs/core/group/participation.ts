@@ -61,7 +61,6 @@ export class Participation {
   #isTakingScheduled = false;
   #isProposing = false;
   #lastPersistMs = 0;
-  #isSealed = true;
   #isOver = false;
 
   constructor(setup: ParticipationSetup) {
@@ -115,12 +114,10 @@ export class Participation {
     this.step({ kind: 'read-index', ticket });
   }
 
-  /** Now and then: seals the log when it has been idle, so that its last block can be told from a torn one. */
+  /** Now and then: seals the log when it has been idle, so that its last block, of an earlier run perhaps, can be told from a torn one. */
   sealIfIdle(): void {
-    const idleMs = this.#setup.clock.monotonicMs() - this.#lastPersistMs;
-    if (this.#isSealed || idleMs < this.#setup.options.sealAfterMs) return;
-    this.#isSealed = true;
-    this.#setup.log.seal();
+    const { clock, log, options } = this.#setup;
+    if (!log.isSealed && clock.monotonicMs() - this.#lastPersistMs >= options.sealAfterMs) log.seal();
   }
 
   /** Nothing is told any more, but the end of what was asked. */
@@ -165,7 +162,6 @@ export class Participation {
     const { clock, log, events } = this.#setup;
     for (const request of effects.persist) {
       this.#lastPersistMs = clock.monotonicMs();
-      this.#isSealed = false;
       log.persist(request);
     }
     for (const { to, message } of effects.send) events.send(to, message);

@@ -272,6 +272,19 @@ describe('reads and leadership', () => {
     }
   });
 
+  test('R13: what an earlier run left unsealed is sealed by the next one, though that has nothing to write itself', () => {
+    const world = new SimulatedWorld(63);
+    const members = formedGroup(world);
+    const away = members.find((member) => !member.isLeader)!;
+    members[0]!.broadcast('x');
+    until(world, () => members.every(({ run }) => run!.delivered.length === 1));
+    assert.equal(away.run!.group.log.isSealed, false);
+    away.restart(null);
+    until(world, () => away.isReady && away.run!.group.status!.hasQuorum);
+    assert.equal(away.run!.group.logStatus.writtenEntries, 0);
+    until(world, () => away.run!.group.log.isSealed, 5);
+  });
+
   test('an idle log is sealed', () => {
     const world = new SimulatedWorld(62);
     const [a] = formedGroup(world, ['a']);
