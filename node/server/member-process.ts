@@ -46,6 +46,7 @@ import { RunNetwork } from './run-network.ts';
 import { RunTotals } from './run-totals.ts';
 import { listenError, ServerError } from './server-error.ts';
 import { packageVersion } from './version.ts';
+import { withRoom } from './with-room.ts';
 
 export interface StartOptions {
   readonly dataDirectory: string;
@@ -91,6 +92,9 @@ export interface RunningMember {
 }
 
 const lanesDefault = 2;
+
+/** A run that the disk has no room to begin is tried again so often. */
+const roomRetryMs = 1000;
 
 /** More than all waits of a clean stop together. */
 const stopMsMax = 15_000;
@@ -262,13 +266,14 @@ class Runs {
   }
 
   async #beginNext(formation: Formation, detail: string, waitMs: number): Promise<void> {
-    const { server, directory } = this.#setup;
+    const { server, directory, log } = this.#setup;
     const { signal } = this.#stopAsked;
     await server.pause(`the member begins anew: ${detail}`);
     await this.#endRun();
     if (waitMs > 0) await delay(waitMs, undefined, { signal }).catch(() => {});
-    if (signal.aborted) return;
-    await this.begin({ incarnation: directory.nextIncarnation(), formation });
+    const noticed = () => log.event('room', { hasRoom: false });
+    const incarnation = await withRoom(() => directory.nextIncarnation(), { retryMs: roomRetryMs, signal, noticed });
+    if (incarnation !== null) await this.begin({ incarnation, formation });
   }
 
   async #endRun(): Promise<void> {
