@@ -29,3 +29,16 @@ test('a member that is expelled again and again before it came ONLINE stays out 
   assert(restarts.rejoins);
   assert(!new Restarts(0).rejoins);
 });
+
+test('who may ask to be let in again often does so as often, each time after the longest wait', () => {
+  const restarts = new Restarts(2016);
+  for (let tries = 0; tries < 2016; tries++) {
+    assert(restarts.rejoins);
+    const wait = restarts.next(true);
+    assert(wait !== null && (tries < 20 || wait === 10_000), `${tries}: ${wait}`);
+    // Let in, it receives the state, and is expelled again.
+    assert.notEqual(restarts.next(false), null);
+    assert.notEqual(restarts.next(false), null);
+  }
+  assert(!restarts.rejoins);
+});
