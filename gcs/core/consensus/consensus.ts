@@ -68,8 +68,13 @@ export function isMergeable(input: ConsensusInput): boolean {
   return input.kind === 'propose' || input.kind === 'durable' || input.kind === 'read-index';
 }
 
-/** A leader whose disk is full tries to hand over again after this many times `electionTimeoutMs`. */
-const DISK_FULL_RETRY = 2;
+/** A leader whose disk is full or hangs tries to hand over again after this many times `electionTimeoutMs`. */
+const GIVE_AWAY_RETRY = 2;
+/**
+ * A leader's disk hangs when this many times `windowBytesMax` wait for it. The others go on without it: what waits would
+ * have no other bound (R22). As a follower it is sent one window.
+ */
+const WAITING_WINDOWS_MAX = 4;
 
 const NO_REQUESTS: readonly PersistRequest[] = [];
 const NO_READS: readonly ReadIndexAnswer[] = [];
@@ -324,9 +329,10 @@ export class Consensus {
       return;
     }
     if (leadership.endLateTransfer()) this.#broadcasts.sendAll();
-    const { electionTimeoutMs } = this.#context.options;
-    const isDue = nowMs - this.#triedTransferMs >= DISK_FULL_RETRY * electionTimeoutMs;
-    if (this.#elections.isDiskFull && isDue) this.#giveAway(leadership);
+    const { log, options } = this.#context;
+    if (nowMs - this.#triedTransferMs < GIVE_AWAY_RETRY * options.electionTimeoutMs) return;
+    const hangs = log.waitingBytes > WAITING_WINDOWS_MAX * options.windowBytesMax;
+    if (this.#elections.isDiskFull || hangs) this.#giveAway(leadership);
   }
 
   /** Once in a row: a member that is always late must still be able to act. */

@@ -103,6 +103,11 @@ export class ReplicatedLog {
     return { term: this.#lastTerm, index: this.#lastIndex };
   }
 
+  /** At least so many bytes of entries wait for the disk: none that is durable is kept beyond `tailBytesMax`. */
+  get waitingBytes(): number {
+    return Math.max(0, this.#tailBytes - this.#tailBytesMax);
+  }
+
   /** Every hard state handed out is durable. */
   get hardStateDurable(): boolean {
     return this.#hardStateRequests === 0;

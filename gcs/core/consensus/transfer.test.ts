@@ -159,3 +159,25 @@ describe('a member whose disk is full (R16)', () => {
     assert.deepEqual(texts(cluster, 2), ['x']);
   });
 });
+
+describe('a member whose disk hangs', () => {
+  test('R22: does not lead for long, since what waits for it there has no bound but memory', () => {
+    const cluster = led(3, { tailBytesMax: 1_000, windowBytesMax: 1_000, pendingMessagesMax: 20 });
+    const text = 'x'.repeat(100);
+    const lastIndex = (): number => cluster.core(0).status().lastIndex;
+    const { durableUpTo } = cluster.core(0).status();
+    for (let round = 0; round < 200; round++) {
+      if (cluster.core(1).canPropose()) cluster.propose(1, text);
+      cluster.arriveAll(() => true);
+      for (const ordinal of [1, 2]) cluster.sync(ordinal);
+      cluster.arriveAll(() => true);
+      cluster.elapse(25, 0, 1, 2);
+    }
+    assert.equal(cluster.core(0).status().durableUpTo, durableUpTo);
+    assert.ok(lastIndex() < 100, `${lastIndex()} entries`);
+    assert.ok(cluster.core(0).role !== 'leader' && cluster.leader!.ordinal !== 0);
+    assert.ok(texts(cluster, 1).length > 150, `${texts(cluster, 1).length} are chosen without it`);
+    everyone(cluster, 500);
+    assert.deepEqual(texts(cluster, 0), texts(cluster, 1));
+  });
+});
