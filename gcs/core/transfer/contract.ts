@@ -59,7 +59,7 @@ export interface TransferClientSetup {
   readonly host: string;
   readonly port: number;
   readonly belonging: Belonging;
-  /** The newest view that the member knows, for whom to ask; the members tell of newer ones. */
+  /** The latest of the member's log, for whom to ask besides. It may not be chosen: which one is, the members tell. */
   readonly view: GroupView;
   readonly options: TransferOptions;
   readonly events: TransferEvents;

@@ -56,8 +56,8 @@ export class TransferClient implements TransferReceiver {
   constructor(setup: TransferClientSetup) {
     this.#setup = setup;
     const { belonging, view, groupAddress, environment, options } = setup;
-    const chosen = view.number > belonging.view.number ? view : belonging.view;
-    this.#roster = new Roster({ belonging, chosen, groupAddress });
+    this.#roster = new Roster({ belonging, chosen: belonging.view, groupAddress });
+    this.#roster.setAppended(view);
     this.#dialler = new Dialler({
       environment,
       redialMinMs: Math.max(1, Math.floor(options.retryMs / 4)),

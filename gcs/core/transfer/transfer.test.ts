@@ -173,6 +173,8 @@ class Receiver {
   entries: LogEntry[] = [];
   outcome: StateOutcome | EntriesOutcome | null = null;
   expelled: GroupView | null = null;
+  /** The latest of its log. */
+  view: GroupView = VIEW;
   /** How long its disk takes for a chunk. */
   takeMs = 0;
   diskFails = false;
@@ -191,7 +193,7 @@ class Receiver {
         host: this.host.name,
         port: 1,
         belonging: { definition: DEFINITION, self: NAMES.indexOf(this.host.name), view: VIEW },
-        view: VIEW,
+        view: this.view,
         options: OPTIONS,
         events: {
           expelled: (view) => {
@@ -416,6 +418,29 @@ describe('receiving state', () => {
     until(world, () => receiver.expelled !== null);
     world.runFor(5 * SECONDS);
     assert.equal(receiver.outcome, null);
+  });
+
+  test('so does one that knows that view already: a state that it received before was from behind its stay', () => {
+    const { world, donors, receiver } = stage(10);
+    for (const donor of donors) {
+      donor.view = without(VIEW, 3);
+      donor.start();
+    }
+    receiver.view = without(VIEW, 3);
+    receiver.askState();
+    until(world, () => receiver.expelled !== null);
+  });
+
+  test('R4: whom a view leaves behind that was never chosen is asked all the same', () => {
+    const { world, donors, receiver } = stage(11);
+    const [first] = donors;
+    first!.state = stateOf(500, 1);
+    first!.start();
+    // This member led, and was about to expel that one.
+    receiver.view = without(VIEW, first!.ordinal);
+    receiver.askState();
+    until(world, () => receiver.outcome !== null);
+    assert.deepEqual(receiver.donors, ['id-a']);
   });
 });
 
