@@ -106,3 +106,15 @@ test('up to where each peer was seen to be equal is known, and never goes back',
   ]);
   assert.equal(watch.equalUpTo(2), 2560);
 });
+
+test('a member is confirmed when a majority of the voters agrees with it, whatever learners say', () => {
+  const learner = new DigestWatch();
+  learner.viewChanged(3, viewOf(1, [0, 1, 2, 3, 4], [3, 4]));
+  learner.toTell({ logIndex: 10, digest: 'a', sequenceNumber: 100 });
+  learner.told(4, [{ logIndex: 10, digest: 'a' }]);
+  learner.told(0, [{ logIndex: 10, digest: 'a' }]);
+  learner.told(1, [{ logIndex: 9, digest: 'a' }]);
+  assert(!learner.isConfirmed);
+  learner.told(2, [{ logIndex: 10, digest: 'a' }]);
+  assert(learner.isConfirmed);
+});

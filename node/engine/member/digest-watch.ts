@@ -31,6 +31,7 @@ export class DigestWatch {
   readonly #peers = new Map<LogIndex, Map<MemberOrdinal, string>>();
   readonly #equalUpTo = new Map<MemberOrdinal, SequenceNumber>();
   #newest: OwnPoint | null = null;
+  #isConfirmed = false;
 
   /** Who is judged, and by whom, from now on. Until it is called first nothing is judged. */
   viewChanged(self: MemberOrdinal, view: GroupView): void {
@@ -48,6 +49,11 @@ export class DigestWatch {
     if (point.logIndex % CHECKPOINT_EVERY !== 0) return;
     this.#own.set(point.logIndex, point);
     trim(this.#own);
+  }
+
+  /** A majority of the voters once told a digest that this member had, too: it did not begin with data gone astray. */
+  get isConfirmed(): boolean {
+    return this.#isConfirmed;
   }
 
   /** Highest sequence number at which the peer's digest was seen to be this member's; 0: none yet. */
@@ -89,7 +95,10 @@ export class DigestWatch {
     vote(this.#self, own);
     for (const [ordinal, digest] of told) vote(ordinal, digest);
     const quorum = Math.floor(this.#voters.size / 2) + 1;
-    if ((votes.get(own) ?? 0) >= quorum) return 'equal';
+    if ((votes.get(own) ?? 0) >= quorum) {
+      this.#isConfirmed = true;
+      return 'equal';
+    }
     for (const [digest, count] of votes) if (digest !== own && count >= quorum) return 'minority';
     // While somebody has not told yet, a majority may still show.
     const doDiffer = votes.size > 1 || (votes.size === 1 && !votes.has(own));

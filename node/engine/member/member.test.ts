@@ -5,6 +5,7 @@ import type { NewRecencyCache } from '../../../certifier/index.ts';
 import { SimulatedWorld } from '../../../sim/world/index.ts';
 import type { CommitOutcome } from '../replica.ts';
 import { type SimulatedMember, startGroup, until } from '../testing/simulated-group.ts';
+import { MEMBER_DEFAULTS, type MemberOptions } from './index.ts';
 
 const KEY = '\0\0\0\x01key';
 
@@ -12,6 +13,21 @@ const KEY = '\0\0\0\x01key';
 const forgetfulCache: NewRecencyCache = (setup) => {
   const cache = lruRecencyCache(setup);
   return { peek: () => undefined, set: (place, value) => cache.set(place, value), size: 0 };
+};
+
+/** Of little, but long enough for members to tell each other their digests meanwhile. */
+const SLOW_TRANSFERS: Partial<MemberOptions> = {
+  group: {
+    ...MEMBER_DEFAULTS.group,
+    logKeepBytes: 0,
+    log: { ...MEMBER_DEFAULTS.group.log, segmentBytes: 4096 },
+    transfer: { ...MEMBER_DEFAULTS.group.transfer, chunkBytes: 16, windowChunks: 1 },
+  },
+  versions: { flushIntervalMs: 50, flushBytes: 4096, overlayBytesMax: 1e8 },
+  history: { transactionsMax: 5, rowsMax: 50, bytesMax: 1e5 },
+  historyUnfollowed: { transactionsMax: 5, rowsMax: 50, bytesMax: 1e5 },
+  purgeStep: 10,
+  truncateEveryMs: 100,
 };
 
 /** Writes one row on `snapshotVersion`, pre-certification left out: as if another writer's commit came in between. */
@@ -58,6 +74,32 @@ test('H22: a member whose data diverged does not come back with it: its next sta
   assert(!astray!.states.slice(statesBefore).some((state) => state.startsWith('ERROR')));
   assert.equal(astray!.member.appliedUpTo, 1);
   assert.equal(astray!.member.certifier!.digest, first!.member.certifier!.digest);
+});
+
+test('H22: a donor that turns out to have diverged breaks off, and the receiver takes the state of another', () => {
+  const donors = new Set<string>();
+  for (let seed = 1; !donors.has('id-2'); seed++) {
+    const world = new SimulatedWorld(seed);
+    const members = startGroup(world, { spares: 1, options: SLOW_TRANSFERS });
+    const founders = members.slice(0, 3);
+    until(world, () => founders.every(({ member }) => member.state === 'ONLINE'));
+    const [first, , astray, spare] = members;
+    for (let i = 0; i < 60; i++) {
+      assert.equal(commit(world, first!, i).kind, 'committed');
+      world.runUntil(world.nowUs + 50_000);
+    }
+    until(world, () => founders.every(({ member }) => member.group.log.firstIndex > 10));
+    spare!.restart();
+    until(world, () => spare!.restarts.includes('behind'));
+    // As if it had judged something that the others have not.
+    astray!.member.certifier!.refuseSchemaChange(1);
+    commit(world, first!, 60);
+    until(world, () => spare!.events.some((event) => event.startsWith('state began')));
+    donors.add(/member (\S+) sends/.exec(spare!.events.find((event) => event.startsWith('state began'))!)![1]!);
+    until(world, () => astray!.member.state === 'ERROR');
+    until(world, () => spare!.member.state === 'ONLINE', 60);
+    assert.equal(spare!.member.certifier!.digest, first!.member.certifier!.digest);
+  }
 });
 
 test('two members that judge differently both stop: nobody knows who is right', () => {

@@ -689,9 +689,13 @@ export class Member implements Replica {
     this.#becomeOnline();
   }
 
-  /** A learner has rebuilt itself and applied close to the end: it may vote (H14). */
+  /**
+   * A learner has rebuilt itself and applied close to the end (H14), and a majority found its data to be theirs (H22: its
+   * donor may have gone astray without knowing it yet): it may vote.
+   */
   #standReady(): void {
-    if (this.#isCaughtUp && !this.#membership.isVoter) this.#group.setReady();
+    if (!this.#isCaughtUp || this.#membership.isVoter || this.#state !== 'RECOVERING') return;
+    if (this.#running?.digests.isConfirmed) this.#group.setReady();
   }
 
   /** As a voter of the view in force at what is applied, and with all of that applied that was chosen before (C24). */
@@ -829,6 +833,8 @@ export class Member implements Replica {
     counters.statesSent++;
     return {
       next: (bytesMax) => {
+        // Nobody is to take over data that went astray.
+        if (this.#state === 'ERROR') throw new Error('the data of the donor diverged');
         const chunk = source.next(bytesMax);
         counters.stateBytesSent += chunk?.length ?? 0;
         return chunk;
@@ -845,7 +851,11 @@ export class Member implements Replica {
     if (this.#membership.noticed(from, notice)) this.#viewChanged();
     if (this.#state === 'ERROR') return;
     const judgement = this.#running.digests.told(from, notice.digests);
-    if (judgement === 'equal') return;
+    if (judgement === 'equal') return this.#standReady();
+    // Nothing was served of it: it comes from a donor that did not know of it yet, or this member did not when it ended.
+    if (judgement === 'minority' && this.#state === 'RECOVERING') {
+      return this.#needState('damaged', 'its data differs from that of a majority');
+    }
     const why =
       judgement === 'minority'
         ? 'its digest differs from that of a majority: its data diverged; started again, it receives the state of another member'
