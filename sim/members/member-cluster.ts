@@ -216,9 +216,11 @@ export class MemberCluster implements FaultTargets {
       const { host } = machine;
       const running = this.runningOn(host);
       if (machine.hasLeft) {
+        // It would not hear that it is to join.
+        if (host.process?.isPaused) continue;
         machine.hasLeft = false;
         machine.isLeaving = false;
-        if (running !== null && !host.process!.isPaused) this.#administer(host, { kind: 'join' });
+        if (running !== null) this.#administer(host, { kind: 'join' });
         else machine.rejoins = true;
       }
       if (host.process === null) this.restart(host);
