@@ -76,15 +76,16 @@ export class Following {
   }
 
   /**
-   * The leader of this term does not keep what it believes that this member needs. What is chosen here is in its log
-   * all the same, and it hears so: if that is far enough, it goes on from there.
+   * The leader of this term does not keep what it believes that this member needs. What is chosen here, or was taken
+   * over from it, is in its log all the same, and it hears so: if that is far enough, it goes on from there.
    */
   behind(from: MemberOrdinal, { firstIndex }: Behind): void {
     const { log, now } = this.#context;
     this.heardMs = now.monotonicMs;
-    this.isBehind = log.chosenUpTo < firstIndex - 1;
+    const equalUpTo = Math.max(log.chosenUpTo, this.#matchedUpTo);
+    this.isBehind = equalUpTo < firstIndex - 1;
     this.#answeredMs = now.monotonicMs;
-    this.#send(from, { matchedUpTo: Math.min(log.chosenUpTo, log.durableUpTo), rejected: null, round: this.#round });
+    this.#send(from, { matchedUpTo: Math.min(equalUpTo, log.durableUpTo), rejected: null, round: this.#round });
   }
 
   /** The disk has more than before. */

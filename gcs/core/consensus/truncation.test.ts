@@ -132,6 +132,21 @@ describe('a log that begins later', () => {
     assert.equal(cluster.core(1).isBehind, false);
   });
 
+  test('so does one that has all of that from this leader, though it does not know it to be chosen yet', () => {
+    const cluster = led(3);
+    const entries = [2, 3, 4, 5].map((index) =>
+      message({ index, term: 1 }, { origin: 0, messageNumber: index - 1 }, `m${index - 1}`),
+    );
+    const append = appendOf({ term: 1, previousIndex: 1, previousTerm: 1, chosenUpTo: 1, entries });
+    cluster.feed({ from: 0, to: 1, message: append });
+    cluster.sync(1);
+    assert.equal(cluster.core(1).status().chosenUpTo, 1);
+    const behind = { kind: 'behind', term: 1, firstIndex: 4, chosenUpTo: 5 } as const;
+    const [answer] = cluster.feed({ from: 0, to: 1, message: behind }).send;
+    assert.equal(cluster.core(1).isBehind, false);
+    assert.equal(answer!.message.kind === 'append-answer' && answer!.message.matchedUpTo, 5);
+  });
+
   test('a new leader starts from the end of its log, however much of it is kept', () => {
     const cluster = led(3);
     for (let i = 1; i <= 4; i++) cluster.propose(0, `m${i}`);
