@@ -416,6 +416,7 @@ export class MemberCluster implements FaultTargets {
       restart: (why, detail) =>
         heard(() => {
           world.tell(`${who} begins anew, ${why}: ${detail}`);
+          if (detail.includes('that of a majority')) judge.fail(`${who} has gone astray: ${detail}`);
           machine.rejoins = why === 'expelled' || why === 'join';
           if (why === 'expelled') machine.wasExpelled = true;
           run.again();
