@@ -43,6 +43,8 @@ export interface MemberMachine extends Machine {
   lanes: readonly MemoryLaneDisk[];
   /** And has not come back yet. */
   wasExpelled: boolean;
+  /** Messages of the order that it had concluded, with this disk, when it last was ONLINE. */
+  servedUpTo: number;
   readonly followers: readonly StreamObserver[];
 }
 
@@ -87,6 +89,7 @@ export class MemberCluster implements FaultTargets {
         running: null,
         lanes: this.#newLanes(),
         wasExpelled: false,
+        servedUpTo: 0,
         followers: setup.followers(machine.host.name),
       }),
     });
@@ -206,6 +209,7 @@ export class MemberCluster implements FaultTargets {
     this.#setup.elections.forget(host);
     if (host === this.#visited) this.endIntrusion();
     machine.running = null;
+    machine.servedUpTo = 0;
     machine.lanes = this.#newLanes();
   }
 
@@ -452,11 +456,22 @@ export class MemberCluster implements FaultTargets {
     if (running === null) return;
     const before = running.observer.place;
     running.observer.turnEnded();
+    this.#checkServed(machine, running);
     checkViewChanges(this.#setup.judge, machine.host, running.member.group);
     const { status } = running.member.group;
     if (status !== null) this.#situations.statusSeen(machine, status);
     if (status !== null) this.#transfers.logBegins(machine.host, status.firstIndex);
     if (running.observer.place !== before) this.#occasions.happened(machine.host, 'after apply');
+  }
+
+  /** What clients saw here, they see again after a restart: ONLINE is who has applied that (H14, C24). */
+  #checkServed(machine: MemberMachine, { member, observer }: RunningMember): void {
+    if (member.state !== 'ONLINE') return;
+    this.#setup.judge.check(
+      observer.place >= machine.servedUpTo,
+      () => `${machine.host.name} is ONLINE at message ${observer.place}, and was at ${machine.servedUpTo} before`,
+    );
+    machine.servedUpTo = observer.place;
   }
 
   #setupOf(
