@@ -102,6 +102,19 @@ test('H22: a donor that turns out to have diverged breaks off, and the receiver 
   }
 });
 
+test('H4, H22: a leader whose data diverged lets another lead, who raises the floor', () => {
+  const world = new SimulatedWorld(6);
+  const members = startGroup(world);
+  until(world, () => members.every(({ member }) => member.state === 'ONLINE'));
+  const leads = () => members.find(({ member }) => member.group.status?.role === 'leader')!;
+  const astray = leads();
+  astray.member.certifier!.refuseSchemaChange(1);
+  const other = members.find((member) => member !== astray)!;
+  assert.equal(commit(world, other, 0).kind, 'committed');
+  until(world, () => astray.member.state === 'ERROR');
+  until(world, () => leads() !== undefined && leads() !== astray);
+});
+
 test('two members that judge differently both stop: nobody knows who is right', () => {
   const world = new SimulatedWorld(2);
   const members = startGroup(world, { caches: [lruRecencyCache, forgetfulCache] });

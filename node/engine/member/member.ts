@@ -923,7 +923,14 @@ export class Member implements Replica {
     this.#upkeep.truncate(running, nowMs);
     if (!isNoticeDue) return;
     this.#group.notify(encodeStatusNotice(this.#notice(running)));
-    if (this.#state === 'ONLINE' && this.#group.status?.role === 'leader') this.#upkeep.raiseFloor(running, nowMs);
+    if (this.#group.status?.role !== 'leader') return;
+    if (this.#state === 'ONLINE') this.#upkeep.raiseFloor(running, nowMs);
+    // Who leads raises the floor, and one in ERROR could not: everybody's log would grow.
+    else if (this.#state === 'ERROR' && this.#isAnotherOnline) this.#group.transferLeadership(null);
+  }
+
+  get #isAnotherOnline(): boolean {
+    return [...this.#membership.notices.values()].some(({ state }) => state === 'ONLINE');
   }
 
   #notice(running: ReplicatedState): StatusNotice {
