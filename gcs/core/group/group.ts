@@ -52,6 +52,8 @@ export class Group {
   /** While this member has no stay in the group. */
   #joining: Joining | null = null;
   #isStoring = false;
+  /** Number of the view that this member's directory has. */
+  #storedView = 0;
 
   #participation: Participation | null = null;
   #shown: GroupHeadline | null = null;
@@ -458,6 +460,23 @@ export class Group {
     });
   }
 
+  /** For a start at which the log cannot be read: whom to ask then. */
+  #storeView(): void {
+    const { belonging, chosen } = this.#roster!;
+    const { number } = chosen;
+    if (this.#joining !== null || this.#isStoring || number <= Math.max(belonging.view.number, this.#storedView))
+      return;
+    if (memberOf(chosen, belonging.self) === undefined) return;
+    this.#isStoring = true;
+    const bytes = encodeBelonging({ ...belonging, view: chosen });
+    this.#setup.environment.disk.replace(GROUP_FILE, bytes, (error) => {
+      this.#isStoring = false;
+      if (error === null) this.#storedView = number;
+      // For want of room it is tried again with the next upkeep; nothing waits for it.
+      else if (error.code !== 'NO_SPACE') this.#end(() => this.#events.failed(error));
+    });
+  }
+
   // Who belongs to it
 
   /** It comes from this member's log, or by the word of a peer. */
@@ -579,6 +598,7 @@ export class Group {
       this.#log.retryRoom();
     }
     this.#participation?.sealIfIdle();
+    if (this.#participation !== null) this.#storeView();
   }
 
   #truncate(): void {

@@ -47,7 +47,7 @@ export interface Belonging {
   readonly definition: GroupDefinition;
   /** Its ordinal. */
   readonly self: MemberOrdinal;
-  /** One that has it: the founding one, or the one that it joined with. */
+  /** A chosen one that has it: the founding one, the one that it joined with, or a later one. */
   readonly view: GroupView;
 }
 

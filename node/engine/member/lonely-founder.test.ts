@@ -1,0 +1,49 @@
+/** A member whose log cannot be read any more, in a group of others than those that it was founded with. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { lruRecencyCache } from '../../../certifier/cache/index.ts';
+import { SeededRandom } from '../../../gcs/base/index.ts';
+import { SimulatedWorld } from '../../../sim/world/index.ts';
+import { SimulatedMemberClient, startGroup, until } from '../testing/simulated-group.ts';
+import { MEMBER_DEFAULTS } from './options.ts';
+
+/** Logs and verdicts are given up early. */
+const SPARING = {
+  group: {
+    ...MEMBER_DEFAULTS.group,
+    logKeepBytes: 0,
+    logBytesMax: 16 * 1024,
+    log: { ...MEMBER_DEFAULTS.group.log, segmentBytes: 4096 },
+  },
+  versions: { flushIntervalMs: 50, flushBytes: 4096, overlayBytesMax: 1e8 },
+  history: { transactionsMax: 5, rowsMax: 50, bytesMax: 1e5 },
+  historyUnfollowed: { transactionsMax: 5, rowsMax: 50, bytesMax: 1e5 },
+  verdicts: { chunkBytes: 4096 },
+  purgeStep: 10,
+  truncateEveryMs: 100,
+};
+
+test('R13: who founded its group alone finds the others again, though nothing of its log can be read', () => {
+  const world = new SimulatedWorld(41);
+  const members = startGroup(world, { caches: [lruRecencyCache], spares: 2, options: SPARING });
+  const [founder, ...others] = members;
+  const isOnline = (): boolean => members.every(({ member }) => member?.state === 'ONLINE');
+  until(world, () => founder!.member.state === 'ONLINE');
+  for (const other of others) other.restart({ kind: 'seeds', seeds: [founder!.host.address] });
+  until(world, isOnline);
+  const client = new SimulatedMemberClient(world, founder!);
+  client.do('createTable', { table: 'shop.stock', primaryKey: ['id'] });
+  for (let round = 0; round < 4; round++) {
+    for (let id = 0; id < 30; id++) client.do('put', { table: 'shop.stock', row: { id, filler: 'x'.repeat(200) } });
+    world.runFor(1_000_000);
+  }
+  assert.ok(founder!.member.group.log.firstIndex > 1);
+  founder!.host.crash('power-lost');
+  const { disk } = founder!.host;
+  for (const place of disk.durablePlaces((name) => name.startsWith('log-')).slice(0, -1)) {
+    disk.damage({ ...place, length: 512 }, 'zeroed sector', new SeededRandom(1));
+  }
+  founder!.restart();
+  until(world, isOnline, 60);
+  assert.deepEqual(founder!.restarts, ['state-received']);
+});
