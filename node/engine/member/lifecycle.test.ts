@@ -189,6 +189,49 @@ test('a member that left answers what is asked, refuses statements, and joins ag
   shop.assertEqual(shop.founders);
 });
 
+test('a member that left comes back with its next start, also one that never heard the end of it', () => {
+  for (const silenced of [false, true]) {
+    const shop = new Shop(32);
+    const gone = shop.founders.find((member) => member !== shop.leader())!;
+    const others = shop.founders.filter((member) => member !== gone);
+    shop.write(10, others[0]!);
+    if (silenced) {
+      gone.host.process!.turn(() => gone.member.administer({ kind: 'leave' }, () => {}));
+      until(shop.world, () => others.some(({ member }) => member.group.view!.members.length === 2));
+    } else shop.client(gone).do('leave');
+    gone.host.crash('power-lost');
+    until(shop.world, () => others.every(({ member }) => member.members().length === 2));
+    shop.write(10, others[0]!);
+    gone.restart();
+    shop.allOnline(shop.founders);
+    shop.write(10, gone);
+    shop.assertEqual(shop.founders);
+  }
+});
+
+test('C6: a member is stopped in the middle of a transfer, at any time, and receives the state at its next start', () => {
+  for (const [seed, ms] of [0, 3, 10, 30, 100].entries()) {
+    const shop = new Shop(33 + seed, { spares: 1, options: SPARING });
+    for (let i = 0; i < 4; i++) {
+      shop.write(40);
+      shop.pass(1);
+    }
+    until(shop.world, () => shop.founders.every(({ member }) => member.group.log.firstIndex > 40));
+    const fourth = shop.members[3]!;
+    fourth.restart();
+    until(shop.world, () => fourth.events.some((event) => event.startsWith('state began')));
+    shop.pass(ms / 1000);
+    let isStopped = false;
+    fourth.host.process!.turn(() => fourth.member.stop(() => (isStopped = true)));
+    until(shop.world, () => isStopped, 5);
+    fourth.host.crash('power-lost');
+    fourth.restart();
+    shop.allOnline(shop.members);
+    shop.write(10, fourth);
+    shop.assertEqual(shop.members);
+  }
+});
+
 test('an expelled member that may not come back by itself stays OFFLINE, until it is told to join', () => {
   const shop = new Shop(25, { autorejoinTries: 0 });
   const leader = shop.leader();
