@@ -47,3 +47,23 @@ test('R13: who founded its group alone finds the others again, though nothing of
   until(world, isOnline, 60);
   assert.deepEqual(founder!.restarts, ['state-received']);
 });
+
+test('R13: a member that is alone says that nobody has what its log lost, and gives up nothing of what is left', () => {
+  const world = new SimulatedWorld(42);
+  const [alone] = startGroup(world, { caches: [lruRecencyCache] });
+  until(world, () => alone!.member.state === 'ONLINE');
+  const client = new SimulatedMemberClient(world, alone!);
+  client.do('createTable', { table: 'shop.stock', primaryKey: ['id'] });
+  for (let id = 0; id < 20; id++) client.do('put', { table: 'shop.stock', row: { id } });
+  const { lastIndex } = alone!.member.group.log;
+  world.runFor(2_000_000);
+  alone!.host.crash('power-lost');
+  const { disk } = alone!.host;
+  const places = disk.durablePlaces((name) => name.startsWith('log-'));
+  disk.damage({ ...places[8]!, length: 512 }, 'zeroed sector', new SeededRandom(1));
+  alone!.restart();
+  until(world, () => alone!.events.some((event) => /failed: no other member/.test(event)));
+  world.runFor(20_000_000);
+  assert.deepEqual([alone!.member.state, alone!.member.group.log.lastIndex], ['RECOVERING', lastIndex]);
+  assert.deepEqual(alone!.restarts, []);
+});

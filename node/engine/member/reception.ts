@@ -19,6 +19,9 @@ import { beginTransferInsistently, type DirectoryState, StateReceiver } from './
 /** A log that has no room is asked to try again so often. */
 const ROOM_RETRY_MS = 1000;
 
+const NOBODY_ELSE =
+  'no other member is in the group that could have what was lost: restore the data directory from a copy, or begin with an empty one';
+
 /** What is to be done. */
 export type Lack =
   | Extract<DirectoryState, { kind: 'needs-state' }>
@@ -119,6 +122,7 @@ export class Reception {
 
   #begin(): void {
     if (this.#isStopped) return;
+    if (this.#isAlone) return this.#setup.events.changed('failed', NOBODY_ELSE);
     if (this.#lack.kind === 'usable') return this.#fill([...this.#lack.repair]);
     const { disk, clock } = this.#environment;
     const { roomChanged } = this.#setup.events;
@@ -126,6 +130,13 @@ export class Reception {
       if (error === null) this.#receiveState();
       else this.#diskFailed(error);
     });
+  }
+
+  /** Then nothing is given up that can still be read. */
+  get #isAlone(): boolean {
+    const { belonging } = this.#setup;
+    const members = [...this.view.members, ...belonging.view.members];
+    return members.every(({ ordinal }) => ordinal === belonging.self);
   }
 
   // Repair
