@@ -412,6 +412,37 @@ test('R16: a receiver that is closed lets go, whatever turns out to have no room
   }
 });
 
+test('R16: a receiver lets go also where one of its lanes waits for room and the others have it', () => {
+  const { entries } = reference(3, 80);
+  const chunks = chunksOf(openState(partsOf(donorOf(entries, 60))));
+  for (let closedAt = 0; closedAt < 400; closedAt += 7) {
+    const run = new Run(filesWithPast(entries, 2));
+    run.files.lanes[0]!.hasRoom = false;
+    const receiver = new StateReceiver(run.receiverSetup());
+    const sink = receiver.begin();
+    let next = 0;
+    let isWaiting = false;
+    for (let step = 0; step < closedAt; step++) {
+      if (!isWaiting && next < chunks.length) {
+        isWaiting = true;
+        sink.take(chunks[next++]!, () => {
+          isWaiting = false;
+        });
+      } else if (!isWaiting) receiver.finish(() => {});
+      if (!run.files.disk.finishOne()) run.clock.advance(1);
+    }
+    if (run.rooms.length > 0) assert.equal(run.rooms.at(-1), false, 'it does not say that there is room');
+    let isClosed = false;
+    receiver.close(() => {
+      isClosed = true;
+    });
+    run.settle();
+    run.clock.advance(5000);
+    run.settle();
+    assert.ok(isClosed, `closed at step ${closedAt}`);
+  }
+});
+
 function partsOf({ state, log }: Run): Parameters<typeof openState>[0] {
   return { state, log };
 }

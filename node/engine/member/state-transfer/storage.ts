@@ -23,7 +23,8 @@ export class Storage {
   #isLaneBegun: boolean[] = [];
   #isBusy = false;
   #whenIdle: (() => void)[] = [];
-  #isWithoutRoom = false;
+  /** Steps that wait for room, and this if log or verdicts do. */
+  readonly #withoutRoom = new Set<object>();
   #retry: ScheduledCall | null = null;
   #isClosed = false;
   /** Once it is closed: gives everything back. */
@@ -141,7 +142,7 @@ export class Storage {
       else verdicts.close(done);
     };
     // What waits for room would wait for ever.
-    if (this.#isWithoutRoom) this.#letGo();
+    if (this.#withoutRoom.size > 0) this.#letGo();
     else this.whenIdle(() => this.#letGo());
   }
 
@@ -167,7 +168,7 @@ export class Storage {
   #insist(step: (done: Done) => void, done: Done): void {
     step((error) => {
       const isWithoutRoom = error instanceof DiskError && error.code === 'NO_SPACE';
-      this.#setRoom(!isWithoutRoom);
+      this.#setRoom(step, !isWithoutRoom);
       if (!isWithoutRoom) return done(error);
       if (this.#isClosed) return;
       this.#setup.clock.schedule(ROOM_RETRY_MS, () => {
@@ -179,7 +180,7 @@ export class Storage {
   #lookForRoom(): void {
     const { log } = this.#setup;
     const hasRoom = log.hasRoom && (this.#verdicts?.hasRoom ?? true);
-    this.#setRoom(hasRoom);
+    this.#setRoom(this, hasRoom);
     if (hasRoom || this.#retry !== null || this.#isClosed) return;
     this.#retry = this.#setup.clock.schedule(ROOM_RETRY_MS, () => {
       this.#retry = null;
@@ -189,14 +190,16 @@ export class Storage {
     });
   }
 
-  #setRoom(hasRoom: boolean): void {
+  #setRoom(of: object, hasRoom: boolean): void {
+    const before = this.#withoutRoom.size === 0;
+    if (hasRoom) this.#withoutRoom.delete(of);
+    else this.#withoutRoom.add(of);
     if (this.#isClosed) {
       if (!hasRoom) this.#letGo();
       return;
     }
-    if (hasRoom !== this.#isWithoutRoom) return;
-    this.#isWithoutRoom = !hasRoom;
-    this.#setup.roomChanged(hasRoom);
+    const after = this.#withoutRoom.size === 0;
+    if (before !== after) this.#setup.roomChanged(after);
   }
 }
 
