@@ -25,7 +25,7 @@
  * It leaves out the records' own CRCs: a CRC over data and its CRC is the same for all data. The tag of a record says
  * which attempt at which block it belongs to, so that what is left of a damaged block can be told from anything else.
  */
-import { crc32c, utf8Encode } from '../../base/index.ts';
+import { assert, crc32c, utf8Encode } from '../../base/index.ts';
 import type { EntryId, EntryKind, HardState, LogEntry } from '../types.ts';
 
 export const SECTOR_BYTES = 512;
@@ -407,6 +407,7 @@ function viewOf(bytes: Uint8Array): DataView {
 }
 
 function setU48(view: DataView, at: number, value: number): void {
+  assert(value >= 0 && value < 0x1_0000_0000_0000, 'a number of the log has 48 bits');
   view.setUint32(at, value >>> 0, true);
   view.setUint16(at + 4, Math.floor(value / TWO_TO_32), true);
 }

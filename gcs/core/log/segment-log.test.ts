@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { InvariantViolation } from '../../base/index.ts';
 import type { LogEntry } from '../types.ts';
 import { decodeBlock, SEGMENT_HEADER_BYTES, segmentName, segmentSeed } from './format.ts';
 import { DamagedRecord, SEGMENT_LOG_DEFAULTS } from './segment-log.ts';
@@ -26,6 +27,21 @@ test('a new directory gives an empty log', () => {
   assert.equal(log.termAt(0), 0);
   assert.deepEqual(log.hardState, { term: 0, votedFor: null, claim: null });
   assert.deepEqual(log.lastMessagesAt(0), new Map());
+});
+
+test('R23: a number that the format has no room for is never written as another one', () => {
+  for (const wrong of [{ term: 2 ** 48 }, { messageNumber: 2 ** 48 }, { incarnation: 2 ** 52 }]) {
+    const disk = new MemoryDisk();
+    const log = opened(disk);
+    disk.finishAll();
+    const entries = [{ ...entryOf(1, 1, 10), ...wrong }];
+    assert.throws(() => log.persist({ number: 1, hardState: null, entries }), InvariantViolation);
+  }
+  const disk = new MemoryDisk();
+  const log = opened(disk);
+  disk.finishAll();
+  const hardState = { term: 2 ** 48, votedFor: null, claim: null };
+  assert.throws(() => log.persist({ number: 1, hardState, entries: [] }), InvariantViolation);
 });
 
 test('members may come and go for ever: the stays of a group are more than 16 bits count', () => {
