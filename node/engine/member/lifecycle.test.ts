@@ -301,6 +301,25 @@ test('R16: without room on the disk a member answers reads, refuses writes, give
   ]);
 });
 
+test('R16: whose lanes have no room does not go on leading, also where it is made to lead again', () => {
+  const shop = new Shop(40, { options: SPARING });
+  const full = shop.leader();
+  const other = shop.founders.find((member) => member !== full)!;
+  full.lane.hasRoom = false;
+  for (let i = 0; full.member.hasRoom && i < 100; i++) shop.write(1, other);
+  const next = () => shop.founders.find(({ member }) => member.group.status?.role === 'leader');
+  until(shop.world, () => next() !== undefined && next() !== full);
+  shop.client(next()!).do('transferLeadership', { memberId: full.memberId });
+  until(shop.world, () => next() !== undefined && next() !== full);
+  const floor = other.member.certifier!.purgeFloor;
+  shop.write(40, other);
+  full.lane.hasRoom = true;
+  until(shop.world, () => full.member.hasRoom);
+  shop.write(20, full);
+  until(shop.world, () => other.member.certifier!.purgeFloor > floor);
+  shop.assertEqual(shop.founders);
+});
+
 /** A member that was down until the group had gone on without it and kept no more what it needs; it is being started. */
 function comingBack(shop: Shop): SimulatedMember {
   const behind = shop.founders.find((member) => member !== shop.leader())!;

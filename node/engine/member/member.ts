@@ -924,13 +924,13 @@ export class Member implements Replica {
     if (!isNoticeDue) return;
     this.#group.notify(encodeStatusNotice(this.#notice(running)));
     if (this.#group.status?.role !== 'leader') return;
-    if (this.#state === 'ONLINE') this.#upkeep.raiseFloor(running, nowMs);
-    // Who leads raises the floor, and one in ERROR could not: everybody's log would grow.
-    else if (this.#state === 'ERROR' && this.#isAnotherOnline) this.#group.transferLeadership(null);
+    if (this.#state === 'ONLINE' && this.hasRoom) this.#upkeep.raiseFloor(running, nowMs);
+    // Who leads raises the floor, and one in ERROR or without room could not: everybody's log would grow.
+    else if (this.#state !== 'RECOVERING' && this.#isAnotherFit) this.#group.transferLeadership(null);
   }
 
-  get #isAnotherOnline(): boolean {
-    return [...this.#membership.notices.values()].some(({ state }) => state === 'ONLINE');
+  get #isAnotherFit(): boolean {
+    return [...this.#membership.notices.values()].some(({ state, hasRoom }) => state === 'ONLINE' && hasRoom);
   }
 
   #notice(running: ReplicatedState): StatusNotice {

@@ -26,6 +26,8 @@ const NO_COMPRESSION = { compress: () => null, decompress: () => null };
 
 export interface SimulatedMember {
   readonly host: SimulatedHost;
+  /** What its lane has durably. */
+  readonly lane: MemoryLaneDisk;
   readonly memberId: string;
   /** Of its newest run. */
   readonly member: Member;
@@ -95,6 +97,9 @@ function simulatedMember(host: SimulatedHost, setup: SimulatedMemberSetup): Simu
   let counters = zeroCounters();
   const started = {
     host,
+    get lane() {
+      return lane;
+    },
     memberId: setup.memberId,
     member: null as unknown as Member,
     engine: null as unknown as Engine,
