@@ -22,6 +22,11 @@ const ROOM_RETRY_MS = 1000;
 const NOBODY_ELSE =
   'no other member is in the group that could have what was lost: restore the data directory from a copy, or begin with an empty one';
 
+const NOBODY_YET =
+  'no other member could give what was lost so far, and they are asked again and again: those that are down have to be started; if the others lost something, too, restore one data directory from a copy';
+/** So long without a byte is told. */
+const NOBODY_MS = 30_000;
+
 /** What is to be done. */
 export type Lack =
   | Extract<DirectoryState, { kind: 'needs-state' }>
@@ -59,6 +64,7 @@ export class Reception {
   readonly view: GroupView;
   #retry: ScheduledCall | null = null;
   #roomRetry: ScheduledCall | null = null;
+  #stall: ScheduledCall | null = null;
   #isStopped = false;
 
   constructor(setup: ReceptionSetup, lack: Lack) {
@@ -98,6 +104,9 @@ export class Reception {
   open(): void {
     this.#client.open();
     this.#retryRoom();
+    this.#stall = this.#environment.clock.schedule(NOBODY_MS, () => {
+      if (this.progress.bytes === 0 && !this.#isAlone) this.#setup.events.changed('failed', NOBODY_YET);
+    });
     this.#begin();
   }
 
@@ -115,6 +124,7 @@ export class Reception {
     this.#isStopped = true;
     this.#retry?.cancel();
     this.#roomRetry?.cancel();
+    this.#stall?.cancel();
     this.#client.stop();
     if (this.#receiver === null) return done();
     this.#receiver.close(done);

@@ -1,4 +1,4 @@
-/** A member whose log cannot be read any more, in a group of others than those that it was founded with. */
+/** Members whose log lost something that nobody may be left, or known, to give. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { lruRecencyCache } from '../../../certifier/cache/index.ts';
@@ -66,4 +66,25 @@ test('R13: a member that is alone says that nobody has what its log lost, and gi
   world.runFor(20_000_000);
   assert.deepEqual([alone!.member.state, alone!.member.group.log.lastIndex], ['RECOVERING', lastIndex]);
   assert.deepEqual(alone!.restarts, []);
+});
+
+test('R13: where all members lost something they say that nobody gives it, and not only that they recover', () => {
+  const world = new SimulatedWorld(43);
+  const members = startGroup(world, { options: SPARING });
+  until(world, () => members.every(({ member }) => member?.state === 'ONLINE'));
+  const client = new SimulatedMemberClient(world, members[0]!);
+  client.do('createTable', { table: 'shop.stock', primaryKey: ['id'] });
+  for (let round = 0; round < 4; round++) {
+    for (let id = 0; id < 30; id++) client.do('put', { table: 'shop.stock', row: { id, filler: 'x'.repeat(200) } });
+    world.runFor(1_000_000);
+  }
+  for (const { host } of members) host.crash('power-lost');
+  for (const { host } of members) {
+    for (const place of host.disk.durablePlaces((name) => name.startsWith('log-')).slice(0, -1)) {
+      host.disk.damage({ ...place, length: 512 }, 'zeroed sector', new SeededRandom(1));
+    }
+  }
+  for (const member of members) member.restart();
+  until(world, () => members.every(({ events }) => events.some((event) => /failed: no other member/.test(event))), 60);
+  for (const { member, restarts } of members) assert.deepEqual([member.state, restarts], ['RECOVERING', []]);
 });
