@@ -447,6 +447,8 @@ export class MemberCluster implements FaultTargets {
       else this.#setup.judge.fail(`${host.name} stops: ${known.stack}`);
     };
     host.crashed = () => this.#transfers.crashed(host);
+    // What it delivered in a turn that does not end was perhaps told to clients.
+    host.crashing = () => this.runningOn(host)?.observer.deliveredSoFar();
     host.turnEnded = () => this.#turnEnded(machine);
     watchDisk(host, this.#occasions);
   }

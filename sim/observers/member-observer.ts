@@ -65,6 +65,12 @@ export class MemberObserver {
     if (this.#follower !== null && index > this.#follower.deliveredUpTo) this.#follower.follow(index);
   }
 
+  /** Perhaps in the middle of a turn, when the member's own state is not to be looked at. */
+  deliveredSoFar(): void {
+    const { status } = this.#member.group;
+    if (status !== null) this.follow(status.deliveredUpTo);
+  }
+
   turnEnded(): void {
     const { group, appliedUpTo } = this.#member;
     const { status } = group;

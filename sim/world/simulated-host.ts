@@ -17,6 +17,8 @@ export class SimulatedHost {
   };
   /** Called when its process has ended, of itself or not. */
   crashed: () => void = () => {};
+  /** Called before its process is ended, perhaps in the middle of a turn; for observers. */
+  crashing: () => void = () => {};
   /** Called after each turn of its process; for observers. */
   turnEnded: () => void = () => {};
   readonly #world: SimulatedWorld;
@@ -74,6 +76,7 @@ export class SimulatedHost {
   crash(how: 'killed' | 'power-lost'): void {
     const process = this.#process;
     if (process === null) return;
+    this.crashing();
     this.#process = null;
     process.end();
     this.clock.thaw();
