@@ -17,6 +17,8 @@ import { bulkSteps } from './outgrow-history.ts';
 const SHARED_COUNTERS = 16;
 const REFUSED_PAUSE_MS = 20;
 const STOP_MS_MAX = 40_000;
+/** A failure takes this long; who means a bound says one. */
+const COMMITS_MS_MAX = 60_000;
 
 export interface WrittenEntry {
   readonly id: string;
@@ -94,7 +96,7 @@ export class Workload {
   }
 
   /** Waits until each of `members` has acknowledged `more` further transactions. */
-  async commits(members: readonly LocalMember[], more: number, limitMs = 10_000): Promise<void> {
+  async commits(members: readonly LocalMember[], more: number, limitMs = COMMITS_MS_MAX): Promise<void> {
     const before = members.map((member) => this.acknowledged(member));
     await waitUntil(`${more} more commits at each of ${members.map(({ name }) => name).join(', ')}`, limitMs, () =>
       members.every((member, i) => this.acknowledged(member) >= before[i]! + more),
