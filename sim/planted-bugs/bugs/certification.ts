@@ -127,6 +127,18 @@ export const CERTIFICATION_BUGS: readonly SoughtBug[] = [
     ],
   },
   {
+    name: 'schema-changes-not-restored',
+    breaks: 'H1',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'certifier/certifier.ts',
+        find: 'if (this.#isToRestore(writer)) for (const key of keys) this.#database.record(key, writer);',
+        replace: 'if (this.#isToRestore(writer)) void keys;',
+      },
+    ],
+  },
+  {
     name: 'commit-time-not-restored',
     breaks: 'H13',
     scenario: 'member',
@@ -149,6 +161,18 @@ export const CERTIFICATION_BUGS: readonly SoughtBug[] = [
         file: 'node/engine/member/replicated-state.ts',
         find: 'this.certifier.raisePurgeFloor(sequenceNumber);',
         replace: 'this.certifier.raisePurgeFloor(Math.min(sequenceNumber, this.store.flushedUpTo));',
+      },
+    ],
+  },
+  {
+    name: 'floor-by-own-need-alone',
+    breaks: 'H5',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'node/engine/member/membership.ts',
+        find: 'lowest = Math.min(lowest, notice.oldestNeeded);',
+        replace: '',
       },
     ],
   },

@@ -51,18 +51,6 @@ export const LOG_BUGS: readonly SoughtBug[] = [
     ],
   },
   {
-    name: 'removed-before-marked',
-    breaks: 'R9',
-    scenario: 'group',
-    changes: [
-      {
-        file: 'gcs/core/log/segment-log.ts',
-        find: 'if (this.#nextBlock - 1 > this.#removableBehind) {',
-        replace: 'if (true) {',
-      },
-    ],
-  },
-  {
     name: 'disk-full-is-fatal',
     breaks: 'R16',
     scenario: 'group',

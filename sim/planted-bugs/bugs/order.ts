@@ -15,6 +15,18 @@ export const ORDER_BUGS: readonly SoughtBug[] = [
     ],
   },
   {
+    name: 'vote-not-persisted',
+    breaks: 'R1',
+    scenario: 'group',
+    changes: [
+      {
+        file: 'gcs/core/consensus/promises.ts',
+        find: 'return { term: this.#term, votedFor: this.#votedFor, claim: this.#claim };',
+        replace: 'return { term: this.#term, votedFor: null, claim: this.#claim };',
+      },
+    ],
+  },
+  {
     name: 'promises-sent-before-fsync',
     breaks: 'R1',
     scenario: 'group',
@@ -39,6 +51,30 @@ export const ORDER_BUGS: readonly SoughtBug[] = [
     ],
   },
   {
+    name: 'new-leader-changes-view-at-once',
+    breaks: 'R3',
+    scenario: 'group',
+    changes: [
+      {
+        file: 'gcs/core/consensus/leadership.ts',
+        find: 'return this.isEstablished && membership.viewIndex',
+        replace: 'return membership.viewIndex',
+      },
+    ],
+  },
+  {
+    name: 'two-view-changes-at-a-time',
+    breaks: 'R3',
+    scenario: 'group',
+    changes: [
+      {
+        file: 'gcs/core/consensus/leadership.ts',
+        find: 'return this.isEstablished && membership.viewIndex <= log.chosenUpTo && this.#transfer === null;',
+        replace: 'return this.isEstablished && this.#transfer === null;',
+      },
+    ],
+  },
+  {
     name: 'view-in-force-when-chosen',
     breaks: 'R4',
     scenario: 'group',
@@ -52,6 +88,18 @@ export const ORDER_BUGS: readonly SoughtBug[] = [
         file: 'gcs/core/consensus/membership.ts',
         find: 'this.#views.length > 1 && this.#views[1]!.index <= upTo) this.#views.shift();',
         replace: 'this.#views.length > 1 && this.#views[1]!.index <= upTo) { this.#views.shift(); this.#changed(); }',
+      },
+    ],
+  },
+  {
+    name: 'stands-without-pre-vote',
+    breaks: 'R5',
+    scenario: 'group',
+    changes: [
+      {
+        file: 'gcs/core/consensus/elections.ts',
+        find: 'if (this.#mayStand) this.#askForPreVotes();',
+        replace: 'if (this.#mayStand) this.#standForLeader(true);',
       },
     ],
   },
@@ -151,6 +199,18 @@ export const ORDER_BUGS: readonly SoughtBug[] = [
         file: 'gcs/core/consensus/leadership.ts',
         find: 'if (!this.#context.membership.members.has(message.origin)) return false;',
         replace: '',
+      },
+    ],
+  },
+  {
+    name: 'learner-does-not-vote',
+    breaks: 'R21',
+    scenario: 'group',
+    changes: [
+      {
+        file: 'gcs/core/consensus/elections.ts',
+        find: 'if (membership.isFormer(from)) return;',
+        replace: 'if (membership.isFormer(from) || !membership.isVoter(this.#context.self)) return;',
       },
     ],
   },

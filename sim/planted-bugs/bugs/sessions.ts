@@ -3,6 +3,30 @@ import type { SoughtBug } from '../planted-bug.ts';
 
 export const SESSION_BUGS: readonly SoughtBug[] = [
   {
+    name: 'insert-and-delete-is-a-put',
+    breaks: 'H20',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'node/engine/transaction.ts',
+        find: '} else if (row.isWritten && this.#existedAtSnapshot(key)) {',
+        replace: '} else if (row.isWritten && false) {',
+      },
+    ],
+  },
+  {
+    name: 'unknown-told-as-refused',
+    breaks: 'C21',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'node/engine/member/outbox.ts',
+        find: "if (pending.deadlineMs <= now) answerTo(pending, 'unknown');",
+        replace: "if (pending.deadlineMs <= now) answerTo(pending, 'no-quorum');",
+      },
+    ],
+  },
+  {
     name: 'abandoned-told-as-refused',
     breaks: 'C21',
     scenario: 'member',
@@ -12,6 +36,54 @@ export const SESSION_BUGS: readonly SoughtBug[] = [
         find: "for (const batch of this.#inFlight.values()) for (const pending of batch) answerTo(pending, 'unknown');",
         replace:
           "for (const batch of this.#inFlight.values()) for (const pending of batch) answerTo(pending, 'shutting-down');",
+      },
+    ],
+  },
+  {
+    name: 'own-writes-not-read',
+    breaks: 'C30',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'node/engine/transaction.ts',
+        find: 'if (own?.isWritten) return own.image ?? undefined;',
+        replace: 'if (own?.isWritten && own.image !== null) return own.image;',
+      },
+    ],
+  },
+  {
+    name: 'scan-forgets-own-deletes',
+    breaks: 'C30',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'node/engine/transaction.ts',
+        find: 'for (const [key, row] of this.#rows) if (row.isWritten && key',
+        replace: 'for (const [key, row] of this.#rows) if (row.isWritten && row.image !== null && key',
+      },
+    ],
+  },
+  {
+    name: 'online-before-applied',
+    breaks: 'C24',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'node/engine/member/member.ts',
+        find: 'if (this.#running === null || this.#order.isBusy) return;',
+        replace: 'if (this.#running === null) return;',
+      },
+    ],
+  },
+  {
+    name: 'online-before-caught-up',
+    breaks: 'H14',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'gcs/core/consensus/consensus.ts',
+        find: 'return caughtUpAt !== null && this.#delivery.upTo >= caughtUpAt;',
+        replace: 'return caughtUpAt !== null;',
       },
     ],
   },

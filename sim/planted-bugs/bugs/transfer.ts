@@ -26,4 +26,29 @@ export const TRANSFER_BUGS: readonly SoughtBug[] = [
       },
     ],
   },
+  {
+    name: 'entries-of-a-transfer-not-chosen',
+    breaks: 'R9',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'node/engine/member/state-transfer/open-state.ts',
+        find: 'const { store, verdicts, deliveredUpTo, neededFrom } = state;',
+        replace: `const { store, verdicts, neededFrom } = state;
+  const deliveredUpTo = log.lastIndex;`,
+      },
+    ],
+  },
+  {
+    name: 'transfer-not-marked',
+    breaks: 'R9',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'node/engine/member/state-transfer/marker.ts',
+        find: 'disk.replace(MARKER_FILE, utf8Encode(RECEIVING), done);',
+        replace: 'disk.replace(MARKER_FILE, utf8Encode(COMPLETE), done);',
+      },
+    ],
+  },
 ];
