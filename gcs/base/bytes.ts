@@ -65,6 +65,13 @@ export class ByteWriter {
     this.#length += bytes.length;
   }
 
+  /** One byte, so many times. */
+  run(byte: number, times: number): void {
+    this.#reserve(times);
+    this.#bytes.fill(byte, this.#length, this.#length + times);
+    this.#length += times;
+  }
+
   /** Length as a varint, then the bytes. */
   blob(bytes: Uint8Array): void {
     this.varint(bytes.length);

@@ -65,8 +65,20 @@ function next(view: GroupView): GroupView {
   return { ...view, number, viewId: `${view.viewId.split(':')[0]}:${number}` };
 }
 
-/** Equal views are equal bytes. */
+/** Views do not change, and each is written into every segment of the log. */
+const ENCODED = new WeakMap<GroupView, Uint8Array>();
+
+/** Equal views are equal bytes. To be left alone: they are made once for each object. */
 export function encodeView(view: GroupView): Uint8Array {
+  let bytes = ENCODED.get(view);
+  if (bytes === undefined) {
+    bytes = encodeAnew(view);
+    ENCODED.set(view, bytes);
+  }
+  return bytes;
+}
+
+function encodeAnew(view: GroupView): Uint8Array {
   const { viewId, number, nextOrdinal } = view;
   const members = view.members.map(({ ordinal, memberId, groupAddress, host, port, isVoter }) => ({
     ordinal,

@@ -7,6 +7,7 @@
  * leaves or begins anew. Views follow each other one by one, and change one voter at a time.
  */
 import {
+  binaryStringOf,
   crc32c,
   type Incarnation,
   type LogIndex,
@@ -238,7 +239,7 @@ function joined(parts: readonly Uint8Array[]): Uint8Array {
 }
 
 function textOf(view: GroupView): string {
-  return String.fromCharCode(...encodeView(view));
+  return binaryStringOf(encodeView(view));
 }
 
 function described(entry: Omit<Known, 'checksum'> & { readonly index?: LogIndex }): string {

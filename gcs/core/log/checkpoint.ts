@@ -9,16 +9,19 @@ import type { LastMessage, LogBase } from '../types.ts';
 import { decodeView, encodeView } from '../views.ts';
 import type { CheckpointRecord } from './format.ts';
 
+const NO_VIEW = new Uint8Array(0);
+
 export function encodeCheckpoint(base: LogBase): CheckpointRecord {
-  const writer = new ByteWriter();
+  const view = base.view === null ? NO_VIEW : encodeView(base.view);
+  const writer = new ByteWriter(view.length + 4 + base.lastMessages.size * 16);
   writer.varint(base.lastMessages.size);
   for (const [origin, { incarnation, messageNumber }] of [...base.lastMessages].sort(([a], [b]) => a - b)) {
     writer.varint(origin);
     writer.varint(incarnation);
     writer.varint(messageNumber);
   }
-  writer.blob(base.view === null ? new Uint8Array(0) : encodeView(base.view));
-  return { kind: 'checkpoint', index: base.index, term: base.term, payload: writer.finish() };
+  writer.blob(view);
+  return { kind: 'checkpoint', index: base.index, term: base.term, payload: writer.view() };
 }
 
 /** Null: this is no checkpoint. */

@@ -25,7 +25,7 @@
  * It leaves out the records' own CRCs: a CRC over data and its CRC is the same for all data. The tag of a record says
  * which attempt at which block it belongs to, so that what is left of a damaged block can be told from anything else.
  */
-import { assert, crc32c, utf8Encode } from '../../base/index.ts';
+import { assert, binaryStringOf, crc32c, crc32cOf, utf8Encode } from '../../base/index.ts';
 import type { EntryId, EntryKind, HardState, LogEntry } from '../types.ts';
 
 export const SECTOR_BYTES = 512;
@@ -109,7 +109,7 @@ export function encodeSegmentHeader(header: SegmentHeader): Uint8Array {
   view.setUint8(17, header.memberId.length);
   for (let i = 0; i < header.memberId.length; i++) view.setUint8(18 + i, header.memberId.charCodeAt(i));
   writeContext(view, SEGMENT_CONTEXT_AT, header.context);
-  view.setUint32(SECTOR_BYTES - 4, crc32c(bytes.subarray(0, SECTOR_BYTES - 4)), true);
+  view.setUint32(SECTOR_BYTES - 4, crc32cOf(bytes, 0, SECTOR_BYTES - 4), true);
   return bytes;
 }
 
@@ -123,10 +123,10 @@ export function decodeSegmentHeader(segment: Uint8Array): DecodedSegmentHeader {
   if (segment.length < SECTOR_BYTES) return { kind: 'none' };
   const view = viewOf(segment);
   if (view.getUint32(0, true) !== SEGMENT_MAGIC) return { kind: 'none' };
-  if (view.getUint32(SECTOR_BYTES - 4, true) !== crc32c(segment.subarray(0, SECTOR_BYTES - 4))) return { kind: 'none' };
+  if (view.getUint32(SECTOR_BYTES - 4, true) !== crc32cOf(segment, 0, SECTOR_BYTES - 4)) return { kind: 'none' };
   const version = view.getUint8(4);
   if (version !== FORMAT_VERSION) return { kind: 'unknown-version', version };
-  const memberId = String.fromCharCode(...segment.subarray(18, 18 + view.getUint8(17)));
+  const memberId = binaryStringOf(segment.subarray(18, 18 + view.getUint8(17)));
   const context = readContext(view, SEGMENT_CONTEXT_AT);
   return { kind: 'header', memberId, number: getU48(view, 5), firstBlock: getU48(view, 11), context };
 }
@@ -172,7 +172,7 @@ export function beginBlockHeader(bytes: Uint8Array, view: DataView, plan: BlockH
   view.setUint8(30, (plan.isRepair ? FLAG_REPAIR : 0) | (plan.isSeal ? FLAG_SEAL : 0));
   writeSpan(view, SPAN_AT, plan.span);
   writeContext(view, CONTEXT_AT, plan.context);
-  return crc32c(bytes.subarray(0, TAGGED_BYTES), plan.seed);
+  return crc32cOf(bytes, 0, TAGGED_BYTES, plan.seed);
 }
 
 /** Returns the header's CRC. */
@@ -184,18 +184,18 @@ export function finishBlockHeader(
   view.setUint32(18, rest.length, true);
   view.setUint32(22, rest.recordCount, true);
   view.setUint32(26, rest.recordsCrc, true);
-  const crc = crc32c(bytes.subarray(0, BLOCK_HEADER_BYTES - 4), rest.seed);
+  const crc = crc32cOf(bytes, 0, BLOCK_HEADER_BYTES - 4, rest.seed);
   view.setUint32(BLOCK_HEADER_BYTES - 4, crc, true);
   return crc;
 }
 
 /** Null: there is no whole header of a block of this segment at this offset. */
 export function decodeBlockHeader(segment: Uint8Array, offset: number, seed: number): BlockHeader | null {
-  if (offset + BLOCK_HEADER_BYTES > segment.length) return null;
+  if (offset + BLOCK_HEADER_BYTES > segment.length || segment[offset] !== (BLOCK_MAGIC & 0xff)) return null;
   const view = new DataView(segment.buffer, segment.byteOffset + offset, BLOCK_HEADER_BYTES);
   if (view.getUint32(0, true) !== BLOCK_MAGIC || view.getUint32(4, true) !== offset) return null;
   const crc = view.getUint32(BLOCK_HEADER_BYTES - 4, true);
-  if (crc !== crc32c(segment.subarray(offset, offset + BLOCK_HEADER_BYTES - 4), seed)) return null;
+  if (crc !== crc32cOf(segment, offset, offset + BLOCK_HEADER_BYTES - 4, seed)) return null;
   return {
     number: getU48(view, 8),
     length: view.getUint32(18, true),
@@ -205,7 +205,7 @@ export function decodeBlockHeader(segment: Uint8Array, offset: number, seed: num
     isSeal: (view.getUint8(30) & FLAG_SEAL) !== 0,
     span: readSpan(view, SPAN_AT),
     ...readContext(view, CONTEXT_AT),
-    tag: crc32c(segment.subarray(offset, offset + TAGGED_BYTES), seed),
+    tag: crc32cOf(segment, offset, offset + TAGGED_BYTES, seed),
     crc,
   };
 }
@@ -238,7 +238,7 @@ export function encodeRecordHead(bytes: Uint8Array, view: DataView, at: number, 
   view.setUint32(at + 37, payload.length, true);
   view.setUint32(at + 41, crc32c(payload), true);
   view.setUint32(at + 45, tag, true);
-  view.setUint32(at + 49, crc32c(bytes.subarray(at, at + RECORD_HEAD_BYTES - 4)), true);
+  view.setUint32(at + 49, crc32cOf(bytes, at, at + RECORD_HEAD_BYTES - 4), true);
 }
 
 export type DecodedRecord =
@@ -261,7 +261,7 @@ export function decodeRecord(bytes: Uint8Array, at: number, end: number): Decode
   const isCheckpoint = code === KIND_CHECKPOINT;
   const kind = KINDS[code];
   const isKnown = isCheckpoint || (kind !== undefined && kind !== null);
-  if (!isKnown || view.getUint32(49, true) !== crc32c(bytes.subarray(at, headEnd - 4))) {
+  if (!isKnown || view.getUint32(49, true) !== crc32cOf(bytes, at, headEnd - 4)) {
     return unreadable('the checksum of a record is wrong');
   }
   const index = getU48(view, 1);
@@ -318,7 +318,7 @@ export function decodeBlock(segment: Uint8Array, offset: number, seed: number): 
   for (let i = 0; i < header.recordCount; i++) {
     const decoded = decodeRecord(segment, at, end);
     if (decoded.kind === 'unreadable') return unreadable(at, decoded.reason);
-    recordsCrc = crc32c(segment.subarray(at, at + RECORD_HEAD_BYTES - 4), recordsCrc);
+    recordsCrc = crc32cOf(segment, at, at + RECORD_HEAD_BYTES - 4, recordsCrc);
     records.push({ record: decoded.record, offset: at });
     at = decoded.end;
   }

@@ -31,6 +31,7 @@ import {
   type BlockContext,
   type BlockHeader,
   type BlockSpan,
+  type DecodedSegmentHeader,
   decodeBlock,
   decodeSegmentHeader,
   EMPTY_CONTEXT,
@@ -92,16 +93,18 @@ export function scanLog(
     .list()
     .flatMap((name) => segmentNumberOf(name) ?? [])
     .sort((left, right) => left - right);
+  const headers = new Map<number, DecodedSegmentHeader>();
   for (const number of numbers) {
-    const reason = whyNotOurs(readFirstSector(disk, segmentName(number)), number, memberId);
+    const header = decodeSegmentHeader(readFirstSector(disk, segmentName(number)));
+    const reason = whyNotOurs(header, number, memberId);
     if (reason !== null) return { kind: 'refused', reason: `${segmentName(number)}: ${reason}` };
+    headers.set(number, header);
   }
-  const scan = new Scan(disk, memberId, numbers);
+  const scan = new Scan(disk, memberId, numbers, headers);
   return scan.run();
 }
 
-function whyNotOurs(sector: Uint8Array, number: number, memberId: string): string | null {
-  const header = decodeSegmentHeader(sector);
+function whyNotOurs(header: DecodedSegmentHeader, number: number, memberId: string): string | null {
   if (header.kind === 'none') return null;
   if (header.kind === 'unknown-version') {
     return `the log is of format version ${header.version}, this program reads version 2: start it with the program that wrote it, or join the group with an empty directory`;
@@ -128,7 +131,9 @@ interface Sighting {
 class Scan {
   readonly #disk: Disk;
   readonly #memberId: string;
+  /** Ascending. */
   readonly #numbers: readonly number[];
+  readonly #headers: ReadonlyMap<number, DecodedSegmentHeader>;
   #table = new EntryTable({ index: 0, term: 0 });
   #physicalBase: LogBase = { index: 0, term: 0, view: null, lastMessages: new Map() };
   #lastBlock = 0;
@@ -149,10 +154,16 @@ class Scan {
   #unreadableTail: DiskError | null = null;
   #attempt = 0;
 
-  constructor(disk: Disk, memberId: string, numbers: readonly number[]) {
+  constructor(
+    disk: Disk,
+    memberId: string,
+    numbers: readonly number[],
+    headers: ReadonlyMap<number, DecodedSegmentHeader>,
+  ) {
     this.#disk = disk;
     this.#memberId = memberId;
     this.#numbers = numbers;
+    this.#headers = headers;
   }
 
   run(): ScannedLog {
@@ -208,7 +219,7 @@ class Scan {
   /** The log begins with this segment. */
   #begin(number: number, segment: ReadSegment, newest: BlockHeader | null): void {
     if (newest === null || (newest.firstSegment === 1 && newest.baseIndex === 0)) return;
-    const header = decodeSegmentHeader(segment.bytes);
+    const header = this.#headers.get(number)!;
     const [first] = this.#sightings(number, segment);
     const isFirst = number === newest.firstSegment && first?.at === SEGMENT_HEADER_BYTES;
     const records = isFirst ? (first.records ?? first.salvage()) : [];
@@ -227,7 +238,7 @@ class Scan {
 
   #readSegment(number: number, segment: ReadSegment): void {
     const { name, bytes, lastUnreadable } = segment;
-    const header = decodeSegmentHeader(bytes);
+    const header = this.#headers.get(number)!;
     const segmentsBefore = this.#segments.length;
     if (header.kind === 'header') this.#provenUpTo(header.firstBlock - 1, header.context, { file: name, offset: 0 });
     for (const sighting of this.#sightings(number, segment)) this.#see(sighting);

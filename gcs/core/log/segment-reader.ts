@@ -18,6 +18,8 @@ export interface ReadSegment {
 export function readSegment(disk: Disk, name: string): ReadSegment {
   const file = disk.open(name);
   try {
+    const whole = file.sizeBytes <= READ_BYTES ? readIfReadable(file, 0, file.sizeBytes) : null;
+    if (whole !== null && whole.length === file.sizeBytes) return { name, bytes: whole, lastUnreadable: null };
     const bytes = new Uint8Array(file.sizeBytes);
     const unreadable: { offset: number; error: DiskError }[] = [];
     for (let offset = 0; offset < bytes.length; offset += READ_BYTES) {
@@ -33,12 +35,19 @@ export function readSegment(disk: Disk, name: string): ReadSegment {
 export function readFirstSector(disk: Disk, name: string): Uint8Array {
   const file = disk.open(name);
   try {
-    return file.read(0, SECTOR_BYTES);
-  } catch (error) {
-    if (isReadError(error)) return new Uint8Array(SECTOR_BYTES);
-    throw error;
+    return readIfReadable(file, 0, SECTOR_BYTES) ?? new Uint8Array(SECTOR_BYTES);
   } finally {
     file.close();
+  }
+}
+
+/** Null: some of it cannot be read. */
+function readIfReadable(file: DiskFile, offset: number, length: number): Uint8Array | null {
+  try {
+    return file.read(offset, length);
+  } catch (error) {
+    if (isReadError(error)) return null;
+    throw error;
   }
 }
 

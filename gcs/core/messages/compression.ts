@@ -45,7 +45,7 @@ export const runLengthCompression: Compression = {
       const isRun = (head & IS_RUN) !== 0;
       const taken = isRun ? 1 : length;
       if (length === 0 || at + 1 + taken > bytes.length || writer.length + length > bytesMax) return null;
-      if (isRun) for (let i = 0; i < length; i++) writer.u8(bytes[at + 1]!);
+      if (isRun) writer.run(bytes[at + 1]!, length);
       else writer.raw(bytes.subarray(at + 1, at + 1 + length));
       at += 1 + taken;
     }
