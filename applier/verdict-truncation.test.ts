@@ -221,7 +221,11 @@ test('R16: without room for a chunk, what waits is made durable once there is ro
   }
   assert.equal(answers, before);
   assert.deepEqual(rooms, [false]);
-  assert.equal(disk.list().filter((name) => name.endsWith('.chunk')).length, file.status.chunks, 'what there is of a chunk takes no room');
+  assert.equal(
+    disk.list().filter((name) => name.endsWith('.chunk')).length,
+    file.status.chunks,
+    'what there is of a chunk takes no room',
+  );
   // No half record meanwhile: a restart finds what was reported, and goes on.
   assert.deepEqual([...opened(new FaultDisk(disk.files)).records(1)], records.slice(0, 10 + before));
   disk.isFull = false;
