@@ -372,7 +372,12 @@ export class GroupCluster implements FaultTargets {
         if (from > group.log.firstIndex) {
           machine.deliveredUpTo = Math.min(machine.deliveredUpTo, from - 1);
           world.tell(`${who} discards its log from ${from} on, and claims ${damage.claim.index}`);
-          return group.log.discardFrom(from, damage.claim, () => heard(again));
+          let isWaiting = true;
+          this.#keepAskingForRoom(machine, group, () => isWaiting);
+          return group.log.discardFrom(from, damage.claim, () => {
+            isWaiting = false;
+            heard(again);
+          });
         }
         machine.isBehind = true;
       }
@@ -432,15 +437,17 @@ export class GroupCluster implements FaultTargets {
       this.#setup.world.coverage.add('a state transfer is done');
       again();
     });
-    const waitForRoom = (): void => {
-      this.#setup.world.schedule(ROOM_RETRY_US, () => {
-        if (!machine.isBehind || machine.host.process !== process) return;
-        process?.turn(() => group.log.retryRoom());
-        waitForRoom();
-      });
-    };
+    this.#keepAskingForRoom(machine, group, () => machine.isBehind);
+  }
+
+  /** The group layer, which asks its log so else, is not open. */
+  #keepAskingForRoom(machine: GroupMachine, group: Group, isWaiting: () => boolean): void {
     const { process } = machine.host;
-    waitForRoom();
+    this.#setup.world.schedule(ROOM_RETRY_US, () => {
+      if (!isWaiting() || machine.host.process !== process) return;
+      process?.turn(() => group.log.retryRoom());
+      this.#keepAskingForRoom(machine, group, isWaiting);
+    });
   }
 
   #delivered(
