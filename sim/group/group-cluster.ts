@@ -18,6 +18,7 @@ import { type FaultTargets, framePassed, type Occasion, Occasions, watchDisk } f
 import type { Elections } from '../observers/elections.ts';
 import type { Judge } from '../observers/judge.ts';
 import { LogFollower } from '../observers/log-follower.ts';
+import { LogPromises } from '../observers/log-promises.ts';
 import type { Isolation, Reads } from '../observers/reads.ts';
 import { Situations } from '../observers/situations.ts';
 import type { TotalOrder } from '../observers/total-order.ts';
@@ -69,6 +70,7 @@ export class GroupCluster implements FaultTargets {
   readonly #setup: GroupClusterSetup;
   readonly #occasions = new Occasions();
   readonly #situations: Situations;
+  readonly #promises: LogPromises;
   #strangers = 0;
   #stranger: SimulatedHost | null = null;
   #visited: SimulatedHost | null = null;
@@ -98,6 +100,7 @@ export class GroupCluster implements FaultTargets {
     };
     world.network.frameLeft = (from, _to, bytes) => framePassed('after', from, bytes, this.#occasions);
     elections.voted = (voter) => this.#occasions.happened(voter, 'vote');
+    this.#promises = new LogPromises(setup.judge, setup.order);
     this.#situations = new Situations({ world, order, roster: this.roster });
   }
 
@@ -528,6 +531,7 @@ export class GroupCluster implements FaultTargets {
       running.group.truncate(machine.deliveredUpTo + 1);
     }
     checkViewChanges(judge, machine.host, running.group);
+    this.#promises.turnEnded(machine.host.name, machine.memberId, running.group);
     this.#situations.statusSeen(machine, status);
   }
 

@@ -19,6 +19,7 @@ import {
 import { type FaultTargets, framePassed, type Occasion, Occasions, watchDisk } from '../faults/index.ts';
 import type { Elections } from '../observers/elections.ts';
 import type { Judge } from '../observers/judge.ts';
+import { LogPromises } from '../observers/log-promises.ts';
 import { MemberObserver } from '../observers/member-observer.ts';
 import type { Reads } from '../observers/reads.ts';
 import type { ShadowDatabase } from '../observers/shadow-database.ts';
@@ -71,6 +72,7 @@ export class MemberCluster implements FaultTargets {
   readonly #setup: MemberClusterSetup;
   readonly #occasions = new Occasions();
   readonly #situations: Situations;
+  readonly #promises: LogPromises;
   readonly #transfers: TransferWatch;
   #strangers = 0;
   #stranger: SimulatedHost | null = null;
@@ -101,6 +103,7 @@ export class MemberCluster implements FaultTargets {
     };
     world.network.frameLeft = (from, _to, bytes) => framePassed('after', from, bytes, this.#occasions);
     elections.voted = (voter) => this.#occasions.happened(voter, 'vote');
+    this.#promises = new LogPromises(setup.judge, order);
     this.#situations = new Situations({ world, order, roster: this.roster });
     this.#transfers = new TransferWatch(world.coverage);
   }
@@ -460,6 +463,7 @@ export class MemberCluster implements FaultTargets {
     running.observer.turnEnded();
     this.#checkServed(machine, running);
     checkViewChanges(this.#setup.judge, machine.host, running.member.group);
+    this.#promises.turnEnded(machine.host.name, machine.memberId, running.member.group);
     const { status } = running.member.group;
     if (status !== null) this.#situations.statusSeen(machine, status);
     if (status !== null) this.#transfers.logBegins(machine.host, status.firstIndex);

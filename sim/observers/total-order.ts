@@ -72,6 +72,11 @@ export class TotalOrder {
     return this.#entries.length - 1;
   }
 
+  /** Of the entry that was delivered there: from 1 to `lastIndex`. */
+  termAt(index: LogIndex): Term {
+    return this.#entries[index]!.term;
+  }
+
   /** Messages. */
   get length(): number {
     return this.#messages.length;
