@@ -165,6 +165,18 @@ export const CERTIFICATION_BUGS: readonly SoughtBug[] = [
     ],
   },
   {
+    name: 'floor-over-open-transactions',
+    breaks: 'H5',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'node/engine/member/replicated-state.ts',
+        find: 'return Math.min(appliedUpTo, this.#floorHolds.lowest ?? appliedUpTo);',
+        replace: 'return appliedUpTo;',
+      },
+    ],
+  },
+  {
     name: 'floor-by-own-need-alone',
     breaks: 'H5',
     scenario: 'member',
@@ -233,6 +245,30 @@ export const CERTIFICATION_BUGS: readonly SoughtBug[] = [
         file: 'node/engine/member/replicated-state.ts',
         find: 'this.verdicts.truncate(this.neededFrom);',
         replace: 'this.verdicts.truncate(this.#deliveredUpTo);',
+      },
+    ],
+  },
+  {
+    name: 'floor-not-held',
+    breaks: 'H5',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'node/engine/member/member.ts',
+        find: 'const hold = run.holdFloor(snapshot.sequenceNumber);',
+        replace: 'const hold = { release: () => {} };',
+      },
+    ],
+  },
+  {
+    name: 'floor-without-all-voters',
+    breaks: 'H4',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'node/engine/member/membership.ts',
+        find: 'if (notice === undefined) return null;',
+        replace: 'if (notice === undefined) continue;',
       },
     ],
   },

@@ -11,6 +11,19 @@ export const LOG_BUGS: readonly SoughtBug[] = [
     ],
   },
   {
+    name: 'discarded-without-claim',
+    breaks: 'R13',
+    scenario: 'group',
+    changes: [
+      {
+        file: 'gcs/core/log/segment-log.ts',
+        find: `this.#hardState = withClaim(this.#hardState, claim);
+    this.#cut(index);`,
+        replace: 'this.#cut(index);',
+      },
+    ],
+  },
+  {
     name: 'log-cut-at-first-fault',
     breaks: 'R13',
     scenario: 'group',
@@ -63,5 +76,51 @@ export const LOG_BUGS: readonly SoughtBug[] = [
     breaks: 'R16',
     scenario: 'group',
     changes: [{ file: 'gcs/core/group/group.ts', find: 'this.#log.retryRoom();', replace: '' }],
+  },
+  {
+    name: 'write-error-ignored',
+    breaks: 'R14',
+    scenario: 'group',
+    changes: [
+      {
+        file: 'gcs/core/log/segment-log.ts',
+        find: `        this.#fail(error);
+        return;
+      }
+      segment.offset = end;`,
+        replace: `      }
+      segment.offset = end;`,
+      },
+    ],
+  },
+  {
+    name: 'write-tried-again-after-error',
+    breaks: 'R14',
+    scenario: 'group',
+    changes: [
+      {
+        file: 'gcs/core/log/segment-log.ts',
+        find: `    segment.file.write(segment.offset, chunks, (error) => {
+      this.#isWriting = false;
+      if (error !== null) {
+        this.#fail(error);
+        return;
+      }`,
+        replace: `    segment.file.write(segment.offset, chunks, (error) => {
+      this.#isWriting = false;`,
+      },
+    ],
+  },
+  {
+    name: 'base-without-last-messages',
+    breaks: 'H15',
+    scenario: 'group',
+    changes: [
+      {
+        file: 'gcs/core/log/segment-log.ts',
+        find: 'return { index, term: this.termAt(index), view: this.viewAt(index), lastMessages };',
+        replace: 'return { index, term: this.termAt(index), view: this.viewAt(index), lastMessages: new Map() };',
+      },
+    ],
   },
 ];

@@ -51,6 +51,18 @@ export const ORDER_BUGS: readonly SoughtBug[] = [
     ],
   },
   {
+    name: 'old-term-chosen-by-counting',
+    breaks: 'R2',
+    scenario: 'group',
+    changes: [
+      {
+        file: 'gcs/core/consensus/leadership.ts',
+        find: 'return index >= log.firstIndex && log.termAt(index) === this.#term ? index : 0;',
+        replace: 'return index;',
+      },
+    ],
+  },
+  {
     name: 'new-leader-changes-view-at-once',
     breaks: 'R3',
     scenario: 'group',
@@ -99,7 +111,7 @@ export const ORDER_BUGS: readonly SoughtBug[] = [
       {
         file: 'gcs/core/consensus/elections.ts',
         find: 'if (this.#mayStand) this.#askForPreVotes();',
-        replace: 'if (this.#mayStand) this.#standForLeader(true);',
+        replace: 'if (this.#mayStand) this.#standForLeader(false);',
       },
     ],
   },
@@ -235,6 +247,66 @@ export const ORDER_BUGS: readonly SoughtBug[] = [
         file: 'gcs/core/consensus/elections.ts',
         find: 'return this.#context.promises.claim ?? this.#context.log.end;',
         replace: 'return this.#context.log.end;',
+      },
+    ],
+  },
+  {
+    name: 'views-forgotten-at-restart',
+    breaks: 'R4',
+    scenario: 'group',
+    changes: [
+      {
+        file: 'gcs/core/consensus/membership.ts',
+        find: 'const indexes = reader.viewIndexes();',
+        replace: 'const indexes = reader.viewIndexes().filter((index) => index <= chosenUpTo);',
+      },
+    ],
+  },
+  {
+    name: 'behind-not-told',
+    breaks: 'R9',
+    scenario: 'group',
+    changes: [
+      {
+        file: 'gcs/core/consensus/leadership.ts',
+        find: 'if (progress.nextIndex < this.#context.log.firstIndex) this.#sendBehind(to, progress);',
+        replace: 'if (progress.nextIndex < this.#context.log.firstIndex) return;',
+      },
+    ],
+  },
+  {
+    name: 'claim-not-persisted',
+    breaks: 'R13',
+    scenario: 'group',
+    changes: [
+      {
+        file: 'gcs/core/consensus/promises.ts',
+        find: 'return { term: this.#term, votedFor: this.#votedFor, claim: this.#claim };',
+        replace: 'return { term: this.#term, votedFor: this.#votedFor, claim: null };',
+      },
+    ],
+  },
+  {
+    name: 'entries-of-learners-counted',
+    breaks: 'R21',
+    scenario: 'group',
+    changes: [
+      {
+        file: 'gcs/core/consensus/leadership.ts',
+        find: 'for (const voter of this.#voters) counted.push(of(voter));',
+        replace: 'for (const { progress } of this.#replicas) counted.push(of(progress));',
+      },
+    ],
+  },
+  {
+    name: 'newer-term-enough',
+    breaks: 'R18',
+    scenario: 'group',
+    changes: [
+      {
+        file: 'gcs/core/consensus/elections.ts',
+        find: 'const isUpToDate = !isFurther(ours, theirs);',
+        replace: 'const isUpToDate = theirs.term >= ours.term;',
       },
     ],
   },

@@ -105,4 +105,16 @@ export const SESSION_BUGS: readonly SoughtBug[] = [
       },
     ],
   },
+  {
+    name: 'online-without-a-vote',
+    breaks: 'H14',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'node/engine/member/member.ts',
+        find: 'if (!this.#isCaughtUp || !this.#membership.isVoter || this.#state',
+        replace: 'if (!this.#isCaughtUp || this.#state',
+      },
+    ],
+  },
 ];

@@ -27,6 +27,18 @@ export const TRANSFER_BUGS: readonly SoughtBug[] = [
     ],
   },
   {
+    name: 'term-below-the-log',
+    breaks: 'R17',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'node/engine/member/state-transfer/storage.ts',
+        find: 'return term > hardState.term ? { ...hardState, term, votedFor: null } : hardState;',
+        replace: 'return hardState;',
+      },
+    ],
+  },
+  {
     name: 'entries-of-a-transfer-not-chosen',
     breaks: 'R9',
     scenario: 'member',
