@@ -87,3 +87,17 @@ test('what is thrown in a later turn comes to the guard, and what waits is not d
   assert.equal(turn(), 'Error: broken');
   assert.equal(turn(), '');
 });
+
+test('C24: it is busy as long as something waits behind what was large', () => {
+  const busy: boolean[] = [];
+  work.take(() => slicesOf('L', 2));
+  for (const name of ['a', 'b']) {
+    work.take(() => {
+      busy.push(work.isBusy);
+      done.push(name);
+      return null;
+    });
+  }
+  assert.equal(turn(), 'L2 a b idle');
+  assert.deepEqual(busy, [true, false], 'who looks in the turn of the first sees that the second is to come');
+});

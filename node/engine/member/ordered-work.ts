@@ -27,8 +27,9 @@ export class OrderedWork {
     this.#setup = setup;
   }
 
+  /** Something has come that is not done: under way, or behind that. */
   get isBusy(): boolean {
-    return this.#underWay !== null;
+    return this.#underWay !== null || this.#waiting.length > 0;
   }
 
   /** `begin` does its work at once, or tells the slices of it. Called within this call, or when its turn has come. */
@@ -65,7 +66,7 @@ export class OrderedWork {
   #goOn(): void {
     if (this.#isStopped) return;
     this.#takeSlice();
-    while (!this.isBusy && this.#waiting.length > 0 && !this.#isStopped) this.#begin(this.#waiting.shift()!);
+    while (this.#underWay === null && this.#waiting.length > 0 && !this.#isStopped) this.#begin(this.#waiting.shift()!);
     if (!this.isBusy) this.#setup.busyChanged(false);
   }
 }
