@@ -94,24 +94,6 @@ export const LOG_BUGS: readonly SoughtBug[] = [
     ],
   },
   {
-    name: 'write-tried-again-after-error',
-    breaks: 'R14',
-    scenario: 'group',
-    changes: [
-      {
-        file: 'gcs/core/log/segment-log.ts',
-        find: `    segment.file.write(segment.offset, chunks, (error) => {
-      this.#isWriting = false;
-      if (error !== null) {
-        this.#fail(error);
-        return;
-      }`,
-        replace: `    segment.file.write(segment.offset, chunks, (error) => {
-      this.#isWriting = false;`,
-      },
-    ],
-  },
-  {
     name: 'base-without-last-messages',
     breaks: 'H15',
     scenario: 'group',

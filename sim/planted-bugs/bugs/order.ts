@@ -239,18 +239,6 @@ export const ORDER_BUGS: readonly SoughtBug[] = [
     ],
   },
   {
-    name: 'claim-not-counted',
-    breaks: 'R13',
-    scenario: 'group',
-    changes: [
-      {
-        file: 'gcs/core/consensus/elections.ts',
-        find: 'return this.#context.promises.claim ?? this.#context.log.end;',
-        replace: 'return this.#context.log.end;',
-      },
-    ],
-  },
-  {
     name: 'views-forgotten-at-restart',
     breaks: 'R4',
     scenario: 'group',
