@@ -87,6 +87,18 @@ export const ORDER_BUGS: readonly SoughtBug[] = [
     ],
   },
   {
+    name: 'view-not-taken-back',
+    breaks: 'R4',
+    scenario: 'group',
+    changes: [
+      {
+        file: 'gcs/core/consensus/membership.ts',
+        find: 'while (this.viewIndex >= from) this.#views.pop();',
+        replace: '',
+      },
+    ],
+  },
+  {
     name: 'view-in-force-when-chosen',
     breaks: 'R4',
     scenario: 'group',
@@ -163,6 +175,18 @@ export const ORDER_BUGS: readonly SoughtBug[] = [
         replace: `const planted = previousIndex + entries.length;
     if (entries.length > 0 && planted < log.lastIndex && planted >= log.chosenUpTo) log.cut(planted + 1);
     const appended = this.#takeOver(entries);`,
+      },
+    ],
+  },
+  {
+    name: 'shorter-log-elected',
+    breaks: 'R18',
+    scenario: 'group',
+    changes: [
+      {
+        file: 'gcs/core/consensus/elections.ts',
+        find: 'const isUpToDate = !isFurther(ours, theirs);',
+        replace: 'const isUpToDate = theirs.index >= ours.index;',
       },
     ],
   },

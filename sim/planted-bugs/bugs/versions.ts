@@ -46,6 +46,21 @@ export const VERSION_BUGS: readonly SoughtBug[] = [
     ],
   },
   {
+    name: 'rows-lost-for-want-of-room',
+    breaks: 'R16',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'applier/version-store.ts',
+        find: `      this.#setRoom(lane, false);
+`,
+        replace: `      this.#setRoom(lane, false);
+      return done();
+`,
+      },
+    ],
+  },
+  {
     name: 'read-version-dropped',
     breaks: 'H21',
     scenario: 'member',
