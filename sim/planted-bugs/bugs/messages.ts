@@ -28,7 +28,7 @@ export const MESSAGE_BUGS: readonly SoughtBug[] = [
   },
   {
     name: 'second-large-from-the-wrong-place',
-    breaks: 'streams',
+    breaks: 'large messages',
     scenario: 'group',
     changes: [
       {
