@@ -45,8 +45,8 @@ describe('a batch of group messages', () => {
     );
   });
 
-  test('is decoded without copying images and changes', () => {
-    const image = new Uint8Array([1, 2, 3]);
+  test('is decoded without copying images and changes, if it is of more than a few bytes', () => {
+    const image = new Uint8Array(100);
     const encoded = encode([
       { kind: 'transaction', transaction: { snapshotVersion: 1, writeSet: [{ key: 'abcd', kind: 'put', image }] } },
       { kind: 'schema-change', change: new Uint8Array([9]) },

@@ -70,7 +70,7 @@ export function encodeBatch(messages: readonly Uint8Array[]): Uint8Array {
   return writer.view();
 }
 
-/** The messages of a batch. Images and changes are views of `bytes`; keys are copies. */
+/** The messages of a batch. Images and changes are views of `bytes`, if these are not few; keys are copies. */
 export function decodeBatch(bytes: Uint8Array): DecodedBatch {
   const reader = new ByteReader(bytes);
   if (reader.u8() !== formatVersion) return malformed('unknown format version', 0);

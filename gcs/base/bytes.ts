@@ -7,13 +7,19 @@ import { assert } from './assert.ts';
 
 const TWO_TO_32 = 0x1_0000_0000;
 
+/**
+ * Up to so many bytes an array is part of its own object, without a buffer. Whatever asks for the buffer (a subarray, a
+ * DataView) makes one, which costs several times as much as a copy of all of it.
+ */
+const BUFFERLESS_BYTES_MAX = 64;
+
 export class ByteWriter {
   #bytes: Uint8Array;
   /** Made when it is first wanted: most writers are short-lived, and a view costs as much as many bytes. */
   #viewOrNull: DataView | null = null;
   #length = 0;
 
-  constructor(capacity = 256) {
+  constructor(capacity = BUFFERLESS_BYTES_MAX) {
     this.#bytes = new Uint8Array(capacity);
   }
 
@@ -28,7 +34,7 @@ export class ByteWriter {
 
   u32(value: number): void {
     this.#reserve(4);
-    this.#view.setUint32(this.#length, value, true);
+    this.#putU32(this.#length, value);
     this.#length += 4;
   }
 
@@ -36,8 +42,10 @@ export class ByteWriter {
   u48(value: number): void {
     assert(value >= 0 && value < 0x1_0000_0000_0000, 'u48 in range');
     this.#reserve(6);
-    this.#view.setUint32(this.#length, value % TWO_TO_32, true);
-    this.#view.setUint16(this.#length + 4, Math.floor(value / TWO_TO_32), true);
+    this.#putU32(this.#length, value);
+    const high = Math.floor(value / TWO_TO_32);
+    this.#bytes[this.#length + 4] = high;
+    this.#bytes[this.#length + 5] = high >>> 8;
     this.#length += 6;
   }
 
@@ -63,6 +71,12 @@ export class ByteWriter {
     this.#reserve(bytes.length);
     this.#bytes.set(bytes, this.#length);
     this.#length += bytes.length;
+  }
+
+  /** Of `bytes` what is at `from` and behind it, before `to`: a few. */
+  part(bytes: Uint8Array, from: number, to: number): void {
+    this.#reserve(to - from);
+    for (let at = from; at < to; at++) this.#bytes[this.#length++] = bytes[at]!;
   }
 
   /** One byte, so many times. */
@@ -91,7 +105,7 @@ export class ByteWriter {
   /** Overwrites four bytes written before. */
   patchU32(offset: number, value: number): void {
     assert(offset + 4 <= this.#length, 'patch lies within what is written');
-    this.#view.setUint32(offset, value, true);
+    this.#putU32(offset, value);
   }
 
   /** A copy of what was written; the writer can be used again after `reset`. */
@@ -99,9 +113,10 @@ export class ByteWriter {
     return this.#bytes.slice(0, this.#length);
   }
 
-  /** What was written, without a copy; valid until the next write or reset. */
+  /** What was written, mostly without a copy; valid until the next write or reset. */
   view(): Uint8Array {
-    return this.#bytes.subarray(0, this.#length);
+    if (this.#length === this.#bytes.length) return this.#bytes;
+    return partOf(this.#bytes, 0, this.#length);
   }
 
   reset(): void {
@@ -114,6 +129,15 @@ export class ByteWriter {
     grown.set(this.#bytes.subarray(0, this.#length));
     this.#bytes = grown;
     this.#viewOrNull = null;
+  }
+
+  #putU32(at: number, value: number): void {
+    const bytes = this.#bytes;
+    const word = value >>> 0;
+    bytes[at] = word;
+    bytes[at + 1] = word >>> 8;
+    bytes[at + 2] = word >>> 16;
+    bytes[at + 3] = word >>> 24;
   }
 
   get #view(): DataView {
@@ -162,14 +186,16 @@ export class ByteReader {
 
   u32(): number {
     if (!this.#take(4)) return 0;
-    const value = this.#view.getUint32(this.#offset, true);
+    const value = this.#u32At(this.#offset);
     this.#offset += 4;
     return value;
   }
 
   u48(): number {
     if (!this.#take(6)) return 0;
-    const value = this.#view.getUint32(this.#offset, true) + this.#view.getUint16(this.#offset + 4, true) * TWO_TO_32;
+    const at = this.#offset;
+    const high = this.#bytes[at + 4]! | (this.#bytes[at + 5]! << 8);
+    const value = this.#u32At(at) + high * TWO_TO_32;
     this.#offset += 6;
     return value;
   }
@@ -197,10 +223,10 @@ export class ByteReader {
     return 0;
   }
 
-  /** A view, not a copy, of the next `length` bytes. */
+  /** The next `length` bytes: a view of them, as a rule. To be left alone. */
   raw(length: number): Uint8Array {
-    if (!this.#take(length)) return this.#bytes.subarray(0, 0);
-    const part = this.#bytes.subarray(this.#offset, this.#offset + length);
+    if (!this.#take(length)) return new Uint8Array(0);
+    const part = partOf(this.#bytes, this.#offset, this.#offset + length);
     this.#offset += length;
     return part;
   }
@@ -213,6 +239,11 @@ export class ByteReader {
     return binaryStringOf(this.blob());
   }
 
+  #u32At(at: number): number {
+    const bytes = this.#bytes;
+    return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
+  }
+
   get #view(): DataView {
     this.#viewOrNull ??= new DataView(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.byteLength);
     return this.#viewOrNull;
@@ -223,6 +254,10 @@ export class ByteReader {
     this.fail();
     return false;
   }
+}
+
+function partOf(bytes: Uint8Array, from: number, to: number): Uint8Array {
+  return bytes.length <= BUFFERLESS_BYTES_MAX ? bytes.slice(from, to) : bytes.subarray(from, to);
 }
 
 /** One character (code 0 to 255) a byte. Two such strings compare as their bytes do. A copy: it holds no buffer. */

@@ -127,5 +127,8 @@ function isAppendOrAnswer(frame: Uint8Array): boolean {
 }
 
 function termOf(frame: Uint8Array): Term {
-  return new ByteReader(frame.subarray(2)).varint();
+  const reader = new ByteReader(frame);
+  reader.u8();
+  reader.u8();
+  return reader.varint();
 }

@@ -170,8 +170,8 @@ export class TotalOrder {
       parts = undefined;
     }
     const headBytes = entry.kind === 'message' ? 0 : (entry.payload[0]! & FIRST_FRAGMENT) === 0 ? 1 : 5;
-    const content = entry.payload.subarray(headBytes);
-    const bytes = entry.isCompressed ? runLengthCompression.decompress(content, MESSAGE_BYTES_MAX) : content.slice();
+    const content = entry.payload.slice(headBytes);
+    const bytes = entry.isCompressed ? runLengthCompression.decompress(content, MESSAGE_BYTES_MAX) : content;
     if (bytes === null) {
       this.#judge.fail(`${described(entry)} cannot be decompressed`);
       return null;

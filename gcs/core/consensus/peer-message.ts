@@ -205,7 +205,7 @@ export function encodePeerMessage(message: PeerMessage): Uint8Array {
   return writer.view();
 }
 
-/** Payloads of the result are views of `bytes`. */
+/** Payloads of the result are views of `bytes`, as a rule. */
 export function decodePeerMessage(bytes: Uint8Array): PeerMessage | MalformedMessage {
   const reader = new ByteReader(bytes);
   const message = decodeFields(reader);

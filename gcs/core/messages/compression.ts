@@ -27,13 +27,13 @@ export const runLengthCompression: Compression = {
         at += length;
         continue;
       }
-      writeLiterals(writer, bytes.subarray(from, at));
+      writeLiterals(writer, bytes, { from, to: at });
       writer.u8(IS_RUN | length);
       writer.u8(bytes[at]!);
       at += length;
       from = at;
     }
-    writeLiterals(writer, bytes.subarray(from));
+    writeLiterals(writer, bytes, { from, to: bytes.length });
     return writer.length < bytes.length ? writer.finish() : null;
   },
 
@@ -46,7 +46,7 @@ export const runLengthCompression: Compression = {
       const taken = isRun ? 1 : length;
       if (length === 0 || at + 1 + taken > bytes.length || writer.length + length > bytesMax) return null;
       if (isRun) writer.run(bytes[at + 1]!, length);
-      else writer.raw(bytes.subarray(at + 1, at + 1 + length));
+      else writer.part(bytes, at + 1, at + 1 + length);
       at += 1 + taken;
     }
     return writer.finish();
@@ -60,10 +60,10 @@ function runLengthAt(bytes: Uint8Array, at: number): number {
   return length;
 }
 
-function writeLiterals(writer: ByteWriter, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length; at += CHUNK_MAX) {
-    const chunk = bytes.subarray(at, at + CHUNK_MAX);
-    writer.u8(chunk.length);
-    writer.raw(chunk);
+function writeLiterals(writer: ByteWriter, bytes: Uint8Array, { from, to }: { from: number; to: number }): void {
+  for (let at = from; at < to; at += CHUNK_MAX) {
+    const end = Math.min(at + CHUNK_MAX, to);
+    writer.u8(end - at);
+    writer.part(bytes, at, end);
   }
 }
