@@ -1,19 +1,31 @@
 /** Options of the group layer, drawn: often the defaults of production, often tiny, so that every bound is met. */
 import type { SeededRandom } from '../gcs/base/index.ts';
 import type { GroupOptions } from '../gcs/core/index.ts';
+import type { Profile } from './seed-result.ts';
 
-export function drawGroupOptions(random: SeededRandom, electionTimeoutsMs: readonly number[]): GroupOptions {
+/** Of production: 8 and 3. */
+const HEARTBEATS_PER_TIMEOUT: Readonly<Record<Profile, readonly number[]>> = { usual: [4, 8], long: [8] };
+const TICKS_PER_HEARTBEAT: Readonly<Record<Profile, readonly number[]>> = { usual: [1, 1, 2, 3], long: [1] };
+
+/** From production's on; mostly ones that let time pass quickly. */
+export const LONG_ELECTION_TIMEOUTS_MS = [600, 2000, 5000, 5000, 10_000, 10_000, 10_000, 10_000, 10_000, 10_000];
+
+export function drawGroupOptions(
+  random: SeededRandom,
+  profile: Profile,
+  electionTimeoutsMs: readonly number[],
+): GroupOptions {
   const electionTimeoutMs = random.pick(electionTimeoutsMs);
-  const heartbeatMs = random.pick([electionTimeoutMs / 4, electionTimeoutMs / 8]);
+  const heartbeatMs = electionTimeoutMs / random.pick(HEARTBEATS_PER_TIMEOUT[profile]);
   const fragmentBytesMax = random.pick([100, 1000, 256 * 1024]);
   const logKeepBytes = random.pick([0, 5000, 50_000, 1024 * 1024 * 1024]);
   return {
-    tickMs: Math.floor(heartbeatMs / random.pick([1, 2, 3])),
+    tickMs: Math.floor(heartbeatMs / random.pick(TICKS_PER_HEARTBEAT[profile])),
     unreachableAfterMs: electionTimeoutMs * 2,
-    memberExpelTimeoutMs: random.pick([300, 1000, 5000]),
+    memberExpelTimeoutMs: random.pick(profile === 'long' ? [5000, 30_000] : [300, 1000, 5000]),
     promotionLagMax: random.pick([1, 10, 1000]),
     redialMinMs: random.pick([2, 20]),
-    redialMaxMs: random.pick([100, 500]),
+    redialMaxMs: random.pick(profile === 'long' ? [1000, 5000] : [100, 500]),
     peerBufferBytesMax: random.pick([1_000_000, 64 * 1024 * 1024]),
     fragmentBytesMax,
     fragmentsInFlight: random.pick([1, 2, 4]),
@@ -49,6 +61,14 @@ export function drawGroupOptions(random: SeededRandom, electionTimeoutsMs: reado
       servedMax: random.pick([1, 2]),
     },
   };
+}
+
+/**
+ * Bounds for what has to become whole hold where elections take a second at most; they grow with the election timeout.
+ * Returns how many times longer they are.
+ */
+export function patienceFor({ consensus }: GroupOptions): number {
+  return Math.max(1, consensus.electionTimeoutMs / 1000);
 }
 
 /** Founding members: five now and then, and one alone. */

@@ -20,7 +20,7 @@ const USAGE = `usage: npm run sim -- [--seeds N] [--from S] [--seed S] [--plante
   --seed S      replays one seed with its story
   --planted     looks for a planted bug, or all: ${PLANTED_BUGS.map((bug) => bug.name).join(', ')}
   --layer       the group layer alone, or whole members (member)
-  --profile     usual, or long: many minutes each, sparse (usual)
+  --profile     usual, or long: hours each, sparse (usual)
   --record      adds a line to docs/simulation.jsonl, if all pass
   --workers W   threads (2)
 `;

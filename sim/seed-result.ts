@@ -8,7 +8,7 @@ export interface SeedOptions {
   readonly leftOut: readonly string[];
 }
 
-/** `usual`: seconds to a minute, dense. `long`: many minutes, with clients that think and faults that are rare. */
+/** `usual`: seconds to a minute, dense. `long`: an hour or two, with large timings, clients that think and faults that are rare. */
 export type Profile = 'usual' | 'long';
 
 export const PROFILES: readonly Profile[] = ['usual', 'long'];

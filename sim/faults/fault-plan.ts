@@ -82,14 +82,24 @@ export interface FaultPlan {
 export interface Weather {
   readonly onPercents: readonly number[];
   readonly meansMs: readonly number[];
+  /** By how much what strikes single frames is rarer than in stormy weather. */
+  readonly frameFaultsRarer: number;
 }
 
 /** Some seeds are calm, some wild; in most, clients get something done. */
-export const MIXED: Weather = { onPercents: [5, 15, 30, 60], meansMs: [2000, 6000, 15_000, 30_000] };
+export const MIXED: Weather = {
+  onPercents: [5, 15, 30, 60],
+  meansMs: [2000, 6000, 15_000, 30_000],
+  frameFaultsRarer: 1,
+};
 /** For elections, one after the other. */
-export const STORMY: Weather = { onPercents: [15, 30, 50, 70], meansMs: [700, 3000, 8000, 20_000] };
-/** Minutes between two strikes of a kind. */
-export const RARE: Weather = { onPercents: [5, 15, 30], meansMs: [30_000, 90_000, 300_000] };
+export const STORMY: Weather = {
+  onPercents: [15, 30, 50, 70],
+  meansMs: [700, 3000, 8000, 20_000],
+  frameFaultsRarer: 1,
+};
+/** Minutes between two strikes of a kind, tens of seconds between any two. */
+export const RARE: Weather = { onPercents: [5, 15, 30], meansMs: [300_000, 900_000, 1_800_000], frameFaultsRarer: 100 };
 
 /** `off`: kinds that are not to strike although they were drawn; the rest of the plan stays the same. */
 export function drawFaultPlan(random: SeededRandom, weather: Weather, off: ReadonlySet<string>): FaultPlan {
@@ -100,9 +110,12 @@ export function drawFaultPlan(random: SeededRandom, weather: Weather, off: Reado
     const meanMs = random.pick(weather.meansMs);
     if (isOn && !off.has(kind)) timed.set(kind, NEEDS_AN_OCCASION.has(kind) ? meanMs / 3 : meanMs);
   }
-  const rate = (kind: FaultKind, rates: readonly number[]): number => {
-    const drawn = random.pick(rates);
+  const percent = (kind: FaultKind, percents: readonly number[]): number => {
+    const drawn = random.pick(percents);
     return off.has(kind) ? 0 : drawn;
+  };
+  const rate = (kind: FaultKind, rates: readonly number[]): number => {
+    return Math.round(percent(kind, rates) / weather.frameFaultsRarer);
   };
   return {
     timed,
@@ -110,7 +123,7 @@ export function drawFaultPlan(random: SeededRandom, weather: Weather, off: Reado
     delaysPerMillion: rate('delay', [0, 0, 3000, 30_000, 200_000]),
     delayMaxMs: random.pick([20, 200, 1000]),
     reordersPerMillion: rate('reorder', [0, 0, 50_000, 300_000]),
-    halfOpenPercent: rate('half-open', [0, 0, 20, 60]),
+    halfOpenPercent: percent('half-open', [0, 0, 20, 60]),
   };
 }
 

@@ -13,9 +13,13 @@ export interface BroadcastsSetup {
   readonly random: SeededRandom;
   /** With long silences. */
   readonly isLong: boolean;
+  readonly fragmentBytesMax: number;
 }
 
 const RETRY_US = 20_000;
+/** Of one message: with the smallest windows each takes a round trip, and hundreds of messages wait. */
+const SMALL_FRAGMENTS_MAX = 5;
+const LARGE_FRAGMENTS_MAX = 50;
 
 export class Broadcasts {
   readonly #setup: BroadcastsSetup;
@@ -34,9 +38,9 @@ export class Broadcasts {
     this.#setup = setup;
     const random = setup.random;
     this.#random = random;
-    this.#meanGapMs = random.pick(setup.isLong ? [1000, 5000, 20_000] : [30, 200, 1000]);
-    this.#bytesMax = random.pick([10, 300, 3000]);
-    this.#largeBytesMax = random.pick([3000, 20_000, 100_000]);
+    this.#meanGapMs = random.pick(setup.isLong ? [30_000, 60_000, 120_000] : [30, 200, 1000, 4000]);
+    this.#bytesMax = Math.min(random.pick([10, 300, 3000]), SMALL_FRAGMENTS_MAX * setup.fragmentBytesMax);
+    this.#largeBytesMax = Math.min(random.pick([3000, 20_000, 100_000]), LARGE_FRAGMENTS_MAX * setup.fragmentBytesMax);
     this.#largePercent = random.pick([0, 1, 5]);
     this.#readPercent = random.pick([0, 5, 30]);
   }
@@ -75,7 +79,7 @@ export class Broadcasts {
       this.#busy.add(host);
       this.#later(this.#random.below(1_000_000), () => this.#again(host));
     }
-    this.#later(500_000, () => this.#look());
+    this.#later(this.#setup.isLong ? 10_000_000 : 500_000, () => this.#look());
   }
 
   #again(host: SimulatedHost): void {

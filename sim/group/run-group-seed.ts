@@ -2,8 +2,7 @@
  * One seed of the group layer alone. Every member broadcasts while faults strike and members come and go; then a random
  * majority heals and goes on alone, then everybody, and within bounds all have to have delivered the same.
  */
-import type { SeededRandom } from '../../gcs/base/index.ts';
-import { drawGroupOptions } from '../draw-options.ts';
+import { drawGroupOptions, LONG_ELECTION_TIMEOUTS_MS, patienceFor } from '../draw-options.ts';
 import { describeFaultPlan, drawFaultPlan, FaultInjector, RARE, STORMY } from '../faults/index.ts';
 import { aboveBaseLine, BASE_LINE_MS_MAX } from '../observers/base-line.ts';
 import { checkNobodyIsElectableWithout } from '../observers/electability.ts';
@@ -18,10 +17,13 @@ import { SimulatedWorld, withoutImpureGlobals } from '../world/index.ts';
 import { Broadcasts } from './broadcasts.ts';
 import { GroupCluster } from './group-cluster.ts';
 
-/** From the healing of a majority until all of it goes on. */
+/** From the healing of a majority until all of it goes on; times the patience. */
 const MAJORITY_MS_MAX = 30_000;
 /** From the healing of all until everybody is a member again and has everything. */
 const CONVERGENCE_MS_MAX = 60_000;
+/** A seed in which much happens ends its faults so many events after they began: others meet what takes long. */
+const EVENTS_BEFORE_HEALING = [2000, 4000, 8000, 20_000];
+const LONG_EVENTS_BEFORE_HEALING = 400_000;
 
 export function runGroupSeed(options: SeedOptions): SeedResult {
   return withoutImpureGlobals(() => runSeed(options));
@@ -33,9 +35,10 @@ function runSeed({ seed, profile, off, leftOut }: SeedOptions): SeedResult {
   const drawn = world.random.split('configuration');
   const isLong = profile === 'long';
   const memberCount = drawn.pick([1, 3, 3, 3, 3, 5, 5, 5]);
-  const options = drawGroupOptions(drawn, isLong ? [600, 1000] : [100, 200, 600, 600]);
+  const options = drawGroupOptions(drawn, profile, isLong ? LONG_ELECTION_TIMEOUTS_MS : [100, 200, 600, 1000, 3000]);
   const plan = drawFaultPlan(drawn, isLong ? RARE : STORMY, new Set(off));
-  const durationMs = isLong ? drawn.between(300_000, 1_200_000) : drawn.between(10_000, 80_000);
+  const durationMs = isLong ? drawn.between(3_600_000, 7_200_000) : drawn.between(10_000, 80_000);
+  const eventsOfFaults = isLong ? LONG_EVENTS_BEFORE_HEALING : drawn.pick(EVENTS_BEFORE_HEALING);
   const order = new TotalOrder(judge, world.coverage);
   const elections = new Elections(judge);
   elections.takenOver = () => world.coverage.add('leadership is transferred');
@@ -60,6 +63,7 @@ function runSeed({ seed, profile, off, leftOut }: SeedOptions): SeedResult {
     reads,
     random: world.random.split('workload'),
     isLong,
+    fragmentBytesMax: options.fragmentBytesMax,
   });
   broadcasts.begin();
   const faults = new FaultInjector({
@@ -69,8 +73,12 @@ function runSeed({ seed, profile, off, leftOut }: SeedOptions): SeedResult {
     random: world.random.split('faults'),
     leftOut: new Set(leftOut),
   });
-  world.schedule(drawn.between(0, 2_000_000), () => faults.begin());
-  world.runFor(durationMs * 1000, isOver);
+  let eventsMax = Number.POSITIVE_INFINITY;
+  world.schedule(drawn.between(0, 2_000_000), () => {
+    eventsMax = world.eventsRun + eventsOfFaults;
+    faults.begin();
+  });
+  world.runFor(durationMs * 1000, () => isOver() || world.eventsRun >= eventsMax);
   const phase: PhaseSetup<Machine> = {
     world,
     judge,
@@ -79,7 +87,7 @@ function runSeed({ seed, profile, off, leftOut }: SeedOptions): SeedResult {
     random: world.random.split('healing'),
     describe: () => cluster.describe(),
   };
-  if (!isOver()) converge(phase, { cluster, broadcasts, random: drawn });
+  if (!isOver()) converge(phase, { cluster, broadcasts, patience: patienceFor(options) });
   return {
     seed,
     violation: judge.violation,
@@ -102,12 +110,12 @@ function runSeed({ seed, profile, off, leftOut }: SeedOptions): SeedResult {
 
 function converge(
   phase: PhaseSetup<Machine>,
-  { cluster, broadcasts }: { cluster: GroupCluster; broadcasts: Broadcasts; random: SeededRandom },
+  { cluster, broadcasts, patience }: { cluster: GroupCluster; broadcasts: Broadcasts; patience: number },
 ): void {
   cluster.endIntrusion();
   broadcasts.end();
   const goesOn = healMajority(phase, {
-    msMax: MAJORITY_MS_MAX,
+    msMax: MAJORITY_MS_MAX * patience,
     healed: (core) => broadcasts.lastWords(core.map(({ host }) => host)),
     isDone: (core) => broadcasts.isSaid && core.every(({ host, hasLeft }) => hasLeft || cluster.isUpToDate(host)),
   });
@@ -115,10 +123,10 @@ function converge(
   healAll(phase);
   const { roster } = cluster;
   const isDone = (): boolean => roster.isSettled && roster.wanted.every(({ host }) => cluster.isUpToDate(host));
-  if (!waitUntil(phase, { what: 'the healing of all', msMax: CONVERGENCE_MS_MAX, isDone })) return;
+  if (!waitUntil(phase, { what: 'the healing of all', msMax: CONVERGENCE_MS_MAX * patience, isDone })) return;
   broadcasts.lastWords(roster.wanted.map(({ host }) => host));
   const isEqual = (): boolean => broadcasts.isSaid && isDone();
-  if (!waitUntil(phase, { what: 'the last words', msMax: MAJORITY_MS_MAX, isDone: isEqual })) return;
+  if (!waitUntil(phase, { what: 'the last words', msMax: MAJORITY_MS_MAX * patience, isDone: isEqual })) return;
   const excess = (): string | null => {
     const { world } = phase;
     const members = roster.machines.length;
@@ -132,6 +140,6 @@ function converge(
   };
   waitUntil(
     { ...phase, describe: () => excess() ?? '' },
-    { what: 'the last word, at the base line,', msMax: BASE_LINE_MS_MAX, isDone: () => excess() === null },
+    { what: 'the last word, at the base line,', msMax: BASE_LINE_MS_MAX * patience, isDone: () => excess() === null },
   );
 }

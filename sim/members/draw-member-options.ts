@@ -1,11 +1,13 @@
 import type { SeededRandom } from '../../gcs/base/index.ts';
 import type { MemberOptions } from '../../node/engine/index.ts';
-import { drawGroupOptions } from '../draw-options.ts';
+import { drawGroupOptions, LONG_ELECTION_TIMEOUTS_MS } from '../draw-options.ts';
+import type { Profile } from '../seed-result.ts';
 
 /** As many are tiny as are those of production. */
-export function drawMemberOptions(random: SeededRandom): MemberOptions {
+export function drawMemberOptions(random: SeededRandom, profile: Profile): MemberOptions {
+  const isLong = profile === 'long';
   return {
-    group: drawGroupOptions(random, [200, 600, 600, 1000]),
+    group: drawGroupOptions(random, profile, isLong ? LONG_ELECTION_TIMEOUTS_MS : [200, 600, 1000, 3000]),
     outbox: {
       inFlightMax: random.pick([1, 2, 8]),
       batchBytesMax: random.pick([1, 1000, 1024 * 1024]),
@@ -18,7 +20,7 @@ export function drawMemberOptions(random: SeededRandom): MemberOptions {
       bytes: random.pick([1, 600, 4 * 1024 * 1024]),
     },
     versions: {
-      flushIntervalMs: random.pick([5, 100, 500, 2000]),
+      flushIntervalMs: random.pick(isLong ? [2000, 10_000] : [10, 100, 500, 2000]),
       flushBytes: random.pick([100, 10_000, 1024 * 1024]),
       overlayBytesMax: random.pick([20_000, 1024 * 1024]),
     },
@@ -34,12 +36,12 @@ export function drawMemberOptions(random: SeededRandom): MemberOptions {
     },
     followedForMs: random.pick([0, 1000, 60_000]),
     verdicts: { chunkBytes: random.pick([512, 4096, 65_536]) },
-    noticeEveryMs: random.pick([100, 500, 500]),
-    sweepEveryMs: random.pick([50, 200]),
+    noticeEveryMs: random.pick(isLong ? [2000, 5000] : [100, 500, 1000]),
+    sweepEveryMs: random.pick(isLong ? [1000, 2000] : [50, 200, 500]),
     conflictsKeptMax: random.pick([1, 100]),
     stopWaitMs: 1000,
     purgeStep: random.pick([1, 10, 1000]),
-    truncateEveryMs: random.pick([50, 1000]),
+    truncateEveryMs: random.pick(isLong ? [5000, 20_000] : [100, 1000]),
     transferRetryMs: random.pick([50, 500]),
   };
 }

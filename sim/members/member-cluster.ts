@@ -516,7 +516,8 @@ export class MemberCluster implements FaultTargets {
 
   #drawFlushMs(host: SimulatedHost): number {
     this.#occasions.happened(host, 'lane flush');
-    for (const lane of this.roster.of(host).lanes) lane.hasRoom = host.disk.roomBytes > host.disk.usedBytes;
+    const hasRoom = host.disk.hasRoomFor(1);
+    for (const lane of this.roster.of(host).lanes) lane.hasRoom = hasRoom;
     return host.disk.drawSyncUs() / 1000;
   }
 }

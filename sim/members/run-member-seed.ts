@@ -5,7 +5,7 @@
  */
 import { lruRecencyCache } from '../../certifier/cache/index.ts';
 import type { LogEntry } from '../../gcs/core/index.ts';
-import { drawMemberCount } from '../draw-options.ts';
+import { drawMemberCount, patienceFor } from '../draw-options.ts';
 import { describeFaultPlan, drawFaultPlan, FaultInjector, MIXED, RARE } from '../faults/index.ts';
 import { aboveBaseLine, BASE_LINE_MS_MAX } from '../observers/base-line.ts';
 import { checkNobodyIsElectableWithout } from '../observers/electability.ts';
@@ -16,7 +16,7 @@ import { ShadowDatabase } from '../observers/shadow-database.ts';
 import { StreamObserver, type StreamObserverSetup, zeroStreamCounts } from '../observers/stream-observer.ts';
 import { type OrderedMessage, TotalOrder } from '../observers/total-order.ts';
 import { healAll, healMajority, type PhaseSetup, waitUntil } from '../phases.ts';
-import type { SeedOptions, SeedResult } from '../seed-result.ts';
+import type { Profile, SeedOptions, SeedResult } from '../seed-result.ts';
 import { History } from '../workload/history.ts';
 import { imageCodec } from '../workload/image-codec.ts';
 import { drawScript, prepareTables, TABLES, type Workload } from '../workload/scripts.ts';
@@ -25,11 +25,15 @@ import { SimulatedWorld, withoutImpureGlobals } from '../world/index.ts';
 import { drawCapacity, drawLaneCount, drawMemberOptions } from './draw-member-options.ts';
 import { MemberCluster, type MemberMachine } from './member-cluster.ts';
 
-/** From the healing of a majority until all requests are answered and it has the same state. */
+/** From the healing of a majority until all requests are answered and it has the same state; times the patience. */
 const MAJORITY_MS_MAX = 60_000;
 /** From the healing of all until everybody is a member again and has the same state. */
 const CONVERGENCE_MS_MAX = 90_000;
-const READ_EVERY_US = 200_000;
+/** How often somebody asks for a read index, and how often those who follow changes look. */
+const LOOK_EVERY_US: Readonly<Record<Profile, number>> = { usual: 200_000, long: 10_000_000 };
+/** A seed in which much happens ends its faults so many events after they began: others meet what takes long. */
+const EVENTS_BEFORE_HEALING = [3000, 6000, 12_000, 30_000];
+const LONG_EVENTS_BEFORE_HEALING = 400_000;
 
 export function runMemberSeed(options: SeedOptions): SeedResult {
   return withoutImpureGlobals(() => new MemberSeed(options).run());
@@ -47,6 +51,10 @@ class MemberSeed {
   readonly #faults: FaultInjector;
   readonly #clients: readonly SimulatedClient[];
   readonly #durationMs: number;
+  readonly #eventsOfFaults: number;
+  readonly #lookEveryUs: number;
+  /** See `patienceFor`. */
+  readonly #patience: number;
   readonly #configuration: string;
   readonly #told: StreamObserverSetup['told'] = new Map();
   readonly #expected: StreamObserverSetup['expected'] = new Map();
@@ -60,7 +68,7 @@ class MemberSeed {
     const memberCount = drawMemberCount(random);
     const laneCount = drawLaneCount(random);
     const capacity = drawCapacity(random);
-    const options = drawMemberOptions(random);
+    const options = drawMemberOptions(random, profile);
     const plan = drawFaultPlan(random, isLong ? RARE : MIXED, new Set(off));
     const clientCount = random.between(2, 8);
     const workload = {
@@ -69,8 +77,11 @@ class MemberSeed {
       slowClientPercent: random.pick([0, 5, 20]),
       largeRowBytes: random.pick([8000, 8000, 60_000]),
     };
-    const thinkMs = random.pick(isLong ? [2000, 10_000, 30_000] : [20, 200, 1000, 4000]);
-    this.#durationMs = isLong ? random.between(600_000, 1_800_000) : random.between(10_000, 80_000);
+    const thinkMs = random.pick(isLong ? [20_000, 60_000, 120_000] : [20, 200, 1000, 4000]);
+    this.#durationMs = isLong ? random.between(3_600_000, 7_200_000) : random.between(10_000, 80_000);
+    this.#eventsOfFaults = isLong ? LONG_EVENTS_BEFORE_HEALING : random.pick(EVENTS_BEFORE_HEALING);
+    this.#lookEveryUs = LOOK_EVERY_US[profile];
+    this.#patience = patienceFor(options.group);
     this.#configuration = [
       `${memberCount} members, ${laneCount} lanes, certification capacity ${capacity}, ${clientCount} clients that think for ${thinkMs} ms, ${this.#durationMs} ms`,
       describeFaultPlan(plan),
@@ -124,8 +135,12 @@ class MemberSeed {
     for (const member of this.#cluster.members) this.#cluster.restart(member);
     for (const client of this.#clients) client.begin();
     this.#readNowAndThen();
-    world.schedule(world.random.split('beginning').below(2_000_000), () => this.#faults.begin());
-    world.runFor(this.#durationMs * 1000, () => this.#judge.violation !== null);
+    let eventsMax = Number.POSITIVE_INFINITY;
+    world.schedule(world.random.split('beginning').below(2_000_000), () => {
+      eventsMax = world.eventsRun + this.#eventsOfFaults;
+      this.#faults.begin();
+    });
+    world.runFor(this.#durationMs * 1000, () => this.#judge.violation !== null || world.eventsRun >= eventsMax);
     if (this.#judge.violation === null) this.#converge();
     const { counts } = this.#history;
     if (this.#shadow.counts.floorRises > 0)
@@ -167,7 +182,7 @@ class MemberSeed {
   #readNowAndThen(): void {
     const random = this.#world.random.split('reads');
     const again = (): void => {
-      this.#world.schedule(random.between(1, 2 * READ_EVERY_US), again);
+      this.#world.schedule(random.between(1, 2 * this.#lookEveryUs), again);
       const host = random.pick(this.#cluster.members);
       const running = this.#cluster.runningOn(host);
       if (running === null || running.process.isPaused) return;
@@ -193,6 +208,7 @@ class MemberSeed {
       expected: this.#expected,
       counts: this.#streams,
       random,
+      lookEveryUs: this.#lookEveryUs,
     };
     return [null, random.pick(Object.keys(TABLES))].map((table) => new StreamObserver(host, table, setup));
   }
@@ -237,23 +253,27 @@ class MemberSeed {
     this.#isClosing = true;
     cluster.followersTakeAll();
     const goesOn = healMajority(phase, {
-      msMax: MAJORITY_MS_MAX,
+      msMax: MAJORITY_MS_MAX * this.#patience,
       healed: () => {},
       isDone: (core) => areAnswered() && core.every(({ host, hasLeft }) => hasLeft || cluster.isUpToDate(host)),
     });
     if (!goesOn) return;
     healAll(phase);
     const isDone = (): boolean => roster.isSettled && roster.wanted.every(({ host }) => cluster.isUpToDate(host));
-    if (!waitUntil(phase, { what: 'the healing of all', msMax: CONVERGENCE_MS_MAX, isDone })) return;
+    if (!waitUntil(phase, { what: 'the healing of all', msMax: CONVERGENCE_MS_MAX * this.#patience, isDone })) return;
     this.#compareAll();
     this.#world.tell('power is lost everywhere, and comes back');
     for (const { host } of roster.machines) host.crash('power-lost');
     for (const { host } of roster.wanted) cluster.restart(host);
-    if (!waitUntil(phase, { what: 'the restart of all', msMax: CONVERGENCE_MS_MAX, isDone })) return;
+    if (!waitUntil(phase, { what: 'the restart of all', msMax: CONVERGENCE_MS_MAX * this.#patience, isDone })) return;
     this.#compareAll();
     waitUntil(
       { ...phase, describe: () => this.#excess() ?? '' },
-      { what: 'all that, at the base line,', msMax: BASE_LINE_MS_MAX, isDone: () => this.#excess() === null },
+      {
+        what: 'all that, at the base line,',
+        msMax: BASE_LINE_MS_MAX * this.#patience,
+        isDone: () => this.#excess() === null,
+      },
     );
   }
 

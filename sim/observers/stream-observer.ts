@@ -24,6 +24,8 @@ export interface StreamObserverSetup {
   readonly shadow: ShadowDatabase;
   readonly codec: ImageCodec;
   readonly random: SeededRandom;
+  /** How often it looks whether it is to subscribe, to stall or to go on. */
+  readonly lookEveryUs: number;
   /** Events of all rows by sequence number, as they were told first. Shared. */
   readonly told: Map<SequenceNumber, string>;
   /** The rows that each sequence number changed; null: it changed the schema. Shared. */
@@ -55,8 +57,6 @@ interface Run {
 }
 
 type Message = Readonly<Record<string, unknown>>;
-
-const LOOK_EVERY_US = 200_000;
 
 export class StreamObserver {
   readonly #setup: StreamObserverSetup;
@@ -103,8 +103,8 @@ export class StreamObserver {
   }
 
   #look(): void {
-    const { world, random } = this.#setup;
-    world.schedule(LOOK_EVERY_US + random.below(LOOK_EVERY_US), () => {
+    const { world, random, lookEveryUs } = this.#setup;
+    world.schedule(lookEveryUs + random.below(lookEveryUs), () => {
       this.#inTurn((run) => {
         if (this.#isSubscribed) this.#changeRoom(run);
         else this.#subscribe(run);

@@ -34,7 +34,9 @@ const LATENCY_US_MAX = 2000;
 const RECONNECT_MS_MAX = 200;
 /** A client that hears nothing for so long goes elsewhere. */
 const PATIENCE_MS = 20_000;
-const LOOK_EVERY_US = 20_000;
+/** It notices that its member is gone within a quarter of the time that it thinks, but within these bounds. */
+const LOOK_EVERY_US_MIN = 50_000;
+const LOOK_EVERY_US_MAX = 2_000_000;
 
 export class SimulatedClient {
   /** Highest sequence number that this connection has seen. */
@@ -143,7 +145,8 @@ export class SimulatedClient {
 
   /** Notices that its member is gone. */
   #watch(): void {
-    this.#world.schedule(LOOK_EVERY_US, () => {
+    const lookEveryUs = Math.min(Math.max(LOOK_EVERY_US_MIN, this.#thinkMs * 250), LOOK_EVERY_US_MAX);
+    this.#world.schedule(lookEveryUs, () => {
       const connected = this.#connected;
       if (connected !== null) {
         const isSilent = this.#awaited !== null && this.#world.nowUs - this.#askedUs > PATIENCE_MS * 1000;

@@ -100,6 +100,10 @@ export class SimulatedDisk {
     return bytes;
   }
 
+  hasRoomFor(sizeBytes: number): boolean {
+    return this.roomBytes === Number.POSITIVE_INFINITY || this.usedBytes + sizeBytes <= this.roomBytes;
+  }
+
   get fileNames(): readonly string[] {
     return [...this.#files.keys()].sort();
   }
@@ -259,7 +263,7 @@ export class SimulatedDisk {
   }
 
   #whyNoRoomFor(file: string, sizeBytes: number): DiskError | null {
-    if (this.usedBytes + sizeBytes <= this.roomBytes) return null;
+    if (this.hasRoomFor(sizeBytes)) return null;
     this.#refusals++;
     return new DiskError({ code: 'NO_SPACE', file, message: `no space for ${file}` });
   }
