@@ -90,6 +90,6 @@ class Shrinking {
 function shapeOf({ violation }: SeedResult): string {
   return violation!
     .split('\n')[0]!
-    .replaceAll(/[\d.]+/g, '#')
+    .replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[\d.]+/g, '#')
     .slice(0, 60);
 }
