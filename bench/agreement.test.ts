@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { awaitAgreement, isAgreed } from './agreement.ts';
+import { awaitAgreement, isAgreed, readAgreed } from './agreement.ts';
 import { MemberConnection } from './member-connection.ts';
 import { FakeGroup, type Misbehaviour } from './testing/fake-group.ts';
 
@@ -30,4 +30,18 @@ test('members agree when their digests are equal at one sequence number', async 
 
 test('members whose digests stay different are waited for no longer than was said', async () => {
   assert.equal(isAgreed(await positionsOf({ digestsDiffer: true }, 0)), false);
+});
+
+test('members are read again where a rise of the purge floor came between them', async () => {
+  // Three positions before, three behind the reading: the floor rises between the last two.
+  const group = await FakeGroup.start(3, { digestChangesAt: 6 });
+  try {
+    const members = await Promise.all(group.urls.map((url) => MemberConnection.open(url, 'msgpack')));
+    let readings = 0;
+    const states = await readAgreed({ members, progress: () => {} }, async () => ({ reading: ++readings }));
+    assert.equal(isAgreed(states), true);
+    assert.equal(readings, 6);
+  } finally {
+    group.stop();
+  }
 });

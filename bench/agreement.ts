@@ -24,7 +24,8 @@ export async function awaitAgreement(group: GroupAccess, msMax = agreementMsMax)
 
 /**
  * Reads every member at the position that comes with it: again where it had moved on meanwhile, as a transaction of
- * unknown outcome may yet be committed.
+ * unknown outcome may yet be committed; also where only some have moved on to another digest, as a rise of the purge
+ * floor takes no sequence number.
  */
 export async function readAgreed<T extends object>(
   group: GroupAccess,
@@ -39,7 +40,8 @@ export async function readAgreed<T extends object>(
         return { ...state, ...after, isStill: after.appliedUpTo === positions[at]!.appliedUpTo };
       }),
     );
-    if (states.every(({ isStill }) => isStill) || readings === readingsMax) return states;
+    const isRead = states.every(({ isStill }) => isStill) && (isAgreed(states) || !isAgreed(positions));
+    if (isRead || readings === readingsMax) return states;
   }
 }
 

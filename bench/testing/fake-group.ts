@@ -16,6 +16,8 @@ export interface Misbehaviour {
   readonly certifiesNothing?: boolean;
   /** Each member says another digest. */
   readonly digestsDiffer?: boolean;
+  /** From so many positions that were asked for on, of all members together, the digest is another one. */
+  readonly digestChangesAt?: number;
   /** Members, from 0, that refuse every statement with NOT_ONLINE once a load has begun. */
   readonly offline?: readonly number[];
   /** What is answered in the order of the requests, but this much later. */
@@ -38,6 +40,7 @@ export class FakeGroup {
   readonly #misbehaviour: Misbehaviour;
   /** Of the load, refused ones included. */
   commits = 0;
+  #positions = 0;
 
   static async start(members: number, misbehaviour: Misbehaviour = {}): Promise<FakeGroup> {
     const group = new FakeGroup(misbehaviour);
@@ -135,7 +138,10 @@ export class FakeGroup {
         return {};
       case 'memberStats': {
         const memberId = memberName(session.memberAt);
-        const digest = this.#misbehaviour.digestsDiffer ? memberId : 'equal';
+        this.#positions += 1;
+        const { digestsDiffer, digestChangesAt = Infinity } = this.#misbehaviour;
+        const equal = this.#positions < digestChangesAt ? 'before' : 'after';
+        const digest = digestsDiffer ? memberId : equal;
         return [{ memberId, appliedUpTo: tables.sequenceNumber, digest }];
       }
       case 'conflictSummary': {
