@@ -48,6 +48,8 @@ export interface ConnectionsOwner {
   readonly roster: Roster | null;
   /** It asks to be let in, again: for a first stay or for another one. */
   readonly isJoining: boolean;
+  /** It gives entries to whoever lacks them, and takes no part in the order. */
+  readonly isLending: boolean;
   linkChanged(peer: MemberOrdinal, isConnected: boolean): void;
   heard(peer: MemberOrdinal, isBusy: boolean): void;
   received(peer: MemberOrdinal, message: Uint8Array): string | null;
@@ -331,6 +333,7 @@ export class Connections {
 
   #greeted(link: AcceptedLink, { introduction, purpose }: Extract<Frame, { kind: 'hello' }>): void {
     link.introduction = introduction;
+    if (purpose === 'group' && this.#owner.isLending) return this.#close(link, 'its directory is not whole yet');
     const { roster } = this.#owner;
     const refused = this.#whyRefuse(introduction);
     const isOfGroup = refused === null && roster !== null && introduction.groupId !== null;

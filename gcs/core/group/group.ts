@@ -14,6 +14,7 @@ import type { LogDamage } from '../log/contract.ts';
 import type { SegmentLog } from '../log/segment-log.ts';
 import type { Belonging, OpenState } from '../transfer/contract.ts';
 import { EntrySource } from '../transfer/entry-stream.ts';
+import type { Unavailable } from '../transfer/frames.ts';
 import { TransferServer } from '../transfer/transfer-server.ts';
 import type { GroupDefinition, GroupMember, GroupView } from '../types.ts';
 import { memberOf } from '../views.ts';
@@ -60,6 +61,8 @@ export class Group {
   #appendedView: GroupView | null = null;
 
   #isOpen = false;
+  /** Not a part of the order, nor dialling anybody: entries up to there are given to whoever lacks them. Null: it takes part, or will. */
+  #lendsUpTo: LogIndex | null = null;
   /** Asked to stop; it may still lead. */
   #isStopping = false;
   #isStopped = false;
@@ -111,11 +114,7 @@ export class Group {
     this.#transfers = new TransferServer({
       clock: environment.clock,
       options: options.transfer,
-      openEntries: (range) => {
-        if (range.from < log.firstIndex) return 'not-kept';
-        if (range.upTo > (this.#consensus?.status().chosenUpTo ?? 0) || range.upTo > log.lastIndex) return 'not-ready';
-        return new EntrySource(log, range);
-      },
+      openEntries: (range) => this.#openEntries(range),
       pinLog: () => this.pinLog(),
     });
     const group = this;
@@ -131,6 +130,9 @@ export class Group {
         },
         get isJoining() {
           return group.#joining !== null;
+        },
+        get isLending() {
+          return group.#lendsUpTo !== null;
         },
         linkChanged: (peer, isConnected) => this.#step({ kind: 'link-changed', peer, connected: isConnected }),
         heard: (peer, isBusy) => this.#heard(peer, isBusy),
@@ -211,6 +213,22 @@ export class Group {
     this.#scheduleTick();
     if (this.#joining === null) this.#events.formed(this.definition!, this.self!);
     else this.#foundIfComplete();
+  }
+
+  /**
+   * Instead of `open`, while the owner makes the directory whole: of the log, which may have holes, what can be read up to
+   * `chosenUpTo` is given to whoever asks, since all members may have lost something. `chosenUpTo`: known to be chosen;
+   * 0: nothing any more, since the log is about to be replaced.
+   */
+  lend(chosenUpTo: LogIndex): void {
+    assert(!this.#isOpen || this.#lendsUpTo !== null, 'it takes no part in the order');
+    this.#lendsUpTo = chosenUpTo;
+    if (this.#isStopped) return;
+    if (chosenUpTo === 0) this.#transfers.stop();
+    if (this.#isOpen) return;
+    this.#isOpen = true;
+    this.#connections.listen();
+    this.#scheduleTick();
   }
 
   /**
@@ -400,9 +418,20 @@ export class Group {
     tell();
   }
 
+  /** What is readable of them, perhaps not all: who asked asks others for the rest. */
+  #openEntries({ from, upTo }: { readonly from: LogIndex; readonly upTo: LogIndex }): EntrySource | Unavailable {
+    const log = this.#log;
+    if (from < log.firstIndex) return 'not-kept';
+    const chosenUpTo = this.#lendsUpTo ?? this.#consensus?.status().chosenUpTo ?? 0;
+    const end = Math.min(upTo, chosenUpTo, log.lastIndex);
+    const readableUpTo = end < from ? end : log.readableUpTo(from, end);
+    return readableUpTo < from ? 'not-ready' : new EntrySource(log, { from, upTo: readableUpTo });
+  }
+
   // Coming to a group
 
   #dial(): void {
+    if (this.#lendsUpTo !== null) return;
     const addresses = new Set(this.#roster?.addresses() ?? []);
     for (const address of this.#joining?.addresses() ?? []) addresses.add(address);
     this.#connections.want(addresses);

@@ -284,6 +284,15 @@ export class SegmentLog implements LogReader {
     return bytesFrom > bytes ? Math.max(index, this.firstIndex) : this.firstIndex;
   }
 
+  /** The end of what can be read from `from` on without a hole, at most `upTo`; `from` - 1: not even that one. */
+  readableUpTo(from: LogIndex, upTo: LogIndex): LogIndex {
+    assert(from > this.#base.index && upTo <= this.lastIndex, 'the entries are in the log');
+    if (this.#table.holeCount === 0) return Math.max(upTo, from - 1);
+    let end = from - 1;
+    while (end < upTo && this.#table.kindAt(end + 1) !== null) end++;
+    return end;
+  }
+
   /** @throws DiskError, DamagedRecord if entries must be read from disk and cannot. */
   entries(from: LogIndex, upTo: LogIndex, bytesMax: number): readonly LogEntry[] {
     assert(from > this.#base.index && from <= upTo && upTo <= this.lastIndex, 'the entries are in the log');

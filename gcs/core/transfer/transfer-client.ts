@@ -16,7 +16,7 @@ import type { Unavailable } from './frames.ts';
 /** What is wanted, until it is there. */
 interface Task {
   /** Of an attempt. Null: there is nothing left to ask for. */
-  ask(request: number): Frame;
+  ask(request: number): Frame | null;
   begin(donor: MemberId): TransferSink;
   done(outcome: EntriesOutcome): void;
 }
@@ -96,7 +96,7 @@ export class TransferClient implements TransferReceiver {
   ): void {
     let next = range.from;
     const task: Task = {
-      ask: (request) => ({ kind: 'ask-entries', request, from: next, upTo: range.upTo }),
+      ask: (request) => (next > range.upTo ? null : { kind: 'ask-entries', request, from: next, upTo: range.upTo }),
       begin: () => {
         const stream = new EntryStream(next);
         return {
@@ -225,6 +225,13 @@ export class TransferClient implements TransferReceiver {
   #askNext({ isRetry = false } = {}): void {
     const task = this.#task;
     if (task === null || this.#attempt !== null || this.#drains !== null || this.#isStopped) return;
+    const request = this.#requests + 1;
+    const ask = task.ask(request);
+    if (ask === null) {
+      // The donor that sent the last of it went away before it said so.
+      this.#task = null;
+      return task.done({ kind: 'received' });
+    }
     const ready = [...this.#dialler.readyOrdinals].map((ordinal) => this.#dialler.linkTo(ordinal)!);
     const left = ready.filter((link) => !this.#asked.has(link.address));
     if (left.length === 0) return this.#roundIsOver(task);
@@ -233,7 +240,7 @@ export class TransferClient implements TransferReceiver {
     if (followers.length === 0 && !isRetry && this.#isDialling) return;
     const from = followers.length > 0 ? followers : left;
     const link = from[this.#setup.environment.random.below(from.length)]!;
-    const request = ++this.#requests;
+    this.#requests = request;
     // Whatever comes of it: it is asked again in the next round only.
     this.#asked.set(link.address, 'failed');
     this.#attempt = {
@@ -250,7 +257,7 @@ export class TransferClient implements TransferReceiver {
       heardMs: this.#now(),
       abortedFor: null,
     };
-    this.#dialler.send(link, encodeFrame(task.ask(request)));
+    this.#dialler.send(link, encodeFrame(ask));
   }
 
   /** The next round begins with the next retry, unless all that can be asked agree that it is of no use. */

@@ -111,6 +111,7 @@ class Donor {
           }),
           roster,
           isJoining: false,
+          isLending: false,
           heard: (_peer, isBusy) => {
             if (isBusy) this.busySigns++;
           },
@@ -482,6 +483,18 @@ describe('receiving entries of the log', () => {
     other.receiver.askEntries(10, 60);
     until(other.world, () => other.receiver.outcome !== null);
     assert.equal(other.receiver.outcome!.kind, 'not-kept');
+  });
+
+  test('a donor that goes away when all is taken, before that is told, has given all', () => {
+    const { world, donors, receiver } = stage(13);
+    for (const donor of donors) donor.start();
+    donors[0]!.entries = [1, 10];
+    receiver.takeMs = 500;
+    receiver.askEntries(3, 4);
+    until(world, () => receiver.entries.length === 2);
+    donors[0]!.host.crash('killed');
+    until(world, () => receiver.outcome !== null, 10);
+    assert.deepEqual([receiver.outcome, receiver.entries.map(({ index }) => index)], [{ kind: 'received' }, [3, 4]]);
   });
 
   test('entries that are not chosen yet are not given', () => {

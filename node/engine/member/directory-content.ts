@@ -19,15 +19,25 @@ export function contentOf(
   const { log, damage: logDamage } = group;
   const found = damageOf({ disk, memberId, log, logDamage, lanes, verdicts: options.verdicts });
   if (found.kind === 'refused') return found;
-  if (found.kind === 'needs-state') return { kind: 'content', verdicts: null, lack: found };
-  const { verdicts, repair, discardFrom, claim } = found;
-  if (readMarker(disk) === 'receiving') {
+  const isReceiving = readMarker(disk) === 'receiving';
+  if (found.kind === 'needs-state') {
+    // Log and verdicts may be from two states by now.
+    const chosenUpTo = isReceiving ? 0 : found.chosenUpTo;
+    return { kind: 'content', verdicts: null, lack: { ...found, chosenUpTo } };
+  }
+  const { verdicts, repair, discardFrom, claim, chosenUpTo } = found;
+  if (isReceiving) {
     verdicts.close(() => {});
     const reason = 'a state transfer is not through';
-    return { kind: 'content', verdicts: null, lack: { kind: 'needs-state', file: '', offset: 0, reason, claim } };
+    const nothing = { file: '', offset: 0, chosenUpTo: 0 } as const;
+    return { kind: 'content', verdicts: null, lack: { kind: 'needs-state', reason, claim, ...nothing } };
   }
   const isWhole = repair.length === 0 && discardFrom === null;
-  return { kind: 'content', verdicts, lack: isWhole ? null : { kind: 'usable', repair, discardFrom, claim } };
+  return {
+    kind: 'content',
+    verdicts,
+    lack: isWhole ? null : { kind: 'usable', repair, discardFrom, claim, chosenUpTo },
+  };
 }
 
 /** Null: to no group yet. */

@@ -622,6 +622,7 @@ export class Member implements Replica {
           },
           done: () => this.#restart('state-received', 'its data directory is whole'),
           expelled: (of) => this.#expelled(of),
+          replacesLog: () => this.#group.lend(0),
           roomChanged: (hasRoom) => this.#roomChanged({ state: hasRoom }),
           failed: (error) => this.#failed(error),
         },
@@ -630,6 +631,7 @@ export class Member implements Replica {
     );
     this.#reception = reception;
     this.#viewInstalled(reception.view, 0);
+    this.#group.lend(lack.chosenUpTo);
     reception.open();
   }
 

@@ -88,3 +88,27 @@ test('R13: where all members lost something they say that nobody gives it, and n
   until(world, () => members.every(({ events }) => events.some((event) => /failed: no other member/.test(event))), 60);
   for (const { member, restarts } of members) assert.deepEqual([member.state, restarts], ['RECOVERING', []]);
 });
+
+test('R13: members that all lost something else of what was kept for certain bring it back to one another', () => {
+  const world = new SimulatedWorld(44);
+  const group = { ...SPARING.group, logKeepBytes: 1e9, logBytesMax: 1e9 };
+  const members = startGroup(world, { options: { ...SPARING, group } });
+  const isOnline = (): boolean => members.every(({ member }) => member?.state === 'ONLINE');
+  until(world, isOnline);
+  const client = new SimulatedMemberClient(world, members[0]!);
+  client.do('createTable', { table: 'shop.stock', primaryKey: ['id'] });
+  for (let id = 0; id < 60; id++) client.do('put', { table: 'shop.stock', row: { id, filler: 'x'.repeat(200) } });
+  world.runFor(3_000_000);
+  for (const { host } of members) host.crash('power-lost');
+  members.forEach(({ host }, at) => {
+    const places = host.disk.durablePlaces((name) => name.startsWith('log-'));
+    const place = places[Math.floor((places.length * (at + 1)) / 5)]!;
+    host.disk.damage({ ...place, length: 512 }, 'zeroed sector', new SeededRandom(1));
+  });
+  for (const member of members) member.restart();
+  until(world, isOnline, 60);
+  for (const { member, restarts } of members) {
+    assert.deepEqual(restarts, ['state-received']);
+    assert.ok(member.counters.statesReceived === 0 && member.counters.faultyRepaired > 0);
+  }
+});

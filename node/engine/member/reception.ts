@@ -30,13 +30,15 @@ const NOBODY_MS = 30_000;
 /** What is to be done. */
 export type Lack =
   | Extract<DirectoryState, { kind: 'needs-state' }>
-  | Pick<Extract<DirectoryState, { kind: 'usable' }>, 'kind' | 'repair' | 'discardFrom' | 'claim'>;
+  | Pick<Extract<DirectoryState, { kind: 'usable' }>, 'kind' | 'repair' | 'discardFrom' | 'claim' | 'chosenUpTo'>;
 
 export interface ReceptionEvents {
   changed(phase: 'began' | 'done' | 'failed', why: string): void;
   /** The directory is whole. */
   done(): void;
   expelled(view: GroupView): void;
+  /** Nothing of the log is of any worth from now on. */
+  replacesLog(): void;
   roomChanged(hasRoom: boolean): void;
   /** The disk failed. */
   failed(error: Error): void;
@@ -104,10 +106,18 @@ export class Reception {
   open(): void {
     this.#client.open();
     this.#retryRoom();
-    this.#stall = this.#environment.clock.schedule(NOBODY_MS, () => {
-      if (this.progress.bytes === 0 && !this.#isAlone) this.#setup.events.changed('failed', NOBODY_YET);
-    });
+    this.#watchStall();
     this.#begin();
+  }
+
+  /** Once for each time that nothing comes any more. */
+  #watchStall(bytesBefore = 0, wasTold = false): void {
+    this.#stall = this.#environment.clock.schedule(NOBODY_MS, () => {
+      const { bytes } = this.progress;
+      const isStalled = bytes === bytesBefore && !this.#isAlone;
+      if (isStalled && !wasTold) this.#setup.events.changed('failed', NOBODY_YET);
+      this.#watchStall(bytes, isStalled);
+    });
   }
 
   /** The group layer, which asks its log so else, is not open. */
@@ -182,14 +192,9 @@ export class Reception {
           this.#fill(rest);
         } else if (outcome.kind === 'not-kept') {
           this.#setup.events.changed('failed', 'no member keeps the missing entries any more; the state is received');
-          const claim = this.#lack.claim;
-          this.#lack = {
-            kind: 'needs-state',
-            file: '',
-            offset: 0,
-            reason: 'entries that nobody keeps any more',
-            claim,
-          };
+          const { claim, chosenUpTo } = this.#lack;
+          const reason = 'entries that nobody keeps any more';
+          this.#lack = { kind: 'needs-state', file: '', offset: 0, reason, claim, chosenUpTo };
           this.#begin();
         } else this.#failed(outcome.error, () => this.#fill(holes));
       },
@@ -218,6 +223,7 @@ export class Reception {
       (donor) => {
         this.#donor = donor;
         events.changed('began', `member ${donor} sends its state`);
+        events.replacesLog();
         return receiver.begin();
       },
       (outcome) => {

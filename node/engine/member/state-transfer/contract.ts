@@ -57,6 +57,8 @@ export type DirectoryState =
       /** From there on the log is to be discarded first, with `claim`; null: nothing is. */
       readonly discardFrom: LogIndex | null;
       readonly claim: EntryId | null;
+      /** Entries up to there that can be read are chosen for certain: others may lack them. 0: none. */
+      readonly chosenUpTo: LogIndex;
     }
   /** It takes the state of another member. `file`, `offset`: what was damaged, for the operator; '' if no single file is. */
   | {
@@ -66,6 +68,8 @@ export type DirectoryState =
       readonly reason: string;
       /** For the receiver. */
       readonly claim: EntryId | null;
+      /** As above. */
+      readonly chosenUpTo: LogIndex;
     }
   /** One line: what is wrong and what to do. */
   | { readonly kind: 'refused'; readonly reason: string };

@@ -31,22 +31,22 @@ export function damageOf(parts: DamageParts): DirectoryState {
     if (from <= V) repair.push({ from, upTo: Math.min(upTo, V) });
     if (upTo > V) discardFrom ??= Math.max(from, V + 1);
   }
-  return { kind: 'usable', verdicts, repair, discardFrom, claim: logDamage?.claim ?? null };
+  return { kind: 'usable', verdicts, repair, discardFrom, claim: logDamage?.claim ?? null, chosenUpTo: V };
 }
 
 function ofVerdicts(damaged: Extract<UnreadableVerdicts, { kind: 'damaged' }>, claim: EntryId | null): NeedsState {
   const { file, offset, reason } = damaged;
-  return { kind: 'needs-state', file, offset, reason, claim };
+  return { kind: 'needs-state', file, offset, reason, claim, chosenUpTo: 0 };
 }
 
 function misfit({ log, logDamage, lanes }: DamageParts, verdicts: VerdictFile): NeedsState | null {
   const claim = logDamage?.claim ?? null;
   if (logDamage?.isBeyondRepair) {
     const { file, offset, reason } = logDamage;
-    return { kind: 'needs-state', file, offset, reason, claim };
+    return { kind: 'needs-state', file, offset, reason, claim, chosenUpTo: 0 };
   }
-  const nowhere = { kind: 'needs-state', file: '', offset: 0 } as const;
   const kept = verdicts.stateAtEnd;
+  const nowhere = { kind: 'needs-state', file: '', offset: 0, chosenUpTo: kept.logIndex } as const;
   const points = lanes.map((lane) => lane.flushedUpTo);
   const highest = Math.max(...points);
   if (highest > kept.sequenceNumber) {
@@ -56,8 +56,13 @@ function misfit({ log, logDamage, lanes }: DamageParts, verdicts: VerdictFile): 
   const logEnd = Math.max(log.lastIndex, logDamage?.holes.at(-1)?.upTo ?? 0);
   if (kept.logIndex > logEnd) {
     const reason = `the log ends at index ${logEnd}, and the verdicts at ${kept.logIndex}`;
-    // It had that entry; of which term is not known, but of none above its own.
-    return { ...nowhere, reason, claim: further(claim, { term: log.hardState.term, index: kept.logIndex }) };
+    // It had that entry; of which term is not known, but of none above its own. What was lost may have replaced what is left.
+    return {
+      ...nowhere,
+      chosenUpTo: 0,
+      reason,
+      claim: further(claim, { term: log.hardState.term, index: kept.logIndex }),
+    };
   }
   const lowest = Math.min(...points);
   const needed = neededByRebuild(verdicts, lowest);
