@@ -9,7 +9,7 @@ import { memberOf } from '../views.ts';
 import type { Connections } from './connections.ts';
 import type { Liveness } from './liveness.ts';
 import { type Applicant, Membership, type MembershipOptions } from './membership.ts';
-import { Removals } from './removals.ts';
+import { type RemovalOutcome, Removals } from './removals.ts';
 import type { Roster } from './roster.ts';
 
 export interface ChangesSetup {
@@ -27,7 +27,7 @@ export interface ChangesSetup {
 export class Changes {
   readonly #setup: ChangesSetup;
   readonly #membership: Membership;
-  readonly #removals: Removals;
+  readonly #removals = new Removals();
   #leadsInTerm: number | null = null;
   #isEnding = false;
 
@@ -35,36 +35,37 @@ export class Changes {
     const { options } = setup;
     this.#setup = setup;
     this.#membership = new Membership(options);
-    this.#removals = new Removals({ unansweredAfterMs: options.unreachableAfterMs + options.memberExpelTimeoutMs });
   }
 
   // What this member wants
 
   get isLeaving(): boolean {
-    return this.#removals.isLeaving;
+    return this.#removals.isLeaving(this.#setup.nowMs());
   }
 
-  leave(): void {
-    this.#removals.leave();
+  /** `done`: perhaps within the call. */
+  leave(self: MemberOrdinal, done: (outcome: RemovalOutcome) => void): void {
+    this.#removals.leave(self, this.#setup.nowMs(), done);
     this.askAgain();
   }
 
-  /** `done`: why not; null: it is gone. Perhaps within the call. */
-  expel(ordinal: MemberOrdinal, done: (problem: string | null) => void): void {
+  /** `done`: perhaps within the call. */
+  expel(ordinal: MemberOrdinal, done: (outcome: RemovalOutcome) => void): void {
     this.#removals.expel(ordinal, this.#setup.nowMs(), done);
     this.askAgain();
   }
 
   couldNotRemove(ordinal: MemberOrdinal, problem: string): void {
-    this.#removals.failed(ordinal, problem);
+    this.#removals.refused(ordinal, problem);
   }
 
   /** Now and then. */
   askAgain(): void {
     const consensus = this.#setup.consensus();
     const self = this.#setup.roster()?.ordinal;
+    const wanted = this.#removals.wanted(this.#setup.nowMs());
     if (consensus === null || self === undefined) return;
-    for (const ordinal of this.#removals.wanted(self, this.#setup.nowMs())) {
+    for (const ordinal of wanted) {
       if (consensus.role === 'leader') this.askedToRemove(ordinal, self);
       else if (consensus.leader !== null)
         this.#setup.connections().sendTo(consensus.leader, { kind: 'remove', ordinal });
@@ -84,7 +85,7 @@ export class Changes {
   askedToRemove(ordinal: MemberOrdinal, by: MemberOrdinal): void {
     if (this.#setup.consensus()?.role !== 'leader') return;
     this.#membership.remove(ordinal, this.#setup.nowMs(), (problem) => {
-      if (by === this.#setup.roster()!.ordinal) this.#removals.failed(ordinal, problem);
+      if (by === this.#setup.roster()!.ordinal) this.#removals.refused(ordinal, problem);
       else this.#setup.connections().sendTo(by, { kind: 'remove-problem', ordinal, problem });
     });
     this.decide();

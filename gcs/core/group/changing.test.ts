@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import { SimulatedWorld } from '../../../sim/world/index.ts';
 import { decodeView } from '../views.ts';
 import { GROUP_DEFAULTS } from './options.ts';
+import type { RemovalOutcome } from './removals.ts';
 import { formedGroup, joined, leaderOf, membersOf, TestMember, until } from './testing/test-member.ts';
 
 const SECONDS = 1_000_000;
@@ -99,14 +100,10 @@ describe('expelling a member', () => {
       };
       talk();
       world.runFor(world.random.split('when').below(SECONDS));
-      let problem: string | null | undefined;
-      leader.do((group) =>
-        group.expel(removed.ordinal, (found) => {
-          problem = found;
-        }),
-      );
-      until(world, () => problem !== undefined);
-      assert.equal(problem, null);
+      const outcomes: RemovalOutcome[] = [];
+      leader.do((group) => group.expel(removed.ordinal, (outcome) => outcomes.push(outcome)));
+      until(world, () => outcomes.length === 1);
+      assert.deepEqual(outcomes, [{ kind: 'removed' }]);
       world.runFor(2 * SECONDS);
       assert.equal(removed.run!.ended, 'expelled');
       for (const { run } of others) {
@@ -131,18 +128,19 @@ describe('expelling a member', () => {
     const follower = members.find((member) => !member.isLeader)!;
     const leader = leaderOf(members);
     const third = members.find((member) => member !== follower && member !== leader)!;
-    const outcomes: (string | null)[] = [];
-    follower.do((group) => group.expel(77, (problem) => outcomes.push(problem)));
+    const outcomes: RemovalOutcome[] = [];
+    const told = (outcome: RemovalOutcome): number => outcomes.push(outcome);
+    follower.do((group) => group.expel(77, told));
     until(world, () => outcomes.length === 1);
-    assert.match(outcomes[0]!, /no member of the group has the ordinal 77/);
+    assert.match(JSON.stringify(outcomes[0]), /no member of the group has the ordinal 77/);
     third.host.crash('killed');
     world.runFor(3 * SECONDS);
-    follower.do((group) => group.expel(leader.ordinal, (problem) => outcomes.push(problem)));
+    follower.do((group) => group.expel(leader.ordinal, told));
     until(world, () => outcomes.length === 2);
-    assert.match(outcomes[1]!, /no majority of those that remain/);
-    follower.do((group) => group.expel(third.ordinal, (problem) => outcomes.push(problem)));
+    assert.match(JSON.stringify(outcomes[1]), /no majority of those that remain/);
+    follower.do((group) => group.expel(third.ordinal, told));
     until(world, () => outcomes.length === 3, 2);
-    assert.equal(outcomes[2], null);
+    assert.deepEqual(outcomes[2], { kind: 'removed' });
     assert.deepEqual(membersOf(follower).length, 2);
   });
 
@@ -174,6 +172,37 @@ describe('expelling a member', () => {
     leader.start(null);
     until(world, () => leaving!.run!.ended === 'left');
     until(world, () => membersOf(other!).length === 2);
+  });
+
+  test('a wish to leave that nobody answered in time is told as unknown, and does not come true much later', () => {
+    const world = new SimulatedWorld(65);
+    const members = formedGroup(world);
+    const [leaving, ...others] = members.toSorted((a, b) => Number(a.isLeader) - Number(b.isLeader));
+    for (const { host } of others) host.crash('power-lost');
+    const outcomes: RemovalOutcome[] = [];
+    leaving!.do((group) => group.leave((outcome) => outcomes.push(outcome)));
+    until(world, () => outcomes.length === 1);
+    assert.deepEqual(outcomes, [{ kind: 'unknown' }]);
+    for (const other of others) other.start(null);
+    until(world, () => members.some((member) => member.isLeader));
+    world.runFor(30 * SECONDS);
+    assert.deepEqual([leaving!.run!.ended, membersOf(leaving!).length], [null, 3]);
+  });
+
+  test('who may not leave is told so, and does not leave as soon as it could', () => {
+    const world = new SimulatedWorld(66);
+    const members = formedGroup(world);
+    const leader = leaderOf(members);
+    const [leaving, down] = members.filter((member) => member !== leader);
+    down!.host.crash('power-lost');
+    world.runFor(3 * SECONDS);
+    const outcomes: RemovalOutcome[] = [];
+    leaving!.do((group) => group.leave((outcome) => outcomes.push(outcome)));
+    until(world, () => outcomes.length === 1, 3);
+    assert.match(JSON.stringify(outcomes[0]), /no majority of those that remain/);
+    down!.start(null);
+    world.runFor(20 * SECONDS);
+    assert.deepEqual([leaving!.run!.ended, membersOf(leaving!).length], [null, 3]);
   });
 
   test('R21: the last member leaves nobody behind: it just goes, and comes back alone', () => {

@@ -27,6 +27,7 @@ import { GROUP_PROTOCOL_VERSION, type Introduction } from './handshake.ts';
 import { Joining } from './joining.ts';
 import { Liveness } from './liveness.ts';
 import { Participation } from './participation.ts';
+import type { RemovalOutcome } from './removals.ts';
 import { Retention } from './retention.ts';
 import { isOver, Roster } from './roster.ts';
 
@@ -303,21 +304,22 @@ export class Group {
     this.#connections.sendToAll({ kind: 'notice', bytes });
   }
 
-  /** Asks the group to go on without this member; `left` when it does. Where no leader answers, it never comes. */
-  leave(): void {
+  /** Asks the group to go on without this member; `left` when it does, before or instead of `done`. */
+  leave(done: (outcome: RemovalOutcome) => void = () => {}): void {
     const roster = this.#roster;
     if (roster === null || this.#isStopped) return;
     if (roster.chosen.members.length === 1) {
       this.#setup.environment.clock.schedule(0, () => this.#end(() => this.#events.left()));
       return;
     }
-    this.#changes.leave();
+    this.#changes.leave(roster.ordinal, done);
   }
 
-  /** Asks the group to go on without that member. `done`: null when it does; else why it does not. */
-  expel(ordinal: MemberOrdinal, done: (problem: string | null) => void): void {
+  /** Asks the group to go on without that member. */
+  expel(ordinal: MemberOrdinal, done: (outcome: RemovalOutcome) => void): void {
     if (this.#roster === null || memberOf(this.#roster.chosen, ordinal) === undefined) {
-      this.#setup.environment.clock.schedule(0, () => done(`no member of the group has the ordinal ${ordinal}`));
+      const problem = `no member of the group has the ordinal ${ordinal}`;
+      this.#setup.environment.clock.schedule(0, () => done({ kind: 'refused', problem }));
       return;
     }
     this.#changes.expel(ordinal, done);

@@ -18,10 +18,13 @@ function administratorOf(role: 'leader' | 'follower' = 'leader') {
     group: {
       status,
       view: { viewId: '1:9' },
-      leave: () => asked.push('leave'),
+      leave: (done) => {
+        asked.push('leave');
+        if (world.problem !== null) done?.({ kind: 'refused', problem: world.problem });
+      },
       expel: (ordinal, done) => {
         asked.push(`expel ${ordinal}`);
-        if (world.problem !== null) done(world.problem);
+        if (world.problem !== null) done({ kind: 'refused', problem: world.problem });
       },
       transferLeadership: (to) => asked.push(`transfer to ${to}`),
     },
@@ -99,4 +102,12 @@ test('only a member outside joins, once it has answered', () => {
   clock.advance(1);
   assert.equal(world.rejoins, 1);
   assert.equal(leaving.outcome, null);
+});
+
+test('who may not leave is told why, and not only that nobody knows', () => {
+  const { world, ask, clock } = administratorOf();
+  world.problem = 'no majority would be left';
+  const answer = ask({ kind: 'leave' });
+  clock.advance(0);
+  assert.deepEqual(answer.outcome, { kind: 'refused', problem: 'no majority would be left' });
 });

@@ -7,7 +7,7 @@ import { type ConsensusStatus, type Group, type GroupView, memberNamed } from '.
 import type { Administration, AdministrationOutcome } from '../replica.ts';
 import type { Membership } from './membership.ts';
 
-/** The group has so long for a change; then its fate is unknown. */
+/** The group has so long for a change; then its fate is unknown, and the group layer asks for it no more since a while. */
 const WAIT_MS = 15_000;
 
 type Answer = (outcome: AdministrationOutcome) => void;
@@ -86,8 +86,15 @@ export class Administrator {
     const voters = membership.view?.members.filter(({ isVoter }) => isVoter).length ?? 0;
     if (voters <= 1 && membership.isVoter)
       return answer(refused('this member is the only one that votes; nobody would be left'));
-    group.leave();
-    this.#wait(() => (isOutside() ? this.#done() : null), answer);
+    let problem: string | null = null;
+    group.leave((outcome) => {
+      if (outcome.kind === 'refused') problem = outcome.problem;
+      this.look();
+    });
+    this.#wait(() => {
+      if (isOutside()) return this.#done();
+      return problem === null ? null : refused(problem);
+    }, answer);
   }
 
   #expel(memberId: MemberId, answer: Answer): void {
@@ -97,8 +104,8 @@ export class Administrator {
     const stay = membership.view === null ? undefined : memberNamed(membership.view, memberId);
     if (stay === undefined) return answer(refused('no member of the group is called so'));
     let problem: string | null = null;
-    group.expel(stay.ordinal, (found) => {
-      problem = found;
+    group.expel(stay.ordinal, (outcome) => {
+      if (outcome.kind === 'refused') problem = outcome.problem;
       this.look();
     });
     this.#wait(() => {
