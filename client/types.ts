@@ -210,6 +210,8 @@ export interface MemberRow {
   readonly learner?: boolean;
   /** Its disk takes more. */
   readonly hasRoom?: boolean;
+  /** Its log lost entries that it had promised to keep: it does not stand for leader until they are back. */
+  readonly claims?: boolean;
   /** Whom it hears, itself included; empty: it has not told. */
   readonly reaches?: readonly string[];
   readonly [fact: string]: unknown;

@@ -74,10 +74,11 @@ function memberTable(members: readonly MemberRow[], memberStats: readonly Member
 }
 
 /** With what keeps it from being a full member. */
-function stateOf({ state, learner, hasRoom, transfer }: MemberRow): string {
+function stateOf({ state, learner, hasRoom, claims, transfer }: MemberRow): string {
   const facts: string[] = [];
   if (learner === true) facts.push('learner');
   if (hasRoom === false) facts.push('disk full');
+  if (claims === true) facts.push('lost entries of its log: does not stand for leader until they are back');
   if (typeof transfer === 'object' && transfer !== null) {
     const { kind, rows, bytes } = transfer as { kind: string; rows: number; bytes: number };
     const mib = (bytes / 1024 / 1024).toFixed(1);

@@ -152,6 +152,8 @@ export interface MemberRow {
   readonly learner: boolean;
   /** Its disk takes more. */
   readonly hasRoom: boolean;
+  /** Its log lost entries that it had promised to keep: it does not stand for leader until they are back. As it told last. */
+  readonly claims: boolean;
   /** Whom it hears, itself included, as it told last: a row of the matrix. Empty: it has told nothing. */
   readonly reaches: readonly MemberId[];
   /** While it receives its state or repairs its log; only of the member that answers. */

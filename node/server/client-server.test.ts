@@ -50,6 +50,7 @@ class FakeMember {
             leads: true,
             learner: false,
             hasRoom: true,
+            claims: false,
             reaches: ['m1'],
             transfer: null,
           },

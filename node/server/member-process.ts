@@ -421,6 +421,7 @@ function memberEvents(log: EventLog, fail: (error: Error) => void): Omit<MemberE
     damageFound: (facts) => log.event('damage', facts),
     transferChanged: (phase, { sinceMs: _since, ...progress }, why) =>
       log.event('transfer', { phase, ...progress, why }),
+    stuck: (why) => log.event('stuck', { why }),
     refusedPeer: (address, reason) => log.event('refusedPeer', { address, reason }),
     recovered: (facts) => log.event('recovered', facts),
     refused: (reason) => ended(reason, new ServerError({ code: 'GROUP', message: reason })),

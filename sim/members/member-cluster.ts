@@ -402,6 +402,7 @@ export class MemberCluster implements FaultTargets {
       roomChanged: (hasRoom) => heard(() => world.tell(`${who} has ${hasRoom ? 'room again' : 'no room'}`)),
       damageFound: ({ file, offset, reason }) =>
         heard(() => world.tell(`${who} finds ${file} damaged at ${offset}: ${reason}`)),
+      stuck: (why) => world.tell(`${who} is stuck: ${why}`),
       transferChanged: (phase, { kind, donor }, why) =>
         heard(() => {
           world.tell(`${who}: transfer of ${kind} ${phase}: ${why}`);
@@ -532,6 +533,7 @@ const SILENT: MemberEvents = {
   roomChanged: () => {},
   damageFound: () => {},
   transferChanged: () => {},
+  stuck: () => {},
   refusedPeer: () => {},
   recovered: () => {},
   restart: () => {},

@@ -91,6 +91,8 @@ export interface MemberEvents {
   damageFound(facts: { readonly file: string; readonly offset: number; readonly reason: string }): void;
   /** A transfer begins with a donor, is through, or failed and will be tried again. */
   transferChanged(phase: 'began' | 'done' | 'failed', progress: TransferProgress, why: string): void;
+  /** Nobody can lead the group, whatever it waits for: `why`, and what an operator can do. */
+  stuck(why: string): void;
   /** A peer or stranger was turned away, or turned us away. */
   refusedPeer(address: string, reason: string): void;
   recovered(facts: { readonly entries: number; readonly upTo: SequenceNumber; readonly ms: number }): void;

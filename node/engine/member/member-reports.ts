@@ -16,6 +16,7 @@ export interface OwnFacts {
   readonly state: MemberState;
   readonly version: string;
   readonly hasRoom: boolean;
+  readonly claims: boolean;
   /** Whom it hears, itself included. */
   readonly reaches: readonly MemberOrdinal[];
   readonly transfer: TransferRow | null;
@@ -49,6 +50,7 @@ export function memberRows(of: {
       leads: ordinal === of.leader,
       learner: !isVoter,
       hasRoom: isSelf ? self.hasRoom : (notice?.hasRoom ?? true),
+      claims: isSelf ? self.claims : (notice?.claims ?? false),
       reaches: named(isSelf ? self.reaches : (notice?.reaches ?? [])),
       transfer: isSelf ? self.transfer : null,
     };

@@ -67,6 +67,7 @@ import type { MemberCounters, MemberEvents, MemberSetup, RestartReason } from '.
 import { belongingOf, type Content, contentOf } from './directory-content.ts';
 import { Followers } from './followers.ts';
 import { preparedInSlices, writtenBytes } from './large-commit.ts';
+import { LeaderWatch } from './leader-watch.ts';
 import { memberStatsRows, type OwnFacts, ownStats } from './member-reports.ts';
 import { Membership } from './membership.ts';
 import { OrderedWork, type Slices } from './ordered-work.ts';
@@ -96,6 +97,7 @@ export class Member implements Replica {
   readonly #upkeep: Upkeep;
   readonly #conflicts: ConflictReports;
   readonly #followers: Followers;
+  readonly #leaderWatch = new LeaderWatch();
   #reception: Reception | null = null;
   #running: ReplicatedState | null = null;
   #state: MemberState = 'OFFLINE';
@@ -879,7 +881,38 @@ export class Member implements Replica {
       rows: progress.rows,
     };
     const { version } = this.#setup;
-    return { memberId, state: this.#state, version, hasRoom: this.hasRoom, reaches: this.#reaches(), transfer };
+    return {
+      memberId,
+      state: this.#state,
+      version,
+      hasRoom: this.hasRoom,
+      claims: this.#claims,
+      reaches: this.#reaches(),
+      transfer,
+    };
+  }
+
+  get #claims(): boolean {
+    return (this.#group.status?.claim ?? null) !== null;
+  }
+
+  #watchLeader(nowMs: number): void {
+    const { status } = this.#group;
+    const { view, notices } = this.#membership;
+    if (status === null || view === null) return;
+    const heard = this.#reaches();
+    const claiming = heard.filter((ordinal) => notices.get(ordinal)?.claims === true).length + Number(this.#claims);
+    const { leader, claim } = status;
+    const members = view.members.length;
+    const why = this.#leaderWatch.look({
+      nowMs,
+      hasLeader: leader !== null,
+      claim,
+      members,
+      heard: heard.length,
+      claiming,
+    });
+    if (why !== null) this.#events.stuck(why);
   }
 
   /** Whom it hears, itself included, by ordinal. */
@@ -917,6 +950,7 @@ export class Member implements Replica {
   }
 
   #tend(running: ReplicatedState, nowMs: number, isNoticeDue: boolean): void {
+    this.#watchLeader(nowMs);
     // Not at once: who follows the changes and keeps up has taken the last ones by now.
     if (running.store.isOverloaded) running.forgetHistory();
     else this.#setOverloaded(false);
@@ -950,6 +984,7 @@ export class Member implements Replica {
       oldestNeeded: running.oldestNeeded,
       reaches: this.#reaches(),
       hasRoom: this.hasRoom,
+      claims: this.#claims,
     };
   }
 

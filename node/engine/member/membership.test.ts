@@ -3,7 +3,15 @@ import { test } from 'node:test';
 import { noticeOf, viewOf } from '../testing/views.ts';
 import { Membership } from './membership.ts';
 
-const SELF = { memberId: 'm0', state: 'ONLINE', version: '1', hasRoom: true, reaches: [0, 2], transfer: null } as const;
+const SELF = {
+  memberId: 'm0',
+  state: 'ONLINE',
+  version: '1',
+  hasRoom: true,
+  claims: false,
+  reaches: [0, 2],
+  transfer: null,
+} as const;
 
 test('each view says who joined and who left, by stay: one who came back has done both', () => {
   const membership = new Membership('m0');

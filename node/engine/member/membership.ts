@@ -92,6 +92,7 @@ export class Membership {
       before?.state !== notice.state ||
       before.version !== notice.version ||
       before.hasRoom !== notice.hasRoom ||
+      before.claims !== notice.claims ||
       before.reaches.join() !== notice.reaches.join()
     );
   }

@@ -112,3 +112,29 @@ test('R13: members that all lost something else of what was kept for certain bri
     assert.ok(member.counters.statesReceived === 0 && member.counters.faultyRepaired > 0);
   }
 });
+
+test('R13: where all logs lost what nobody knows to be chosen, the members say that nobody can lead, and what to do', () => {
+  const world = new SimulatedWorld(45);
+  const members = startGroup(world, {
+    options: { versions: { flushIntervalMs: 1e6, flushBytes: 1e8, overlayBytesMax: 1e9 } },
+  });
+  until(world, () => members.every(({ member }) => member?.state === 'ONLINE'));
+  const client = new SimulatedMemberClient(world, members[0]!);
+  client.do('createTable', { table: 'shop.stock', primaryKey: ['id'] });
+  for (let id = 0; id < 20; id++) client.do('put', { table: 'shop.stock', row: { id } });
+  world.runFor(2_000_000);
+  for (const { host } of members) host.crash('power-lost');
+  for (const { host } of members) {
+    const places = host.disk.durablePlaces((name) => name.startsWith('log-'));
+    host.disk.damage({ ...places.at(-4)!, length: 512 }, 'zeroed sector', new SeededRandom(1));
+  }
+  for (const member of members) member.restart();
+  until(world, () => members.every(({ events }) => events.some((event) => /^stuck: nobody leads/.test(event))), 60);
+  for (const { member, events } of members) {
+    assert.deepEqual(
+      member.members().map(({ claims }) => claims),
+      [true, true, true],
+    );
+    assert.match(events.at(-1)!, /so it is with 3 of the 3 members heard.*restore/);
+  }
+});

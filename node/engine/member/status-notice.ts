@@ -16,6 +16,8 @@ export interface StatusNotice {
   readonly reaches: readonly MemberOrdinal[];
   /** Its disk takes more. */
   readonly hasRoom: boolean;
+  /** Its log lost what it had promised to keep: it does not stand. */
+  readonly claims: boolean;
 }
 
 export function encodeStatusNotice(notice: StatusNotice): Uint8Array {
@@ -49,15 +51,31 @@ export function decodeStatusNotice(bytes: Uint8Array): StatusNotice | null {
     return null;
   }
   if (typeof value !== 'object' || value === null) return null;
-  const { state, version, stats, digests, followsChanges, oldestNeeded, reaches, hasRoom } = value as Record<
+  const { state, version, stats, digests, followsChanges, oldestNeeded, reaches, hasRoom, claims } = value as Record<
     string,
     unknown
   >;
   if (!STATES.includes(state) || typeof version !== 'string' || !isStats(stats) || !Array.isArray(digests)) return null;
-  if (typeof followsChanges !== 'boolean' || typeof hasRoom !== 'boolean' || !isCount(oldestNeeded)) return null;
+  if (
+    typeof followsChanges !== 'boolean' ||
+    typeof hasRoom !== 'boolean' ||
+    typeof claims !== 'boolean' ||
+    !isCount(oldestNeeded)
+  )
+    return null;
   if (!Array.isArray(reaches) || reaches.length > MEMBERS_MAX || !reaches.every(isCount)) return null;
   if (digests.length > DIGESTS_MAX || !digests.every(isDigestPoint)) return null;
-  return { state: state as MemberState, version, stats, digests, followsChanges, oldestNeeded, reaches, hasRoom };
+  return {
+    state: state as MemberState,
+    version,
+    stats,
+    digests,
+    followsChanges,
+    oldestNeeded,
+    reaches,
+    hasRoom,
+    claims,
+  };
 }
 
 function isCount(value: unknown): value is number {

@@ -147,6 +147,7 @@ function simulatedMember(host: SimulatedHost, setup: SimulatedMemberSetup): Simu
               roomChanged: (hasRoom) => started.events.push(hasRoom ? 'room' : 'disk full'),
               damageFound: ({ file, reason }) => started.events.push(`damage in ${file}: ${reason}`),
               transferChanged: (phase, { kind }, why) => started.events.push(`${kind} ${phase}: ${why}`),
+              stuck: (why) => started.events.push(`stuck: ${why}`),
               refusedPeer: () => {},
               recovered: () => {},
               restart: (why) => {

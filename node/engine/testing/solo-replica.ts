@@ -234,6 +234,7 @@ export class SoloReplica implements Replica {
         leads: true,
         learner: false,
         hasRoom: true,
+        claims: false,
         reaches: [MEMBER_ID],
         transfer: null,
       } as const,

@@ -45,6 +45,7 @@ export function noticeOf(changes: Partial<StatusNotice> = {}): StatusNotice {
     oldestNeeded: 0,
     reaches: [],
     hasRoom: true,
+    claims: false,
     ...changes,
   };
 }

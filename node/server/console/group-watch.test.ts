@@ -22,6 +22,7 @@ function rowOf(memberId: string, state: MemberRow['state'] = 'ONLINE'): MemberRo
     leads: false,
     learner: false,
     hasRoom: true,
+    claims: false,
     reaches: [],
     transfer: null,
   };
