@@ -39,6 +39,7 @@ import {
   type KeptState,
   readRecord,
   readState,
+  skimRecord,
   type VerdictRecord,
   writeRecord,
   writeState,
@@ -202,8 +203,11 @@ export class VerdictFile {
       'the sequence number has a kept verdict',
     );
     const place = this.#blocks.findLast((block) => block.before.sequenceNumber < sequenceNumber)!;
-    for (const { record, after } of this.#recordsOf(place)) {
-      if (after.sequenceNumber >= sequenceNumber) return record.logIndex;
+    const reader = this.#contentOf(place);
+    const at = { ...readState(reader) };
+    while (reader.left > 0) {
+      skimRecord(reader, at);
+      if (at.sequenceNumber >= sequenceNumber) return at.logIndex;
     }
     assert(false, 'a block holds the records that the next one follows');
   }
@@ -304,8 +308,14 @@ export class VerdictFile {
     for (let i = first; i < blocks.length; i++) yield* this.#recordsOf(blocks[i]!);
   }
 
-  /** @throws DiskError also where the block is not what was written: a restart finds that, and asks for a state. */
   *#recordsOf(place: BlockPlace): Generator<RecordAndState> {
+    const reader = this.#contentOf(place);
+    const before = readState(reader);
+    yield* recordsIn(reader.raw(reader.left), before);
+  }
+
+  /** @throws DiskError also where the block is not what was written: a restart finds that, and asks for a state. */
+  #contentOf(place: BlockPlace): ByteReader {
     const file = this.#disk.open(chunkName(place.chunk));
     const content = file.read(place.offset, place.length);
     file.close();
@@ -313,9 +323,7 @@ export class VerdictFile {
       const message = `${file.name} at ${place.offset}: verdicts that were durable cannot be read`;
       throw new DiskError({ code: 'IO', file: file.name, message });
     }
-    const reader = new ByteReader(content);
-    const before = readState(reader);
-    yield* recordsIn(content.subarray(reader.offset), before);
+    return new ByteReader(content);
   }
 
   #writeNext(): void {

@@ -126,7 +126,8 @@ export class ByteWriter {
   #reserve(more: number): void {
     if (this.#length + more <= this.#bytes.length) return;
     const grown = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length + more));
-    grown.set(this.#bytes.subarray(0, this.#length));
+    // Not a subarray, which would make a buffer for one that has none.
+    grown.set(this.#bytes);
     this.#bytes = grown;
     this.#viewOrNull = null;
   }
@@ -229,6 +230,10 @@ export class ByteReader {
     const part = partOf(this.#bytes, this.#offset, this.#offset + length);
     this.#offset += length;
     return part;
+  }
+
+  skip(length: number): void {
+    if (this.#take(length)) this.#offset += length;
   }
 
   blob(): Uint8Array {

@@ -47,7 +47,7 @@ export class RunningDigest {
 
   /** 16 hexadecimal digits. */
   toString(): string {
-    return (this.#high >>> 0).toString(16).padStart(8, '0') + (this.#low >>> 0).toString(16).padStart(8, '0');
+    return hex32(this.#high) + hex32(this.#low);
   }
 
   #mix(word: number): void {
@@ -57,6 +57,14 @@ export class RunningDigest {
     this.#high = (this.#high << 17) | (this.#high >>> 15);
     this.#low = (this.#low + this.#high) | 0;
   }
+}
+
+const HEX_OF_BYTE: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
+/** The low 32 bits of a whole number, signed or not, as 8 hexadecimal digits. */
+export function hex32(word: number): string {
+  const hex = HEX_OF_BYTE;
+  return hex[word >>> 24]! + hex[(word >>> 16) & 0xff]! + hex[(word >>> 8) & 0xff]! + hex[word & 0xff]!;
 }
 
 function finalMix(hash: number): number {

@@ -137,7 +137,13 @@ const TAGS = {
 
 /** The bytes are the caller's. */
 export function encodePeerMessage(message: PeerMessage): Uint8Array {
-  const writer = new ByteWriter(capacityFor(message));
+  return encodePeerMessageBehind(null, message);
+}
+
+/** As `encodePeerMessage`, behind a byte of the frame that it travels in. */
+export function encodePeerMessageBehind(frameTag: number | null, message: PeerMessage): Uint8Array {
+  const writer = new ByteWriter(capacityFor(message) + (frameTag === null ? 0 : 1));
+  if (frameTag !== null) writer.u8(frameTag);
   writer.u8(TAGS[message.kind]);
   switch (message.kind) {
     case 'vote-request':

@@ -13,7 +13,7 @@ import type {
   MemberId,
   MemberOrdinal,
 } from '../../base/index.ts';
-import { encodePeerMessage, type PeerMessage } from '../consensus/peer-message.ts';
+import type { PeerMessage } from '../consensus/peer-message.ts';
 import type { TransferServer } from '../transfer/transfer-server.ts';
 import type { GroupView } from '../types.ts';
 import { encodeBelonging } from './definition.ts';
@@ -22,6 +22,7 @@ import {
   type Answer,
   decodeFrame,
   encodeFrame,
+  encodePeerFrame,
   type Frame,
   GROUP_PROTOCOL_VERSION,
   type Introduction,
@@ -136,7 +137,7 @@ export class Connections {
   }
 
   sendMessage(ordinal: MemberOrdinal, message: PeerMessage): void {
-    if (this.isConnected(ordinal)) this.sendTo(ordinal, { kind: 'peer', bytes: encodePeerMessage(message) });
+    if (this.isConnected(ordinal)) this.#dialler.sendTo(ordinal, encodePeerFrame(message));
   }
 
   sendToAll(frame: Frame): void {

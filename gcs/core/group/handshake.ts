@@ -15,6 +15,7 @@ import {
   utf8Decode,
   utf8Encode,
 } from '../../base/index.ts';
+import { encodePeerMessageBehind, type PeerMessage } from '../consensus/peer-message.ts';
 import { decodeTransferFrame, encodeTransferFrame, isTransferTag, type TransferFrame } from '../transfer/frames.ts';
 import type { GroupView } from '../types.ts';
 import { isView } from '../views.ts';
@@ -123,6 +124,11 @@ export function encodeFrame(frame: Frame): Uint8Array {
     default:
       return encodeTransferFrame(frame);
   }
+}
+
+/** As `encodeFrame` of a frame `peer`, without a copy of the message. */
+export function encodePeerFrame(message: PeerMessage): Uint8Array {
+  return encodePeerMessageBehind(PEER, message);
 }
 
 export function decodeFrame(bytes: Uint8Array): Frame | MalformedFrame {

@@ -188,8 +188,8 @@ export class Participation {
       return;
     }
     if (ordered.kind === 'view') return events.viewChanged(ordered.view, ordered.index);
-    const { kind: _, ...message } = ordered;
-    events.delivered({ ...message, ticket });
+    const { index, term, origin, incarnation: run, messageNumber, stampMs, payload } = ordered;
+    events.delivered({ index, term, origin, incarnation: run, messageNumber, stampMs, payload, ticket });
   }
 
   /** As many parts of what waits as there is room for. */

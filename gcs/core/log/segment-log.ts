@@ -68,6 +68,8 @@ type Order =
   | { readonly kind: 'discard'; readonly done: () => void }
   | { readonly kind: 'reset'; readonly base: LogBase; readonly done: () => void };
 
+const NO_ENTRIES: readonly (readonly LogEntry[])[] = [];
+
 /** What the next block is to do, beside what every block does. */
 interface Plan {
   readonly entries: readonly (readonly LogEntry[])[];
@@ -572,13 +574,12 @@ export class SegmentLog implements LogReader {
 
   #planOf(parts: Partial<Plan>, durable: () => void): Plan {
     return {
-      entries: [],
-      span: this.#spanOf([]),
-      hardState: this.#context.hardState,
-      isRepair: false,
-      isSeal: false,
-      resetTo: null,
-      ...parts,
+      entries: parts.entries ?? NO_ENTRIES,
+      span: parts.span ?? this.#spanOf(NO_ENTRIES),
+      hardState: parts.hardState ?? this.#context.hardState,
+      isRepair: parts.isRepair ?? false,
+      isSeal: parts.isSeal ?? false,
+      resetTo: parts.resetTo ?? null,
       durable,
     };
   }
@@ -604,7 +605,15 @@ export class SegmentLog implements LogReader {
     const checkpoint = isFirst ? this.#beginPart(segment, span, resetTo) : null;
     if (resetTo !== null) this.#firstSegment = segment.number;
     const baseIndex = resetTo?.index ?? this.#base.index;
-    const context = { ...this.#context, firstSegment: this.#firstSegment, baseIndex, hardState };
+    const { before, beforeCrc, lastCut: lastCutBefore } = this.#context;
+    const context: BlockContext = {
+      before,
+      beforeCrc,
+      lastCut: lastCutBefore,
+      firstSegment: this.#firstSegment,
+      baseIndex,
+      hardState,
+    };
     const repairedAt: number[] = [];
     const block = this.#encoder.encode({
       seed,
@@ -625,15 +634,26 @@ export class SegmentLog implements LogReader {
     assert(end < 0x1_0000_0000, 'a segment is smaller than 4 GiB');
     const chunks = [...block.chunks];
     if (isFirst) {
-      const before = { ...context, hardState: this.#context.hardState };
+      const ofHeader = { ...context, hardState: this.#context.hardState };
       chunks.unshift(
-        encodeSegmentHeader({ memberId: this.#memberId, number: segment.number, firstBlock: number, context: before }),
+        encodeSegmentHeader({
+          memberId: this.#memberId,
+          number: segment.number,
+          firstBlock: number,
+          context: ofHeader,
+        }),
       );
     }
     if (segment.leftoversEnd > end) chunks.push(new Uint8Array(segment.leftoversEnd - end));
-    const isCut = span.first <= this.#context.before.last;
-    const lastCut = isCut ? number : this.#context.lastCut;
-    this.#context = { ...context, before: span, beforeCrc: block.crc, lastCut };
+    const isCut = span.first <= before.last;
+    this.#context = {
+      before: span,
+      beforeCrc: block.crc,
+      lastCut: isCut ? number : lastCutBefore,
+      firstSegment: this.#firstSegment,
+      baseIndex,
+      hardState,
+    };
     this.#nextBlock++;
     this.#wants = 'nothing';
     this.#isSealed = isSeal;
@@ -822,6 +842,7 @@ export class SegmentLog implements LogReader {
 
 /** The entries of some requests, without those that a later one of them replaces: consecutive indexes. */
 function withoutReplaced(requests: readonly PersistRequest[]): readonly (readonly LogEntry[])[] {
+  if (requests.length === 1) return [requests[0]!.entries];
   const lists = requests.map((request) => request.entries);
   let replacedFrom = Infinity;
   for (let i = lists.length - 1; i >= 0; i--) {

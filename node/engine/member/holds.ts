@@ -1,26 +1,36 @@
-/** Numbers that somebody needs; the lowest of them counts. Few at a time. */
-export class Holds {
-  readonly #held = new Map<number, number>();
+/** Numbers that somebody needs; the lowest of them counts. As many as transactions are under way; asked for now and then. */
+export interface Hold {
+  /** Harmless when it is called again. */
+  release(): void;
+}
 
-  /** Null: none is held. */
+export class Holds {
+  readonly #held = new Set<HeldNumber>();
+
+  /** Null: none is held. Cost: O(held). */
   get lowest(): number | null {
     let lowest: number | null = null;
-    for (const number of this.#held.keys()) if (lowest === null || number < lowest) lowest = number;
+    for (const { number } of this.#held) if (lowest === null || number < lowest) lowest = number;
     return lowest;
   }
 
-  /** `release` is harmless when it is called again. */
-  hold(number: number): { release(): void } {
-    this.#held.set(number, (this.#held.get(number) ?? 0) + 1);
-    let isHeld = true;
-    return {
-      release: () => {
-        if (!isHeld) return;
-        isHeld = false;
-        const left = this.#held.get(number)! - 1;
-        if (left > 0) this.#held.set(number, left);
-        else this.#held.delete(number);
-      },
-    };
+  hold(number: number): Hold {
+    const held = new HeldNumber(number, this.#held);
+    this.#held.add(held);
+    return held;
+  }
+}
+
+class HeldNumber implements Hold {
+  readonly number: number;
+  readonly #among: Set<HeldNumber>;
+
+  constructor(number: number, among: Set<HeldNumber>) {
+    this.number = number;
+    this.#among = among;
+  }
+
+  release(): void {
+    this.#among.delete(this);
   }
 }

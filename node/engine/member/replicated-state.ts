@@ -205,9 +205,9 @@ export class ReplicatedState {
     return Math.min(from, this.#log.partialFrom(from - 1));
   }
 
-  /** Gives up kept verdicts that nobody needs any more. */
-  truncateVerdicts(): void {
-    this.verdicts.truncate(this.neededFrom);
+  /** Gives up kept verdicts that nobody needs any more. `neededFrom`: this state's, which looks through a block of them. */
+  truncateVerdicts(neededFrom: LogIndex): void {
+    this.verdicts.truncate(neededFrom);
   }
 
   /** Keeps log and verdicts from `from` on until it is released. */

@@ -37,8 +37,9 @@ export class Upkeep {
     const { group, counters, options } = this.#setup;
     if (nowMs < this.#nextTruncationMs) return;
     this.#nextTruncationMs = nowMs + options.truncateEveryMs;
-    group.truncate(state.neededFrom);
-    state.truncateVerdicts();
+    const { neededFrom } = state;
+    group.truncate(neededFrom);
+    state.truncateVerdicts(neededFrom);
     const { firstIndex } = group.log;
     if (this.#firstIndex !== 0 && firstIndex > this.#firstIndex) counters.truncations++;
     this.#firstIndex = firstIndex;

@@ -148,7 +148,7 @@ export class Run {
 
   truncate(): void {
     this.log.truncate(this.state.neededFrom - 1);
-    this.state.truncateVerdicts();
+    this.state.truncateVerdicts(this.state.neededFrom);
     this.settle();
   }
 
