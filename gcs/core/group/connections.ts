@@ -36,6 +36,7 @@ export interface ConnectionsSetup {
     readonly redialMinMs: number;
     readonly redialMaxMs: number;
     readonly peerBufferBytesMax: number;
+    readonly messageBytesMax: number;
   };
   readonly memberId: MemberId;
   readonly owner: ConnectionsOwner;
@@ -52,7 +53,8 @@ export interface ConnectionsOwner {
   /** It gives entries to whoever lacks them, and takes no part in the order. */
   readonly isLending: boolean;
   linkChanged(peer: MemberOrdinal, isConnected: boolean): void;
-  heard(peer: MemberOrdinal, isBusy: boolean): void;
+  /** `isBusy`: whether it restores itself or receives its state; null: this does not tell. */
+  heard(peer: MemberOrdinal, isBusy: boolean | null): void;
   received(peer: MemberOrdinal, message: Uint8Array): string | null;
   noticed(peer: MemberOrdinal, bytes: Uint8Array): void;
   applied(applicant: Applicant): void;
@@ -75,6 +77,8 @@ interface AcceptedLink {
   /** Set once the peer is known as a member of this group. */
   ordinal: MemberOrdinal | null;
   isTransfer: boolean;
+  /** Number of the newest view that the peer has told, or was told. */
+  viewNumber: number;
   /** When something came on it. Monotonic. */
   heardMs: number;
 }
@@ -271,7 +275,14 @@ export class Connections {
   #accept(connection: Connection): ConnectionHandler {
     const { clock } = this.#setup.environment;
     const heardMs = clock.monotonicMs();
-    const link: AcceptedLink = { connection, introduction: null, ordinal: null, isTransfer: false, heardMs };
+    const link: AcceptedLink = {
+      connection,
+      introduction: null,
+      ordinal: null,
+      isTransfer: false,
+      viewNumber: 0,
+      heardMs,
+    };
     if (this.#isStopped) connection.close('stopping');
     else this.#accepted.add(link);
     return {
@@ -309,8 +320,11 @@ export class Connections {
     if (this.#newestIncarnation.get(ordinal) !== introduction.incarnation) {
       return this.#close(link, 'an older incarnation');
     }
-    this.#owner.heard(ordinal, frame.kind === 'present' && frame.isBusy);
-    if (link.isTransfer) return this.#setup.transfers.received(link.connection, frame);
+    this.#owner.heard(ordinal, whetherBusy(frame, link));
+    if (link.isTransfer) {
+      if (frame.kind === 'present') this.#tellView(link);
+      return this.#setup.transfers.received(link.connection, frame);
+    }
     switch (frame.kind) {
       case 'present':
         return link.connection.send(encodeFrame({ kind: 'present', isBusy: false }));
@@ -357,22 +371,35 @@ export class Connections {
     const ordinal = introduction.ordinal!;
     link.ordinal = ordinal;
     this.#newestIncarnation.set(ordinal, introduction.incarnation);
-    this.#owner.heard(ordinal, false);
+    this.#owner.heard(ordinal, null);
     if (purpose === 'transfer') {
       link.isTransfer = true;
+      link.viewNumber = Math.max(introduction.viewNumber, isNewer ? roster!.chosen.number : 0);
       this.#setup.transfers.accepted(link.connection);
     } else if (standing === 'ahead' && roster!.learnAhead(ordinal, introduction.groupAddress)) {
       this.#dialler.want(roster!.addresses());
     }
   }
 
+  /** To one that receives, for long perhaps, and hears of no order: whom it could ask changes meanwhile. */
+  #tellView(link: AcceptedLink): void {
+    const { roster } = this.#owner;
+    if (roster === null || roster.chosen.number <= link.viewNumber) return;
+    link.viewNumber = roster.chosen.number;
+    link.connection.send(encodeFrame({ kind: 'view', view: roster.chosen }));
+  }
+
   #whyRefuse(introduction: Introduction): string | null {
-    const { protocolVersion, groupId, memberId, ordinal, incarnation, formation } = introduction;
+    const { protocolVersion, groupId, memberId, ordinal, incarnation, formation, groupAddress } = introduction;
     if (protocolVersion !== GROUP_PROTOCOL_VERSION) {
       return `group protocol version ${protocolVersion} is not ${GROUP_PROTOCOL_VERSION}`;
     }
     if (memberId === this.#setup.memberId) {
       return 'this is the same member: its data directory was copied, or it dials itself';
+    }
+    const { messageBytesMax } = this.#setup.options;
+    if (introduction.messageBytesMax !== messageBytesMax) {
+      return `the member at ${groupAddress} takes messages of up to ${introduction.messageBytesMax} bytes, the one that it asks of up to ${messageBytesMax}: all members of a group need the same bound`;
     }
     const { roster } = this.#owner;
     if (roster === null) {
@@ -420,4 +447,10 @@ export class Connections {
     this.#turnedAwayFor.set(address, reason);
     this.#owner.turnedAway(address, reason, false);
   }
+}
+
+/** Who takes part in the order says so by what it sends. */
+function whetherBusy(frame: Frame, link: AcceptedLink): boolean | null {
+  if (frame.kind === 'present') return frame.isBusy;
+  return link.isTransfer ? null : false;
 }

@@ -5,6 +5,7 @@ import { foundingView } from '../views.ts';
 import type { Formation } from './contract.ts';
 import { GROUP_PROTOCOL_VERSION, type Introduction } from './handshake.ts';
 import { Joining } from './joining.ts';
+import { GROUP_DEFAULTS } from './options.ts';
 import { formedGroup, TestMember, until } from './testing/test-member.ts';
 
 const SECONDS = 1_000_000;
@@ -194,6 +195,7 @@ describe('forming a group', () => {
 function introductionOf(name: string): Introduction {
   return {
     protocolVersion: GROUP_PROTOCOL_VERSION,
+    messageBytesMax: GROUP_DEFAULTS.messageBytesMax,
     memberId: `id-${name}`,
     incarnation: 1,
     groupId: null,

@@ -7,13 +7,14 @@ import { decodeFrame, encodeFrame, type Frame, type Introduction } from './hands
 
 describe('the frames between members', () => {
   const introduction: Introduction = {
-    protocolVersion: 2,
+    protocolVersion: 3,
     memberId: 'm',
     incarnation: 3,
     groupId: null,
     ordinal: null,
     viewNumber: 0,
     isLeader: false,
+    messageBytesMax: 1000,
     formation: 'seeds',
     groupAddress: 'h:1',
     host: 'h',
@@ -35,6 +36,7 @@ describe('the frames between members', () => {
       { kind: 'wait', leader: null },
       { kind: 'wait', leader: 'h:1' },
       { kind: 'expelled', view },
+      { kind: 'view', view },
       { kind: 'remove', ordinal: 3 },
       { kind: 'remove-problem', ordinal: 3, problem: 'why' },
       { kind: 'present', isBusy: true },

@@ -365,6 +365,11 @@ export class Group {
     return peer === this.#roster?.ordinal || this.#liveness.isReachable(peer);
   }
 
+  /** It is there, and said last that it restores itself or receives its state. */
+  isRestoring(peer: MemberOrdinal): boolean {
+    return this.isReachable(peer) && this.#liveness.isBusy(peer);
+  }
+
   /** Of all members of the view. */
   reachability(): ReadonlyMap<MemberOrdinal, boolean> {
     const members = this.#roster?.chosen.members ?? [];
@@ -639,10 +644,10 @@ export class Group {
     this.#retention.truncate({ deliveredUpTo, receivedByAll });
   }
 
-  #heard(peer: MemberOrdinal, isBusy: boolean): void {
+  #heard(peer: MemberOrdinal, isBusy: boolean | null): void {
     const nowMs = this.#nowMs();
     this.#liveness.heard(peer, nowMs);
-    if (isBusy) this.#liveness.heardBusy(peer, nowMs);
+    if (isBusy !== null) this.#liveness.heardBusy(peer, isBusy, nowMs);
   }
 
   #nowMs(): number {
@@ -650,7 +655,7 @@ export class Group {
   }
 
   #introduction(): Introduction {
-    const { memberId, incarnation, groupAddress, host, port } = this.#setup;
+    const { memberId, incarnation, groupAddress, host, port, options } = this.#setup;
     const roster = this.#roster;
     return {
       protocolVersion: GROUP_PROTOCOL_VERSION,
@@ -660,6 +665,7 @@ export class Group {
       ordinal: roster?.ordinal ?? null,
       viewNumber: roster?.chosen.number ?? 0,
       isLeader: this.#consensus?.role === 'leader',
+      messageBytesMax: options.messageBytesMax,
       formation: this.#joining?.formation.kind ?? null,
       groupAddress,
       host,

@@ -21,7 +21,7 @@ import type { GroupView } from '../types.ts';
 import { isView } from '../views.ts';
 import type { Formation } from './contract.ts';
 
-export const GROUP_PROTOCOL_VERSION = 2;
+export const GROUP_PROTOCOL_VERSION = 3;
 
 /** Who speaks: the same facts in both directions. */
 export interface Introduction {
@@ -35,6 +35,8 @@ export interface Introduction {
   /** Number of the newest view that it knows to be chosen; 0 while it belongs to no group. */
   readonly viewNumber: number;
   readonly isLeader: boolean;
+  /** Of one message of the order. What one member of a group may send every other has to take. */
+  readonly messageBytesMax: number;
   /** How it wants to come to a group; null once it belongs to one. */
   readonly formation: NonNullable<Formation>['kind'] | null;
   readonly groupAddress: string;
@@ -55,6 +57,8 @@ export type Frame =
   | { readonly kind: 'wait'; readonly leader: string | null }
   | { readonly kind: 'refused'; readonly reason: string }
   | { readonly kind: 'expelled'; readonly view: GroupView }
+  /** Chosen, and newer than what the receiver, who is being made whole, said that it knows. */
+  | { readonly kind: 'view'; readonly view: GroupView }
   /** To the leader: this member is to leave the group. */
   | { readonly kind: 'remove'; readonly ordinal: MemberOrdinal }
   | { readonly kind: 'remove-problem'; readonly ordinal: MemberOrdinal; readonly problem: string }
@@ -89,6 +93,7 @@ const EXPELLED = 9;
 const REMOVE = 10;
 const REMOVE_PROBLEM = 11;
 const PRESENT = 12;
+const VIEW = 13;
 
 const REASON_CHARACTERS_MAX = 500;
 
@@ -111,6 +116,8 @@ export function encodeFrame(frame: Frame): Uint8Array {
       return tagged(REFUSED, json(frame.reason));
     case 'expelled':
       return tagged(EXPELLED, json(frame.view));
+    case 'view':
+      return tagged(VIEW, json(frame.view));
     case 'remove':
       return tagged(REMOVE, json(frame.ordinal));
     case 'remove-problem':
@@ -160,9 +167,10 @@ function decodeGroupFrame(tag: number, rest: Uint8Array): Frame | null {
     }
     case REFUSED:
       return { kind: 'refused', reason: readReason(parse(rest)) ?? 'no reason given' };
-    case EXPELLED: {
+    case EXPELLED:
+    case VIEW: {
       const view = parse(rest);
-      return isView(view) ? { kind: 'expelled', view } : null;
+      return isView(view) ? { kind: tag === VIEW ? 'view' : 'expelled', view } : null;
     }
     case REMOVE: {
       const ordinal = parse(rest);
@@ -232,7 +240,8 @@ function readAnswer(value: unknown): Answer | null {
 
 function readIntroduction(value: unknown): Introduction | null {
   if (!isObject(value)) return null;
-  const { protocolVersion, memberId, incarnation, groupId, ordinal, viewNumber, isLeader, formation } = value;
+  const { protocolVersion, memberId, incarnation, groupId, ordinal, viewNumber, isLeader, formation, messageBytesMax } =
+    value;
   const { groupAddress, host, port } = value;
   if (typeof protocolVersion !== 'number' || typeof memberId !== 'string') return null;
   if (!isCount(incarnation) || incarnation < 1) return null;
@@ -243,6 +252,7 @@ function readIntroduction(value: unknown): Introduction | null {
   if (isKnown && ((ordinal !== null && !isCount(ordinal)) || !isCount(viewNumber) || typeof isLeader !== 'boolean')) {
     return null;
   }
+  if (isKnown && !isCount(messageBytesMax)) return null;
   if (typeof groupAddress !== 'string' || typeof host !== 'string' || typeof port !== 'number') return null;
   return {
     protocolVersion,
@@ -252,6 +262,7 @@ function readIntroduction(value: unknown): Introduction | null {
     ordinal: isCount(ordinal) ? ordinal : null,
     viewNumber: isCount(viewNumber) ? viewNumber : 0,
     isLeader: isLeader === true,
+    messageBytesMax: isCount(messageBytesMax) ? messageBytesMax : 0,
     formation: isFormation(formation) ? formation : null,
     groupAddress,
     host,

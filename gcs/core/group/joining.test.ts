@@ -125,6 +125,23 @@ describe('joining a group', () => {
     assert.deepEqual(membersOf(members[0]!), ['id-a', 'id-b']);
   });
 
+  test('a member that takes messages of another length is refused with the reason on both sides, also one of the group', () => {
+    const world = new SimulatedWorld(8);
+    const members = formedGroup(world, ['a', 'b']);
+    const options = { ...GROUP_DEFAULTS, messageBytesMax: 1000 };
+    const reason =
+      /takes messages of up to 1000 bytes, the one that it asks of up to 157286400: all members of a group/;
+    const other = new TestMember(world, 'other');
+    other.start({ kind: 'seeds', seeds: ['a:1'] }, { options });
+    until(world, () => other.run!.ended === 'refused');
+    assert.match(other.run!.refused!, reason);
+    const [a, b] = members;
+    assert.ok(a!.run!.turnedAway.some((each) => reason.test(each)));
+    b!.restart(null, { options });
+    until(world, () => b!.run!.turnedAway.some((each) => reason.test(each)));
+    assert.ok(a!.run!.turnedAway.some((each) => reason.test(each)));
+  });
+
   test('a member that says it is at the address of another that can be reached is refused', () => {
     const world = new SimulatedWorld(6);
     const members = formedGroup(world, ['a', 'b']);

@@ -6,6 +6,7 @@ export class Liveness {
   readonly #changed: (peer: MemberOrdinal, isReachable: boolean) => void;
   readonly #heardMs = new Map<MemberOrdinal, number>();
   readonly #busyMs = new Map<MemberOrdinal, number>();
+  readonly #isBusy = new Map<MemberOrdinal, boolean>();
   readonly #reachable = new Map<MemberOrdinal, boolean>();
 
   constructor(unreachableAfterMs: number, changed: (peer: MemberOrdinal, isReachable: boolean) => void) {
@@ -18,9 +19,15 @@ export class Liveness {
     if (this.#reachable.get(peer) !== true) this.#set(peer, true);
   }
 
-  /** It says that it restores itself or receives its state. */
-  heardBusy(peer: MemberOrdinal, nowMs: number): void {
-    this.#busyMs.set(peer, nowMs);
+  /** Whether it restores itself or receives its state. */
+  heardBusy(peer: MemberOrdinal, isBusy: boolean, nowMs: number): void {
+    this.#isBusy.set(peer, isBusy);
+    if (isBusy) this.#busyMs.set(peer, nowMs);
+  }
+
+  /** As it said last. */
+  isBusy(peer: MemberOrdinal): boolean {
+    return this.#isBusy.get(peer) ?? false;
   }
 
   /** Null: never. Monotonic. */
@@ -46,6 +53,7 @@ export class Liveness {
   forget(peer: MemberOrdinal): void {
     this.#heardMs.delete(peer);
     this.#busyMs.delete(peer);
+    this.#isBusy.delete(peer);
     this.#reachable.delete(peer);
   }
 

@@ -51,7 +51,8 @@ class TestApplicant implements Applicant {
 
   constructor(name: string, facts: Partial<Introduction> = {}) {
     this.introduction = {
-      protocolVersion: 2,
+      protocolVersion: 3,
+      messageBytesMax: 1000,
       incarnation: 1,
       groupId: null,
       ordinal: null,

@@ -6,7 +6,7 @@ import { TransferClient } from '../transfer/transfer-client.ts';
 import type { GroupView, LogEntry } from '../types.ts';
 import { readBelonging } from './definition.ts';
 import { GROUP_DEFAULTS } from './options.ts';
-import { formedGroup, leaderOf, membersOf, type TestMember, until } from './testing/test-member.ts';
+import { formedGroup, joined, leaderOf, membersOf, type TestMember, until } from './testing/test-member.ts';
 
 const SECONDS = 1_000_000;
 
@@ -33,6 +33,7 @@ function receive(member: TestMember): Reception {
       belonging,
       view: belonging.view,
       options: GROUP_DEFAULTS.transfer,
+      messageBytesMax: GROUP_DEFAULTS.messageBytesMax,
       events: {
         expelled: (view) => {
           reception!.expelled = view;
@@ -119,6 +120,34 @@ describe('giving a member what it lacks', () => {
     until(world, () => reception.expelled !== null);
     receiver.restart({ kind: 'rejoin' });
     until(world, () => receiver.isReady && receiver.isVoter);
+  });
+
+  test('who receives for long hears who has joined meanwhile, and asks them when nobody else is left', () => {
+    const world = new SimulatedWorld(9);
+    const members = formedGroup(world);
+    const receiver = members.find((member) => !member.isLeader)!;
+    const founders = members.filter((member) => member !== receiver);
+    const { client } = receive(receiver);
+    const donors: string[] = [];
+    let outcome: StateOutcome | null = null;
+    client.receiveState(
+      (donor) => {
+        donors.push(donor);
+        return { take: (_chunk, done) => done(null), aborted: () => {} };
+      },
+      (how) => {
+        outcome = how;
+      },
+    );
+    world.runFor(SECONDS);
+    const newcomers = ['d', 'e', 'f'].map((name) => joined(world, name, founders[0]!));
+    for (const founder of founders) {
+      founder.do((group) => group.leave());
+      until(world, () => founder.run!.ended === 'left', 60);
+    }
+    newcomers[0]!.do((group) => group.serve(() => ({ next: () => null, close: () => {} })));
+    until(world, () => outcome !== null);
+    assert.deepEqual(outcome, { kind: 'received' });
   });
 
   test('entries that a member cannot read any more come from the log of another, chosen ones only', () => {

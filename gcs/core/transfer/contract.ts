@@ -62,6 +62,8 @@ export interface TransferClientSetup {
   /** The latest of the member's log, for whom to ask besides. It may not be chosen: which one is, the members tell. */
   readonly view: GroupView;
   readonly options: TransferOptions;
+  /** Of the order, which this takes no part in: what the members compare. */
+  readonly messageBytesMax: number;
   readonly events: TransferEvents;
 }
 

@@ -8,7 +8,7 @@ import { assert, type LogIndex, type MemberId, type ScheduledCall } from '../../
 import { type DialledLink, Dialler } from '../group/dialler.ts';
 import { type Answer, encodeFrame, type Frame, GROUP_PROTOCOL_VERSION, type Introduction } from '../group/handshake.ts';
 import { Roster } from '../group/roster.ts';
-import type { LogEntry } from '../types.ts';
+import type { GroupView, LogEntry } from '../types.ts';
 import type { EntriesOutcome, StateOutcome, TransferClientSetup, TransferReceiver, TransferSink } from './contract.ts';
 import { EntryStream } from './entry-stream.ts';
 import type { Unavailable } from './frames.ts';
@@ -175,13 +175,9 @@ export class TransferClient implements TransferReceiver {
       link.connection?.close('refused');
       return;
     }
-    if (view !== null && this.#roster.learnChosen(view)) {
-      if (isExpelled || this.#roster.isOver) {
-        this.stop();
-        return this.#setup.events.expelled(view);
-      }
-      this.#dialler.want(this.#roster.addresses());
-    }
+    if (view !== null) this.#learn(view, isExpelled);
+    // What was learnt may have ended this, or the wish for this connection.
+    if (this.#isStopped || link.connection === null) return;
     const standing = this.#roster.standing(introduction);
     if (standing === 'over' || standing === 'another') return link.connection?.close('it is no member any more');
     this.#dialler.makeReady(link, introduction.ordinal!);
@@ -189,13 +185,21 @@ export class TransferClient implements TransferReceiver {
     this.#askNext();
   }
 
+  #learn(view: GroupView, isExpelled: boolean): void {
+    if (!this.#roster.learnChosen(view)) return;
+    if (isExpelled || this.#roster.isOver) {
+      this.stop();
+      return this.#setup.events.expelled(view);
+    }
+    this.#dialler.want(this.#roster.addresses());
+  }
+
   #received(link: DialledLink, frame: Exclude<Frame, Answer>): void {
     if (frame.kind === 'present') return;
     if (frame.kind === 'expelled') {
-      if (!this.#roster.learnChosen(frame.view) || !this.#roster.isOver) return;
-      this.stop();
-      return this.#setup.events.expelled(frame.view);
+      return this.#learn(frame.view, false);
     }
+    if (frame.kind === 'view') return this.#learn(frame.view, false);
     if (frame.kind !== 'chunk' && frame.kind !== 'end' && frame.kind !== 'unavailable') {
       return link.connection?.close(`unexpected ${frame.kind}`);
     }
@@ -338,7 +342,7 @@ export class TransferClient implements TransferReceiver {
   }
 
   #introduction(): Introduction {
-    const { memberId, incarnation, groupAddress, host, port } = this.#setup;
+    const { memberId, incarnation, groupAddress, host, port, messageBytesMax } = this.#setup;
     const { definition, self } = this.#roster.belonging;
     return {
       protocolVersion: GROUP_PROTOCOL_VERSION,
@@ -348,6 +352,7 @@ export class TransferClient implements TransferReceiver {
       ordinal: self,
       viewNumber: this.#roster.chosen.number,
       isLeader: false,
+      messageBytesMax,
       formation: null,
       groupAddress,
       host,

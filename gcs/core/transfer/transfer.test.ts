@@ -98,6 +98,7 @@ class Donor {
         owner: {
           introduction: () => ({
             protocolVersion: GROUP_PROTOCOL_VERSION,
+            messageBytesMax: GROUP_DEFAULTS.messageBytesMax,
             memberId,
             incarnation: 1,
             groupId: 'g',
@@ -196,6 +197,7 @@ class Receiver {
         belonging: { definition: DEFINITION, self: NAMES.indexOf(this.host.name), view: VIEW },
         view: this.view,
         options: OPTIONS,
+        messageBytesMax: GROUP_DEFAULTS.messageBytesMax,
         events: {
           expelled: (view) => {
             this.expelled = view;

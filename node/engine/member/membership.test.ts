@@ -71,18 +71,20 @@ test('rows are those of the view in force, with what each told last, and the mat
   assert(!membership.notices.has(7), 'nothing is kept of a stranger');
 });
 
+const nobody = (): boolean => false;
+
 test('H5: a silent voter holds the purge floor where it was until it is expelled; a learner holds nothing', () => {
   const membership = new Membership('m0');
-  assert.equal(membership.oldestNeededByAll(100), null);
+  assert.equal(membership.oldestNeededByAll(100, nobody), null);
   membership.install(viewOf(1, [0, 1, 2, 3], [3]), 0);
   membership.noticed(1, noticeOf({ oldestNeeded: 80 }));
-  assert.equal(membership.oldestNeededByAll(100), null, 'member 2 has not told yet');
+  assert.equal(membership.oldestNeededByAll(100, nobody), null, 'member 2 has not told yet');
   membership.noticed(2, noticeOf({ oldestNeeded: 40 }));
-  assert.equal(membership.oldestNeededByAll(100), 40);
+  assert.equal(membership.oldestNeededByAll(100, nobody), 40);
   membership.noticed(1, noticeOf({ oldestNeeded: 500 }));
-  assert.equal(membership.oldestNeededByAll(600), 40, 'member 2 is silent');
+  assert.equal(membership.oldestNeededByAll(600, nobody), 40, 'member 2 is silent');
   membership.install(viewOf(2, [0, 1, 3], [3]), 20);
-  assert.equal(membership.oldestNeededByAll(600), 500, 'it was expelled');
+  assert.equal(membership.oldestNeededByAll(600, nobody), 500, 'it was expelled');
 });
 
 test('H5: a voter whose data diverged commits nothing any more, and holds no floor', () => {
@@ -90,5 +92,18 @@ test('H5: a voter whose data diverged commits nothing any more, and holds no flo
   membership.install(viewOf(1, [0, 1, 2]), 0);
   membership.noticed(1, noticeOf({ oldestNeeded: 500 }));
   membership.noticed(2, noticeOf({ oldestNeeded: 40, state: 'ERROR' }));
-  assert.equal(membership.oldestNeededByAll(600), 500);
+  assert.equal(membership.oldestNeededByAll(600, nobody), 500);
+});
+
+test('H5: a voter that receives its state holds no floor, for however long that takes, and again one when it takes part', () => {
+  const membership = new Membership('m0');
+  membership.install(viewOf(1, [0, 1, 2]), 0);
+  membership.noticed(1, noticeOf({ oldestNeeded: 500 }));
+  const restoring = new Set([2]);
+  const lowest = (): number | null => membership.oldestNeededByAll(600, (voter) => restoring.has(voter));
+  assert.equal(lowest(), 500, 'it has told nothing');
+  membership.noticed(2, noticeOf({ oldestNeeded: 40 }));
+  assert.equal(lowest(), 500, 'that was of its run before');
+  restoring.delete(2);
+  assert.equal(lowest(), 40);
 });

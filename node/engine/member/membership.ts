@@ -116,13 +116,17 @@ export class Membership {
   /**
    * Below which no voter's transaction can have its snapshot any more. Null: a voter has not told yet. One that is
    * silent holds it where it was, until it is expelled; one in ERROR holds nothing: of it nothing is answered as
-   * committed any more.
+   * committed any more. Nor does one that restores itself or receives its state, for however long that may be: what
+   * its run before had under way it answers to nobody.
+   *
+   * `isRestoring`: it said so later than anything else.
    */
-  oldestNeededByAll(own: number): number | null {
+  oldestNeededByAll(own: number, isRestoring: (voter: MemberOrdinal) => boolean): number | null {
     if (this.view === null) return null;
     let lowest = own;
     for (const ordinal of votersOf(this.view)) {
       if (this.memberIdOf(ordinal) === this.#memberId) continue;
+      if (isRestoring(ordinal)) continue;
       const notice = this.#notices.get(ordinal);
       if (notice === undefined) return null;
       if (notice.state === 'ERROR') continue;

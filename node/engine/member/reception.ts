@@ -86,6 +86,7 @@ export class Reception {
       belonging,
       view: this.view,
       options: member.options.group.transfer,
+      messageBytesMax: member.options.group.messageBytesMax,
       events: {
         expelled: (view) => events.expelled(view),
         refusedPeer: (address, reason) => member.events.refusedPeer(address, reason),

@@ -12,7 +12,11 @@ function upkeepOf() {
   const proposals: { sequenceNumber: number; answered: () => void }[] = [];
   const truncated: number[] = [];
   const counters = zeroCounters();
-  const group = { truncate: (neededFrom: number) => truncated.push(neededFrom), log: { firstIndex: 1 } };
+  const group = {
+    truncate: (neededFrom: number) => truncated.push(neededFrom),
+    isRestoring: () => false,
+    log: { firstIndex: 1 },
+  };
   const upkeep = new Upkeep({
     group,
     membership,

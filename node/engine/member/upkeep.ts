@@ -14,7 +14,7 @@ import type { ReplicatedState } from './replicated-state.ts';
 const PROPOSAL_WAIT_MS = 10_000;
 
 export interface UpkeepSetup {
-  readonly group: Pick<Group, 'truncate'> & { readonly log: Pick<Group['log'], 'firstIndex'> };
+  readonly group: Pick<Group, 'truncate' | 'isRestoring'> & { readonly log: Pick<Group['log'], 'firstIndex'> };
   readonly membership: Membership;
   readonly counters: Pick<MemberCounters, 'truncations'>;
   readonly options: Pick<MemberOptions, 'purgeStep' | 'truncateEveryMs'>;
@@ -61,9 +61,9 @@ export class Upkeep {
     },
     nowMs: number,
   ): void {
-    const { membership, options, propose } = this.#setup;
+    const { group, membership, options, propose } = this.#setup;
     if (this.#isProposing) return;
-    const sequenceNumber = membership.oldestNeededByAll(state.oldestNeeded);
+    const sequenceNumber = membership.oldestNeededByAll(state.oldestNeeded, (voter) => group.isRestoring(voter));
     if (sequenceNumber === null || !isWorthwhile(sequenceNumber, state.certifier.purgeFloor, options.purgeStep)) return;
     this.#isProposing = true;
     propose(encodeGroupMessage({ kind: 'purge-floor', sequenceNumber }), nowMs + PROPOSAL_WAIT_MS, () => {
