@@ -46,6 +46,9 @@ function whatBecameOfIt(report: BenchReport): readonly Line[] {
   if (latenessMs !== null) lines.push(['', `of that, the load generator's own delay: ${latencies(latenessMs)}`]);
   const byKind = Object.entries(report.latencyMsByKind).sort(([one], [other]) => (one < other ? -1 : 1));
   if (byKind.length > 1) for (const [kind, each] of byKind) lines.push(['', `${kind}: ${latencies(each)}`]);
+  for (const { kind, than, ms } of report.p99Differences) {
+    lines.push(['', `${kind}: p99 ${ms < 0 ? '-' : '+'}${milliseconds(Math.abs(ms))} to ${than}`]);
+  }
   const kinds = Object.keys(committedByKind).length > 1 ? `: ${counts(committedByKind)}` : '';
   lines.push(['committed', `${grouped(committed)}${kinds}`]);
   if (declined > 0) lines.push(['declined', `${grouped(declined)}, with nothing to do`]);

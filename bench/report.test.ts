@@ -25,6 +25,7 @@ function run(counts: Partial<LoadCounts>, more: Partial<RunFacts> = {}) {
       lateness: new LatencyHistogram(),
     },
     isOpenLoop: false,
+    compares: [],
     usage: { memberCpuSeconds: [3, 2, 1], memberRssMiB: [100, 90, 80], loadGeneratorCpuSeconds: [1] },
     verification: { verified: true, problems: [] },
     conflictSummary: null,
@@ -85,6 +86,40 @@ test('what was given up, re-executed and declined is told where there is some', 
   assert.match(some, /aborted +4 attempts, 0.40 %: DEADLOCK 4/);
   assert.match(some, /committed +1,000\n/);
   assert.doesNotMatch(print({ committed: 1000 }), /declined|given up|re-executed|missed|who lost|hot rows/);
+});
+
+test('the p99 of kinds that a scenario compares is told as a difference, where there are both', () => {
+  const histogramOf = (ms: number) => {
+    const histogram = new LatencyHistogram();
+    histogram.record(ms);
+    return histogram;
+  };
+  const result = {
+    seconds: 10,
+    counts: { ...noCounts(), committed: 2 },
+    latency: histogramOf(8),
+    latencyByKind: { slow: histogramOf(8), quick: histogramOf(2) },
+    lateness: new LatencyHistogram(),
+  };
+  const options = optionsOf('large');
+  const report = benchReport(
+    options,
+    ['a'],
+    [
+      run(
+        {},
+        {
+          result,
+          compares: [
+            ['slow', 'quick'],
+            ['slow', 'none'],
+          ],
+        },
+      ),
+    ],
+  );
+  assert.deepEqual(report.p99Differences, [{ kind: 'slow', than: 'quick', ms: 6 }]);
+  assert.match(printedReport(report, options), /slow: p99 \+6.00 to quick\n/);
 });
 
 test('a load generator that had no time left is told of', () => {

@@ -3,7 +3,7 @@ import type { ConflictSummary } from './conflict-summary.ts';
 import type { LatencyHistogram } from './latency-histogram.ts';
 import type { LoadCounts, LoadResult } from './load/load-result.ts';
 import type { BenchOptions } from './options.ts';
-import type { Verification } from './scenario.ts';
+import type { Scenario, Verification } from './scenario.ts';
 import { type Spread, spreadOf } from './spread.ts';
 
 export { type Spread, spreadOf } from './spread.ts';
@@ -15,6 +15,8 @@ export interface RunReport extends Omit<LoadCounts, 'lostTo'>, Verification {
   readonly tps: number;
   readonly latencyMs: Latencies;
   readonly latencyMsByKind: Readonly<Record<string, Latencies>>;
+  /** By how much the p99 of one kind is above that of another, where a scenario compares them. */
+  readonly p99Differences: readonly { readonly kind: string; readonly than: string; readonly ms: number }[];
   /** Open loop: how late the load generators themselves were; it is part of the latencies. Null: closed loop. */
   readonly latenessMs: Latencies | null;
   /** Of all members together; null if they are not processes that we started, or did not live to the end. */
@@ -69,12 +71,14 @@ export interface Usage {
 export interface RunFacts {
   readonly result: LoadResult;
   readonly isOpenLoop: boolean;
+  readonly compares: NonNullable<Scenario['compares']>;
   readonly usage: Usage;
   readonly verification: Verification;
   readonly conflictSummary: ConflictSummary | null;
 }
 
-export function runReport({ result, isOpenLoop, usage, verification, conflictSummary }: RunFacts): RunReport {
+export function runReport(facts: RunFacts): RunReport {
+  const { result, isOpenLoop, compares, usage, verification, conflictSummary } = facts;
   const { seconds, latency, latencyByKind, lateness } = result;
   const { lostTo, ...counts } = result.counts;
   const { committed, aborted, declined } = counts;
@@ -90,6 +94,11 @@ export function runReport({ result, isOpenLoop, usage, verification, conflictSum
     latencyMsByKind: Object.fromEntries(
       Object.entries(latencyByKind).map(([kind, histogram]) => [kind, latenciesOf(histogram)]),
     ),
+    p99Differences: compares.flatMap(([kind, than]) => {
+      const [one, other] = [latencyByKind[kind], latencyByKind[than]];
+      if (one === undefined || other === undefined) return [];
+      return [{ kind, than, ms: one.quantileMs(0.99) - other.quantileMs(0.99) }];
+    }),
     latenessMs: isOpenLoop ? latenciesOf(lateness) : null,
     cpuSecondsPerThousand: cpuOfMembers && perThousand(sumOf(cpuOfMembers)),
     cpuSecondsPerThousandByMember: cpuOfMembers?.map(perThousand) ?? null,

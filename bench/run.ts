@@ -67,6 +67,7 @@ async function measure(options: BenchOptions, progress: Progress, started: Async
       runReport({
         result: outcome.result,
         isOpenLoop: options.rate !== null,
+        compares: scenario.compares ?? [],
         usage: { ...usage.used(), loadGeneratorCpuSeconds: outcome.cpuSeconds },
         verification,
         conflictSummary,

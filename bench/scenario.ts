@@ -9,6 +9,8 @@ export interface Scenario<O extends Options = Options> {
   /** Those of its own, beside those of every scenario. */
   readonly options: O;
   readonly tables: readonly string[];
+  /** Kinds of transactions whose latency is told as a difference: that of the first less that of the second. */
+  readonly compares?: readonly (readonly [kind: string, than: string])[];
   /** Makes tables and rows; when it is done, all members have them. */
   setUp(group: GroupAccess, setup: ScenarioSetup<O>): Promise<void>;
   /** Made once in each load generator's process, for all runs. */

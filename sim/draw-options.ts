@@ -29,6 +29,7 @@ export function drawGroupOptions(
     peerBufferBytesMax: random.pick([1_000_000, 64 * 1024 * 1024]),
     fragmentBytesMax,
     fragmentsInFlight: random.pick([1, 2, 4]),
+    fragmentRest: random.pick([0, 2]),
     compressionThresholdBytes: random.pick([0, 200, 16 * 1024]),
     messageBytesMax: 150 * 1024 * 1024,
     logKeepBytes,

@@ -1,7 +1,8 @@
 /**
  * The transactions of `micro`, and beside them one writer that puts every row of a table of large ones in one
- * transaction, every few seconds, in every second window of time. What the small ones take is told apart by window, so
- * that both figures come from one run.
+ * transaction, every few seconds, in every second window of time. What the small ones take is told apart by whether a
+ * large one is under way, was shortly before (what it leaves behind is written yet), or long ago: so all figures come
+ * from one run.
  */
 import { SeededRandom } from '../../gcs/base/index.ts';
 import { awaitAgreement, readAgreed } from '../agreement.ts';
@@ -29,7 +30,12 @@ const options = {
   bytes: option(wholeNumber(1024, 100_000_000), 64 * 1024 * 1024, 'bytes that one large transaction writes'),
   rowBytes: option(wholeNumber(64, 256 * 1024), 64 * 1024, 'bytes of each of its rows'),
   every: option(decimalNumber(0, 3600, 'SECONDS'), 4, 'seconds from the beginning of a large transaction to the next'),
-  window: option(decimalNumber(0.1, 3600, 'SECONDS'), 10, 'seconds without large transactions, then as many with them'),
+  window: option(decimalNumber(0.1, 3600, 'SECONDS'), 20, 'seconds without large transactions, then as many with them'),
+  settle: option(
+    decimalNumber(0, 3600, 'SECONDS'),
+    5,
+    'seconds after a large transaction that do not count as without',
+  ),
 };
 
 type LargeSetup = ScenarioSetup<typeof options>;
@@ -39,6 +45,10 @@ export const large: Scenario<typeof options> = {
   summary: 'micro, and every few seconds one transaction of --bytes beside it',
   options,
   tables: [...micro.tables, table],
+  compares: [
+    ['small beside large', 'small alone'],
+    ['small after large', 'small alone'],
+  ],
   async setUp(group, setup) {
     await micro.setUp(group, setup);
     const member = group.members[0]!;
@@ -91,8 +101,10 @@ interface LargeFacts {
   readonly large: LargeWrites;
 }
 
+type SmallKind = 'small alone' | 'small beside large' | 'small after large';
+
 type LargeTransaction =
-  | { readonly kind: 'small alone' | 'small beside large'; readonly small: LoadTransaction }
+  | { readonly kind: SmallKind; readonly small: LoadTransaction }
   | { readonly kind: 'large'; readonly value: number };
 
 export class LargeWorkload implements Workload<LargeTransaction> {
@@ -101,7 +113,10 @@ export class LargeWorkload implements Workload<LargeTransaction> {
   readonly #text: string;
   readonly #nowMs: () => number;
   #nextMs = 0;
-  #isUnderWay = false;
+  /** Of the last large transaction. Null: it is under way. */
+  #endedMs: number | null = Number.NEGATIVE_INFINITY;
+  /** The first place belongs to this load generator; others know the windows only. */
+  #isFirst = false;
   #value = 0;
   readonly #writes: { sequenceNumber: number; value: number; readonly unknown: number[] };
 
@@ -118,15 +133,23 @@ export class LargeWorkload implements Workload<LargeTransaction> {
     const { every, window } = this.#setup.options;
     const nowMs = this.#nowMs();
     const isInWindow = Math.floor(nowMs / (window * 1000)) % 2 === 1;
-    if (slot === 0) this.#isUnderWay = false;
-    // One that outlasts its window is not taken for quiet; where there are several load generators, the others do.
-    const isBeside = isInWindow || this.#isUnderWay;
-    if (slot === 0 && isInWindow && nowMs >= this.#nextMs) {
-      this.#isUnderWay = true;
-      this.#nextMs = nowMs + every * 1000;
-      return { kind: 'large', value: ++this.#value };
+    if (slot === 0) {
+      this.#isFirst = true;
+      this.#endedMs ??= nowMs;
+      if (isInWindow && nowMs >= this.#nextMs) {
+        this.#endedMs = null;
+        this.#nextMs = nowMs + every * 1000;
+        return { kind: 'large', value: ++this.#value };
+      }
     }
-    return { kind: isBeside ? 'small beside large' : 'small alone', small: this.#small.draw(slot) };
+    return { kind: this.#kindAt(nowMs, isInWindow), small: this.#small.draw(slot) };
+  }
+
+  #kindAt(nowMs: number, isInWindow: boolean): SmallKind {
+    const { settle, window } = this.#setup.options;
+    if (this.#isFirst ? this.#endedMs === null : isInWindow) return 'small beside large';
+    const endedMs = this.#isFirst ? this.#endedMs! : Math.floor(nowMs / (window * 1000)) * window * 1000;
+    return nowMs - endedMs < settle * 1000 ? 'small after large' : 'small alone';
   }
 
   *attempt(transaction: LargeTransaction): Attempt {
@@ -150,12 +173,15 @@ export class LargeWorkload implements Workload<LargeTransaction> {
       throw new BenchError({ code: 'LOAD', message: `a large transaction has the sequence number ${sequenceNumber}` });
     }
     Object.assign(this.#writes, { sequenceNumber, value });
+    this.#endedMs = this.#nowMs();
     return 'committed';
   }
 
   outcomeUnknown(transaction: LargeTransaction): void {
-    if (transaction.kind === 'large') this.#writes.unknown.push(transaction.value);
-    else this.#small.outcomeUnknown(transaction.small);
+    if (transaction.kind === 'large') {
+      this.#writes.unknown.push(transaction.value);
+      this.#endedMs ??= this.#nowMs();
+    } else this.#small.outcomeUnknown(transaction.small);
   }
 
   facts(): LargeFacts {

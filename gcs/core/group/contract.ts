@@ -37,6 +37,8 @@ export interface GroupOptions {
   readonly fragmentBytesMax: number;
   /** Parts of this member's long message under way at a time. */
   readonly fragmentsInFlight: number;
+  /** While others' messages come, too, the next part waits so many times as long as the one before was on its way. */
+  readonly fragmentRest: number;
   /** A longer part or message is compressed, if that makes it shorter. */
   readonly compressionThresholdBytes: number;
   readonly messageBytesMax: number;

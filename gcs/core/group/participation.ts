@@ -60,6 +60,7 @@ export class Participation {
   #isStepping = false;
   #isTakingScheduled = false;
   #isProposing = false;
+  #isResting = false;
   #lastPersistMs = 0;
   #isOver = false;
 
@@ -178,9 +179,10 @@ export class Participation {
   }
 
   #deliver(entry: LogEntry): void {
-    const { self, incarnation, events } = this.#setup;
+    const { self, incarnation, events, clock } = this.#setup;
     const isOwn = entry.kind !== 'view' && entry.origin === self && entry.incarnation === incarnation;
-    const ticket = isOwn ? this.#fragmenter.delivered(entry) : null;
+    if (entry.kind === 'message' || !isOwn) this.#fragmenter.neighbourDelivered(clock.monotonicMs());
+    const ticket = isOwn ? this.#fragmenter.delivered(entry, clock.monotonicMs()) : null;
     const ordered = this.#assembler.take(entry);
     if (ordered === null) {
       const begun = entry.kind === 'fragment' ? this.#assembler.begun(entry.origin) : null;
@@ -196,12 +198,26 @@ export class Participation {
   #propose(): void {
     if (this.#isProposing || this.#isStepping) return;
     this.#isProposing = true;
+    const { clock } = this.#setup;
     while (this.canBroadcast()) {
-      const part = this.#fragmenter.next();
+      const part = this.#fragmenter.next(clock.monotonicMs());
       if (part === null) break;
       this.step({ kind: 'propose', incarnation: this.#setup.incarnation, ...part });
     }
     this.#isProposing = false;
+    this.#proposeAfterRest();
+  }
+
+  #proposeAfterRest(): void {
+    if (this.#isResting) return;
+    const { clock } = this.#setup;
+    const restMs = this.#fragmenter.restMs(clock.monotonicMs());
+    if (restMs === null) return;
+    this.#isResting = true;
+    clock.schedule(restMs, () => {
+      this.#isResting = false;
+      if (!this.#isOver) this.#propose();
+    });
   }
 }
 

@@ -71,6 +71,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
 const options: fc.Arbitrary<FragmenterOptions> = fc.record({
   fragmentBytesMax: fc.integer({ min: 16, max: 64 }),
   fragmentsInFlight: fc.integer({ min: 1, max: 4 }),
+  fragmentRest: fc.constantFrom(0, 2),
   compressionThresholdBytes: fc.constantFrom(0, 20, 10_000),
   messageBytesMax: fc.constant(MESSAGE_BYTES_MAX),
 });
@@ -93,7 +94,7 @@ function play(actions: readonly Action[], chosen: FragmenterOptions): { log: Tes
       if (entry.kind !== 'message' && entry.kind !== 'fragment') continue;
       const sender = senders.find((each) => each.ordinal === entry.origin);
       if (sender === undefined || sender.incarnation !== entry.incarnation) continue;
-      const ticket = sender.fragmenter.delivered(entry);
+      const ticket = sender.fragmenter.delivered(entry, 0);
       if (ticket === null) continue;
       const bytes = Buffer.from(sender.payloads.get(ticket)!).toString('hex');
       expected.push({ index: entry.index, origin: entry.origin, bytes });
@@ -109,7 +110,7 @@ function play(actions: readonly Action[], chosen: FragmenterOptions): { log: Tes
     } else if (each.kind === 'leave') {
       const sender = senders[each.slot]!;
       for (let i = 0; i < each.parts; i++) {
-        const part = sender.fragmenter.next();
+        const part = sender.fragmenter.next(0);
         if (part === null) break;
         assert.ok(part.payload.length <= Math.max(chosen.fragmentBytesMax, 5));
         const run = `${sender.ordinal}.${sender.incarnation}`;
