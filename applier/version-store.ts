@@ -69,8 +69,9 @@ interface Batch {
 
 /** So many rows are worked on in one turn, at first. */
 const SLICE_ROWS = 500;
-/** Each slice is larger than the one before, so that rows published meanwhile are overtaken at any rate. */
+/** Each slice is larger than the one before, so that rows published meanwhile are overtaken: no turn publishes so many. */
 const SLICE_GROWTH = 1.2;
+const SLICE_ROWS_MAX = 5000;
 const ROOM_RETRY_MS = 1000;
 
 export class VersionStore {
@@ -490,7 +491,7 @@ export class VersionStore {
     const rows = this.#overlay.rows()[Symbol.iterator]();
     let sliceRows = SLICE_ROWS;
     this.#inSlices(() => {
-      sliceRows *= SLICE_GROWTH;
+      sliceRows = Math.min(SLICE_ROWS_MAX, sliceRows * SLICE_GROWTH);
       for (let i = 0; i < sliceRows; i++) {
         const next = rows.next();
         if (next.done) {

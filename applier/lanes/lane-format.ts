@@ -1,7 +1,7 @@
 /** What a lane's environment holds beside the rows, and how a batch travels to the lane's worker. */
 import type { RowKey } from '../../certifier/types.ts';
-import { ByteReader, ByteWriter, binaryStringOf, type SequenceNumber } from '../../gcs/base/index.ts';
-import type { FlushBatch, KeyRange } from '../types.ts';
+import { ByteReader, ByteWriter, type SequenceNumber } from '../../gcs/base/index.ts';
+import type { FlushBatch } from '../types.ts';
 
 /** Longest key that the store takes, in bytes. */
 export const KEY_BYTES_MAX = 1978;
@@ -57,71 +57,69 @@ export function decodeIdentity(
 
 /** A row as the store has it: 6 bytes of sequence number, then the image. */
 export const VALUE_HEADER_BYTES = 6;
+/** Two lengths, and the head of the value. */
+const ROW_OVERHEAD_BYTES_MAX = 24;
 
-/** Encodes a batch a part at a time, since the rows of a second are too many for one turn. */
-export class BatchEncoder {
+/** Some of the rows of a batch, encoded: a buffer to be handed over without a copy; `length` of its bytes are in use. */
+export interface EncodedRows {
+  readonly buffer: ArrayBuffer;
+  readonly length: number;
+}
+
+/** Encodes the rows of a batch a part at a time, since those of a second are too many for one turn. */
+export class RowsEncoder {
+  readonly parts: EncodedRows[] = [];
   readonly #rows: FlushBatch['rows'];
-  readonly #writer: ByteWriter;
   #next = 0;
 
-  constructor(batch: FlushBatch) {
-    let capacity = 64;
-    for (const { from, to } of batch.clear) capacity += from.length + to.length + 16;
-    for (const { key, image } of batch.rows) capacity += key.length + 24 + (image?.length ?? 0);
-    this.#rows = batch.rows;
-    this.#writer = new ByteWriter(capacity);
-    this.#writer.u48(batch.upTo);
-    this.#writer.varint(batch.clear.length);
-    for (const { from, to } of batch.clear) {
-      this.#writer.binaryString(from);
-      this.#writer.binaryString(to);
-    }
-    this.#writer.varint(batch.rows.length);
+  constructor(rows: FlushBatch['rows']) {
+    this.#rows = rows;
   }
 
-  /** Encodes the next `rowCount` rows, fewer if they come to `byteCount`, at least one. False: that was all. */
-  encode(rowCount: number, byteCount: number): boolean {
-    const writer = this.#writer;
-    const bytesEnd = writer.length + byteCount;
-    const end = Math.min(this.#rows.length, this.#next + rowCount);
-    for (; this.#next < end && writer.length < bytesEnd; this.#next++) {
-      const { key, sequenceNumber, image } = this.#rows[this.#next]!;
+  /** Makes the next part, of so many rows or bytes at most, but at least a row. False: that was all. */
+  encode(rowsMax: number, bytesMax: number): boolean {
+    const first = this.#next;
+    let capacity = 0;
+    while (this.#next < this.#rows.length && this.#next - first < rowsMax) {
+      const { key, image } = this.#rows[this.#next]!;
+      const bytes = key.length + ROW_OVERHEAD_BYTES_MAX + (image === null ? 0 : image.length);
+      if (this.#next > first && capacity + bytes > bytesMax) break;
+      capacity += bytes;
+      this.#next++;
+    }
+    if (this.#next === first) return false;
+    const writer = new ByteWriter(capacity);
+    for (let at = first; at < this.#next; at++) {
+      const { key, sequenceNumber, image } = this.#rows[at]!;
       writer.binaryString(key);
       writer.varint(image === null ? 0 : VALUE_HEADER_BYTES + image.length);
       if (image === null) continue;
       writer.u48(sequenceNumber);
       writer.raw(image);
     }
+    const view = writer.view();
+    this.parts.push({ buffer: view.buffer as ArrayBuffer, length: view.length });
     return this.#next < this.#rows.length;
   }
-
-  /** One buffer, to be handed over without a copy; `length` of its bytes are in use. */
-  finish(): { readonly buffer: ArrayBuffer; readonly length: number } {
-    const view = this.#writer.view();
-    return { buffer: view.buffer as ArrayBuffer, length: view.length };
-  }
 }
 
-export interface DecodedBatch {
-  readonly upTo: SequenceNumber;
-  readonly clear: readonly KeyRange[];
-  /** `value: null`: the row goes. Values are views of what was decoded. */
-  readonly rows: { readonly key: RowKey; readonly value: Uint8Array | null }[];
+/** A row on its way to the store. `value: null`: the row goes. */
+export interface DecodedRow {
+  readonly key: RowKey;
+  readonly value: Uint8Array | null;
 }
 
-/** Null if the bytes are no batch. */
-export function decodeBatch(bytes: Uint8Array): DecodedBatch | null {
-  const reader = new ByteReader(bytes);
-  const upTo = reader.u48();
-  const clear: KeyRange[] = [];
-  for (let left = reader.varint(); left > 0 && !reader.malformed; left--) {
-    clear.push({ from: reader.binaryString(), to: reader.binaryString() });
+/** Values are views of what is decoded. Null if the bytes are no rows. */
+export function decodeRows(parts: readonly EncodedRows[]): DecodedRow[] | null {
+  const rows: DecodedRow[] = [];
+  for (const { buffer, length } of parts) {
+    const reader = new ByteReader(new Uint8Array(buffer, 0, length));
+    while (reader.left > 0) {
+      const key = reader.binaryString();
+      const value = reader.blob();
+      rows.push({ key, value: value.length === 0 ? null : value });
+    }
+    if (reader.malformed) return null;
   }
-  const rows: { key: RowKey; value: Uint8Array | null }[] = [];
-  for (let left = reader.varint(); left > 0 && !reader.malformed; left--) {
-    const key = binaryStringOf(reader.blob());
-    const value = reader.blob();
-    rows.push({ key, value: value.length === 0 ? null : value });
-  }
-  return reader.finished ? { upTo, clear, rows } : null;
+  return rows;
 }

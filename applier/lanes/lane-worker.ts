@@ -1,13 +1,13 @@
 /** The thread that writes a lane: one store transaction a batch, synced when it answers. */
 import { statfsSync } from 'node:fs';
-import { constants } from 'node:os';
+import { constants, setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { RootDatabase } from 'lmdb';
 import type { RowKey } from '../../certifier/types.ts';
 import type { KeyRange } from '../types.ts';
 import {
-  decodeBatch,
   decodeIdentity,
+  decodeRows,
   encodeIdentity,
   firstRowKeyFrom,
   IDENTITY_KEY,
@@ -38,10 +38,8 @@ class LaneWriter {
 
   take(message: ToWorker): void {
     switch (message.kind) {
-      case 'write': {
-        const { batch, length, clearsAll } = message;
-        return this.#write(new Uint8Array(batch, 0, length), clearsAll);
-      }
+      case 'write':
+        return this.#write(message);
       case 'close':
         port.close();
         void this.#store.close();
@@ -49,19 +47,19 @@ class LaneWriter {
     }
   }
 
-  #write(bytes: Uint8Array, clearsAll: boolean): void {
-    const needed = bytes.length + ROOM_BESIDE_BYTES;
+  #write({ upTo, clear, rows: parts, clearsAll }: Extract<ToWorker, { kind: 'write' }>): void {
+    const needed = parts.reduce((sum, { length }) => sum + length, ROOM_BESIDE_BYTES);
     if (roomOf(this.#path) < needed) return say({ kind: 'no-room', reason: 'no space left on device' });
-    const batch = decodeBatch(bytes);
-    if (batch === null) throw new Error('a batch arrived that is none');
-    batch.rows.sort((a, b) => (a.key < b.key ? -1 : 1));
-    const identity = { ...this.#identity, flushedUpTo: batch.upTo };
+    const rows = decodeRows(parts);
+    if (rows === null) throw new Error('a batch arrived that is none');
+    rows.sort((a, b) => (a.key < b.key ? -1 : 1));
+    const identity = { ...this.#identity, flushedUpTo: upTo };
     const store = this.#store;
     try {
       store.transactionSync(() => {
         if (clearsAll) store.clearSync();
-        for (const range of batch.clear) this.#clear(range);
-        for (const { key, value } of batch.rows) {
+        for (const range of clear) this.#clear(range);
+        for (const { key, value } of rows) {
           if (value === null) void store.remove(key);
           else void store.put(key, value);
         }
@@ -72,7 +70,7 @@ class LaneWriter {
       return say({ kind: 'no-room', reason: messageOf(error) });
     }
     this.#identity = identity;
-    say({ kind: 'written', upTo: batch.upTo });
+    say({ kind: 'written', upTo });
   }
 
   #clear({ from, to }: KeyRange): void {
@@ -150,7 +148,12 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** Of a thread, as the system counts: 0 is what others have, 19 the least. */
+const NICE = 10;
+
 const given = workerData as LaneWorkerData;
+// Nobody waits for a flush, and many wait for the main thread. Elsewhere it would be of the whole process.
+if (process.platform === 'linux') setPriority(0, NICE);
 if (given.make === null) {
   serve(given.path);
 } else {

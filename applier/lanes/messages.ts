@@ -1,6 +1,7 @@
 /** What the main thread and a lane's worker say to each other. */
 import type { SequenceNumber } from '../../gcs/base/index.ts';
-import type { LaneIdentity } from './lane-format.ts';
+import type { KeyRange } from '../types.ts';
+import type { EncodedRows, LaneIdentity } from './lane-format.ts';
 
 export interface LaneWorkerData {
   readonly path: string;
@@ -11,8 +12,9 @@ export interface LaneWorkerData {
 export type ToWorker =
   | {
       readonly kind: 'write';
-      readonly batch: ArrayBuffer;
-      readonly length: number;
+      readonly upTo: SequenceNumber;
+      readonly clear: readonly KeyRange[];
+      readonly rows: readonly EncodedRows[];
       /** Everything that is there goes first. */
       readonly clearsAll: boolean;
     }
