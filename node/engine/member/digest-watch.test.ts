@@ -118,3 +118,42 @@ test('a member is confirmed when a majority of the voters agrees with it, whatev
   learner.told(2, [{ logIndex: 10, digest: 'a' }]);
   assert(learner.isConfirmed);
 });
+
+test('H22: who received the state of one that had gone astray unnoticed does not outvote, with it, the one that is right', () => {
+  // Member 1 went astray while member 2 was away; member 2 received its state from it.
+  const right = watchAt(10, 'right');
+  assert.equal(right.told(1, [{ logIndex: 10, digest: 'wrong' }]), 'equal', 'the third has not told');
+  assert.equal(right.told(2, [{ logIndex: 10, digest: 'wrong' }], 'm1'), 'no-majority');
+  const astray = watchAt(10, 'wrong');
+  astray.told(1, [{ logIndex: 10, digest: 'right' }]);
+  assert.equal(astray.told(2, [{ logIndex: 10, digest: 'wrong' }], 'm0'), 'no-majority', 'nor do they go on');
+  const received = new DigestWatch('m1');
+  received.viewChanged(0, viewOf(1, [0, 1, 2]));
+  received.toTell({ logIndex: 10, digest: 'wrong', sequenceNumber: 100 });
+  assert.equal(received.told(1, [{ logIndex: 10, digest: 'wrong' }]), 'equal');
+  assert.equal(received.told(2, [{ logIndex: 10, digest: 'right' }]), 'no-majority');
+});
+
+test('H22: who received a state is a witness of its own as soon as a majority beside it agrees with it', () => {
+  const received = new DigestWatch('m1');
+  received.viewChanged(0, viewOf(1, [0, 1, 2]));
+  received.toTell({ logIndex: 10, digest: 'a', sequenceNumber: 100 });
+  received.told(1, [{ logIndex: 10, digest: 'a' }]);
+  assert.equal(received.stateFrom, 'm1');
+  received.told(2, [{ logIndex: 10, digest: 'a' }]);
+  assert.equal(received.stateFrom, null);
+  const watch = watchAt(10, 'wrong');
+  watch.told(1, [{ logIndex: 10, digest: 'a' }]);
+  assert.equal(watch.told(2, [{ logIndex: 10, digest: 'a' }], null), 'minority');
+});
+
+test('of two members of which one has the state of the other neither is outvoted, and a learner can be confirmed by them', () => {
+  const watch = watchAt(10, 'a', 2);
+  assert.equal(watch.told(1, [{ logIndex: 10, digest: 'a' }], 'm0'), 'equal');
+  const learner = new DigestWatch('m0');
+  learner.viewChanged(2, viewOf(1, [0, 1, 2], [2]));
+  learner.toTell({ logIndex: 10, digest: 'a', sequenceNumber: 100 });
+  learner.told(0, [{ logIndex: 10, digest: 'a' }], 'm1');
+  learner.told(1, [{ logIndex: 10, digest: 'a' }], 'm0');
+  assert(learner.isConfirmed);
+});

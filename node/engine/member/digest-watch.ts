@@ -1,8 +1,11 @@
 /**
  * Compares the members' running digests at equal log indexes (H22). A member whose digest differs from that of a
  * majority of the voters has gone astray and must stop; where no majority agrees, nobody knows who is right, and all stop.
+ *
+ * A digest goes on from the one before. So a member that received its state agrees with its donor, whether that had gone
+ * astray or not, and the two of them are one witness, until as many others as make a majority agree with it.
  */
-import type { LogIndex, MemberOrdinal, SequenceNumber } from '../../../gcs/base/index.ts';
+import type { LogIndex, MemberId, MemberOrdinal, SequenceNumber } from '../../../gcs/base/index.ts';
 import { type GroupView, votersOf } from '../../../gcs/core/index.ts';
 
 export interface DigestPoint {
@@ -32,12 +35,27 @@ export class DigestWatch {
   readonly #equalUpTo = new Map<MemberOrdinal, SequenceNumber>();
   #newest: OwnPoint | null = null;
   #isConfirmed = false;
+  #names: ReadonlyMap<MemberOrdinal, MemberId> = new Map();
+  /** Whose state a member has that is no witness of its own. */
+  readonly #donors = new Map<MemberId, MemberId>();
+  #stateFrom: MemberId | null;
+
+  /** `stateFrom`: who sent the state that this run began with; null: nobody. */
+  constructor(stateFrom: MemberId | null = null) {
+    this.#stateFrom = stateFrom;
+  }
+
+  /** To be told to the peers. Null: this member is a witness of its own. */
+  get stateFrom(): MemberId | null {
+    return this.#stateFrom;
+  }
 
   /** Who is judged, and by whom, from now on. Until it is called first nothing is judged. */
   viewChanged(self: MemberOrdinal, view: GroupView): void {
     this.#self = self;
     this.#voters = new Set(votersOf(view));
-    const members = new Set(view.members.map(({ ordinal }) => ordinal));
+    this.#names = new Map(view.members.map(({ ordinal, memberId }) => [ordinal, memberId]));
+    const members = new Set(this.#names.keys());
     for (const told of this.#peers.values()) {
       for (const ordinal of told.keys()) if (!members.has(ordinal)) told.delete(ordinal);
     }
@@ -68,7 +86,9 @@ export class DigestWatch {
   }
 
   /** What a peer told. Judged only at points that this member has, too. */
-  told(from: MemberOrdinal, points: readonly DigestPoint[]): Judgement {
+  told(from: MemberOrdinal, points: readonly DigestPoint[], stateFrom: MemberId | null = null): Judgement {
+    const name = this.#names.get(from);
+    if (name !== undefined) this.#learnDonor(name, stateFrom);
     let judgement: Judgement = 'equal';
     for (const { logIndex, digest } of points) {
       const told = this.#peers.get(logIndex) ?? new Map<MemberOrdinal, string>();
@@ -83,26 +103,53 @@ export class DigestWatch {
     return judgement;
   }
 
+  #learnDonor(member: MemberId, donor: MemberId | null): void {
+    if (donor === null) this.#donors.delete(member);
+    else this.#donors.set(member, donor);
+    const names = new Set(this.#names.values());
+    for (const each of this.#donors.keys()) if (!names.has(each)) this.#donors.delete(each);
+  }
+
   #judge(own: string, told: ReadonlyMap<MemberOrdinal, string>): Judgement {
     // A learner is judged, and does not judge.
-    const votes = new Map<string, number>();
+    const witnesses = new Map<string, Set<MemberId>>();
     let known = 0;
+    let ownCount = 0;
     const vote = (ordinal: MemberOrdinal, digest: string): void => {
       if (!this.#voters.has(ordinal)) return;
       known++;
-      votes.set(digest, (votes.get(digest) ?? 0) + 1);
+      if (digest === own) ownCount++;
+      const of = witnesses.get(digest) ?? new Set();
+      witnesses.set(digest, of.add(this.#witnessOf(ordinal)));
     };
     vote(this.#self, own);
     for (const [ordinal, digest] of told) vote(ordinal, digest);
     const quorum = Math.floor(this.#voters.size / 2) + 1;
-    if ((votes.get(own) ?? 0) >= quorum) {
+    const doDiffer = witnesses.size > 1 || (witnesses.size === 1 && !witnesses.has(own));
+    if ((witnesses.get(own)?.size ?? 0) >= quorum) {
       this.#isConfirmed = true;
+      this.#stateFrom = null;
       return 'equal';
     }
-    for (const [digest, count] of votes) if (digest !== own && count >= quorum) return 'minority';
+    if (ownCount >= quorum && !doDiffer) this.#isConfirmed = true;
+    for (const [digest, { size }] of witnesses) if (digest !== own && size >= quorum) return 'minority';
     // While somebody has not told yet, a majority may still show.
-    const doDiffer = votes.size > 1 || (votes.size === 1 && !votes.has(own));
     return doDiffer && known === this.#voters.size ? 'no-majority' : 'equal';
+  }
+
+  /** Where its state comes from in the end. */
+  #witnessOf(ordinal: MemberOrdinal): MemberId {
+    const donorOf = (name: MemberId): MemberId | null =>
+      name === this.#names.get(this.#self) ? this.#stateFrom : (this.#donors.get(name) ?? null);
+    const path = [this.#names.get(ordinal)!];
+    for (;;) {
+      const donor = donorOf(path.at(-1)!);
+      if (donor === null) return path.at(-1)!;
+      const at = path.indexOf(donor);
+      // They sent it to each other in turn.
+      if (at >= 0) return path.slice(at).sort()[0]!;
+      path.push(donor);
+    }
   }
 }
 

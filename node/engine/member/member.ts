@@ -75,7 +75,7 @@ import { type Answer, Outbox, type Preparation } from './outbox.ts';
 import { type Lack, Reception } from './reception.ts';
 import { type Fate, ReplicatedState } from './replicated-state.ts';
 import { RunDisk } from './run-disk.ts';
-import { beginTransferInsistently, openState } from './state-transfer/index.ts';
+import { beginTransferInsistently, donorOf, openState } from './state-transfer/index.ts';
 import { decodeStatusNotice, encodeStatusNotice, type StatusNotice } from './status-notice.ts';
 import { Upkeep } from './upkeep.ts';
 
@@ -652,6 +652,7 @@ export class Member implements Replica {
       log: this.#group.log,
       verdicts: this.#verdicts!,
       counters: this.counters,
+      stateFrom: donorOf(this.#environment.disk),
       roomChanged: (hasRoom) => this.#roomChanged({ state: hasRoom }),
       failed: (error) => this.#failed(error),
     });
@@ -854,7 +855,7 @@ export class Member implements Replica {
     if (notice === null || this.#running === null) return;
     if (this.#membership.noticed(from, notice)) this.#viewChanged();
     if (this.#state === 'ERROR') return;
-    const judgement = this.#running.digests.told(from, notice.digests);
+    const judgement = this.#running.digests.told(from, notice.digests, notice.stateFrom);
     if (judgement === 'equal') return this.#standReady();
     // Nothing was served of it: it comes from a donor that did not know of it yet, or this member did not when it ended.
     if (judgement === 'minority' && this.#state === 'RECOVERING') {
@@ -980,6 +981,7 @@ export class Member implements Replica {
         digest: certifier.digest,
         sequenceNumber: certifier.sequenceNumber,
       }),
+      stateFrom: running.digests.stateFrom,
       followsChanges: this.#followers.areHere,
       oldestNeeded: running.oldestNeeded,
       reaches: this.#reaches(),

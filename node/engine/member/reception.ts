@@ -237,7 +237,7 @@ export class Reception {
           counters.statesReceived++;
           counters.stateBytesReceived += this.progress.bytes;
           this.#done('the state is in the data directory');
-        });
+        }, this.#donor);
       },
     );
   }

@@ -26,6 +26,7 @@ import {
   type Environment,
   InvariantViolation,
   type LogIndex,
+  type MemberId,
   type ScheduledCall,
   type SequenceNumber,
 } from '../../../gcs/base/index.ts';
@@ -67,6 +68,8 @@ export interface ReplicatedStateSetup {
   /** Of `damageOf`, which found that they fit log and lanes. The state's own from now on. */
   readonly verdicts: VerdictFile;
   readonly counters: MemberCounters;
+  /** Who sent the state that the directory began with; null: nobody. */
+  readonly stateFrom: MemberId | null;
   /** Verdicts or lanes wait for room on the disk, or have it again (R16). */
   readonly roomChanged: (hasRoom: boolean) => void;
   readonly failed: (error: Error) => void;
@@ -176,7 +179,7 @@ export class ReplicatedState {
     this.store = parts.store;
     this.history = parts.history;
     this.catalog = parts.catalog;
-    this.digests = new DigestWatch();
+    this.digests = new DigestWatch(setup.stateFrom);
     this.conflicts = new ConflictLog(member.options.conflictsKeptMax);
     this.#imageCodec = member.imageCodec;
     this.#counters = counters;

@@ -1,5 +1,11 @@
 /** What members tell each other a few times a second, outside of the total order: best effort, for display and the digest watch. */
-import { type MemberOrdinal, type SequenceNumber, utf8Decode, utf8Encode } from '../../../gcs/base/index.ts';
+import {
+  type MemberId,
+  type MemberOrdinal,
+  type SequenceNumber,
+  utf8Decode,
+  utf8Encode,
+} from '../../../gcs/base/index.ts';
 import type { CommitLatency, MemberState, MemberStatsRow } from '../replica.ts';
 import type { DigestPoint } from './digest-watch.ts';
 
@@ -8,6 +14,8 @@ export interface StatusNotice {
   readonly version: string;
   readonly stats: Omit<MemberStatsRow, 'memberId' | 'viewId' | 'transactionsCommittedAllMembers' | 'digestEqualUpTo'>;
   readonly digests: readonly DigestPoint[];
+  /** Whose state it received, as long as it is no witness of its own (DigestWatch). */
+  readonly stateFrom: MemberId | null;
   /** Clients of it follow the changes. */
   readonly followsChanges: boolean;
   /** Lowest snapshot that a transaction of it may still have: the purge floor must not rise above it. */
@@ -51,10 +59,8 @@ export function decodeStatusNotice(bytes: Uint8Array): StatusNotice | null {
     return null;
   }
   if (typeof value !== 'object' || value === null) return null;
-  const { state, version, stats, digests, followsChanges, oldestNeeded, reaches, hasRoom, claims } = value as Record<
-    string,
-    unknown
-  >;
+  const { state, version, stats, digests, followsChanges, oldestNeeded, reaches, hasRoom, claims, stateFrom } =
+    value as Record<string, unknown>;
   if (!STATES.includes(state) || typeof version !== 'string' || !isStats(stats) || !Array.isArray(digests)) return null;
   if (
     typeof followsChanges !== 'boolean' ||
@@ -63,6 +69,7 @@ export function decodeStatusNotice(bytes: Uint8Array): StatusNotice | null {
     !isCount(oldestNeeded)
   )
     return null;
+  if (stateFrom !== null && typeof stateFrom !== 'string') return null;
   if (!Array.isArray(reaches) || reaches.length > MEMBERS_MAX || !reaches.every(isCount)) return null;
   if (digests.length > DIGESTS_MAX || !digests.every(isDigestPoint)) return null;
   return {
@@ -70,6 +77,7 @@ export function decodeStatusNotice(bytes: Uint8Array): StatusNotice | null {
     version,
     stats,
     digests,
+    stateFrom,
     followsChanges,
     oldestNeeded,
     reaches,

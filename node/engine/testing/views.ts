@@ -41,6 +41,7 @@ export function noticeOf(changes: Partial<StatusNotice> = {}): StatusNotice {
       commitLatencyMs: { count: 0, p50: 0, p95: 0, p99: 0, max: 0 },
     },
     digests: [],
+    stateFrom: null,
     followsChanges: false,
     oldestNeeded: 0,
     reaches: [],

@@ -59,7 +59,7 @@ export const TRANSFER_BUGS: readonly SoughtBug[] = [
       {
         file: 'node/engine/member/state-transfer/marker.ts',
         find: 'disk.replace(MARKER_FILE, utf8Encode(RECEIVING), done);',
-        replace: 'disk.replace(MARKER_FILE, utf8Encode(COMPLETE), done);',
+        replace: `disk.replace(MARKER_FILE, utf8Encode('{"transfer":"complete"}'), done);`,
       },
     ],
   },

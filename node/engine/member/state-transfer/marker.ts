@@ -3,16 +3,38 @@
  * like: another transfer begins anew. It is durable before the first of them is touched, and taken back after the last
  * is durable. Taken back by other content, since a file that was removed may come back after a crash.
  */
-import { type Clock, type Disk, type DiskError, utf8Decode, utf8Encode } from '../../../../gcs/base/index.ts';
+import {
+  type Clock,
+  type Disk,
+  type DiskError,
+  type MemberId,
+  utf8Decode,
+  utf8Encode,
+} from '../../../../gcs/base/index.ts';
 
 const MARKER_FILE = 'transfer.json';
 const ROOM_RETRY_MS = 1000;
 
 export function readMarker(disk: Disk): 'none' | 'receiving' {
   const content = disk.readWhole(MARKER_FILE);
-  if (content === null) return 'none';
   // Anything else than what `endTransfer` writes: a transfer that was not through for certain.
-  return utf8Decode(content) === COMPLETE ? 'none' : 'receiving';
+  return content === null || completed(content) !== null ? 'none' : 'receiving';
+}
+
+/** Who sent the state that this directory began with; null: nobody, or it is not known. */
+export function donorOf(disk: Disk): MemberId | null {
+  const content = disk.readWhole(MARKER_FILE);
+  return content === null ? null : (completed(content)?.from ?? null);
+}
+
+/** Null: it is not through. */
+function completed(content: Uint8Array): { readonly from: MemberId | null } | null {
+  try {
+    const { transfer, from } = JSON.parse(utf8Decode(content) ?? '');
+    return transfer === 'complete' ? { from: typeof from === 'string' ? from : null } : null;
+  } catch {
+    return null;
+  }
 }
 
 export function beginTransfer(disk: Disk, done: (error: DiskError | null) => void): void {
@@ -44,9 +66,8 @@ export function beginTransferInsistently(
   });
 }
 
-export function endTransfer(disk: Disk, done: (error: DiskError | null) => void): void {
-  disk.replace(MARKER_FILE, utf8Encode(COMPLETE), done);
+export function endTransfer(disk: Disk, from: MemberId | null, done: (error: DiskError | null) => void): void {
+  disk.replace(MARKER_FILE, utf8Encode(`${JSON.stringify({ transfer: 'complete', from })}\n`), done);
 }
 
 const RECEIVING = '{"transfer":"receiving"}\n';
-const COMPLETE = '{"transfer":"complete"}\n';

@@ -8,7 +8,7 @@
  * Without room on the disk it waits (R16). Any other error of the disk is final.
  */
 import { type KeptState, readRecord } from '../../../../applier/index.ts';
-import { ByteReader, utf8Decode } from '../../../../gcs/base/index.ts';
+import { ByteReader, type MemberId, utf8Decode } from '../../../../gcs/base/index.ts';
 import type { LogEntry, TransferSink } from '../../../../gcs/core/index.ts';
 import type { ReceiverProgress, StateReceiverSetup } from './contract.ts';
 import { FrameReader } from './frame-reader.ts';
@@ -57,10 +57,10 @@ export class StateReceiver {
     return attempt;
   }
 
-  /** After the last chunk was taken: the state is whole and durable when `done` is called without an error. */
-  finish(done: Done): void {
+  /** After the last chunk was taken: the state is whole and durable when `done` is called without an error. `from`: who sent it. */
+  finish(done: Done, from: MemberId | null = null): void {
     if (this.#attempt === null || !this.#attempt.isComplete) return done(new StateRefused('the state ends early'));
-    this.#storage.end(done);
+    this.#storage.end(from, done);
   }
 
   /** Lets go of everything. Nothing of it calls back afterwards, but `done`. */

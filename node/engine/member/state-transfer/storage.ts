@@ -3,7 +3,14 @@
  * second anew.
  */
 import { laneOf, type RestoreBatch, VerdictFile, type VerdictRecord } from '../../../../applier/index.ts';
-import { assert, DiskError, type ScheduledCall, type SequenceNumber, type Term } from '../../../../gcs/base/index.ts';
+import {
+  assert,
+  DiskError,
+  type MemberId,
+  type ScheduledCall,
+  type SequenceNumber,
+  type Term,
+} from '../../../../gcs/base/index.ts';
 import type { HardState, LogEntry, SegmentLog } from '../../../../gcs/core/index.ts';
 import type { StateReceiverSetup } from './contract.ts';
 import { further } from './damage.ts';
@@ -118,8 +125,9 @@ export class Storage {
     });
   }
 
-  end(done: Done): void {
-    this.#busy(done, (ready) => this.#insist((marked) => endTransfer(this.#setup.disk, marked), ready));
+  /** `from`: who sent it. */
+  end(from: MemberId | null, done: Done): void {
+    this.#busy(done, (ready) => this.#insist((marked) => endTransfer(this.#setup.disk, from, marked), ready));
   }
 
   /** Calls back when nothing is under way. */

@@ -89,6 +89,7 @@ export class Run {
     const { found, clock, lanes, log } = this;
     assert.equal(found.kind, 'usable', JSON.stringify(found));
     this.#state = ReplicatedState.rebuild({
+      stateFrom: null,
       member: {
         environment: { clock },
         options: {
