@@ -12,7 +12,7 @@
  * thereby a function of the recorded keys, the writers and the capacity alone: it rises just when the keys written above
  * it are more than the capacity.
  */
-import { assert, hash32, type SequenceNumber } from '../gcs/base/index.ts';
+import { assert, hash32, type MemberOrdinal, type SequenceNumber } from '../gcs/base/index.ts';
 import type { RowKey, Writer } from './types.ts';
 
 /** What the database needs of a cache library: values by whole numbers, the longest unset evicted first. */
@@ -74,7 +74,13 @@ export class CertificationDatabase {
 
   /** Undefined: no writer above the floor. One at or below the floor may or may not be named. Changes nothing. */
   lastWriter(key: RowKey): Writer | undefined {
-    return this.#find(key, this.#firstPlace(key))?.writer;
+    const item = this.#find(key, this.#firstPlace(key));
+    return item === undefined ? undefined : { sequenceNumber: item.sequenceNumber, origin: item.origin };
+  }
+
+  /** That of `lastWriter`; 0: there is none. */
+  lastWritten(key: RowKey): SequenceNumber {
+    return this.#find(key, this.#firstPlace(key))?.sequenceNumber ?? 0;
   }
 
   /**
@@ -92,8 +98,9 @@ export class CertificationDatabase {
       this.#add(key, first, writer);
       return;
     }
-    assert(known.writer.sequenceNumber < sequenceNumber, 'a transaction writes a key once');
-    known.writer = writer;
+    assert(known.sequenceNumber < sequenceNumber, 'a transaction writes a key once');
+    known.sequenceNumber = sequenceNumber;
+    known.origin = writer.origin;
     this.#items.set(known.place, known);
   }
 
@@ -122,13 +129,14 @@ export class CertificationDatabase {
     let n = 0;
     while (this.#items.peek(first + n * placeStride) !== undefined) n++;
     const place = first + n * placeStride;
-    this.#items.set(place, { key, place, writer });
+    const { sequenceNumber, origin } = writer;
+    this.#items.set(place, { key, place, sequenceNumber, origin });
     // Only now: an eviction inside `set` may have drawn the farthest place in, without seeing the new item.
     if (n > this.#farthestOf(first)) this.#farthest.set(first, n);
   }
 
   #evicted(item: Item, place: number): void {
-    this.raisePurgeFloor(item.writer.sequenceNumber);
+    this.raisePurgeFloor(item.sequenceNumber);
     const first = place | 0;
     if (place === first || place !== first + this.#farthestOf(first) * placeStride) return;
     let n = (place - first) / placeStride - 1;
@@ -145,8 +153,10 @@ export class CertificationDatabase {
 
 const placeStride = 0x1_0000_0000;
 
+/** Its writer is part of it: a young object that an old one refers to costs the collector as much as the whole item. */
 interface Item {
   readonly key: RowKey;
   readonly place: number;
-  writer: Writer;
+  sequenceNumber: SequenceNumber;
+  origin: MemberOrdinal;
 }

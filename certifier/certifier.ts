@@ -206,10 +206,9 @@ export class Certifier {
   ): Conflict | SequenceNumber {
     let highest = lastCommitted;
     for (const item of items) {
-      const winner = this.#database.lastWriter(item.key);
-      if (winner === undefined) continue;
-      if (winner.sequenceNumber > snapshotVersion) return { kind: 'conflict', item, winner };
-      if (winner.sequenceNumber > highest) highest = winner.sequenceNumber;
+      const last = this.#database.lastWritten(item.key);
+      if (last > snapshotVersion) return { kind: 'conflict', item, winner: this.#database.lastWriter(item.key)! };
+      if (last > highest) highest = last;
     }
     return highest;
   }

@@ -133,13 +133,19 @@ export class Following {
 
   #send(
     to: MemberOrdinal,
-    answer: { readonly matchedUpTo: LogIndex; readonly rejected: Rejection | null; readonly round: number },
+    {
+      matchedUpTo,
+      rejected,
+      round,
+    }: { readonly matchedUpTo: LogIndex; readonly rejected: Rejection | null; readonly round: number },
   ): void {
     const { promises, now } = this.#context;
     this.#context.send(to, {
       kind: 'append-answer',
       term: promises.term,
-      ...answer,
+      matchedUpTo,
+      rejected,
+      round,
       ready: this.ready,
       wallMs: now.wallMs,
     });
