@@ -36,7 +36,7 @@ export const CERTIFICATION_BUGS: readonly SoughtBug[] = [
     changes: [
       {
         file: 'certifier/certification-database.ts',
-        find: 'this.raisePurgeFloor(item.writer.sequenceNumber);',
+        find: 'this.raisePurgeFloor(item.sequenceNumber);',
         replace: '',
       },
     ],
@@ -95,10 +95,10 @@ export const CERTIFICATION_BUGS: readonly SoughtBug[] = [
       {
         file: 'certifier/certifier.ts',
         find: `for (const item of items) {
-      const winner`,
+      const last`,
         replace: `for (const item of items) {
       if (item.kind === 'check') continue;
-      const winner`,
+      const last`,
       },
     ],
   },
@@ -243,7 +243,7 @@ export const CERTIFICATION_BUGS: readonly SoughtBug[] = [
     changes: [
       {
         file: 'node/engine/member/replicated-state.ts',
-        find: 'this.verdicts.truncate(this.neededFrom);',
+        find: 'this.verdicts.truncate(neededFrom);',
         replace: 'this.verdicts.truncate(this.#deliveredUpTo);',
       },
     ],
