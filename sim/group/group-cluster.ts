@@ -5,6 +5,7 @@
  */
 import type { Environment, LogIndex, SeededRandom } from '../../gcs/base/index.ts';
 import {
+  type ConsensusStatus,
   type Delivery,
   type EntryId,
   Group,
@@ -51,6 +52,8 @@ interface GroupMachine extends Machine {
   isBehind: boolean;
   /** What its log durably had before it was damaged beyond repair. */
   claim: EntryId | null;
+  /** When a turn was last looked at: the status, and how far the order was. Where both are the same, nothing has changed. */
+  lookedAt: { readonly status: ConsensusStatus; readonly orderedUpTo: LogIndex } | null;
 }
 
 export interface GroupClusterSetup {
@@ -90,6 +93,7 @@ export class GroupCluster implements FaultTargets {
         truncatesAt: 0,
         isBehind: false,
         claim: null,
+        lookedAt: null,
       }),
     });
     for (let i = 0; i < setup.memberCount; i++) this.#watch(this.roster.add(true));
@@ -519,6 +523,7 @@ export class GroupCluster implements FaultTargets {
     if (running === null) return;
     const { status } = running.group;
     if (status === null) return;
+    if (machine.lookedAt?.status === status && machine.lookedAt.orderedUpTo === order.lastIndex) return;
     if (status.deliveredUpTo > running.follower.deliveredUpTo) running.follower.follow(status.deliveredUpTo);
     const expected = order.messagesUpTo(running.follower.deliveredUpTo);
     judge.check(
@@ -533,6 +538,7 @@ export class GroupCluster implements FaultTargets {
     checkViewChanges(judge, machine.host, running.group);
     this.#promises.turnEnded(machine.host.name, machine.memberId, running.group);
     this.#situations.statusSeen(machine, status);
+    machine.lookedAt = { status, orderedUpTo: order.lastIndex };
   }
 
   #formationOf(machine: GroupMachine, { disk }: Environment) {

@@ -4,8 +4,14 @@
  */
 import { MemoryLaneDisk, MemoryLaneStore } from '../../applier/index.ts';
 import { lruRecencyCache } from '../../certifier/cache/index.ts';
-import type { Environment, SeededRandom } from '../../gcs/base/index.ts';
-import { type Formation, memberNamed, runLengthCompression } from '../../gcs/core/index.ts';
+import type { Environment, LogIndex, SeededRandom } from '../../gcs/base/index.ts';
+import {
+  type ConsensusStatus,
+  type Formation,
+  type Group,
+  memberNamed,
+  runLengthCompression,
+} from '../../gcs/core/index.ts';
 import {
   CERTIFICATION_CAPACITY,
   DEFAULT_LIMITS,
@@ -47,6 +53,8 @@ export interface MemberMachine extends Machine {
   /** Messages of the order that it had concluded, with this disk, when it last was ONLINE. */
   servedUpTo: number;
   readonly followers: readonly StreamObserver[];
+  /** When a turn was last looked at: the status, and how far the order was. Where both are the same, nothing has changed. */
+  lookedAt: { readonly status: ConsensusStatus; readonly orderedUpTo: LogIndex } | null;
 }
 
 export interface MemberClusterSetup {
@@ -93,6 +101,7 @@ export class MemberCluster implements FaultTargets {
         wasExpelled: false,
         servedUpTo: 0,
         followers: setup.followers(machine.host.name),
+        lookedAt: null,
       }),
     });
     for (let i = 0; i < setup.memberCount; i++) this.#watch(this.roster.add(true));
@@ -463,12 +472,19 @@ export class MemberCluster implements FaultTargets {
     const before = running.observer.place;
     running.observer.turnEnded();
     this.#checkServed(machine, running);
-    checkViewChanges(this.#setup.judge, machine.host, running.member.group);
-    this.#promises.turnEnded(machine.host.name, machine.memberId, running.member.group);
-    const { status } = running.member.group;
-    if (status !== null) this.#situations.statusSeen(machine, status);
-    if (status !== null) this.#transfers.logBegins(machine.host, status.firstIndex);
+    const { group } = running.member;
+    if (group.status !== null) this.#lookAtLog(machine, group, group.status);
     if (running.observer.place !== before) this.#occasions.happened(machine.host, 'after apply');
+  }
+
+  #lookAtLog(machine: MemberMachine, group: Group, status: ConsensusStatus): void {
+    const { judge, order } = this.#setup;
+    if (machine.lookedAt?.status === status && machine.lookedAt.orderedUpTo === order.lastIndex) return;
+    checkViewChanges(judge, machine.host, group);
+    this.#promises.turnEnded(machine.host.name, machine.memberId, group);
+    this.#situations.statusSeen(machine, status);
+    this.#transfers.logBegins(machine.host, status.firstIndex);
+    machine.lookedAt = { status, orderedUpTo: order.lastIndex };
   }
 
   /** What clients saw here, they see again after a restart: ONLINE is who has applied that (H14, C24). */

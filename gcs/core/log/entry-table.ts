@@ -9,7 +9,8 @@ import { isLastFragment } from '../messages/fragment.ts';
 import type { EntryId, EntryKind, GroupView, LogEntry } from '../types.ts';
 import { decodeView } from '../views.ts';
 
-const PAGE_ENTRIES = 1 << 13;
+/** A page is made anew whenever a log is opened, and most logs that are opened in tests hold a few entries. */
+const PAGE_ENTRIES = 1 << 10;
 
 const HOLE = 0;
 const LAST_FRAGMENT = 5;

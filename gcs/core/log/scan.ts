@@ -113,6 +113,9 @@ function whyNotOurs(header: DecodedSegmentHeader, number: number, memberId: stri
   return header.number === number ? null : `the file holds segment ${header.number}: it was renamed`;
 }
 
+/** Of segments, in bytes. */
+const SIGHTINGS_KEPT_BYTES_MAX = 1024 * 1024;
+
 /** Something that names a block. */
 interface Sighting {
   readonly segment: number;
@@ -153,6 +156,9 @@ class Scan {
   /** A sector that could not be read, behind everything that could. */
   #unreadableTail: DiskError | null = null;
   #attempt = 0;
+  /** The segment that was read last: the newest is looked at twice, and is mostly the only one. */
+  #lastRead: { readonly number: number; readonly segment: ReadSegment; sightings: readonly Sighting[] | null } | null =
+    null;
 
   constructor(
     disk: Disk,
@@ -171,7 +177,7 @@ class Scan {
     const firstSegment = newest?.firstSegment ?? 1;
     const live = this.#numbers.filter((number) => number >= firstSegment);
     for (const [i, number] of live.entries()) {
-      const segment = readSegment(this.#disk, segmentName(number));
+      const segment = this.#read(number);
       this.#reading = number;
       if (i === 0) this.#begin(number, segment, newest);
       this.#readSegment(number, segment);
@@ -208,7 +214,7 @@ class Scan {
   #newestWholeBlock(): BlockHeader | null {
     for (const number of [...this.#numbers].reverse()) {
       let newest: BlockHeader | null = null;
-      for (const sighting of this.#sightings(number, readSegment(this.#disk, segmentName(number)))) {
+      for (const sighting of this.#sightings(number, this.#read(number))) {
         if (sighting.records !== null && sighting.header.number > (newest?.number ?? 0)) newest = sighting.header;
       }
       if (newest !== null) return newest;
@@ -259,7 +265,24 @@ class Scan {
     if (lastUnreadable !== null && lastUnreadable.offset >= readUpTo) this.#unreadableTail = lastUnreadable.error;
   }
 
-  *#sightings(number: number, { name, bytes }: ReadSegment): Generator<Sighting> {
+  #read(number: number): ReadSegment {
+    if (this.#lastRead?.number !== number) {
+      this.#lastRead = null;
+      this.#lastRead = { number, segment: readSegment(this.#disk, segmentName(number)), sightings: null };
+    }
+    return this.#lastRead.segment;
+  }
+
+  /** Of the segment that was read last. */
+  #sightings(number: number, segment: ReadSegment): Iterable<Sighting> {
+    // Decoded they take several times the bytes: of a large segment they are not kept.
+    if (segment.bytes.length > SIGHTINGS_KEPT_BYTES_MAX) return this.#lookThrough(number, segment);
+    const read = this.#lastRead!;
+    read.sightings ??= [...this.#lookThrough(number, segment)];
+    return read.sightings;
+  }
+
+  *#lookThrough(number: number, { name, bytes }: ReadSegment): Generator<Sighting> {
     const seed = segmentSeed(this.#memberId, number);
     let offset = SEGMENT_HEADER_BYTES;
     while (offset < bytes.length) {

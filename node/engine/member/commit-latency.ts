@@ -24,6 +24,8 @@ export interface CommitDurations {
   readonly buckets: readonly { readonly upToMs: number; readonly count: number }[];
 }
 
+const NOTHING: CommitLatency = { count: 0, p50: 0, p95: 0, p99: 0, max: 0 };
+
 interface OneSecond {
   /** Which one, of the monotonic clock; -1: none yet. */
   second: number;
@@ -66,7 +68,10 @@ export class CommitLatencies {
   /** The second that has begun, and the nine before it. */
   lately(nowMs: number): CommitLatency {
     const second = Math.floor(nowMs / 1000);
-    const recent = this.#seconds.filter((slot) => slot.second > second - SECONDS && slot.second <= second);
+    const recent = this.#seconds.filter(
+      (slot) => slot.second > second - SECONDS && slot.second <= second && slot.count > 0,
+    );
+    if (recent.length === 0) return NOTHING;
     const counts = new Float64Array(BUCKET_COUNT);
     let count = 0;
     let max = 0;
