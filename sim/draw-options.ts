@@ -5,7 +5,7 @@ import type { Profile } from './seed-result.ts';
 
 /** Of production: 8 and 3. */
 const HEARTBEATS_PER_TIMEOUT: Readonly<Record<Profile, readonly number[]>> = { usual: [4, 8], long: [8] };
-const TICKS_PER_HEARTBEAT: Readonly<Record<Profile, readonly number[]>> = { usual: [1, 1, 2, 3], long: [1] };
+const TICKS_PER_HEARTBEAT: Readonly<Record<Profile, readonly number[]>> = { usual: [1, 1, 1, 1, 1, 3], long: [1] };
 
 /** From production's on; mostly ones that let time pass quickly. */
 export const LONG_ELECTION_TIMEOUTS_MS = [600, 2000, 5000, 5000, 10_000, 10_000, 10_000, 10_000, 10_000, 10_000];
@@ -50,7 +50,7 @@ export function drawGroupOptions(
       resendMs: random.pick([100, 500]),
     },
     log: {
-      segmentBytes: random.pick([1024, 4096, 65_536]),
+      segmentBytes: random.pick([1024, 4096, 16_384]),
       cacheBytesMax: random.pick([1, 1000, 1024 * 1024]),
       blockBytesMax: random.pick([2000, 65_536, 1024 * 1024]),
     },

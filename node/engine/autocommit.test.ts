@@ -240,7 +240,7 @@ test('at shutdown what is committing finishes and the rest is answered SHUTTING_
   assert.equal(client.answerTo(inFlight).ok, true);
   assert.equal(replica.committed.length, 1);
   assert.equal(replica.openSnapshots, 0);
-  clock.advance(20);
+  clock.advance(500);
   assert.equal(clock.scheduled, 0);
 });
 

@@ -20,7 +20,7 @@ export function drawMemberOptions(random: SeededRandom, profile: Profile): Membe
       bytes: random.pick([1, 600, 4 * 1024 * 1024]),
     },
     versions: {
-      flushIntervalMs: random.pick(isLong ? [2000, 10_000] : [10, 100, 500, 2000]),
+      flushIntervalMs: random.pick(isLong ? [2000, 10_000] : [50, 200, 1000, 2000]),
       flushBytes: random.pick([100, 10_000, 1024 * 1024]),
       overlayBytesMax: random.pick([20_000, 1024 * 1024]),
     },
@@ -35,13 +35,13 @@ export function drawMemberOptions(random: SeededRandom, profile: Profile): Membe
       bytesMax: random.pick([10_000, 100_000]),
     },
     followedForMs: random.pick([0, 1000, 60_000]),
-    verdicts: { chunkBytes: random.pick([512, 4096, 65_536]) },
-    noticeEveryMs: random.pick(isLong ? [2000, 5000] : [100, 500, 1000]),
-    sweepEveryMs: random.pick(isLong ? [1000, 2000] : [50, 200, 500]),
+    verdicts: { chunkBytes: random.pick([512, 4096, 16_384]) },
+    noticeEveryMs: random.pick(isLong ? [2000, 5000] : [200, 500, 1000]),
+    sweepEveryMs: random.pick(isLong ? [1000, 2000] : [50, 500, 500, 500]),
     conflictsKeptMax: random.pick([1, 100]),
     stopWaitMs: 1000,
     purgeStep: random.pick([1, 10, 1000]),
-    truncateEveryMs: random.pick(isLong ? [5000, 20_000] : [100, 1000]),
+    truncateEveryMs: random.pick(isLong ? [5000, 20_000] : [200, 1000]),
     transferRetryMs: random.pick([50, 500]),
   };
 }

@@ -30,7 +30,7 @@ const MAJORITY_MS_MAX = 60_000;
 /** From the healing of all until everybody is a member again and has the same state. */
 const CONVERGENCE_MS_MAX = 90_000;
 /** How often somebody asks for a read index, and how often those who follow changes look. */
-const LOOK_EVERY_US: Readonly<Record<Profile, number>> = { usual: 200_000, long: 10_000_000 };
+const LOOK_EVERY_US: Readonly<Record<Profile, number>> = { usual: 500_000, long: 10_000_000 };
 /** A seed in which much happens ends its faults so many events after they began: others meet what takes long. */
 const EVENTS_BEFORE_HEALING = [3000, 6000, 12_000, 30_000];
 const LONG_EVENTS_BEFORE_HEALING = 400_000;

@@ -35,7 +35,7 @@ const RECONNECT_MS_MAX = 200;
 /** A client that hears nothing for so long goes elsewhere. */
 const PATIENCE_MS = 20_000;
 /** It notices that its member is gone within a quarter of the time that it thinks, but within these bounds. */
-const LOOK_EVERY_US_MIN = 50_000;
+const LOOK_EVERY_US_MIN = 200_000;
 const LOOK_EVERY_US_MAX = 2_000_000;
 
 export class SimulatedClient {

@@ -1,10 +1,12 @@
 /**
- * Deadlines of all connections, looked at by one timer that runs only while there are any: adding and removing one
- * costs no timer. They pass up to `SWEEP_MS` late.
+ * Deadlines of all connections, looked at by one timer that runs only while there are any: when the earliest of them is
+ * due, and at least each `SWEEP_MS_MAX`. Adding one costs a timer only if it is earlier than that, removing one never
+ * does. They pass up to `SWEEP_MS` late.
  */
 import type { Clock, ScheduledCall } from '../../../gcs/base/index.ts';
 
 const SWEEP_MS = 10;
+const SWEEP_MS_MAX = 500;
 
 export interface Deadline {
   readonly atMs: number;
@@ -16,6 +18,8 @@ export class Deadlines {
   readonly #clock: Clock;
   readonly #pending = new Set<Deadline>();
   #sweep: ScheduledCall | null = null;
+  /** When it is due. Monotonic. */
+  #sweepMs = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -25,7 +29,7 @@ export class Deadlines {
   add(atMs: number, passed: () => void): Deadline {
     const deadline = { atMs, passed };
     this.#pending.add(deadline);
-    this.#sweep ??= this.#clock.schedule(SWEEP_MS, this.#look);
+    this.#lookAt(atMs);
     return deadline;
   }
 
@@ -46,6 +50,17 @@ export class Deadlines {
     for (const deadline of [...this.#pending]) {
       if (deadline.atMs <= nowMs && this.#pending.delete(deadline)) deadline.passed();
     }
-    if (this.#pending.size > 0) this.#sweep ??= this.#clock.schedule(SWEEP_MS, this.#look);
+    let earliestMs = Number.POSITIVE_INFINITY;
+    for (const { atMs } of this.#pending) earliestMs = Math.min(earliestMs, atMs);
+    if (this.#pending.size > 0) this.#lookAt(earliestMs);
   };
+
+  #lookAt(atMs: number): void {
+    const nowMs = this.#clock.monotonicMs();
+    const dueMs = Math.min(Math.max(atMs, nowMs + SWEEP_MS), nowMs + SWEEP_MS_MAX);
+    if (this.#sweep !== null && this.#sweepMs <= dueMs) return;
+    this.#sweep?.cancel();
+    this.#sweepMs = dueMs;
+    this.#sweep = this.#clock.schedule(dueMs - nowMs, this.#look);
+  }
 }
