@@ -37,7 +37,7 @@ function runSeed({ seed, profile, off, leftOut }: SeedOptions): SeedResult {
   const memberCount = drawn.pick([1, 3, 3, 3, 3, 5, 5, 5]);
   const options = drawGroupOptions(drawn, profile, isLong ? LONG_ELECTION_TIMEOUTS_MS : [100, 200, 600, 1000, 3000]);
   const plan = drawFaultPlan(drawn, isLong ? RARE : STORMY, new Set(off));
-  const durationMs = isLong ? drawn.between(3_600_000, 7_200_000) : drawn.between(10_000, 80_000);
+  const durationMs = isLong ? drawn.between(3_600_000, 7_200_000) : drawn.between(10_000, 120_000);
   const eventsOfFaults = isLong ? LONG_EVENTS_BEFORE_HEALING : drawn.pick(EVENTS_BEFORE_HEALING);
   const order = new TotalOrder(judge, world.coverage);
   const elections = new Elections(judge);

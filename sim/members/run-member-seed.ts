@@ -32,7 +32,7 @@ const CONVERGENCE_MS_MAX = 90_000;
 /** How often somebody asks for a read index, and how often those who follow changes look. */
 const LOOK_EVERY_US: Readonly<Record<Profile, number>> = { usual: 500_000, long: 10_000_000 };
 /** A seed in which much happens ends its faults so many events after they began: others meet what takes long. */
-const EVENTS_BEFORE_HEALING = [3000, 6000, 12_000, 30_000];
+const EVENTS_BEFORE_HEALING = [3000, 6000, 12_000, 20_000];
 const LONG_EVENTS_BEFORE_HEALING = 400_000;
 
 export function runMemberSeed(options: SeedOptions): SeedResult {
@@ -78,7 +78,7 @@ class MemberSeed {
       largeRowBytes: random.pick([8000, 8000, 60_000]),
     };
     const thinkMs = random.pick(isLong ? [20_000, 60_000, 120_000] : [20, 200, 1000, 4000]);
-    this.#durationMs = isLong ? random.between(3_600_000, 7_200_000) : random.between(10_000, 80_000);
+    this.#durationMs = isLong ? random.between(3_600_000, 7_200_000) : random.between(10_000, 120_000);
     this.#eventsOfFaults = isLong ? LONG_EVENTS_BEFORE_HEALING : random.pick(EVENTS_BEFORE_HEALING);
     this.#lookEveryUs = LOOK_EVERY_US[profile];
     this.#patience = patienceFor(options.group);
