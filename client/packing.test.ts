@@ -89,6 +89,26 @@ describe('packing', () => {
     assert.deepEqual(member.frames, []);
   });
 
+  test('a function that is told of the commit and throws does not make it a failure', async () => {
+    const world = new SimulatedWorld();
+    const client = await world.connect([world.member('a')]);
+    const reported: unknown[] = [];
+    Object.assign(globalThis, { reportError: (thrown: unknown) => reported.push(thrown) });
+    const onCommit = (): never => {
+      throw new Error('of the caller');
+    };
+    try {
+      const run = async (tx: { put(table: string, row: object): unknown }) => {
+        void tx.put('t.t', { id: 1 });
+        return 7;
+      };
+      assert.equal(await world.until(client.transaction(run, { onCommit })), 7);
+      assert.deepEqual(reported, [new Error('of the caller')]);
+    } finally {
+      Reflect.deleteProperty(globalThis, 'reportError');
+    }
+  });
+
   test('what does not fit one frame goes in several, in order and none longer than the member takes', async () => {
     const world = new SimulatedWorld();
     const member = world.member('a', { limits: { frameBytesMax: 1000 } });

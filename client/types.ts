@@ -67,7 +67,7 @@ export interface StatementOptions extends RunOptions {
 export interface TransactionOptions extends RunOptions {
   /** `continue`: a statement that fails does not doom the transaction. Default `abort`. */
   readonly onError?: 'abort' | 'continue';
-  /** Called once, before the promise is fulfilled; not where no statement was sent. */
+  /** Called once, before the promise is fulfilled; not where no statement was sent. What it throws is uncaught, and rejects nothing: the transaction is committed. */
   readonly onCommit?: (commit: Commit) => void;
 }
 

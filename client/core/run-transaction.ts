@@ -177,9 +177,18 @@ class Run<T> implements Ending {
     }
   }
 
+  /** It is committed, whatever the function makes of it: what that throws is reported as of any listener, and rejects nothing. */
+  #tellCommit(commit: Commit): void {
+    try {
+      this.#options.onCommit?.(commit);
+    } catch (thrown) {
+      reportThrown(thrown);
+    }
+  }
+
   #committed(commit: Commit | null, value: T): T {
     if (commit === null) return value;
-    this.#options.onCommit?.(commit);
+    this.#tellCommit(commit);
     return commit.replayed && this.#unknown !== null ? (this.#unknown.value as T) : value;
   }
 
@@ -216,3 +225,10 @@ class Run<T> implements Ending {
 }
 
 const BEGIN_ARGUMENTS = [...RUN_ARGUMENTS, 'onError'] as const;
+
+/** As a browser does it for event listeners; where there is no `reportError`, as a rejection that nobody handles. */
+function reportThrown(thrown: unknown): void {
+  const { reportError } = globalThis as { readonly reportError?: (thrown: unknown) => void };
+  if (reportError !== undefined) return reportError(thrown);
+  void Promise.reject(thrown);
+}

@@ -3,7 +3,7 @@ import { type Logger, pino } from 'pino';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
-/** Level of each event. */
+/** Level of each event; see `levelOf`. */
 const EVENTS = {
   /** Both ports are open. Facts: where. Once. */
   ready: 'info',
@@ -43,6 +43,14 @@ const EVENTS = {
 
 export type EventName = keyof typeof EVENTS;
 
+/** What says by this fact that it is over is no warning. */
+const OVER_BY: Partial<Record<EventName, string>> = { quorum: 'hasQuorum', suspicion: 'reachable', room: 'hasRoom' };
+
+export function levelOf(name: EventName, facts: Readonly<Record<string, unknown>>): Exclude<LogLevel, 'silent'> {
+  const over = OVER_BY[name];
+  return over !== undefined && facts[over] === true ? 'info' : EVENTS[name];
+}
+
 export interface EventLog {
   event(name: EventName, facts: Readonly<Record<string, unknown>>): void;
 }
@@ -60,7 +68,7 @@ export function eventLog(level: LogLevel): EventLog {
   );
   return {
     event(name, facts) {
-      logger[EVENTS[name]]({ event: name, ...facts });
+      logger[levelOf(name, facts)]({ event: name, ...facts });
     },
   };
 }

@@ -416,3 +416,23 @@ test('R16: who repairs its log and has no room for it waits for room, and goes o
   shop.write(10, damaged);
   shop.assertEqual(shop.founders);
 });
+
+test('H3: a group without work gives up its log behind a floor that rose after the last of it', () => {
+  const group = { ...SPARING!.group!, logKeepBytes: 0 };
+  const shop = new Shop(35, { options: { ...SPARING, group, purgeStep: 1 } });
+  const [writer] = shop.founders;
+  const client = new SimulatedMemberClient(shop.world, writer!);
+  // It holds the floor until all is flushed.
+  client.do('begin', { tx: 'open' });
+  client.do('get', { tx: 'open', table: TABLE, key: 1 });
+  shop.write(60, shop.founders[1]!);
+  shop.pass(5);
+  client.do('rollback', { tx: 'open' });
+  shop.pass(5);
+  for (const { member } of shop.founders) {
+    const { firstIndex, lastIndex } = member.group.log;
+    const needed = member.verdicts!.stateAtEnd;
+    assert(needed.purgeFloor === needed.sequenceNumber, `${needed.purgeFloor} of ${needed.sequenceNumber}`);
+    assert(lastIndex - firstIndex < 30, `${firstIndex} to ${lastIndex}`);
+  }
+});

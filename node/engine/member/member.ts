@@ -71,7 +71,7 @@ import { LeaderWatch } from './leader-watch.ts';
 import { memberStatsRows, type OwnFacts, ownStats } from './member-reports.ts';
 import { Membership } from './membership.ts';
 import { OrderedWork, type Slices } from './ordered-work.ts';
-import { type Answer, Outbox, type Preparation } from './outbox.ts';
+import { type Answer, type NotLeft, Outbox, type Preparation } from './outbox.ts';
 import { type Lack, Reception } from './reception.ts';
 import { type Fate, ReplicatedState } from './replicated-state.ts';
 import { RunDisk } from './run-disk.ts';
@@ -412,12 +412,12 @@ export class Member implements Replica {
     const hold = this.#run.holdFloor(transaction.snapshotVersion);
     const answered: Answer<Fate> = (fate) => {
       hold.release();
-      done(typeof fate === 'string' ? { kind: fate } : (fate as CommitOutcome));
+      done(typeof fate === 'string' ? outcomeOf(fate) : (fate as CommitOutcome));
     };
     const bytes = writtenBytes(transaction);
     if (bytes > this.#setup.options.slices.largeBytes) {
       if (this.#outbox.isFullForLarge) {
-        return this.#answerLater(() => answered({ kind: 'overloaded', retryAfterMs: 1000 }));
+        return this.#answerLater(() => answered('overloaded'));
       }
       return this.#outbox.addLarge({ bytes, prepare: () => this.#prepare(transaction) }, deadlineMs, answered);
     }
@@ -450,7 +450,7 @@ export class Member implements Replica {
       change: encodeSchemaChange(change, this.#setup.imageCodec),
     });
     this.#outbox.add(encoded, deadlineMs, (fate) =>
-      done(typeof fate === 'string' ? { kind: fate } : (fate as SchemaOutcome)),
+      done(typeof fate === 'string' ? outcomeOf(fate) : (fate as SchemaOutcome)),
     );
   }
 
@@ -1051,6 +1051,9 @@ export class Member implements Replica {
   }
 }
 
+/** What keeps a commit from leaving is mostly a large one before it. */
+const OVERLOADED_RETRY_MS = 1000;
+
 /** A log that has no room is asked to try again so often. */
 const ROOM_RETRY_MS = 1000;
 
@@ -1068,6 +1071,10 @@ function counted(compression: Compression, counters: MemberCounters): Compressio
     },
     decompress: (bytes, bytesMax) => compression.decompress(bytes, bytesMax),
   };
+}
+
+function outcomeOf(fate: NotLeft | 'unknown'): Refusal | { readonly kind: 'unknown' } {
+  return fate === 'overloaded' ? { kind: fate, retryAfterMs: OVERLOADED_RETRY_MS } : { kind: fate };
 }
 
 function isRolledBack({ kind }: Fate): boolean {

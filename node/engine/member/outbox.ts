@@ -41,8 +41,8 @@ interface Waiting<Fate> {
 
 export type Answer<Fate> = (fate: Fate | 'unknown' | NotLeft) => void;
 
-/** Why a message that has not left is refused. */
-export type NotLeft = 'no-quorum' | 'disk-full' | 'shutting-down';
+/** Why a message that has not left is refused. `overloaded`: until its deadline others had their turn. */
+export type NotLeft = 'no-quorum' | 'disk-full' | 'overloaded' | 'shutting-down';
 
 interface Pending<Fate> extends Waiting<Fate> {
   readonly encoded: Uint8Array;
@@ -132,7 +132,8 @@ export class Outbox<Fate> {
       for (const pending of batch) if (pending.deadlineMs <= now) answerTo(pending, 'unknown');
     }
     const queuedBefore = hasQuorum ? Number.NEGATIVE_INFINITY : now - this.#options.noQuorumWaitMs;
-    this.#refuse(({ queuedMs, deadlineMs }) => queuedMs <= queuedBefore || deadlineMs <= now, 'no-quorum');
+    const isLate = ({ queuedMs, deadlineMs }: Waiting<Fate>): boolean => queuedMs <= queuedBefore || deadlineMs <= now;
+    this.#refuse(isLate, hasQuorum ? 'overloaded' : 'no-quorum');
     this.#flushSoon();
   }
 

@@ -118,6 +118,9 @@ export class ReplicatedState {
   readonly #log: MessageLog;
   readonly #clock: Clock;
   readonly #roomChanged: (hasRoom: boolean) => void;
+  readonly #failed: (error: Error) => void;
+  /** The last that was asked to be made durable. */
+  #keptFloor: SequenceNumber = 0;
   #hadRoom = true;
   #roomRetry: ScheduledCall | null = null;
   /** What is done then, once the state is being closed. */
@@ -188,6 +191,7 @@ export class ReplicatedState {
     this.#log = setup.log;
     this.#clock = member.environment.clock;
     this.#roomChanged = setup.roomChanged;
+    this.#failed = setup.failed;
     this.verdicts.onRoomChanged = () => this.#lookForRoom();
     this.store.onRoomChanged = () => this.#lookForRoom();
   }
@@ -206,6 +210,19 @@ export class ReplicatedState {
     assert(needed !== null, 'what is needed is kept');
     const from = Math.min(needed, this.#verdictHolds.lowest ?? needed);
     return Math.min(from, this.#log.partialFrom(from - 1));
+  }
+
+  /**
+   * The log is needed from the floor on that the durable verdicts know. One that rose with no transaction behind it is
+   * made durable by this; else a group without work would keep its log until there is some.
+   */
+  keepPurgeFloor(): void {
+    const { purgeFloor } = this.certifier;
+    if (purgeFloor <= Math.max(this.verdicts.stateAtEnd.purgeFloor, this.#keptFloor)) return;
+    this.#keptFloor = purgeFloor;
+    this.verdicts.makeDurable((error) => {
+      if (error !== null) this.#failed(error);
+    });
   }
 
   /** Gives up kept verdicts that nobody needs any more. `neededFrom`: this state's, which looks through a block of them. */

@@ -54,7 +54,7 @@ test('H4: the leader proposes the floor up to what every voter can do without, o
 test('H3: the log is told now and then from where on it is needed, and what it gave up is counted', () => {
   const { upkeep, truncated, counters, group } = upkeepOf();
   let verdicts = 0;
-  const state = { neededFrom: 17, truncateVerdicts: () => verdicts++ };
+  const state = { neededFrom: 17, truncateVerdicts: () => verdicts++, keepPurgeFloor: () => {} };
   upkeep.truncate(state, 0);
   upkeep.truncate({ ...state, neededFrom: 18 }, 500);
   assert.deepEqual(truncated, [17]);

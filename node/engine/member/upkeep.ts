@@ -33,10 +33,11 @@ export class Upkeep {
   }
 
   /** Now and then. */
-  truncate(state: Pick<ReplicatedState, 'neededFrom' | 'truncateVerdicts'>, nowMs: number): void {
+  truncate(state: Pick<ReplicatedState, 'neededFrom' | 'truncateVerdicts' | 'keepPurgeFloor'>, nowMs: number): void {
     const { group, counters, options } = this.#setup;
     if (nowMs < this.#nextTruncationMs) return;
     this.#nextTruncationMs = nowMs + options.truncateEveryMs;
+    state.keepPurgeFloor();
     const { neededFrom } = state;
     group.truncate(neededFrom);
     state.truncateVerdicts(neededFrom);
