@@ -8,7 +8,10 @@ import path from 'node:path';
 import type { Disk, DiskFile } from '../base/index.ts';
 import { assert, DiskError } from '../base/index.ts';
 
-const ZEROS = new Uint8Array(1024 * 1024);
+/** Written at once to a new file, and synced: small, since the writes that everybody waits for come between. */
+const ZEROS = new Uint8Array(256 * 1024);
+/** Nobody waits for a new file, as a rule: nothing is written for as long as the last part took, if no longer than this. */
+const REST_MS_MAX = 10;
 const TEMPORARY = '.tmp';
 
 /**
@@ -115,8 +118,7 @@ export class FileDisk implements Disk {
         });
       };
       writeZeros(descriptor, sizeBytes, 0, (writeError) => {
-        if (writeError !== null) close(writeError);
-        else fs.fdatasync(descriptor, close);
+        close(writeError);
       });
     });
   }
@@ -243,14 +245,23 @@ function without(chunks: readonly Uint8Array[], written: number): readonly Uint8
   return rest;
 }
 
+/** Synced part by part: the sync of a whole file would hold up those of other files. */
 function writeZeros(descriptor: number, sizeBytes: number, from: number, done: (error: SystemError) => void): void {
   if (from >= sizeBytes) {
     done(null);
     return;
   }
-  writeChunks(descriptor, [ZEROS.subarray(0, Math.min(ZEROS.length, sizeBytes - from))], from, (error, end) => {
-    if (error !== null) done(error);
-    else writeZeros(descriptor, sizeBytes, end, done);
+  const beganMs = performance.now();
+  writeChunks(descriptor, [ZEROS.subarray(0, Math.min(ZEROS.length, sizeBytes - from))], from, (writeError, end) => {
+    if (writeError !== null) {
+      done(writeError);
+      return;
+    }
+    fs.fdatasync(descriptor, (syncError) => {
+      if (syncError !== null || end >= sizeBytes) return done(syncError);
+      const restMs = Math.min(REST_MS_MAX, performance.now() - beganMs);
+      setTimeout(() => writeZeros(descriptor, sizeBytes, end, done), restMs);
+    });
   });
 }
 
