@@ -36,6 +36,11 @@ export interface VersionStoreSetup {
   readonly lanes: readonly LaneStore[];
   readonly clock: Clock;
   readonly options: VersionStoreOptions;
+  /**
+   * By how much later than others' its rounds begin, unless they are urgent: members see the same publications at the same
+   * time, and their disks and processors may be the same.
+   */
+  readonly staggerMs?: number;
   /** Makes the verdicts durable at least up to `upTo` before it calls `done`. */
   readonly makeVerdictsDurable: (upTo: SequenceNumber, done: (error: Error | null) => void) => void;
   /** Called once, when nothing more can be flushed: the member stops. */
@@ -61,6 +66,8 @@ interface Round {
 
 /** What a round brings to a lane. */
 interface Batch {
+  /** Of images. */
+  bytes: number;
   readonly clear: readonly KeyRange[];
   readonly rows: FlushBatch['rows'][number][];
   /** Keys of rows that the clears take. */
@@ -73,6 +80,8 @@ const SLICE_ROWS = 500;
 const SLICE_GROWTH = 1.2;
 const SLICE_ROWS_MAX = 5000;
 const ROOM_RETRY_MS = 1000;
+/** While a lane flushes more than this, no other does. */
+const FLUSHED_TOGETHER_BYTES_MAX = 4 * 1024 * 1024;
 
 export class VersionStore {
   /** The highest flush point of a lane at the start: nothing is served below it. */
@@ -81,6 +90,7 @@ export class VersionStore {
   readonly #lanes: readonly LaneStore[];
   readonly #clock: Clock;
   readonly #options: VersionStoreOptions;
+  readonly #staggerMs: number;
   readonly #makeVerdictsDurable: VersionStoreSetup['makeVerdictsDurable'];
   readonly #failed: (error: Error) => void;
 
@@ -96,7 +106,8 @@ export class VersionStore {
   #flushedUpTo: SequenceNumber;
   #round: Round | null = null;
   #roundTimer: ScheduledCall | null = null;
-  #isHurried = false;
+  /** The round that is scheduled does not wait for the interval; or not at all. */
+  #hurry: 'none' | 'soon' | 'now' = 'none';
   #isTidying = false;
   /** Since the last round began. */
   #bytesPublished = 0;
@@ -115,6 +126,7 @@ export class VersionStore {
     this.#lanes = setup.lanes;
     this.#clock = setup.clock;
     this.#options = setup.options;
+    this.#staggerMs = setup.staggerMs ?? 0;
     this.#makeVerdictsDurable = setup.makeVerdictsDurable;
     this.#failed = setup.failed;
     const points = setup.lanes.map((lane) => lane.flushedUpTo);
@@ -148,7 +160,7 @@ export class VersionStore {
     assert(sequenceNumber >= this.highestLanePoint, 'nothing is served below the highest lane point');
     assert(sequenceNumber >= keptFrom || !this.#hasPublished, 'what was let go of does not come back');
     this.#overlay.keptFrom = sequenceNumber;
-    if (this.isOverloaded) this.#hurry();
+    if (this.isOverloaded) this.#hurryUp();
   }
 
   /** False: a flush round waits for room on the disk. */
@@ -220,8 +232,8 @@ export class VersionStore {
     assert(!this.#isClosed, 'nothing is published after the close');
     this.#isInSlices = false;
     this.#appliedUpTo = sequenceNumber;
-    if (this.#bytesPublished >= this.#options.flushBytes || this.isOverloaded) this.#hurry();
-    else if (this.#roundTimer === null) this.#scheduleRound(this.#options.flushIntervalMs);
+    if (this.#bytesPublished >= this.#options.flushBytes || this.isOverloaded) this.#hurryUp();
+    else if (this.#roundTimer === null) this.#scheduleRound(this.#options.flushIntervalMs + this.#staggerMs);
   }
 
   /**
@@ -352,25 +364,26 @@ export class VersionStore {
     return false;
   }
 
-  #hurry(): void {
-    if (this.#isHurried || this.#round !== null) return;
-    this.#isHurried = true;
+  #hurryUp(): void {
+    const wanted = this.isOverloaded || this.#staggerMs === 0 ? 'now' : 'soon';
+    if (this.#round !== null || this.#hurry === 'now' || this.#hurry === wanted) return;
+    this.#hurry = wanted;
     this.#roundTimer?.cancel();
-    this.#scheduleRound(0);
+    this.#scheduleRound(wanted === 'now' ? 0 : this.#staggerMs);
   }
 
   #scheduleRound(delayMs: number): void {
     if (this.#isClosed || this.#hasFailed) return;
     this.#roundTimer = this.#clock.schedule(delayMs, () => {
       this.#roundTimer = null;
-      this.#isHurried = false;
+      this.#hurry = 'none';
       if (this.#round !== null) return;
       if (this.isOverloaded) this.#endOldSnapshots();
       if (this.#beginRound()) return;
       this.#bytesPublished = 0;
       // While a snapshot holds the rounds back, none of them drops what `keptFrom` has passed.
       if ((this.#snapshots.oldest ?? this.keptFrom) < this.keptFrom) this.#tidy();
-      if (this.#appliedUpTo > this.#flushedUpTo) this.#scheduleRound(this.#options.flushIntervalMs);
+      if (this.#appliedUpTo > this.#flushedUpTo) this.#scheduleRound(this.#options.flushIntervalMs + this.#staggerMs);
     });
   }
 
@@ -407,22 +420,26 @@ export class VersionStore {
       if (--round.lanesRunning === 0) this.#endRound(round);
     };
     const lanes = this.#lanes.entries();
-    this.#inSlices(() => {
-      const next = lanes.next();
-      if (next.done) {
-        laneDone();
-        return false;
-      }
-      const [number, lane] = next.value;
-      if (lane.flushedUpTo >= round.horizon) return true;
-      round.lanesRunning++;
-      const { clear, rows, cleared } = batches[number]!;
-      this.#flushLane(lane, { upTo: round.horizon, clear, rows }, () => {
-        lane.renewReadView();
-        this.#removeFlushed(round.horizon, [...rows.map(({ key }) => key), ...cleared], laneDone);
+    const goOn = (): void =>
+      this.#inSlices(() => {
+        const next = lanes.next();
+        if (next.done) {
+          laneDone();
+          return false;
+        }
+        const [number, lane] = next.value;
+        if (lane.flushedUpTo >= round.horizon) return true;
+        round.lanesRunning++;
+        const { bytes, clear, rows, cleared } = batches[number]!;
+        const isLarge = bytes > FLUSHED_TOGETHER_BYTES_MAX;
+        this.#flushLane(lane, { upTo: round.horizon, clear, rows }, () => {
+          lane.renewReadView();
+          this.#removeFlushed(round.horizon, [...rows.map(({ key }) => key), ...cleared], laneDone);
+          if (isLarge) goOn();
+        });
+        return !isLarge;
       });
-      return true;
-    });
+    goOn();
   }
 
   /** Without room on the disk the same batch is brought again each second (R16): no round begins until this one is through. */
@@ -461,7 +478,7 @@ export class VersionStore {
     const clears = this.#clears.filter(({ sequenceNumber }) => sequenceNumber <= horizon);
     const batches = this.#lanes.map((lane): Batch => {
       const pending = clears.filter(({ sequenceNumber }) => sequenceNumber > lane.flushedUpTo);
-      return { clear: pending.map(({ range }) => range), rows: [], cleared: [] };
+      return { bytes: 0, clear: pending.map(({ range }) => range), rows: [], cleared: [] };
     });
     const collect = (key: RowKey, newest: Version): void => {
       let version: Version | null = newest;
@@ -470,7 +487,10 @@ export class VersionStore {
       const batch = batches[laneOf(key, count)]!;
       const { sequenceNumber, image } = version;
       if (clears.length > 0 && this.#isCleared(key, sequenceNumber, horizon)) batch.cleared.push(key);
-      else batch.rows.push({ key, sequenceNumber, image });
+      else {
+        batch.rows.push({ key, sequenceNumber, image });
+        batch.bytes += image === null ? 0 : image.length;
+      }
     };
     this.#eachRow(collect, () => done(batches));
   }
@@ -527,9 +547,9 @@ export class VersionStore {
     this.#clears = this.#clears.filter((clear) => clear.sequenceNumber > round.horizon);
     this.#tidy();
     this.#settledUpTo = this.#appliedUpTo;
-    if (this.isOverloaded || this.#bytesPublished >= this.#options.flushBytes) this.#hurry();
+    if (this.isOverloaded || this.#bytesPublished >= this.#options.flushBytes) this.#hurryUp();
     else if (this.#appliedUpTo > this.#flushedUpTo && this.#roundTimer === null) {
-      this.#scheduleRound(this.#options.flushIntervalMs);
+      this.#scheduleRound(this.#options.flushIntervalMs + this.#staggerMs);
     }
     this.#callWaiters();
   }

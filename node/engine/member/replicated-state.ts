@@ -91,6 +91,9 @@ interface Passage {
   readonly publications: Publication[];
 }
 
+/** So many members flush at different times, by so much. */
+const STAGGERED = 3;
+const STAGGER_MS = 400;
 /** What there is no room for is tried again so often. */
 const ROOM_RETRY_MS = 1000;
 
@@ -143,6 +146,7 @@ export class ReplicatedState {
       lanes,
       clock: environment.clock,
       options: options.versions,
+      staggerMs: (setup.self.ordinal % STAGGERED) * STAGGER_MS,
       makeVerdictsDurable: (_upTo, done) => verdicts.makeDurable(done),
       failed: setup.failed,
     });
