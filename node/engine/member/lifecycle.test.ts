@@ -320,6 +320,27 @@ test('R16: whose lanes have no room does not go on leading, also where it is mad
   shop.assertEqual(shop.founders);
 });
 
+test('R16: who has no room for verdicts of a risen purge floor stops without an error', () => {
+  const shop = new Shop(41, { options: { ...SPARING, verdicts: { chunkBytes: 8192 } } });
+  const full = shop.founders.find((member) => member !== shop.leader())!;
+  const other = shop.founders.find((member) => member !== full)!;
+  const floor = (): number => full.member.certifier!.purgeFloor;
+  let before = floor();
+  for (let i = 0; (full.member.hasRoom || floor() === before) && i < 500; i++) {
+    // For another segment of the log, but for no chunk of verdicts.
+    full.host.disk.roomBytes = full.host.disk.usedBytes + 5000;
+    if (full.member.hasRoom) before = floor();
+    shop.write(1, other);
+    shop.pass(1);
+  }
+  assert(!full.member.hasRoom && floor() > before);
+  shop.pass(5);
+  let isStopped = false;
+  full.host.process!.turn(() => full.member.stop(() => (isStopped = true)));
+  until(shop.world, () => isStopped);
+  assert.equal(full.member.state, 'OFFLINE');
+});
+
 /** A member that was down until the group had gone on without it and kept no more what it needs; it is being started. */
 function comingBack(shop: Shop): SimulatedMember {
   const behind = shop.founders.find((member) => member !== shop.leader())!;

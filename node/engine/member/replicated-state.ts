@@ -225,7 +225,8 @@ export class ReplicatedState {
     if (purgeFloor <= Math.max(this.verdicts.stateAtEnd.purgeFloor, this.#keptFloor)) return;
     this.#keptFloor = purgeFloor;
     this.verdicts.makeDurable((error) => {
-      if (error !== null) this.#failed(error);
+      // Who closes without room leaves out what waits for it.
+      if (error !== null && this.#withoutRoom === null) this.#failed(error);
     });
   }
 
