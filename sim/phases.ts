@@ -22,7 +22,8 @@ export interface PhaseSetup<M extends Machine> {
 
 /**
  * Ends all faults, heals a random majority, and waits until it `isDone`. A change of the view may have been under way that
- * makes it a minority: then one more is healed after the other, until it is none.
+ * makes it a minority: then one more is healed after the other, until it is none. `isDone` is asked of those that can
+ * come to the others.
  */
 export function healMajority<M extends Machine>(
   phase: PhaseSetup<M>,
@@ -58,7 +59,11 @@ export function healMajority<M extends Machine>(
   let isOver = false;
   world.schedule(WIDEN_EVERY_US, widen);
   const what = 'the healing of a majority';
-  const goesOn = waitUntil(phase, { what, msMax, isDone: () => isDone(core) });
+  const goesOn = waitUntil(phase, {
+    what,
+    msMax,
+    isDone: () => isDone(core.filter((machine) => roster.isToBeMet(machine, core))),
+  });
   isOver = true;
   return goesOn;
 }

@@ -138,6 +138,21 @@ export class Roster<M extends Machine> {
     return [...this.machines];
   }
 
+  /**
+   * Whether the group of these comes to take this one in: it is a member, and they dial it; or it knows one of them that
+   * is. Whoever was expelled while it was down may know only such as stay down or cut off.
+   */
+  isToBeMet(machine: M, core: readonly M[]): boolean {
+    const { view } = this.#order;
+    if (view === null || memberNamed(view, machine.memberId) !== undefined) return true;
+    const group = this.groups.get(machine.memberId);
+    const known = group === undefined ? null : appendedView(group);
+    // Whoever belonged to no group yet dials all.
+    if (group?.view == null || known === null) return true;
+    const addresses = new Set([...group.view.members, ...known.members].map(({ groupAddress }) => groupAddress));
+    return core.some(({ host, memberId }) => memberNamed(view, memberId) !== undefined && addresses.has(host.address));
+  }
+
   /** Whether these are a majority in each view, from the newest that was delivered on, that any member goes by. */
   canGoOn(core: readonly M[]): boolean {
     const { view: newest } = this.#order;

@@ -2,6 +2,7 @@
 import type { SeededRandom } from '../../gcs/base/index.ts';
 import type { Elections } from '../observers/elections.ts';
 import type { Reads } from '../observers/reads.ts';
+import type { Machine } from '../roster.ts';
 import type { SimulatedHost, SimulatedWorld } from '../world/index.ts';
 import type { GroupCluster, RunningGroup } from './group-cluster.ts';
 
@@ -49,9 +50,9 @@ export class Broadcasts {
     return this.#count;
   }
 
-  /** Every last word was delivered to whoever said it. */
-  get isSaid(): boolean {
-    return this.#unsaid.size === 0;
+  /** The last words of these were delivered to them. */
+  isSaidBy(machines: readonly Machine[]): boolean {
+    return machines.every(({ host }) => !this.#unsaid.has(host));
   }
 
   begin(): void {

@@ -117,7 +117,8 @@ function converge(
   const goesOn = healMajority(phase, {
     msMax: MAJORITY_MS_MAX * patience,
     healed: (core) => broadcasts.lastWords(core.map(({ host }) => host)),
-    isDone: (core) => broadcasts.isSaid && core.every(({ host, hasLeft }) => hasLeft || cluster.isUpToDate(host)),
+    isDone: (core) =>
+      broadcasts.isSaidBy(core) && core.every(({ host, hasLeft }) => hasLeft || cluster.isUpToDate(host)),
   });
   if (!goesOn) return;
   healAll(phase);
@@ -125,7 +126,7 @@ function converge(
   const isDone = (): boolean => roster.isSettled && roster.wanted.every(({ host }) => cluster.isUpToDate(host));
   if (!waitUntil(phase, { what: 'the healing of all', msMax: CONVERGENCE_MS_MAX * patience, isDone })) return;
   broadcasts.lastWords(roster.wanted.map(({ host }) => host));
-  const isEqual = (): boolean => broadcasts.isSaid && isDone();
+  const isEqual = (): boolean => broadcasts.isSaidBy(roster.wanted) && isDone();
   if (!waitUntil(phase, { what: 'the last words', msMax: MAJORITY_MS_MAX * patience, isDone: isEqual })) return;
   const excess = (): string | null => {
     const { world } = phase;

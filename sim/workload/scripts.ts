@@ -302,20 +302,14 @@ function* changeSchema(client: SimulatedClient, workload: Workload): Script {
   if (answer.ok) workload.schemaChanged(answer.result.sequenceNumber, op, CHANGING_TABLE);
 }
 
-/** Makes the tables, and opens the ledger: as often as it takes. */
+/** Makes the tables, and opens the ledger. Where it cannot, it ends, for another attempt at another member. */
 export function* prepareTables(client: SimulatedClient, workload: Workload, done: () => void): Script {
   for (const [table, definition] of Object.entries(TABLES)) {
-    for (;;) {
-      const answer = yield { op: 'createTable', table, ifNotExists: true, ...definition };
-      if (answer.ok) break;
-      yield { waitMs: 100 };
-    }
+    const answer = yield { op: 'createTable', table, ifNotExists: true, ...definition };
+    if (!answer.ok) return client.goElsewhere();
   }
-  for (;;) {
-    const answer = yield* openLedger(client, workload);
-    if (answer.ok || answer.error!.code === 'DUPLICATE_KEY') break;
-    yield { waitMs: 100 };
-  }
+  const answer = yield* openLedger(client, workload);
+  if (!answer.ok && answer.error!.code !== 'DUPLICATE_KEY') return client.goElsewhere();
   done();
 }
 

@@ -74,6 +74,12 @@ export class SimulatedClient {
     return this.#script !== null;
   }
 
+  /** At the end of a script: the next one begins at another member, or the same. */
+  goElsewhere(): void {
+    if (this.#connected !== null) this.#close(this.#connected);
+    this.#connected = null;
+  }
+
   begin(): void {
     this.#later(this.random.below(300_000), () => this.#next());
     this.#watch();
@@ -93,8 +99,7 @@ export class SimulatedClient {
   #connect(): void {
     const host = this.random.pick(this.#cluster.members);
     const running = this.#cluster.runningOn(host);
-    if (this.#connected !== null) this.#close(this.#connected);
-    this.#connected = null;
+    this.goElsewhere();
     this.seenUpTo = 0;
     if (running === null || running.process.isPaused || running.member.state !== 'ONLINE') return;
     const { process, engine } = running;

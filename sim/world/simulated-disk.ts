@@ -301,7 +301,8 @@ export class SimulatedDisk {
         return content.bytes.length;
       },
       read: (offset, length) => {
-        if (!isOpen) throw new Error(`${name} is closed`);
+        // A run may end in the turn in which it delivered: an observer reads that yet.
+        if (!isOpen && !this.#isObserved) throw new Error(`${name} is closed`);
         this.#read(name);
         return content.bytes.slice(offset, offset + length);
       },
