@@ -29,7 +29,7 @@ const options = {
   ...micro.options,
   bytes: option(wholeNumber(1024, 100_000_000), 64 * 1024 * 1024, 'bytes that one large transaction writes'),
   rowBytes: option(wholeNumber(64, 256 * 1024), 64 * 1024, 'bytes of each of its rows'),
-  every: option(decimalNumber(0, 3600, 'SECONDS'), 4, 'seconds from the beginning of a large transaction to the next'),
+  every: option(decimalNumber(0, 3600, 'SECONDS'), 10, 'seconds from the beginning of a large transaction to the next'),
   window: option(decimalNumber(0.1, 3600, 'SECONDS'), 20, 'seconds without large transactions, then as many with them'),
   settle: option(
     decimalNumber(0, 3600, 'SECONDS'),

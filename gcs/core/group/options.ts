@@ -14,8 +14,8 @@ export const GROUP_DEFAULTS: GroupOptions = {
   fragmentBytesMax: 256 * 1024,
   // What a small message may find before it, and enough to keep a disk busy.
   fragmentsInFlight: 2,
-  // A third of what the machine can do for it: the rest is the neighbours'.
-  fragmentRest: 2,
+  // A quarter of the time is its own: the rest is the neighbours'.
+  fragmentRest: 3,
   compressionThresholdBytes: 16 * 1024,
   messageBytesMax: 150 * 1024 * 1024,
   logKeepBytes: 1024 * 1024 * 1024,

@@ -17,7 +17,7 @@ export const MEMBER_DEFAULTS: MemberOptions = {
     noQuorumWaitMs: 3000,
   },
   // A slice takes some milliseconds.
-  slices: { largeBytes: GROUP_DEFAULTS.fragmentBytesMax - 1024, items: 1000, bytes: 1024 * 1024 },
+  slices: { largeBytes: GROUP_DEFAULTS.fragmentBytesMax - 1024, items: 4000, bytes: 1024 * 1024 },
   versions: { flushIntervalMs: 2000, flushBytes: 16 * 1024 * 1024, overlayBytesMax: 256 * 1024 * 1024 },
   // Some seconds at full speed, hours of a quiet group: long enough to go on at another member. Rows take several times
   // these bytes in memory, each round of the flush looks at all of them, and a start repeats them. That costs a busy
