@@ -5,7 +5,12 @@ import { foundingView, memberNamed, memberOf, withLearner, without, withVoter } 
 import type { Introduction } from './handshake.ts';
 import { type Applicant, type LeaderView, Membership } from './membership.ts';
 
-const OPTIONS = { unreachableAfterMs: 2000, memberExpelTimeoutMs: 5000, promotionLagMax: 10 };
+const OPTIONS = {
+  unreachableAfterMs: 2000,
+  memberExpelTimeoutMs: 5000,
+  promotionLagMax: 10,
+  consensus: { heartbeatMs: 75 },
+};
 
 function member(name: string) {
   return { memberId: name, groupAddress: `${name}:1`, host: name, port: 1 };
@@ -116,6 +121,16 @@ describe('expelling', () => {
     assert.equal(membership.decide(at(20_000, view, { answeredMs: silent })), null);
     const two = newView(membership, at(20_000, view, { answeredMs: { 3: 1, 4: 1 } }));
     assert.deepEqual(two, without(view, 3));
+  });
+
+  test('nobody goes while one of those that are needed without it has been silent for some heartbeats', () => {
+    const membership = new Membership(OPTIONS);
+    const view = viewOf('a', 'b', 'c');
+    const { heartbeatMs } = OPTIONS.consensus;
+    const late = { 1: 1, 2: 20_000 - 3 * heartbeatMs - 1 };
+    assert.equal(membership.decide(at(20_000, view, { answeredMs: late })), null);
+    const well = { 1: 1, 2: 20_000 - 3 * heartbeatMs };
+    assert.deepEqual(newView(membership, at(20_000, view, { answeredMs: well })), without(view, 1));
   });
 
   test('a silent learner goes before a silent voter', () => {

@@ -25,6 +25,7 @@ export interface MembershipOptions {
   readonly unreachableAfterMs: number;
   readonly memberExpelTimeoutMs: number;
   readonly promotionLagMax: number;
+  readonly consensus: { readonly heartbeatMs: number };
 }
 
 /** What the leader knows at this moment. */
@@ -49,6 +50,8 @@ export type Decision =
   | null;
 
 const APPLICANTS_MAX = 32;
+/** Whoever is well has answered within so many heartbeats. */
+const HEARTBEATS_FRESH = 3;
 /** Who wants something says so again and again; who has not for so long does not want it any more. */
 const WISH_MS = 3_000;
 
@@ -153,7 +156,7 @@ export class Membership {
     // Learners first: they cost nobody a vote.
     for (const { ordinal } of silent.sort((a, b) => Number(a.isVoter) - Number(b.isVoter) || a.ordinal - b.ordinal)) {
       const view = without(now.view, ordinal);
-      if (this.#canBeChosen(now, view)) return { kind: 'change', view, why: 'silent' };
+      if (this.#canBeChosenNow(now, view)) return { kind: 'change', view, why: 'silent' };
     }
     return null;
   }
@@ -164,7 +167,7 @@ export class Membership {
       if (isVoter || peer === undefined || !peer.ready || peer.matchedUpTo === null) continue;
       if (now.lastIndex - peer.matchedUpTo > this.#options.promotionLagMax) continue;
       const view = withVoter(now.view, ordinal);
-      if (this.#canBeChosen(now, view)) return { kind: 'change', view, why: 'ready' };
+      if (this.#canBeChosenNow(now, view)) return { kind: 'change', view, why: 'ready' };
     }
     return null;
   }
@@ -206,7 +209,7 @@ export class Membership {
     if (heardMs >= now.nowMs - unreachableAfterMs) return null;
     // R17: who lost its disk may have voted. It comes back as somebody else, and who it was goes first.
     const view = without(now.view, inTheWay.ordinal);
-    return this.#canBeChosen(now, view) ? { kind: 'change', view, why: `replaced by ${memberId}` } : null;
+    return this.#canBeChosenNow(now, view) ? { kind: 'change', view, why: `replaced by ${memberId}` } : null;
   }
 
   #lastSignMs(now: LeaderView, ordinal: MemberOrdinal): number {
@@ -215,9 +218,17 @@ export class Membership {
     return Math.max(peer?.answeredMs ?? 0, now.busyMs(ordinal) ?? 0, seenSinceMs, this.#countsFromMs);
   }
 
-  #canBeChosen(now: LeaderView, view: GroupView): boolean {
+  /**
+   * By answers of this very moment: a change that is appended and not chosen, because somebody died a second before,
+   * holds the group up until that one is back, whoever comes back otherwise. What nobody waits for waits itself.
+   */
+  #canBeChosenNow(now: LeaderView, view: GroupView): boolean {
+    return this.#canBeChosen(now, view, HEARTBEATS_FRESH * this.#options.consensus.heartbeatMs);
+  }
+
+  #canBeChosen(now: LeaderView, view: GroupView, withinMs = this.#options.unreachableAfterMs): boolean {
     const voters = votersOf(view);
-    const limitMs = now.nowMs - this.#options.unreachableAfterMs;
+    const limitMs = now.nowMs - withinMs;
     const answering = voters.filter((ordinal) => {
       if (ordinal === now.self) return true;
       const peer = now.peers.find((each) => each.peer === ordinal);
