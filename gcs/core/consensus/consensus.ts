@@ -252,6 +252,11 @@ export class Consensus {
     return this.#following.isBehind;
   }
 
+  /** While this member is behind: where the log of the leader begins. */
+  get leadersFirstIndex(): LogIndex {
+    return this.#following.leadersFirstIndex;
+  }
+
   /** See `HardState`. */
   get claim(): EntryId | null {
     return this.#context.promises.claim;

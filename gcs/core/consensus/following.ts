@@ -12,6 +12,8 @@ import type { Append, Behind, Rejection } from './peer-message.ts';
 export class Following {
   /** The leader does not keep any more what this member needs next. */
   isBehind = false;
+  /** Of the log of the leader that said so last. */
+  leadersFirstIndex: LogIndex = 1;
   /** This member's owner could be a full member; told to the leader. */
   ready = false;
   heardMs = Number.NEGATIVE_INFINITY;
@@ -84,6 +86,7 @@ export class Following {
     this.heardMs = now.monotonicMs;
     const equalUpTo = Math.max(log.chosenUpTo, this.#matchedUpTo);
     this.isBehind = equalUpTo < firstIndex - 1;
+    this.leadersFirstIndex = firstIndex;
     this.#answeredMs = now.monotonicMs;
     this.#send(from, { matchedUpTo: Math.min(equalUpTo, log.durableUpTo), rejected: null, round: this.#round });
   }

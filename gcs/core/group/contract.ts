@@ -80,8 +80,11 @@ export interface GroupEvents {
   expelled(view: GroupView): void;
   /** As asked by `leave`. Final for this run. */
   left(): void;
-  /** The group does not keep any more what this member lacks: it needs a state transfer. Final for this run. */
-  behind(): void;
+  /**
+   * The group does not keep any more what this member lacks: it needs a state transfer. Final for this run. `atLeast`: a
+   * state that ends before that index of the log is of no use.
+   */
+  behind(atLeast: LogIndex): void;
   /** This member cannot be part of the group; final. */
   refused(reason: string): void;
   /** The disk failed, final: nothing more is promised. A DamagedRecord: the next run can repair it. */

@@ -564,7 +564,7 @@ export class Group {
     }
     this.#learnChosen(chosenView);
     this.#showStatus(consensus);
-    if (consensus.isBehind) this.#end(() => this.#events.behind());
+    if (consensus.isBehind) this.#end(() => this.#events.behind(consensus.leadersFirstIndex - 1));
     else if (this.#isStopping && consensus.role !== 'leader') this.#close();
   }
 

@@ -57,6 +57,7 @@ describe('giving a member what it lacks', () => {
     let outcome: StateOutcome | null = null;
     const bytes: number[] = [];
     client.receiveState(
+      0,
       () => ({
         take: (chunk, done) => {
           bytes.push(...chunk);
@@ -131,6 +132,7 @@ describe('giving a member what it lacks', () => {
     const donors: string[] = [];
     let outcome: StateOutcome | null = null;
     client.receiveState(
+      0,
       (donor) => {
         donors.push(donor);
         return { take: (_chunk, done) => done(null), aborted: () => {} };

@@ -31,8 +31,11 @@ export interface StateSource {
   close(): void;
 }
 
-/** Opens what a donor sends; null: it cannot now (it is not ready itself). The log is pinned meanwhile. */
-export type OpenState = () => StateSource | null;
+/**
+ * Opens what a donor sends; null: it cannot now (it is not ready itself, or its state ends before `atLeast`). The log is
+ * pinned meanwhile.
+ */
+export type OpenState = (atLeast: LogIndex) => StateSource | null;
 
 /** Takes one attempt's bytes. */
 export interface TransferSink {
@@ -85,8 +88,15 @@ export type StateOutcome = { readonly kind: 'received' } | { readonly kind: 'fai
 /** The receiver's side. It shows itself to all members meanwhile, so that it is not taken for silent. */
 export interface TransferReceiver {
   open(): void;
-  /** Asks one member after another until one has sent all; `begin` is called for each attempt. `donor`: who sends. */
-  receiveState(begin: (donor: MemberId) => TransferSink, done: (outcome: StateOutcome) => void): void;
+  /**
+   * Asks one member after another until one has sent all; `begin` is called for each attempt. `donor`: who sends.
+   * `atLeast`: a state that ends before is of no use, since nobody keeps what would follow it; 0: any will do.
+   */
+  receiveState(
+    atLeast: LogIndex,
+    begin: (donor: MemberId) => TransferSink,
+    done: (outcome: StateOutcome) => void,
+  ): void;
   /** All of them chosen, in order, each once. `take` as a sink's. */
   receiveEntries(
     range: { readonly from: LogIndex; readonly upTo: LogIndex },

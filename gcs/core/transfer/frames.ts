@@ -5,7 +5,7 @@ import { ByteReader, ByteWriter, crc32c, type LogIndex } from '../../base/index.
 export type Unavailable = 'busy' | 'not-kept' | 'not-ready' | 'failed';
 
 export type TransferFrame =
-  | { readonly kind: 'ask-state'; readonly request: number }
+  | { readonly kind: 'ask-state'; readonly request: number; readonly atLeast: LogIndex }
   | { readonly kind: 'ask-entries'; readonly request: number; readonly from: LogIndex; readonly upTo: LogIndex }
   /** Chunk `number` and all before it are taken: there is room for as many more. */
   | { readonly kind: 'acknowledge'; readonly request: number; readonly number: number }
@@ -37,6 +37,7 @@ export function encodeTransferFrame(frame: TransferFrame): Uint8Array {
     case 'ask-state':
       writer.u8(ASK_STATE);
       writer.varint(frame.request);
+      writer.varint(frame.atLeast);
       break;
     case 'ask-entries':
       writer.u8(ASK_ENTRIES);
@@ -88,7 +89,7 @@ function decodeFields(reader: ByteReader): TransferFrame | null {
   const request = reader.varint();
   switch (tag) {
     case ASK_STATE:
-      return { kind: 'ask-state', request };
+      return { kind: 'ask-state', request, atLeast: reader.varint() };
     case ASK_ENTRIES: {
       const from = reader.varint();
       const upTo = reader.varint();

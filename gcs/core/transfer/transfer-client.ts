@@ -78,9 +78,13 @@ export class TransferClient implements TransferReceiver {
     this.#schedule();
   }
 
-  receiveState(begin: (donor: MemberId) => TransferSink, done: (outcome: StateOutcome) => void): void {
+  receiveState(
+    atLeast: LogIndex,
+    begin: (donor: MemberId) => TransferSink,
+    done: (outcome: StateOutcome) => void,
+  ): void {
     this.#start({
-      ask: (request) => ({ kind: 'ask-state', request }),
+      ask: (request) => ({ kind: 'ask-state', request, atLeast }),
       begin,
       done: (outcome) => {
         assert(outcome.kind !== 'not-kept', 'only entries are not kept');

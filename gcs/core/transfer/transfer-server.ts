@@ -66,7 +66,7 @@ export class TransferServer {
       case 'present':
         return connection.send(encodeFrame({ kind: 'present', isBusy: false }));
       case 'ask-state':
-        return this.#ask(receiver, frame.request, () => this.#openState() ?? 'not-ready');
+        return this.#ask(receiver, frame.request, () => this.#openState(frame.atLeast) ?? 'not-ready');
       case 'ask-entries':
         return this.#ask(receiver, frame.request, () => this.#setup.openEntries(frame));
       case 'acknowledge':

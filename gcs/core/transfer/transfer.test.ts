@@ -42,6 +42,8 @@ class Donor {
   view: GroupView = VIEW;
   isLeader = false;
   state: Uint8Array | null = null;
+  /** Index of the log. */
+  stateEnds = 1000;
   /** `[firstIndex, chosenUpTo]` */
   entries: readonly [number, number] = [1, 0];
   pins = 0;
@@ -76,9 +78,9 @@ class Donor {
         },
       });
       this.server = server;
-      server.serve(() => {
+      server.serve((atLeast) => {
         const { state } = this;
-        if (state === null) return null;
+        if (state === null || this.stateEnds < atLeast) return null;
         let at = 0;
         return this.#counted({
           next: (bytesMax) => {
@@ -211,9 +213,10 @@ class Receiver {
     });
   }
 
-  askState(): void {
+  askState(atLeast = 0): void {
     this.start((_, client) => {
       client.receiveState(
+        atLeast,
         (donor) => {
           this.donors.push(donor);
           this.bytes = [];
@@ -292,6 +295,22 @@ describe('receiving state', () => {
       const signs = donors.map((donor) => donor.busySigns);
       world.runFor(SECONDS);
       assert.ok(donors.every((donor, i) => donor.busySigns > signs[i]!));
+    }
+  });
+
+  test('whose state ends too early is passed over, also where only the leader is left', () => {
+    for (let seed = 1; seed <= 10; seed++) {
+      const { world, donors, receiver } = stage(seed);
+      donors[0]!.isLeader = true;
+      for (const [i, donor] of donors.entries()) {
+        donor.state = stateOf(100, i);
+        donor.stateEnds = i === 0 ? 50 : 49;
+        donor.start();
+      }
+      world.runFor(SECONDS);
+      receiver.askState(50);
+      until(world, () => receiver.outcome !== null);
+      assert.deepEqual(receiver.donors, ['id-a']);
     }
   });
 
@@ -540,7 +559,7 @@ describe('receiving entries of the log', () => {
 
 describe('the frames of a transfer', () => {
   const frames: TransferFrame[] = [
-    { kind: 'ask-state', request: 1 },
+    { kind: 'ask-state', request: 1, atLeast: 300 },
     { kind: 'ask-entries', request: 2, from: 3, upTo: 4 },
     { kind: 'acknowledge', request: 2, number: 7 },
     { kind: 'cancel', request: 2 },

@@ -42,7 +42,7 @@ test('what was published behind a place is given in order, refused transactions 
     sequenceNumber: 2,
     commitTime: { physicalMs: 2, logical: 0 },
     origin: 1,
-    writes: [{ key: 'key 0.2', image: Uint8Array.of(2) }],
+    writes: [{ key: 'key 0.2', kind: 'put', image: Uint8Array.of(2) }],
     schema: null,
   });
 });

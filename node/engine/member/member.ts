@@ -166,7 +166,7 @@ export class Member implements Replica {
         roomChanged: (hasRoom) => whileItLasts((of) => of.#roomChanged({ log: hasRoom })),
         expelled: (view) => whileItLasts((of) => of.#expelled(view)),
         left: () => whileItLasts((of) => of.#left()),
-        behind: () => whileItLasts((of) => of.#behind()),
+        behind: (atLeast) => whileItLasts((of) => of.#behind(atLeast)),
         refused: (reason) => setup.events.refused(reason),
         failed: (error) => member!.#failed(error),
       },
@@ -237,7 +237,7 @@ export class Member implements Replica {
       groupId: () => this.groupId,
     });
     this.#followers = new Followers({ clock, options: setup.options, areElsewhere: () => this.#isFollowedElsewhere() });
-    group.serve(() => this.#openState());
+    group.serve((atLeast) => this.#openState(atLeast));
   }
 
   open(): void {
@@ -745,7 +745,7 @@ export class Member implements Replica {
   #dropLog(): void {
     const { log } = this.#group;
     const why = 'its log is damaged, and it does not belong to the group now';
-    this.#mark(() => {
+    this.#mark(0, () => {
       log.reset(NO_LOG, log.hardState, () => this.#restart('damaged', why));
       this.#retryLogRoom();
     });
@@ -760,25 +760,29 @@ export class Member implements Replica {
     });
   }
 
-  #behind(): void {
-    this.#needState('behind', 'the group keeps no more what this member needs next');
+  #behind(atLeast: LogIndex): void {
+    this.#needState('behind', 'the group keeps no more what this member needs next', atLeast);
   }
 
-  /** The marker first: from then on the directory is of no worth but for the place it held in the group. */
-  #needState(why: RestartReason, detail: string): void {
+  /**
+   * The marker first: from then on the directory is of no worth but for the place it held in the group. `atLeast`: a state
+   * that ends before is of no use.
+   */
+  #needState(why: RestartReason, detail: string, atLeast: LogIndex = 0): void {
     this.#isOver = true;
     this.#outbox.abandon();
     this.#setState('RECOVERING', detail);
-    this.#mark(() => this.#restart(why, detail));
+    this.#mark(atLeast, () => this.#restart(why, detail));
   }
 
   /** Durably: the next run does not begin with what is in the directory, but receives the state of another member. */
-  #mark(marked: () => void): void {
+  #mark(atLeast: LogIndex, marked: () => void): void {
     const { disk, clock } = this.#environment;
     beginTransferInsistently(
       {
         disk,
         clock,
+        atLeast,
         roomChanged: (hasRoom) => this.#roomChanged({ state: hasRoom }),
         isOver: () => this.#isStopping,
       },
@@ -829,10 +833,11 @@ export class Member implements Replica {
     this.#events.damageFound(facts);
   }
 
-  /** What another member receives from this one; null: not now. */
-  #openState(): StateSource | null {
+  /** What another member receives from this one; null: not now. It would be behind again with what ends before `atLeast`. */
+  #openState(atLeast: LogIndex): StateSource | null {
     // Whatever it took through was chosen: also without a quorum it can help others to come back, who then make one.
     if (this.#state === 'ERROR' || this.#isStopping || this.#running === null) return null;
+    if (this.#running.deliveredUpTo < atLeast) return null;
     const source = openState({ state: this.#running, log: this.#group.log });
     const { counters } = this;
     counters.statesSent++;
@@ -869,7 +874,7 @@ export class Member implements Replica {
     this.#outbox.abandon();
     this.#group.pauseDelivery(true);
     // It must not come back with this data, and serve or give it away until it is found out again.
-    if (judgement === 'minority') this.#mark(() => {});
+    if (judgement === 'minority') this.#mark(0, () => {});
   }
 
   #ownFacts(): OwnFacts {

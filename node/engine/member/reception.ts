@@ -14,7 +14,7 @@ import {
   type TransferReceiver,
 } from '../../../gcs/core/index.ts';
 import type { MemberSetup, TransferProgress } from './contract.ts';
-import { beginTransferInsistently, type DirectoryState, StateReceiver } from './state-transfer/index.ts';
+import { beginTransferInsistently, type DirectoryState, leastNeeded, StateReceiver } from './state-transfer/index.ts';
 
 /** A log that has no room is asked to try again so often. */
 const ROOM_RETRY_MS = 1000;
@@ -147,7 +147,8 @@ export class Reception {
     if (this.#lack.kind === 'usable') return this.#fill([...this.#lack.repair]);
     const { disk, clock } = this.#environment;
     const { roomChanged } = this.#setup.events;
-    beginTransferInsistently({ disk, clock, roomChanged, isOver: () => this.#isStopped }, (error) => {
+    const atLeast = leastNeeded(disk);
+    beginTransferInsistently({ disk, clock, atLeast, roomChanged, isOver: () => this.#isStopped }, (error) => {
       if (error === null) this.#receiveState();
       else this.#diskFailed(error);
     });
@@ -221,6 +222,7 @@ export class Reception {
     });
     this.#receiver = receiver;
     this.#client.receiveState(
+      leastNeeded(environment.disk),
       (donor) => {
         this.#donor = donor;
         events.changed('began', `member ${donor} sends its state`);

@@ -52,14 +52,26 @@ export const TRANSFER_BUGS: readonly SoughtBug[] = [
     ],
   },
   {
+    name: 'state-sent-that-ends-too-early',
+    breaks: 'R9',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'node/engine/member/member.ts',
+        find: 'if (this.#running.deliveredUpTo < atLeast) return null;',
+        replace: '',
+      },
+    ],
+  },
+  {
     name: 'transfer-not-marked',
     breaks: 'R9',
     scenario: 'member',
     changes: [
       {
         file: 'node/engine/member/state-transfer/marker.ts',
-        find: 'disk.replace(MARKER_FILE, utf8Encode(RECEIVING), done);',
-        replace: `disk.replace(MARKER_FILE, utf8Encode('{"transfer":"complete"}'), done);`,
+        find: "transfer: 'receiving', atLeast })",
+        replace: "transfer: 'complete', atLeast })",
       },
     ],
   },

@@ -39,8 +39,8 @@ export const VERSION_BUGS: readonly SoughtBug[] = [
     changes: [
       {
         file: 'applier/version-store.ts',
-        find: 'else batch.rows.push({ key, sequenceNumber, image });',
-        replace: `else if (image !== null) batch.rows.push({ key, sequenceNumber, image });
+        find: '        batch.rows.push({ key, sequenceNumber, image });',
+        replace: `if (image !== null) batch.rows.push({ key, sequenceNumber, image });
       else batch.cleared.push(key);`,
       },
     ],
@@ -91,8 +91,8 @@ export const VERSION_BUGS: readonly SoughtBug[] = [
     changes: [
       {
         file: 'applier/version-store.ts',
-        find: 'return { clear: pending.map(({ range }) => range), rows: [], cleared: [] };',
-        replace: 'return { clear: [], rows: [], cleared: [] };',
+        find: 'return { bytes: 0, clear: pending.map(({ range }) => range), rows: [], cleared: [] };',
+        replace: 'return { bytes: 0, clear: [], rows: [], cleared: [] };',
       },
     ],
   },

@@ -7,6 +7,7 @@ import {
   type Clock,
   type Disk,
   type DiskError,
+  type LogIndex,
   type MemberId,
   utf8Decode,
   utf8Encode,
@@ -19,6 +20,18 @@ export function readMarker(disk: Disk): 'none' | 'receiving' {
   const content = disk.readWhole(MARKER_FILE);
   // Anything else than what `endTransfer` writes: a transfer that was not through for certain.
   return content === null || completed(content) !== null ? 'none' : 'receiving';
+}
+
+/** What `beginTransfer` was told, while the transfer is not through; else 0. */
+export function leastNeeded(disk: Disk): LogIndex {
+  const content = disk.readWhole(MARKER_FILE);
+  if (content === null) return 0;
+  try {
+    const { transfer, atLeast } = JSON.parse(utf8Decode(content) ?? '');
+    return transfer === 'receiving' && Number.isSafeInteger(atLeast) && atLeast >= 0 ? atLeast : 0;
+  } catch {
+    return 0;
+  }
 }
 
 /** Who sent the state that this directory began with; null: nobody, or it is not known. */
@@ -37,8 +50,9 @@ function completed(content: Uint8Array): { readonly from: MemberId | null } | nu
   }
 }
 
-export function beginTransfer(disk: Disk, done: (error: DiskError | null) => void): void {
-  disk.replace(MARKER_FILE, utf8Encode(RECEIVING), done);
+/** `atLeast`: a state that ends before this index of the log is of no use; 0: any will do. */
+export function beginTransfer(disk: Disk, atLeast: LogIndex, done: (error: DiskError | null) => void): void {
+  disk.replace(MARKER_FILE, utf8Encode(`${JSON.stringify({ transfer: 'receiving', atLeast })}\n`), done);
 }
 
 /**
@@ -49,13 +63,14 @@ export function beginTransferInsistently(
   owner: {
     readonly disk: Disk;
     readonly clock: Clock;
+    readonly atLeast: LogIndex;
     roomChanged(hasRoom: boolean): void;
     isOver(): boolean;
   },
   done: (error: DiskError | null) => void,
 ): void {
-  const { disk, clock } = owner;
-  beginTransfer(disk, (error) => {
+  const { disk, clock, atLeast } = owner;
+  beginTransfer(disk, atLeast, (error) => {
     if (owner.isOver()) return;
     const hasRoom = error?.code !== 'NO_SPACE';
     owner.roomChanged(hasRoom);
@@ -69,5 +84,3 @@ export function beginTransferInsistently(
 export function endTransfer(disk: Disk, from: MemberId | null, done: (error: DiskError | null) => void): void {
   disk.replace(MARKER_FILE, utf8Encode(`${JSON.stringify({ transfer: 'complete', from })}\n`), done);
 }
-
-const RECEIVING = '{"transfer":"receiving"}\n';
