@@ -20,6 +20,8 @@ export interface Machine {
   hasLeft: boolean;
   /** It is to be let in again with the directory that it has. */
   rejoins: boolean;
+  /** Whom its present run dials while it belongs to no group yet. */
+  seeds: readonly string[];
 }
 
 export class Roster<M extends Machine> {
@@ -54,6 +56,7 @@ export class Roster<M extends Machine> {
       isLeaving: false,
       hasLeft: false,
       rejoins: false,
+      seeds: [],
     });
     this.machines.push(machine);
     return machine;
@@ -147,9 +150,10 @@ export class Roster<M extends Machine> {
     if (view === null || memberNamed(view, machine.memberId) !== undefined) return true;
     const group = this.groups.get(machine.memberId);
     const known = group === undefined ? null : appendedView(group);
-    // Whoever belonged to no group yet dials all.
-    if (group?.view == null || known === null) return true;
-    const addresses = new Set([...group.view.members, ...known.members].map(({ groupAddress }) => groupAddress));
+    const hasBelonged = group?.view != null && known !== null;
+    const addresses = new Set(
+      hasBelonged ? [...group.view.members, ...known.members].map(({ groupAddress }) => groupAddress) : machine.seeds,
+    );
     return core.some(({ host, memberId }) => memberNamed(view, memberId) !== undefined && addresses.has(host.address));
   }
 

@@ -545,6 +545,7 @@ export class GroupCluster implements FaultTargets {
     if (disk.readWhole('group.json') !== null) return machine.rejoins ? ({ kind: 'rejoin' } as const) : null;
     const others = this.roster.machines.filter((each) => each !== machine && (!machine.isFounder || each.isFounder));
     const seeds = others.map(({ host }) => host.address);
+    machine.seeds = seeds;
     if (machine !== this.roster.machines[0] || !machine.isFounder) return { kind: 'seeds', seeds } as const;
     return { kind: 'bootstrap', seeds, groupName: 'simulated', options: {} } as const;
   }

@@ -522,6 +522,7 @@ export class MemberCluster implements FaultTargets {
     if (disk.readWhole('group.json') !== null) return machine.rejoins ? { kind: 'rejoin' } : null;
     const others = this.roster.machines.filter((each) => each !== machine && (!machine.isFounder || each.isFounder));
     const seeds = others.map(({ host }) => host.address);
+    machine.seeds = seeds;
     if (machine !== this.roster.machines[0] || !machine.isFounder) return { kind: 'seeds', seeds };
     const options = { [CERTIFICATION_CAPACITY]: this.#setup.capacity };
     return { kind: 'bootstrap', seeds, groupName: 'simulated', options };
