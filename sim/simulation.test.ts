@@ -56,8 +56,8 @@ for (const scenario of SCENARIOS) {
     const seconds = (performance.now() - startedMs) / 1000;
     context.diagnostic(statisticsTable(results, { seconds, cpuSeconds: (cpu.user + cpu.system) / 1e6 }));
     const unseen = [...FAULT_KINDS, ...CRASH_EFFECTS].filter((kind) => faults.get(kind)!.times === 0);
-    // There are no lanes in the group layer alone.
-    assert.deepEqual(unseen, scenario === 'group' ? ['crash in a lane flush'] : []);
+    // There are no lanes in the group layer alone, and no states to transfer.
+    assert.deepEqual(unseen, scenario === 'group' ? ['crash in a lane flush', 'crash in a transfer'] : []);
     assert.deepEqual(
       situationsOf(scenario).filter((name) => situations.get(name)!.times === 0),
       [],

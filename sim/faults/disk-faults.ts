@@ -1,6 +1,6 @@
 /** Slow, full, failing, rotting and lost disks. */
 import type { DamageKind, DurablePlace, SimulatedHost } from '../world/index.ts';
-import { later, type Strike } from './strike.ts';
+import { later, othersThan, type Strike, shuffled } from './strike.ts';
 
 export function slowDown(
   strike: Strike,
@@ -49,34 +49,47 @@ export function fillDisk(strike: Strike, member: SimulatedHost): void {
   });
 }
 
-/** While the member is down, some of what it had durably changes. */
-export function rot(strike: Strike, member: SimulatedHost): void {
-  const { random, targets, world } = strike;
-  const target = random.pick(['log', 'log', 'log', 'verdicts', 'lane'] as const);
-  if (!strike.budget.take(member)) return;
-  const log = member.disk.durablePlaces((name) => name.startsWith('log-'));
-  // Nobody can tell the last of them from a torn write.
-  const places = target === 'log' ? log.slice(0, -1) : placesOfVerdicts(member);
-  if (target !== 'lane' && places.length === 0) return;
-  member.crash('killed');
-  if (target === 'lane') {
-    if (targets.damageLane(member, random)) strike.count(`a lane of ${member.name} is damaged`);
-  } else {
-    for (let times = random.pick([1, 1, 1, 3, 10]); times > 0; times--) {
-      const place = random.pick(random.chance(50) ? places.slice(-10) : places);
-      const kind = random.pick<DamageKind>(['bit flip', 'bit flip', 'zeroed sector', 'misdirected sector']);
-      member.disk.damage(place, kind, random);
-      strike.count(
-        `${member.name} is down, and a ${kind} damages ${place.name} within ${place.offset}+${place.length}`,
-      );
-      world.coverage.add(`damage to the ${target}`);
+/** While a member is down, this one if possible, some of what it had durably changes. */
+export function rot(strike: Strike, first: SimulatedHost): void {
+  const { random, targets, budget } = strike;
+  const target = random.pick(['log', 'log', 'verdicts', 'verdicts', 'lane'] as const);
+  for (const member of [first, ...shuffled(random, othersThan(strike, first))]) {
+    if (target === 'lane' && budget.take(member)) {
+      member.crash('killed');
+      if (targets.damageLane(member, random)) {
+        strike.count(`a lane of ${member.name} is damaged`);
+        return later(strike, random.between(1, 2000), () => strike.restartIfDown(member));
+      }
+      strike.restartIfDown(member);
     }
+    for (const each of target === 'verdicts' ? (['verdicts', 'log'] as const) : (['log'] as const)) {
+      const places = placesOf(member, each);
+      if (places.length > 0 && budget.take(member)) return rotIn(strike, member, { target: each, places });
+    }
+  }
+}
+
+function rotIn(
+  strike: Strike,
+  member: SimulatedHost,
+  { target, places }: { readonly target: 'log' | 'verdicts'; readonly places: readonly DurablePlace[] },
+): void {
+  const { random, world } = strike;
+  member.crash('killed');
+  for (let times = random.pick([1, 1, 1, 3, 10]); times > 0; times--) {
+    const place = random.pick(random.chance(50) ? places.slice(-10) : places);
+    const kind = random.pick<DamageKind>(['bit flip', 'bit flip', 'zeroed sector', 'misdirected sector']);
+    member.disk.damage(place, kind, random);
+    strike.count(`${member.name} is down, and a ${kind} damages ${place.name} within ${place.offset}+${place.length}`);
+    world.coverage.add(`damage to the ${target}`);
   }
   later(strike, random.between(1, 2000), () => strike.restartIfDown(member));
 }
 
-function placesOfVerdicts(member: SimulatedHost): readonly DurablePlace[] {
-  return member.disk.durablePlaces((name) => name.startsWith('verdicts-')).slice(0, -1);
+/** Nobody can tell the last block from a torn write. */
+function placesOf(member: SimulatedHost, target: 'log' | 'verdicts'): readonly DurablePlace[] {
+  const prefix = target === 'log' ? 'log-' : 'verdicts-';
+  return member.disk.durablePlaces((name) => name.startsWith(prefix)).slice(0, -1);
 }
 
 /** A new member comes in its place. */

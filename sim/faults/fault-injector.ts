@@ -27,6 +27,7 @@ import {
   crashAtFailpoint,
   crashAtFrame,
   crashAtVotes,
+  crashInTransfer,
   crashInWrite,
   crashWithin,
   pause,
@@ -60,7 +61,7 @@ export class FaultInjector {
     this.#plan = setup.plan;
     this.#random = setup.random;
     this.#leftOut = setup.leftOut;
-    this.#budget = new FaultBudget(setup.targets);
+    this.#budget = new FaultBudget(setup.world, setup.targets);
   }
 
   /** Names of the strikes that did something, in the order in which they began to. */
@@ -146,6 +147,7 @@ export class FaultInjector {
     const { random, targets } = strike;
     const member = random.pick(targets.members);
     const leader = targets.leader();
+    const oftenLeading = leader !== null && random.chance(50) ? leader : member;
     switch (strike.kind) {
       case 'partition of one':
         return partition(strike, [member]);
@@ -183,6 +185,8 @@ export class FaultInjector {
         return crashAtFailpoint(strike, member);
       case 'crash at a vote':
         return crashAtVotes(strike);
+      case 'crash in a transfer':
+        return crashInTransfer(strike);
       case 'restart loop':
         return restartLoop(strike, member);
       case 'clean stop':
@@ -190,7 +194,7 @@ export class FaultInjector {
       case 'pause':
         return pause(strike, member, random.chance(50) ? random.between(10, 300) : random.between(300, 4000));
       case 'long pause':
-        return pause(strike, member, random.between(4000, 60_000));
+        return pause(strike, oftenLeading, random.between(4000, 60_000));
       case 'suspension':
         return suspend(strike, member);
       case 'stall':
@@ -218,9 +222,9 @@ export class FaultInjector {
       case 'leave':
         return leave(strike, member);
       case 'expulsion':
-        return expel(strike, member);
+        return expel(strike, oftenLeading);
       case 'long absence':
-        return absence(strike, member);
+        return absence(strike, oftenLeading);
       case 'leader transfer':
         return transferLeadership(strike, member);
       case 'stranger':

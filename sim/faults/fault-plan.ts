@@ -19,6 +19,7 @@ export const TIMED_FAULTS = [
   'crash at a vote',
   'crash at a frame',
   'crash at a failpoint',
+  'crash in a transfer',
   'crash of the leader',
   'crash of all',
   'restart loop',
@@ -63,9 +64,13 @@ const NEEDS_AN_OCCASION: ReadonlySet<FaultKind> = new Set<FaultKind>([
   'crash in a lane flush',
   'crash at a vote',
   'crash at a failpoint',
+  'crash in a transfer',
+  'bit rot',
   'disk lost',
   'join',
   'leave',
+  'expulsion',
+  'long absence',
 ]);
 
 export interface FaultPlan {
@@ -101,17 +106,18 @@ export const STORMY: Weather = {
 /** Minutes between two strikes of a kind, tens of seconds between any two. */
 export const RARE: Weather = { onPercents: [5, 15, 30], meansMs: [300_000, 900_000, 1_800_000], frameFaultsRarer: 100 };
 
-/** `off`: kinds that are not to strike although they were drawn; the rest of the plan stays the same. */
+/** Each kind has chance of its own, so that a new one shifts no other. `off`: kinds that are not to strike although they were drawn; the rest of the plan stays the same. */
 export function drawFaultPlan(random: SeededRandom, weather: Weather, off: ReadonlySet<string>): FaultPlan {
   const timed = new Map<TimedFault, number>();
   const onPercent = random.pick(weather.onPercents);
   for (const kind of TIMED_FAULTS) {
-    const isOn = random.chance(onPercent);
-    const meanMs = random.pick(weather.meansMs);
+    const own = random.split(kind);
+    const isOn = own.chance(onPercent);
+    const meanMs = own.pick(weather.meansMs);
     if (isOn && !off.has(kind)) timed.set(kind, NEEDS_AN_OCCASION.has(kind) ? meanMs / 3 : meanMs);
   }
   const percent = (kind: FaultKind, percents: readonly number[]): number => {
-    const drawn = random.pick(percents);
+    const drawn = random.split(kind).pick(percents);
     return off.has(kind) ? 0 : drawn;
   };
   const rate = (kind: FaultKind, rates: readonly number[]): number => {

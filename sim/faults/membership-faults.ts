@@ -13,18 +13,24 @@ export function join(strike: Strike, count: number): void {
 
 export function leave(strike: Strike, member: SimulatedHost): void {
   if (!hasVotersToSpare(strike, member)) return;
-  if (strike.targets.leave(member)) strike.count(`${member.name} is asked to leave`);
+  if (!strike.targets.leave(member)) return;
+  strike.budget.askedToGo(member);
+  strike.count(`${member.name} is asked to leave`);
 }
 
 export function expel(strike: Strike, member: SimulatedHost): void {
   if (!hasVotersToSpare(strike, member)) return;
-  if (strike.targets.expel(member, strike.random)) strike.count(`the others are asked to expel ${member.name}`);
+  if (!strike.targets.expel(member, strike.random)) return;
+  strike.budget.askedToGo(member);
+  strike.count(`the others are asked to expel ${member.name}`);
 }
 
 /** Away so long that it is expelled; then it is back, with all that it had. */
 export function absence(strike: Strike, member: SimulatedHost): void {
   if (!hasVotersToSpare(strike, member) || member.process === null) return;
-  const durationMs = strike.targets.expelledAfterMs + strike.random.between(100, 3000);
+  // Of a leader, only from the next one's election on.
+  const times = strike.targets.leader() === member ? 2 : 1;
+  const durationMs = times * strike.targets.expelledAfterMs + strike.random.between(100, 3000);
   const how = strike.random.pick(['crash', 'pause', 'partition'] as const);
   if (how === 'pause') return pause(strike, member, durationMs);
   if (how === 'partition') return partition(strike, [member], durationMs);

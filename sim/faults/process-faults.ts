@@ -2,6 +2,7 @@
 import type { SimulatedHost } from '../world/index.ts';
 import { slowDown } from './disk-faults.ts';
 import { FAILPOINTS } from './failpoints.ts';
+import type { Failpoint } from './occasions.ts';
 import { later, type Strike } from './strike.ts';
 
 type Crash = 'killed' | 'power-lost';
@@ -86,6 +87,33 @@ export function crashAtFailpoint(strike: Strike, member: SimulatedHost): void {
       crashOne(strike, member, random.pick<Crash>(['killed', 'power-lost']));
     });
   wait();
+}
+
+const OF_A_TRANSFER: readonly Failpoint[] = [
+  'after send of ask-state',
+  'before send of chunk',
+  'after send of chunk',
+  'after send of chunk',
+  'before send of acknowledge',
+  'after send of acknowledge',
+];
+
+/** Whoever next sends or takes a part of a state, of one kind of step. */
+export function crashInTransfer(strike: Strike): void {
+  const { random, targets, world } = strike;
+  const point = random.pick(OF_A_TRANSFER);
+  const delaysUs = random.pick([0, 0, 300, 2000]);
+  let isDone = false;
+  for (const member of targets.members) {
+    targets.onNext(member, point, () => {
+      if (isDone || strike.isOver()) return;
+      isDone = true;
+      if (delaysUs > 0) return crashWithin(strike, member, delaysUs);
+      if (member.process === null) return;
+      world.coverage.add(`crash ${point}`);
+      crash(strike, member);
+    });
+  }
 }
 
 export function restartLoop(strike: Strike, member: SimulatedHost): void {

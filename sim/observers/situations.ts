@@ -18,6 +18,9 @@ export class Situations {
   readonly #order: TotalOrder;
   readonly #roster: Roster<Machine>;
   readonly #seen = new Map<string, Seen>();
+  #leader: { readonly memberId: string | null; readonly term: number } = { memberId: null, term: 0 };
+  /** Who led before the newest leader, until it leads again. */
+  #deposed: string | null = null;
 
   constructor(setup: { world: SimulatedWorld; order: TotalOrder; roster: Roster<Machine> }) {
     this.#world = setup.world;
@@ -28,6 +31,10 @@ export class Situations {
 
   /** After a turn of a member that takes part. */
   statusSeen({ memberId, incarnation }: Machine, status: ConsensusStatus): void {
+    if (status.role === 'leader' && status.term > this.#leader.term) {
+      this.#deposed = this.#leader.memberId;
+      this.#leader = { memberId, term: status.term };
+    }
     const before = this.#seen.get(memberId);
     const isClaiming = status.claim !== null;
     const { firstIndex, viewNumber, term } = status;
@@ -67,8 +74,8 @@ export class Situations {
       const isLeaving = machine?.isLeaving === true;
       coverage.add(isLeaving ? 'a member leaves' : 'a member is expelled');
       if (machine === undefined) coverage.add('a member without a disk comes back as a new one');
-      const role = this.#roster.groups.get(memberId)?.status?.role;
-      if (role === 'leader' && !isLeaving) coverage.add('the leader is expelled');
+      // No leader removes itself: another one does, who led next.
+      if (memberId === this.#deposed && !isLeaving) coverage.add('the leader is expelled');
     }
   }
 }

@@ -310,4 +310,16 @@ export const ORDER_BUGS: readonly SoughtBug[] = [
       },
     ],
   },
+  {
+    name: 'vote-not-persisted',
+    breaks: 'R1',
+    scenario: 'group',
+    changes: [
+      {
+        file: 'gcs/core/consensus/promises.ts',
+        find: 'return { term: this.#term, votedFor: this.#votedFor, claim: this.#claim };',
+        replace: 'return { term: this.#term, votedFor: null, claim: this.#claim };',
+      },
+    ],
+  },
 ];
