@@ -3,9 +3,11 @@
  * the database; the keys of a table are brought into order when a scan first wants them, and kept in order from then
  * on, until much was added and a flush round passes without a scan.
  *
+ * The rows of a large transaction are added at once and *settled* afterwards, a row at the latest when somebody asks for it.
+ *
  * Memory is counted by slab: an image is a view of the buffer that it arrived in, and pins all of it (H21).
  */
-import type { RowKey } from '../certifier/types.ts';
+import type { LargeTransaction, RowKey } from '../certifier/types.ts';
 import { assert, type SequenceNumber } from '../gcs/base/index.ts';
 import type { KeyRange } from './types.ts';
 
@@ -33,6 +35,17 @@ interface Table {
   scanned: boolean;
 }
 
+/** Rows that are added and have no versions yet. */
+interface Unsettled {
+  readonly large: LargeTransaction;
+  readonly sequenceNumber: SequenceNumber;
+  /** The first so many items are settled, and those at `early`. */
+  settled: number;
+  readonly early: Set<number>;
+  /** Of the first image, held until the end. */
+  readonly slab: Slab | null;
+}
+
 /** What a version and its place cost besides the image and the key, roughly. */
 const VERSION_OVERHEAD_BYTES = 120;
 /** So few new keys are put in place one by one; more are sorted and merged. */
@@ -49,6 +62,7 @@ export class Overlay {
   readonly #slabs = new Map<ArrayBufferLike, Slab>();
   readonly #isNeeded: (from: SequenceNumber, to: SequenceNumber) => boolean;
   #lastSlab: Slab | null = null;
+  #unsettled: Unsettled | null = null;
   #bytes = 0;
   #rowCount = 0;
 
@@ -66,7 +80,36 @@ export class Overlay {
   }
 
   newest(key: RowKey): Version | undefined {
+    if (this.#unsettled !== null) this.#settleRow(key);
     return this.#tables.get(tableOf(key))?.rows.get(key);
+  }
+
+  /** The sequence number of rows that are to be settled; null: there are none. */
+  get unsettled(): SequenceNumber | null {
+    return this.#unsettled?.sequenceNumber ?? null;
+  }
+
+  /** As `add` of each row that a transaction writes, while none is unsettled. Cost: O(1), and that of `settle` later. */
+  addLarge(large: LargeTransaction, sequenceNumber: SequenceNumber): void {
+    assert(this.#unsettled === null, 'one large transaction is settled before the next is added');
+    const image = large.writeSet.find((item) => item.image !== null)?.image ?? null;
+    const slab = image === null ? null : this.#hold(image);
+    // All of it is in use, however few versions know it yet.
+    if (slab !== null) slab.imageBytes += slab.buffer.byteLength - image!.length;
+    this.#unsettled = { large, sequenceNumber, settled: 0, early: new Set(), slab };
+  }
+
+  /** Settles so many more rows. Changes nothing that can be read. */
+  settle(rowsMax: number): void {
+    const unsettled = this.#unsettled;
+    if (unsettled === null) return;
+    const { large, slab } = unsettled;
+    const end = Math.min(large.writeSet.length, unsettled.settled + rowsMax);
+    for (let at = unsettled.settled; at < end; at++) this.#settleItem(unsettled, at);
+    unsettled.settled = end;
+    if (end < large.writeSet.length) return;
+    this.#unsettled = null;
+    if (slab !== null) this.#letGoOf(slab, slab.buffer.byteLength);
   }
 
   /**
@@ -74,6 +117,11 @@ export class Overlay {
    * meanwhile: in `tidy`). Cost: O(versions of the row) where the version before is not kept.
    */
   add(key: RowKey, sequenceNumber: SequenceNumber, image: Uint8Array | null): void {
+    if (this.#unsettled !== null) this.#settleRow(key);
+    this.#addVersion(key, sequenceNumber, image);
+  }
+
+  #addVersion(key: RowKey, sequenceNumber: SequenceNumber, image: Uint8Array | null): void {
     const id = tableOf(key);
     let table = this.#tables.get(id);
     if (table === undefined) {
@@ -148,13 +196,14 @@ export class Overlay {
     }
   }
 
-  /** Every row with its newest version, in no order. Rows may be removed meanwhile. */
+  /** Every row with its newest version, but for what is unsettled, in no order. Rows may be removed meanwhile. */
   *rows(): Iterable<readonly [RowKey, Version]> {
     for (const table of this.#tables.values()) yield* table.rows;
   }
 
   /** In key order. Valid until the next change. */
   *scan(range: KeyRange, reverse: boolean): Iterable<readonly [RowKey, Version]> {
+    this.#settleRange(range);
     const first = tableOf(range.from);
     const last = tableOf(range.to);
     const ids: number[] = [];
@@ -175,6 +224,32 @@ export class Overlay {
         if (newest !== undefined) yield [key, newest];
       }
     }
+  }
+
+  #settleRow(key: RowKey): void {
+    const unsettled = this.#unsettled!;
+    const at = unsettled.large.places.get(key);
+    if (at !== undefined && at >= unsettled.settled) this.#settleEarly(unsettled, at);
+  }
+
+  #settleRange({ from, to }: KeyRange): void {
+    const unsettled = this.#unsettled;
+    if (unsettled === null) return;
+    const { writeSet } = unsettled.large;
+    for (let at = unsettled.settled; at < writeSet.length; at++) {
+      const { key } = writeSet[at]!;
+      if (key >= from && key < to) this.#settleEarly(unsettled, at);
+    }
+  }
+
+  #settleEarly(unsettled: Unsettled, at: number): void {
+    this.#settleItem(unsettled, at);
+    unsettled.early.add(at);
+  }
+
+  #settleItem({ large, sequenceNumber, early }: Unsettled, at: number): void {
+    const { key, kind, image } = large.writeSet[at]!;
+    if (kind !== 'check' && !early.has(at)) this.#addVersion(key, sequenceNumber, image);
   }
 
   /** The versions of a chain that someone reads, whose next newer version is that of `before`. */
@@ -224,7 +299,11 @@ export class Overlay {
   #letGo(version: Version): void {
     const slab = version.slab;
     if (slab === null) return;
-    slab.imageBytes -= version.image!.length;
+    this.#letGoOf(slab, version.image!.length);
+  }
+
+  #letGoOf(slab: Slab, imageBytes: number): void {
+    slab.imageBytes -= imageBytes;
     if (--slab.versions > 0) return;
     this.#slabs.delete(slab.buffer);
     this.#bytes -= slab.buffer.byteLength;

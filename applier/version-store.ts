@@ -15,7 +15,7 @@
  * After a restart the lanes may stand at different points; publications are repeated from behind the lowest, and a lane
  * does not take again what it has (H3).
  */
-import type { RowKey } from '../certifier/types.ts';
+import type { LargeTransaction, RowKey } from '../certifier/types.ts';
 import { assert, type Clock, DiskError, type ScheduledCall, type SequenceNumber } from '../gcs/base/index.ts';
 import { laneOf } from './lane-of.ts';
 import { Overlay, type Version } from './overlay.ts';
@@ -114,8 +114,6 @@ export class VersionStore {
   /** What was applied when the last round ended: images up to it are worth moving out of large buffers. */
   #settledUpTo: SequenceNumber = 0;
   #hasPublished = false;
-  /** A publication has begun in an earlier turn and has not ended. */
-  #isInSlices = false;
   #hasFailed = false;
   #isClosed = false;
   /** Called after every round, and when the store fails. */
@@ -193,44 +191,49 @@ export class VersionStore {
   }
 
   /**
-   * The large part of a `publish` without clears, in slices of so many rows: others may be served at each `yield`, and
-   * reads find what they found before, but nothing else is published. What is returned, called once, makes the sequence
-   * number visible. Cost of that: O(1).
+   * As `publish` of all that a transaction writes, while everything is settled. Cost: O(1), and that of `settle` later.
    */
-  *publishInSlices(
-    sequenceNumber: SequenceNumber,
-    writes: readonly Write[],
-    rowsPerSlice: number,
-  ): Generator<void, () => void, void> {
+  publishLarge(sequenceNumber: SequenceNumber, large: LargeTransaction): void {
     this.#beginPublication(sequenceNumber);
-    this.#isInSlices = true;
-    for (let at = 0; at < writes.length; at += rowsPerSlice) {
-      if (at > 0) yield;
-      this.#addRows(sequenceNumber, writes.slice(at, at + rowsPerSlice));
-    }
-    return () => this.#endPublication(sequenceNumber);
+    assert(sequenceNumber > this.highestLanePoint, 'what a lane has already is published row by row');
+    this.#counted(() => this.#overlay.addLarge(large, sequenceNumber));
+    this.#endPublication(sequenceNumber);
+  }
+
+  /** What was published has its place among the rows. */
+  get isSettled(): boolean {
+    return this.#overlay.unsettled === null;
+  }
+
+  /** Brings so many more rows of a large transaction to their places. Changes nothing that can be read. */
+  settle(rowsMax: number): void {
+    this.#counted(() => this.#overlay.settle(rowsMax));
   }
 
   #beginPublication(sequenceNumber: SequenceNumber): void {
     assert(sequenceNumber === this.#appliedUpTo + 1, 'publications are dense and in order');
-    assert(!this.#isInSlices, 'one publication ends before the next begins');
     assert(!this.#isClosed, 'nothing is published after the close');
     this.#hasPublished = true;
   }
 
   #addRows(sequenceNumber: SequenceNumber, writes: readonly Write[]): void {
-    const before = this.#overlay.bytes;
     const isReplayed = sequenceNumber <= this.highestLanePoint;
-    for (const { key, image } of writes) {
-      if (isReplayed && sequenceNumber <= this.#laneOf(key).flushedUpTo) continue;
-      this.#overlay.add(key, sequenceNumber, image);
-    }
+    this.#counted(() => {
+      for (const { key, image } of writes) {
+        if (isReplayed && sequenceNumber <= this.#laneOf(key).flushedUpTo) continue;
+        this.#overlay.add(key, sequenceNumber, image);
+      }
+    });
+  }
+
+  /** What `add` adds was published. */
+  #counted(add: () => void): void {
+    const before = this.#overlay.bytes;
+    add();
     this.#bytesPublished += Math.max(0, this.#overlay.bytes - before);
   }
 
   #endPublication(sequenceNumber: SequenceNumber): void {
-    assert(!this.#isClosed, 'nothing is published after the close');
-    this.#isInSlices = false;
     this.#appliedUpTo = sequenceNumber;
     if (this.#bytesPublished >= this.#options.flushBytes || this.isOverloaded) this.#hurryUp();
     else if (this.#roundTimer === null) this.#scheduleRound(this.#options.flushIntervalMs + this.#staggerMs);
@@ -344,8 +347,6 @@ export class VersionStore {
 
   #isNeeded(from: SequenceNumber, to: SequenceNumber): boolean {
     const round = this.#round;
-    // What is being published is not visible yet: whoever comes now reads what was before it.
-    if (this.#isInSlices && this.#appliedUpTo >= from && this.#appliedUpTo < to) return true;
     if (round !== null && round.horizon >= from && round.horizon < to) return true;
     return this.#snapshots.anyIn(from, to);
   }
@@ -410,9 +411,22 @@ export class VersionStore {
     this.#bytesPublished = 0;
     this.#makeVerdictsDurable(horizon, (error) => {
       if (error !== null) this.#fail(error);
-      else this.#collect(round, (batches) => this.#flushLanes(round, batches));
+      else this.#settleUpTo(horizon, () => this.#collect(round, (batches) => this.#flushLanes(round, batches)));
     });
     return true;
+  }
+
+  /** What is published up to there has its place among the rows, which a round goes through. */
+  #settleUpTo(horizon: SequenceNumber, done: () => void): void {
+    this.#inSlices(() => {
+      const unsettled = this.#overlay.unsettled;
+      if (unsettled !== null && unsettled <= horizon) {
+        this.settle(SLICE_ROWS);
+        return true;
+      }
+      done();
+      return false;
+    });
   }
 
   #flushLanes(round: Round, batches: readonly Batch[]): void {

@@ -11,9 +11,14 @@
  * linger until their turn; no answer depends on them, since they are older than all that are above. The floor is
  * thereby a function of the recorded keys, the writers and the capacity alone: it rises just when the keys written above
  * it are more than the capacity.
+ *
+ * A large transaction is recorded at once and *settled* afterwards: until its items are in the cache, it is asked itself,
+ * and whatever is recorded behind it waits in a line. That is done only while all of them fit the cache, so that none
+ * evicts another, and the floor is at each place what it would be.
  */
 import { assert, hash32, type MemberOrdinal, type SequenceNumber } from '../gcs/base/index.ts';
-import type { RowKey, Writer } from './types.ts';
+import { RecentKeys } from './recent-keys.ts';
+import type { LargeTransaction, RowKey, Writer } from './types.ts';
 
 /** What the database needs of a cache library: values by whole numbers, the longest unset evicted first. */
 export interface RecencyCache<V extends object> {
@@ -45,8 +50,24 @@ export interface CertificationDatabaseSetup {
 /** A `Map` of the runtime ends at 2^24 entries. */
 export const certificationItemsMax = 16_000_000;
 
+/** What is recorded and not yet in the cache, in its order: the large one, then the line behind it. */
+interface Unsettled {
+  readonly large: LargeTransaction;
+  readonly writer: Writer;
+  /** The first so many items of the large one, and of the line, are in the cache. */
+  settled: number;
+  readonly line: { readonly key: RowKey; readonly writer: Writer }[];
+  settledOfLine: number;
+  /** The last of each key in the line. */
+  readonly last: Map<RowKey, Writer>;
+}
+
 export class CertificationDatabase {
+  /** What was recorded last. */
+  readonly recent = new RecentKeys();
+  #unsettled: Unsettled | null = null;
   readonly #items: RecencyCache<Item>;
+  readonly #capacity: number;
   readonly #fingerprint: (key: RowKey) => number;
   /** Fingerprints that have items beside their first place: the number of the farthest such place. */
   readonly #farthest = new Map<number, number>();
@@ -59,6 +80,7 @@ export class CertificationDatabase {
       'the capacity of the certification database is in range',
     );
     this.#fingerprint = fingerprint;
+    this.#capacity = capacity;
     this.#items = newCache<Item>({ capacity, onEvicted: (item, place) => this.#evicted(item, place) });
   }
 
@@ -67,19 +89,22 @@ export class CertificationDatabase {
     return this.#purgeFloor;
   }
 
-  /** Items held, some of them perhaps at or below the floor. */
+  /** Items in the cache, some of them perhaps at or below the floor. */
   get itemCount(): number {
     return this.#items.size;
   }
 
   /** Undefined: no writer above the floor. One at or below the floor may or may not be named. Changes nothing. */
   lastWriter(key: RowKey): Writer | undefined {
+    const unsettled = this.#unsettledWriter(key);
+    if (unsettled !== undefined) return unsettled;
     const item = this.#find(key, this.#firstPlace(key));
     return item === undefined ? undefined : { sequenceNumber: item.sequenceNumber, origin: item.origin };
   }
 
   /** That of `lastWriter`; 0: there is none. */
   lastWritten(key: RowKey): SequenceNumber {
+    if (this.#unsettled !== null) return this.lastWriter(key)?.sequenceNumber ?? 0;
     return this.#find(key, this.#firstPlace(key))?.sequenceNumber ?? 0;
   }
 
@@ -92,21 +117,85 @@ export class CertificationDatabase {
     assert(sequenceNumber >= this.#lastRecorded, 'writers are recorded in the order of their sequence numbers');
     assert(sequenceNumber >= this.#purgeFloor, 'a recorded writer is not below the purge floor');
     this.#lastRecorded = sequenceNumber;
-    const first = this.#firstPlace(key);
-    const known = this.#find(key, first);
-    if (known === undefined) {
-      this.#add(key, first, writer);
+    const unsettled = this.#unsettled;
+    if (unsettled !== null && this.#hasRoomFor(1)) {
+      unsettled.line.push({ key, writer });
+      unsettled.last.set(key, writer);
+      this.recent.add(key);
       return;
     }
-    assert(known.sequenceNumber < sequenceNumber, 'a transaction writes a key once');
-    known.sequenceNumber = sequenceNumber;
-    known.origin = writer.origin;
-    this.#items.set(known.place, known);
+    this.settle(Number.POSITIVE_INFINITY);
+    this.recent.add(this.#put(key, writer).key);
+  }
+
+  /** Whether `recordLarge` can take a transaction of so many items now: nothing else is unsettled, and all have room. */
+  canRecordLarge(items: number): boolean {
+    return this.#unsettled === null && this.#hasRoomFor(items);
+  }
+
+  /** Records all that a transaction writes, as `record` does. Cost: O(1), and that of `settle` later. */
+  recordLarge(large: LargeTransaction, writer: Writer): void {
+    assert(this.canRecordLarge(large.writeSet.length), 'a transaction that is settled later has room');
+    assert(writer.sequenceNumber > this.#lastRecorded, 'writers are recorded in the order of their sequence numbers');
+    this.#lastRecorded = writer.sequenceNumber;
+    this.#unsettled = { large, writer, settled: 0, line: [], settledOfLine: 0, last: new Map() };
+    this.recent.skip();
+  }
+
+  get isSettled(): boolean {
+    return this.#unsettled === null;
+  }
+
+  /** Settles so many more items. Changes no answer. */
+  settle(itemsMax: number): void {
+    const unsettled = this.#unsettled;
+    if (unsettled === null) return;
+    const { large, writer, line } = unsettled;
+    const { writeSet } = large;
+    const end = Math.min(writeSet.length, unsettled.settled + itemsMax);
+    for (let at = unsettled.settled; at < end; at++) {
+      const { key, kind } = writeSet[at]!;
+      if (kind !== 'check') this.#put(key, writer);
+    }
+    const endOfLine = Math.min(line.length, unsettled.settledOfLine + itemsMax - (end - unsettled.settled));
+    for (let at = unsettled.settledOfLine; at < endOfLine; at++) this.#put(line[at]!.key, line[at]!.writer);
+    unsettled.settled = end;
+    unsettled.settledOfLine = endOfLine;
+    if (end === writeSet.length && endOfLine === line.length) this.#unsettled = null;
   }
 
   /** Never lowers it. Called at a place of the total order, or when a database is rebuilt. */
   raisePurgeFloor(upTo: SequenceNumber): void {
     if (upTo > this.#purgeFloor) this.#purgeFloor = upTo;
+  }
+
+  #hasRoomFor(items: number): boolean {
+    let waiting = 0;
+    if (this.#unsettled !== null) {
+      const { large, settled, line, settledOfLine } = this.#unsettled;
+      waiting = large.writeSet.length - settled + line.length - settledOfLine;
+    }
+    return this.#items.size + waiting + items <= this.#capacity;
+  }
+
+  #unsettledWriter(key: RowKey): Writer | undefined {
+    if (this.#unsettled === null) return undefined;
+    const { large, writer, last } = this.#unsettled;
+    const place = large.places.get(key);
+    const isWritten = place !== undefined && large.writeSet[place]!.kind !== 'check';
+    return last.get(key) ?? (isWritten ? writer : undefined);
+  }
+
+  /** Into the cache, as the newest. */
+  #put(key: RowKey, writer: Writer): Item {
+    const first = this.#firstPlace(key);
+    const known = this.#find(key, first);
+    if (known === undefined) return this.#add(key, first, writer);
+    assert(known.sequenceNumber < writer.sequenceNumber, 'a transaction writes a key once');
+    known.sequenceNumber = writer.sequenceNumber;
+    known.origin = writer.origin;
+    this.#items.set(known.place, known);
+    return known;
   }
 
   /** Places are first + n * 2^32, n from 0. First ones lie in the signed 32-bit range, which the runtime stores unboxed. */
@@ -125,14 +214,16 @@ export class CertificationDatabase {
     return undefined;
   }
 
-  #add(key: RowKey, first: number, writer: Writer): void {
+  #add(key: RowKey, first: number, writer: Writer): Item {
     let n = 0;
     while (this.#items.peek(first + n * placeStride) !== undefined) n++;
     const place = first + n * placeStride;
     const { sequenceNumber, origin } = writer;
-    this.#items.set(place, { key, place, sequenceNumber, origin });
+    const item = { key, place, sequenceNumber, origin };
+    this.#items.set(place, item);
     // Only now: an eviction inside `set` may have drawn the farthest place in, without seeing the new item.
     if (n > this.#farthestOf(first)) this.#farthest.set(first, n);
+    return item;
   }
 
   #evicted(item: Item, place: number): void {

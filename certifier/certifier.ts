@@ -9,9 +9,20 @@
  * depends on items at or below the floor.
  */
 import { assert, type MemberOrdinal, RunningDigest, type SequenceNumber } from '../gcs/base/index.ts';
+import { AheadJudgement } from './ahead-judgement.ts';
 import type { CertificationDatabase } from './certification-database.ts';
 import { beforeAllCommitTimes, nextCommitTime } from './commit-time.ts';
-import type { CommitTime, Conflict, Negative, RowKey, Transaction, Verdict, Writer, WriteSetItem } from './types.ts';
+import type {
+  CommitTime,
+  Conflict,
+  LargeTransaction,
+  Negative,
+  RowKey,
+  Transaction,
+  Verdict,
+  Writer,
+  WriteSetItem,
+} from './types.ts';
 
 export interface CertifierSetup {
   /** Empty; this certifier's own from now on. */
@@ -107,21 +118,36 @@ export class Certifier {
     return result;
   }
 
+  /** For a transaction that is on its way: see `certifyInSlices`. */
+  judgeAhead(): AheadJudgement {
+    return new AheadJudgement(this.#database);
+  }
+
   /**
    * As `certify`, in slices of so many items, for a large one: others may be served at each `yield`, but nothing else is
    * certified before `conclude` has been called, once. Until then all that this certifier tells of itself is as before,
-   * but for the purge floor, which may have risen.
+   * but for the purge floor, which may have risen. What it writes may have to be settled afterwards.
+   *
+   * @param ahead Of the same transaction, as far as it has come.
    */
   *certifyInSlices(
-    transaction: Transaction,
+    transaction: LargeTransaction,
     { origin, stampMs }: { readonly origin: MemberOrdinal; readonly stampMs: number },
     itemsPerSlice: number,
+    ahead: AheadJudgement | null = null,
   ): Generator<void, JudgedInSlices, void> {
-    const judged = yield* this.#judgeInSlices(transaction, itemsPerSlice);
+    const judged =
+      (ahead === null ? null : yield* this.#judgedAhead(transaction, ahead, itemsPerSlice)) ??
+      (yield* this.#judgeInSlices(transaction, itemsPerSlice));
     if (typeof judged !== 'number') return { isPositive: false, conclude: () => this.#refuse(judged) };
     const { writeSet } = transaction;
     const sequenceNumber = this.#sequenceNumber + 1;
-    for (let at = 0; at < writeSet.length; at += itemsPerSlice) {
+    while (!this.#database.isSettled) {
+      this.#database.settle(itemsPerSlice);
+      yield;
+    }
+    const isRecordedLater = this.#database.canRecordLarge(writeSet.length);
+    for (let at = 0; at < writeSet.length && !isRecordedLater; at += itemsPerSlice) {
       yield;
       this.#recordWrites(writeSet.slice(at, at + itemsPerSlice), { sequenceNumber, origin });
     }
@@ -129,9 +155,21 @@ export class Certifier {
       isPositive: true,
       conclude: () => {
         assert(this.#sequenceNumber === sequenceNumber - 1, 'nothing else is certified between the slices');
-        return this.#acceptTransaction(judged, stampMs);
+        const result = this.#acceptTransaction(judged, stampMs);
+        if (isRecordedLater) this.#database.recordLarge(transaction, { sequenceNumber, origin });
+        return result;
       },
     };
+  }
+
+  /** What was certified is in the database itself. */
+  get isSettled(): boolean {
+    return this.#database.isSettled;
+  }
+
+  /** Brings so many more items of a large transaction into the database. Changes no answer. */
+  settle(itemsMax: number): void {
+    this.#database.settle(itemsMax);
   }
 
   /** What `certify` would refuse already. Null: nothing speaks against it so far. Changes nothing. */
@@ -223,6 +261,19 @@ export class Certifier {
       judged = this.#judgeItems(writeSet.slice(at, at + itemsPerSlice), snapshotVersion, judged);
     }
     return judged;
+  }
+
+  /** As `#judge`, of what was judged ahead. Null: it has to be judged here. */
+  *#judgedAhead(
+    transaction: LargeTransaction,
+    ahead: AheadJudgement,
+    itemsPerSlice: number,
+  ): Generator<void, Negative | SequenceNumber | null, void> {
+    const { snapshotVersion, writeSet } = transaction;
+    const judged = this.#judge({ snapshotVersion, writeSet: writeSet.slice(0, 1) });
+    if (typeof judged !== 'number') return judged;
+    while (!ahead.goOn(transaction, itemsPerSlice)) yield;
+    return ahead.isSpoilt ? null : Math.max(judged, ahead.highest);
   }
 
   #accept(stampMs: number, mark: number): SchemaChangeResult {

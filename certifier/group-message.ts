@@ -11,7 +11,7 @@
  */
 import { assert, ByteReader, ByteWriter, type SequenceNumber } from '../gcs/base/index.ts';
 import { itemLengthMax, itemLengthMin, readItem, varintLengthMax, writeItem } from './item-codec.ts';
-import type { RowKey, Transaction, WriteSetItem } from './types.ts';
+import type { LargeTransaction, RowKey, Transaction, WriteSetItem } from './types.ts';
 
 export type GroupMessage = TransactionMessage | SchemaChangeMessage | PurgeFloorMessage;
 
@@ -133,7 +133,8 @@ export class BatchDecoder {
   #readerFrom = 0;
   #head: { readonly isAlone: boolean; readonly snapshotVersion: SequenceNumber; readonly count: number } | null = null;
   readonly #writeSet: WriteSetItem[] = [];
-  readonly #keys = new Set<RowKey>();
+  readonly #places = new Map<RowKey, number>();
+  #transaction: LargeTransaction | null = null;
   #writes = false;
   #problem: DecodedBatch | null = null;
 
@@ -165,9 +166,14 @@ export class BatchDecoder {
         return;
       }
       if (item.kind !== 'check') this.#writes = true;
+      this.#places.set(item.key, this.#writeSet.length);
       this.#writeSet.push(item);
-      this.#keys.add(item.key);
     }
+  }
+
+  /** The transaction as far as it is read, well-formed or not: the same object grows. Null: there is none, or not yet. */
+  get transaction(): LargeTransaction | null {
+    return this.#transaction;
   }
 
   /** The batch, all of whose bytes have come, in slices of so many items. */
@@ -183,7 +189,7 @@ export class BatchDecoder {
     }
     if (this.#problem !== null) return this.#problem;
     if (!this.#writes) return malformed('a write set that writes nothing', MESSAGE_OFFSET);
-    if (this.#keys.size !== count) return malformed('a key twice in a write set', MESSAGE_OFFSET);
+    if (this.#places.size !== count) return malformed('a key twice in a write set', MESSAGE_OFFSET);
     if (!this.#reader.finished) return malformed('bytes behind the last message', this.#offset);
     const transaction = { snapshotVersion, writeSet: this.#writeSet };
     return { kind: 'batch', messages: [{ kind: 'transaction', transaction }] };
@@ -202,6 +208,7 @@ export class BatchDecoder {
       this.#problem = malformed('item count', MESSAGE_OFFSET);
     }
     this.#head = { isAlone, snapshotVersion, count };
+    if (isAlone) this.#transaction = { snapshotVersion, writeSet: this.#writeSet, places: this.#places };
   }
 }
 

@@ -1,3 +1,4 @@
+export { AheadJudgement } from './ahead-judgement.ts';
 export * from './certification-database.ts';
 export * from './certifier.ts';
 export { compareCommitTimes, formatCommitTime } from './commit-time.ts';

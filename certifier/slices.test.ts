@@ -4,12 +4,14 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { binaryStringOf } from '../gcs/base/index.ts';
 import {
+  type AheadJudgement,
   BatchDecoder,
   decodeBatch,
   decodeBatchInSlices,
   encodeBatch,
   encodeGroupMessage,
   encodeTransactionInSlices,
+  type LargeTransaction,
   type Transaction,
   type WriteSetItem,
 } from './index.ts';
@@ -29,6 +31,10 @@ function finished<T>(slices: Generator<void, T, void>): { result: T; yields: num
     const step = slices.next();
     if (step.done) return { result: step.value, yields };
   }
+}
+
+function largeOf({ snapshotVersion, writeSet }: Transaction): LargeTransaction {
+  return { snapshotVersion, writeSet, places: new Map(writeSet.map((item, at) => [item.key, at])) };
 }
 
 test('a transaction encoded in slices has the bytes of a batch of one', () => {
@@ -103,7 +109,7 @@ test('an order certified in slices has the verdicts, the floor and the digest th
           const transaction: Transaction = { snapshotVersion: Math.max(0, atOnce.sequenceNumber - age), writeSet };
           const preCertified = finished(inSlices.preCertifyInSlices(transaction, items));
           assert.deepEqual(preCertified.result, atOnce.preCertify(transaction));
-          const slices = inSlices.certifyInSlices(transaction, { origin, stampMs }, items);
+          const slices = inSlices.certifyInSlices(largeOf(transaction), { origin, stampMs }, items);
           const { sequenceNumber, digest, commitTime } = atOnce;
           const expected = atOnce.certify(transaction, origin, stampMs);
           for (let next = slices.next(); ; next = slices.next()) {
@@ -123,5 +129,87 @@ test('an order certified in slices has the verdicts, the floor and the digest th
       },
     ),
     { numRuns: 300 },
+  );
+});
+
+test('an order judged ahead and settled later, as small ones, changes of the schema and floors come in between, is the same', () => {
+  const transaction = fc.record({
+    kind: fc.constantFrom('small' as const, 'small' as const, 'large' as const),
+    writeSet,
+    age: fc.nat(5),
+    origin: fc.nat(2),
+    stampMs: fc.nat(20),
+    /** So many steps before its place a large one begins to come in, and so many items come at each. */
+    lead: fc.nat(6),
+    itemsPerStep: fc.integer({ min: 1, max: 20 }),
+  });
+  const schemaChange = fc.record({
+    kind: fc.constant('schema-change' as const),
+    keys: fc.uniqueArray(key, { maxLength: 2 }),
+  });
+  const floor = fc.record({ kind: fc.constant('floor' as const), age: fc.nat(6) });
+  const step = fc.oneof(
+    { weight: 8, arbitrary: transaction },
+    { weight: 1, arbitrary: schemaChange },
+    { weight: 1, arbitrary: floor },
+  );
+  const settled = fc.nat(15);
+  fc.assert(
+    fc.property(
+      fc.array(fc.tuple(step, settled), { maxLength: 40 }),
+      fc.constantFrom(1, 20, 60, 1000),
+      perSlice,
+      (steps, capacity, items) => {
+        const plain = newCertifier({ capacity });
+        const ahead = newCertifier({ capacity });
+        /** Begun, by the step of their place. */
+        const underWay = new Map<
+          number,
+          { judgement: AheadJudgement; snapshotVersion: number; come: WriteSetItem[] }
+        >();
+        for (const [now, [each, itemsSettled]] of steps.entries()) {
+          for (const [at, [later]] of steps.entries()) {
+            if (later.kind !== 'large' || at < now || at - later.lead > now) continue;
+            let begun = underWay.get(at);
+            if (begun === undefined) {
+              const snapshotVersion = Math.max(0, plain.sequenceNumber - later.age);
+              begun = { judgement: ahead.judgeAhead(), snapshotVersion, come: [] };
+              underWay.set(at, begun);
+            }
+            const { snapshotVersion, come, judgement } = begun;
+            come.push(...later.writeSet.slice(come.length, come.length + later.itemsPerStep));
+            judgement.goOn(largeOf({ snapshotVersion, writeSet: come }), items);
+          }
+          if (each.kind === 'schema-change') {
+            assert.deepEqual(ahead.certifySchemaChange(each.keys, 0, 3), plain.certifySchemaChange(each.keys, 0, 3));
+          } else if (each.kind === 'floor') {
+            const upTo = Math.max(0, plain.sequenceNumber - each.age);
+            ahead.raisePurgeFloor(upTo);
+            plain.raisePurgeFloor(upTo);
+          } else {
+            const { origin, stampMs, writeSet } = each;
+            const begun = underWay.get(now);
+            const snapshotVersion = begun?.snapshotVersion ?? Math.max(0, plain.sequenceNumber - each.age);
+            const transaction = { snapshotVersion, writeSet };
+            assert.deepEqual(ahead.preCertify(transaction), plain.preCertify(transaction));
+            const expected = plain.certify(transaction, origin, stampMs);
+            if (begun === undefined) assert.deepEqual(ahead.certify(transaction, origin, stampMs), expected);
+            else {
+              const slices = ahead.certifyInSlices(largeOf(transaction), { origin, stampMs }, items, begun.judgement);
+              assert.deepEqual(finished(slices).result.conclude(), expected);
+            }
+          }
+          assert.deepEqual(
+            [ahead.digest, ahead.purgeFloor, ahead.sequenceNumber],
+            [plain.digest, plain.purgeFloor, plain.sequenceNumber],
+          );
+          ahead.settle(itemsSettled);
+        }
+        ahead.settle(Number.POSITIVE_INFINITY);
+        assert.ok(ahead.isSettled);
+        assert.equal(ahead.itemCount, plain.itemCount);
+      },
+    ),
+    { numRuns: 1000 },
   );
 });

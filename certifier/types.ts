@@ -25,6 +25,12 @@ export interface Transaction {
   readonly writeSet: readonly WriteSetItem[];
 }
 
+/** One that is worked on in slices. */
+export interface LargeTransaction extends Transaction {
+  /** Of each item in the write set, by its key. */
+  readonly places: ReadonlyMap<RowKey, number>;
+}
+
 export type Verdict = Positive | Negative;
 
 export interface Positive {

@@ -7,7 +7,7 @@
  */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import type { RowKey } from '../../certifier/types.ts';
+import type { RowKey, WriteSetItem } from '../../certifier/types.ts';
 import type { SequenceNumber } from '../../gcs/base/index.ts';
 import { laneOf } from '../lane-of.ts';
 import type { KeyRange, LaneStore } from '../types.ts';
@@ -35,12 +35,14 @@ type Step =
       readonly writes: readonly (readonly [number, number | null])[];
       readonly clear: number | null;
     }
-  /** `between`: what happens between its slices of one row each. */
+  /** `checks`: so many of its items write nothing. */
   | {
-      readonly kind: 'publish-in-slices';
+      readonly kind: 'publish-large';
       readonly writes: readonly (readonly [number, number | null])[];
-      readonly between: readonly Step[];
+      readonly checks: number;
     }
+  | { readonly kind: 'settle'; readonly rows: number }
+  | { readonly kind: 'read-one'; readonly key: number }
   | { readonly kind: 'acquire'; readonly back: number }
   | { readonly kind: 'release'; readonly which: number }
   | { readonly kind: 'read' }
@@ -56,6 +58,11 @@ const EVERYTHING = { from: '', to: '\xff\xff\xff\xff\xff' };
 const writes = fc.uniqueArray(fc.tuple(fc.nat(TABLES * KEYS_A_TABLE - 1), fc.option(fc.nat(255), { freq: 4 })), {
   selector: ([key]) => key,
   maxLength: 5,
+});
+const manyWrites = fc.uniqueArray(fc.tuple(fc.nat(TABLES * KEYS_A_TABLE - 1), fc.option(fc.nat(255), { freq: 4 })), {
+  selector: ([key]) => key,
+  minLength: 1,
+  maxLength: TABLES * KEYS_A_TABLE,
 });
 const acquire = fc.record({ kind: fc.constant('acquire' as const), back: fc.oneof(fc.constant(0), fc.nat(20)) });
 const release = fc.record({ kind: fc.constant('release' as const), which: fc.nat() });
@@ -73,11 +80,12 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   {
     weight: 4,
-    arbitrary: fc.record({
-      kind: fc.constant('publish-in-slices' as const),
-      writes,
-      between: fc.array(fc.oneof(acquire, release, read, pass), { maxLength: 5 }),
-    }),
+    arbitrary: fc.record({ kind: fc.constant('publish-large' as const), writes: manyWrites, checks: fc.nat(2) }),
+  },
+  { weight: 4, arbitrary: fc.record({ kind: fc.constant('settle' as const), rows: fc.nat(5) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ kind: fc.constant('read-one' as const), key: fc.nat(TABLES * KEYS_A_TABLE - 1) }),
   },
   { weight: 4, arbitrary: acquire },
   { weight: 3, arbitrary: release },
@@ -170,8 +178,12 @@ class World {
     switch (next.kind) {
       case 'publish':
         return this.#publish(next.writes, next.clear);
-      case 'publish-in-slices':
-        return this.#publishInSlices(next.writes, next.between);
+      case 'publish-large':
+        return this.#publishLarge(next.writes, next.checks);
+      case 'settle':
+        return this.#store.settle(next.rows);
+      case 'read-one':
+        return this.#readOne(next.key);
       case 'acquire':
         return this.#acquire(next.back);
       case 'release':
@@ -269,23 +281,26 @@ class World {
     this.#keep();
   }
 
-  async #publishInSlices(
-    writes: readonly (readonly [number, number | null])[],
-    between: readonly Step[],
-  ): Promise<void> {
-    const publication: Publication = { clear: [], writes: this.#writesOf(writes) };
-    const slices = this.#store.publishInSlices(this.#log.length + 1, publication.writes, 1);
-    let next = slices.next();
-    for (const step of between) {
-      assert.equal(this.#store.appliedUpTo, this.#log.length, 'nothing of it is visible');
-      await this.take(step);
-      if (!next.done) next = slices.next();
-    }
-    while (!next.done) next = slices.next();
-    this.#log.push(publication);
-    next.value();
+  #publishLarge(writes: readonly (readonly [number, number | null])[], checks: number): void {
+    const items = this.#writesOf(writes).map(({ key, image }, at): WriteSetItem => {
+      if (at < Math.min(checks, writes.length - 1)) return { key, kind: 'check', image: null };
+      return { key, kind: image === null ? 'delete' : 'put', image };
+    });
+    this.#log.push({ clear: [], writes: items.filter(({ kind }) => kind !== 'check') });
+    this.#store.settle(Number.POSITIVE_INFINITY);
+    assert.ok(this.#store.isSettled);
+    const places = new Map(items.map(({ key }, at) => [key, at]));
+    this.#store.publishLarge(this.#log.length, { snapshotVersion: 0, writeSet: items, places });
     assert.equal(this.#store.appliedUpTo, this.#log.length);
     this.#keep();
+  }
+
+  #readOne(number: number): void {
+    const key = keyOf(this.#tableIds[number % TABLES]!, Math.floor(number / TABLES));
+    const { appliedUpTo } = this.#store;
+    const expected = this.#stateAt(appliedUpTo).get(key);
+    const image = this.#store.get(key, appliedUpTo);
+    assert.deepEqual(image && [...image], expected && [...expected], `${key} at ${appliedUpTo}`);
   }
 
   #writesOf(writes: readonly (readonly [number, number | null])[]): readonly Write[] {

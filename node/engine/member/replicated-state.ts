@@ -11,6 +11,7 @@ import {
   type Write,
 } from '../../../applier/index.ts';
 import {
+  type AheadJudgement,
   BatchDecoder,
   CertificationDatabase,
   type CertificationResult,
@@ -91,9 +92,17 @@ interface Passage {
   readonly publications: Publication[];
 }
 
+/** What is known of a large message that is on its way. */
+interface LookedAhead {
+  readonly decoder: BatchDecoder;
+  readonly judgement: AheadJudgement;
+}
+
 /** So many members flush at different times, by so much. */
 const STAGGERED = 3;
 const STAGGER_MS = 400;
+/** What has been delivered is settled in slices that are smaller by so much: it does not hurry. */
+const SETTLING_PARTS = 8;
 /** What there is no room for is tried again so often. */
 const ROOM_RETRY_MS = 1000;
 
@@ -128,10 +137,11 @@ export class ReplicatedState {
   #roomRetry: ScheduledCall | null = null;
   /** What is done then, once the state is being closed. */
   #withoutRoom: (() => void) | null = null;
+  #isSettling = false;
   readonly #floorHolds = new Holds();
   readonly #verdictHolds = new Holds();
   /** Of large messages that are on their way here. What never comes whole goes with its bytes. */
-  readonly #ahead = new WeakMap<Uint8Array, BatchDecoder>();
+  readonly #ahead = new WeakMap<Uint8Array, LookedAhead>();
 
   /** As of the last kept verdict, from the directory's own files. */
   static rebuild(setup: ReplicatedStateSetup): Rebuilt {
@@ -285,14 +295,16 @@ export class ReplicatedState {
     return this.#deliverBatch(delivery, decodeBatch(delivery.payload));
   }
 
-  /** The first `taken` bytes are there of what may be delivered later: that much of it is decoded meanwhile. */
+  /** The first `taken` bytes are there of what may be delivered later: that much of it is decoded and judged meanwhile. */
   lookAhead(payload: Uint8Array, taken: number, itemsMax: number): void {
-    let decoder = this.#ahead.get(payload);
-    if (decoder === undefined) {
-      decoder = new BatchDecoder(payload);
-      this.#ahead.set(payload, decoder);
+    let ahead = this.#ahead.get(payload);
+    if (ahead === undefined) {
+      ahead = { decoder: new BatchDecoder(payload), judgement: this.certifier.judgeAhead() };
+      this.#ahead.set(payload, ahead);
     }
+    const { decoder, judgement } = ahead;
     decoder.read(taken, itemsMax);
+    if (decoder.transaction !== null) judgement.goOn(decoder.transaction, itemsMax);
   }
 
   /**
@@ -300,26 +312,41 @@ export class ReplicatedState {
    * delivered. Whatever can be seen of it happens in the last slice, as it does at once in `deliver`.
    */
   *deliverInSlices(delivery: Delivery, itemsPerSlice: number): Generator<void, readonly Fate[], void> {
-    const decoder = this.#ahead.get(delivery.payload) ?? new BatchDecoder(delivery.payload);
+    const { decoder, judgement } = this.#ahead.get(delivery.payload) ?? {
+      decoder: new BatchDecoder(delivery.payload),
+      judgement: null,
+    };
     this.#ahead.delete(delivery.payload);
     const batch = yield* decoder.inSlices(itemsPerSlice);
-    const only = batch.kind === 'batch' && batch.messages.length === 1 ? batch.messages[0] : undefined;
-    if (only?.kind !== 'transaction') return this.#deliverBatch(delivery, batch);
-    yield;
+    const large = batch.kind === 'batch' ? decoder.transaction : null;
+    if (large === null) return this.#deliverBatch(delivery, batch);
     const { certifier, store } = this;
-    const { transaction } = only;
-    const judged = yield* certifier.certifyInSlices(transaction, delivery, itemsPerSlice);
+    const judged = yield* certifier.certifyInSlices(large, delivery, itemsPerSlice, judgement);
     const after = certifier.sequenceNumber;
     const passage: Passage = { delivery, after, verdicts: [], fates: [], publications: [] };
-    if (!judged.isPositive) {
-      this.#judged(transaction, judged.conclude(), passage);
-      return this.#conclude(passage, () => {});
+    while (judged.isPositive && !store.isSettled) {
+      store.settle(itemsPerSlice);
+      yield;
     }
-    yield;
-    const writes = writesOf(transaction);
-    const show = yield* store.publishInSlices(after + 1, writes, itemsPerSlice);
-    this.#judged(transaction, judged.conclude(), passage, writes);
-    return this.#conclude(passage, show);
+    this.#judged(large, judged.conclude(), passage);
+    const fates = this.#conclude(passage, () => {
+      if (judged.isPositive) store.publishLarge(after + 1, large);
+    });
+    this.#settleLater(Math.ceil(itemsPerSlice / SETTLING_PARTS));
+    return fates;
+  }
+
+  /** In turns of their own, so that others are served in between: nobody waits for it. */
+  #settleLater(itemsPerSlice: number): void {
+    const { certifier, store } = this;
+    if (this.#isSettling || (certifier.isSettled && store.isSettled)) return;
+    this.#isSettling = true;
+    this.#clock.schedule(0, () => {
+      this.#isSettling = false;
+      if (store.isSettled) certifier.settle(itemsPerSlice);
+      else store.settle(itemsPerSlice);
+      this.#settleLater(itemsPerSlice);
+    });
   }
 
   #deliverBatch(delivery: Delivery, batch: DecodedBatch): readonly Fate[] {
@@ -390,14 +417,13 @@ export class ReplicatedState {
     transaction: Transaction,
     { verdict, commitTime }: CertificationResult,
     { delivery, verdicts, fates, publications }: Passage,
-    writes: readonly Write[] | null = null,
   ): void {
     const { origin, stampMs, incarnation, messageNumber } = delivery;
     this.#counters.transactionsCertified++;
     if (verdict.kind === 'positive') {
       const { sequenceNumber } = verdict;
       verdicts.push({ kind: 'positive', sequenceNumber, commitTime: commitTime!, resolved: null });
-      publications.push({ sequenceNumber, writes: writes ?? writesOf(transaction), clear: [] });
+      publications.push({ sequenceNumber, writes: writesOf(transaction), clear: [] });
       fates.push({ kind: 'committed', sequenceNumber, commitTime: commitTime! });
       return;
     }
