@@ -11,7 +11,8 @@
  */
 import { assert, ByteReader, ByteWriter, type SequenceNumber } from '../gcs/base/index.ts';
 import { itemLengthMax, itemLengthMin, readItem, varintLengthMax, writeItem } from './item-codec.ts';
-import type { LargeTransaction, RowKey, Transaction, WriteSetItem } from './types.ts';
+import { ItemPlaces } from './item-places.ts';
+import type { LargeTransaction, Transaction, WriteSetItem } from './types.ts';
 
 export type GroupMessage = TransactionMessage | SchemaChangeMessage | PurgeFloorMessage;
 
@@ -133,7 +134,8 @@ export class BatchDecoder {
   #readerFrom = 0;
   #head: { readonly isAlone: boolean; readonly snapshotVersion: SequenceNumber; readonly count: number } | null = null;
   readonly #writeSet: WriteSetItem[] = [];
-  readonly #places = new Map<RowKey, number>();
+  #places: ItemPlaces | null = null;
+  #isKeyTwice = false;
   #transaction: LargeTransaction | null = null;
   #writes = false;
   #problem: DecodedBatch | null = null;
@@ -166,8 +168,8 @@ export class BatchDecoder {
         return;
       }
       if (item.kind !== 'check') this.#writes = true;
-      this.#places.set(item.key, this.#writeSet.length);
       this.#writeSet.push(item);
+      if (!this.#places!.add(this.#writeSet.length - 1)) this.#isKeyTwice = true;
     }
   }
 
@@ -189,7 +191,7 @@ export class BatchDecoder {
     }
     if (this.#problem !== null) return this.#problem;
     if (!this.#writes) return malformed('a write set that writes nothing', MESSAGE_OFFSET);
-    if (this.#places.size !== count) return malformed('a key twice in a write set', MESSAGE_OFFSET);
+    if (this.#isKeyTwice) return malformed('a key twice in a write set', MESSAGE_OFFSET);
     if (!this.#reader.finished) return malformed('bytes behind the last message', this.#offset);
     const transaction = { snapshotVersion, writeSet: this.#writeSet };
     return { kind: 'batch', messages: [{ kind: 'transaction', transaction }] };
@@ -208,7 +210,9 @@ export class BatchDecoder {
       this.#problem = malformed('item count', MESSAGE_OFFSET);
     }
     this.#head = { isAlone, snapshotVersion, count };
-    if (isAlone) this.#transaction = { snapshotVersion, writeSet: this.#writeSet, places: this.#places };
+    if (!isAlone || this.#problem !== null) return;
+    this.#places = new ItemPlaces(this.#writeSet, count);
+    this.#transaction = { snapshotVersion, writeSet: this.#writeSet, places: this.#places };
   }
 }
 

@@ -28,7 +28,7 @@ export interface Transaction {
 /** One that is worked on in slices. */
 export interface LargeTransaction extends Transaction {
   /** Of each item in the write set, by its key. */
-  readonly places: ReadonlyMap<RowKey, number>;
+  readonly places: Pick<ReadonlyMap<RowKey, number>, 'get'>;
 }
 
 export type Verdict = Positive | Negative;

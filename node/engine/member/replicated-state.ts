@@ -329,9 +329,10 @@ export class ReplicatedState {
       yield;
     }
     this.#judged(large, judged.conclude(), passage);
-    const fates = this.#conclude(passage, () => {
+    const publish = (): void => {
       if (judged.isPositive) store.publishLarge(after + 1, large);
-    });
+    };
+    const fates = this.#conclude(passage, { publish, rows: judged.isPositive ? large.writeSet.length : 0 });
     this.#settleLater(Math.ceil(itemsPerSlice / SETTLING_PARTS));
     return fates;
   }
@@ -360,28 +361,39 @@ export class ReplicatedState {
       if (message.kind === 'transaction') {
         const result = certifier.certify(message.transaction, delivery.origin, delivery.stampMs);
         this.#judged(message.transaction, result, passage);
+        const { verdict } = result;
+        if (verdict.kind === 'positive') {
+          const { sequenceNumber } = verdict;
+          passage.publications.push({ sequenceNumber, writes: writesOf(message.transaction), clear: [] });
+        }
       } else if (message.kind === 'schema-change') this.#changeSchema(message, passage);
       else this.#raisePurgeFloor(message.sequenceNumber, passage);
     }
-    return this.#conclude(passage, () => {
+    const publish = (): void => {
       for (const { sequenceNumber, writes, clear } of passage.publications) {
         this.store.publish(sequenceNumber, writes, clear);
       }
+    };
+    return this.#conclude(passage, {
+      publish,
+      rows: passage.publications.reduce((sum, { writes }) => sum + writes.length, 0),
     });
   }
 
   /** All in one turn, the verdicts first. */
-  #conclude({ delivery, after, verdicts, fates, publications }: Passage, publish: () => void): readonly Fate[] {
+  #conclude(
+    { delivery, after, verdicts, fates }: Passage,
+    { publish, rows }: { readonly publish: () => void; readonly rows: number },
+  ): readonly Fate[] {
     const { index, origin, payload } = delivery;
     const { purgeFloor, digest } = this.certifier;
     this.verdicts.append({ logIndex: index, verdicts, purgeFloor, digest });
     publish();
-    const rows = publications.reduce((sum, { writes }) => sum + writes.length, 0);
     this.history.add({ origin, payload, verdicts, after, upTo: this.certifier.sequenceNumber, rows });
     this.store.keepFrom(this.history.heldFrom);
     this.#deliveredUpTo = index;
     this.digests.delivered({ logIndex: index, digest, sequenceNumber: this.certifier.sequenceNumber });
-    this.#count(delivery, publications.length);
+    this.#count(delivery, this.certifier.sequenceNumber - after);
     return fates;
   }
 
@@ -416,14 +428,13 @@ export class ReplicatedState {
   #judged(
     transaction: Transaction,
     { verdict, commitTime }: CertificationResult,
-    { delivery, verdicts, fates, publications }: Passage,
+    { delivery, verdicts, fates }: Passage,
   ): void {
     const { origin, stampMs, incarnation, messageNumber } = delivery;
     this.#counters.transactionsCertified++;
     if (verdict.kind === 'positive') {
       const { sequenceNumber } = verdict;
       verdicts.push({ kind: 'positive', sequenceNumber, commitTime: commitTime!, resolved: null });
-      publications.push({ sequenceNumber, writes: writesOf(transaction), clear: [] });
       fates.push({ kind: 'committed', sequenceNumber, commitTime: commitTime! });
       return;
     }
