@@ -72,6 +72,8 @@ export function healAll<M extends Machine>({ world, roster, faults }: PhaseSetup
   world.tell('everybody is healed');
   world.network.unblockAll();
   faults.mend(roster.hosts);
+  // Its operator has to tell it where the group is now, which a directory is not told.
+  for (const machine of roster.wanted) if (!roster.isToBeMet(machine, roster.wanted)) faults.replace(machine.host);
 }
 
 /** Runs the world until `isDone`, or fails. Returns whether it may go on. */

@@ -110,6 +110,15 @@ export class FaultInjector {
     }
   }
 
+  /** Its disk is given up, and it joins as a new member. */
+  replace(member: SimulatedHost): void {
+    this.#world.tell(`${member.name} knows nobody who is left, and begins anew without its disk`);
+    member.crash('power-lost');
+    member.disk.wipe();
+    this.#targets.forget(member);
+    this.#restartIfDown(member);
+  }
+
   #scheduleNext(kind: TimedFault, when: { meanMs: number; times: SeededRandom; number: number }): void {
     this.#world.schedule(when.times.between(1, 2 * when.meanMs * 1000), () => {
       if (this.#isOver) return;

@@ -87,16 +87,18 @@ export class Group {
     this.#log = log;
     this.damage = damage;
     this.#lastTickMs = environment.clock.monotonicMs();
+    const latest = belonging !== null && damage === null ? log.viewAt(log.lastIndex) : null;
     if (belonging !== null) {
       const ofLog = log.base.view;
       const chosen = ofLog !== null && ofLog.number > belonging.view.number ? ofLog : belonging.view;
       this.#roster = new Roster({ belonging, chosen, groupAddress });
       // It may not be chosen; but its members are asked.
-      const latest = damage === null ? log.viewAt(log.lastIndex) : null;
       if (latest !== null) this.#roster.setAppended(latest);
     }
     if (formation !== null && (belonging === null || formation.kind === 'rejoin')) {
       this.#joining = new Joining(setup, formation);
+      if (belonging !== null) this.#joining.remember(belonging.view.members);
+      if (latest !== null) this.#joining.remember(latest.members);
     }
     this.#liveness = new Liveness(options.unreachableAfterMs, (peer, isReachable) => {
       const member = this.#roster?.memberOf(peer);
@@ -521,6 +523,7 @@ export class Group {
     if (roster === null || this.#isStopped) return;
     const before = roster.chosen;
     if (!roster.learnChosen(view)) return;
+    this.#joining?.remember(before.members);
     if (this.#joining === null && roster.isOver) return this.#isOver(view);
     this.#connections.dropFormer(view);
     for (const ordinal of this.#liveness.known) if (isOver(view, ordinal)) this.#liveness.forget(ordinal);

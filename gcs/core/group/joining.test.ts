@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { SimulatedWorld } from '../../../sim/world/index.ts';
+import { Joining } from './joining.ts';
 import { GROUP_DEFAULTS } from './options.ts';
 import { formedGroup, joined, leaderOf, membersOf, TestMember, until } from './testing/test-member.ts';
 
@@ -97,6 +98,13 @@ describe('joining a group', () => {
     members[0]!.broadcast('meanwhile');
     until(world, () => members.every((member) => member.run!.delivered.length === 1), 1);
     until(world, () => members.every((member) => membersOf(member).length === 2), 10);
+  });
+
+  test('who is to be let in again dials also those that were members before, since the newest may be out of reach', () => {
+    const joining = new Joining({ memberId: 'id-c', groupAddress: 'c:1', host: 'c', port: 1 }, { kind: 'rejoin' });
+    joining.remember(['a:1', 'b:1', 'c:1'].map((groupAddress) => ({ groupAddress })));
+    joining.remember([{ groupAddress: 'd:1' }]);
+    assert.deepEqual([...joining.addresses()], ['a:1', 'b:1', 'd:1']);
   });
 
   test('a seed that is not the leader names it; the seed need not stay', () => {

@@ -18,7 +18,7 @@ import type { Formation, GroupSetup } from './contract.ts';
 import type { DecodedBelonging } from './definition.ts';
 import type { Introduction } from './handshake.ts';
 
-/** Hints of leaders to whom nobody answered are not kept for ever. */
+/** Hints of leaders, and of earlier members, to whom nobody answered are not kept for ever. */
 const HINTS_MAX = 16;
 /** Nor places in groups of which no seed has said yet that it is in them. */
 const WITHHELD_MAX = 4;
@@ -48,6 +48,11 @@ export class Joining {
     if (this.addresses().has(leader)) return false;
     this.#hints = [...this.#hints, leader].slice(-HINTS_MAX);
     return true;
+  }
+
+  /** Who belonged to the group, and may know who does now, however few the newest view has, and out of reach. */
+  remember(members: readonly { readonly groupAddress: string }[]): void {
+    for (const { groupAddress } of members) if (groupAddress !== this.#setup.groupAddress) this.hint(groupAddress);
   }
 
   /** Who answered there; it may belong to a group. */
