@@ -90,7 +90,8 @@ export interface TransferReceiver {
   open(): void;
   /**
    * Asks one member after another until one has sent all; `begin` is called for each attempt. `donor`: who sends.
-   * `atLeast`: a state that ends before is of no use, since nobody keeps what would follow it; 0: any will do.
+   * `atLeast`: a state that ends before is taken only if
+   * nobody has another, since what would follow it is not kept by whom this member heard last; 0: any will do.
    */
   receiveState(
     atLeast: LogIndex,

@@ -51,6 +51,8 @@ export class TransferClient implements TransferReceiver {
   readonly #asked = new Map<string, Unavailable>();
   #requests = 0;
   #timer: ScheduledCall | null = null;
+  /** Everybody said that they cannot give what is asked for. */
+  #isLastResort = false;
   #isStopped = false;
 
   constructor(setup: TransferClientSetup) {
@@ -84,7 +86,7 @@ export class TransferClient implements TransferReceiver {
     done: (outcome: StateOutcome) => void,
   ): void {
     this.#start({
-      ask: (request) => ({ kind: 'ask-state', request, atLeast }),
+      ask: (request) => ({ kind: 'ask-state', request, atLeast: this.#isLastResort ? 0 : atLeast }),
       begin,
       done: (outcome) => {
         assert(outcome.kind !== 'not-kept', 'only entries are not kept');
@@ -142,6 +144,7 @@ export class TransferClient implements TransferReceiver {
     if (this.#isStopped) return;
     this.#task = task;
     this.#asked.clear();
+    this.#isLastResort = false;
     this.#askNext();
   }
 
@@ -274,6 +277,8 @@ export class TransferClient implements TransferReceiver {
     // One that is still being dialled may say otherwise.
     if (this.#isDialling) return;
     this.#asked.clear();
+    // It votes again with what there is; maybe that is what the others wait for.
+    this.#isLastResort = reasons.length > 0 && reasons.every((why) => why === 'not-ready');
     if (reasons.length === 0 || !reasons.every((why) => why === 'not-kept')) return;
     this.#task = null;
     task.done({ kind: 'not-kept' });

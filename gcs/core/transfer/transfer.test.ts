@@ -314,6 +314,19 @@ describe('receiving state', () => {
     }
   });
 
+  test('whose state ends too early is taken where nobody has another', () => {
+    const { world, donors, receiver } = stage(1);
+    for (const [i, donor] of donors.entries()) {
+      donor.state = stateOf(100, i);
+      donor.stateEnds = 49;
+      donor.start();
+    }
+    world.runFor(SECONDS);
+    receiver.askState(50);
+    until(world, () => receiver.outcome !== null);
+    assert.deepEqual(receiver.outcome, { kind: 'received' });
+  });
+
   test('a state of no bytes is one, too', () => {
     const { world, donors, receiver } = stage(1);
     donors[0]!.state = new Uint8Array();
