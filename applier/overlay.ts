@@ -42,12 +42,16 @@ interface Unsettled {
   /** The first so many items are settled, and those at `early`. */
   settled: number;
   readonly early: Set<number>;
+  /** The lowest and the highest key. Null: nobody has asked yet. */
+  bounds: { readonly lowest: RowKey; readonly highest: RowKey } | null;
   /** Of the first image, held until the end. */
   readonly slab: Slab | null;
 }
 
 /** What a version and its place cost besides the image and the key, roughly. */
 const VERSION_OVERHEAD_BYTES = 120;
+/** So many more rows are settled with each scan that may concern them. */
+const SETTLED_WITH_SCAN = 5000;
 /** So few new keys are put in place one by one; more are sorted and merged. */
 const INSERTED_SINGLY_MAX = 16;
 /** An order that so large a part of the rows would have to be added to is made anew when it is wanted. */
@@ -96,7 +100,7 @@ export class Overlay {
     const slab = image === null ? null : this.#hold(image);
     // All of it is in use, however few versions know it yet.
     if (slab !== null) slab.imageBytes += slab.buffer.byteLength - image!.length;
-    this.#unsettled = { large, sequenceNumber, settled: 0, early: new Set(), slab };
+    this.#unsettled = { large, sequenceNumber, settled: 0, early: new Set(), bounds: null, slab };
   }
 
   /** Settles so many more rows. Changes nothing that can be read. */
@@ -236,10 +240,14 @@ export class Overlay {
     const unsettled = this.#unsettled;
     if (unsettled === null) return;
     const { writeSet } = unsettled.large;
+    unsettled.bounds ??= boundsOf(writeSet);
+    if (unsettled.bounds.highest < from || unsettled.bounds.lowest >= to) return;
     for (let at = unsettled.settled; at < writeSet.length; at++) {
       const { key } = writeSet[at]!;
       if (key >= from && key < to) this.#settleEarly(unsettled, at);
     }
+    // Looking through the rest costs, too: it is not done often.
+    this.settle(SETTLED_WITH_SCAN);
   }
 
   #settleEarly(unsettled: Unsettled, at: number): void {
@@ -327,6 +335,16 @@ export class Overlay {
 /** The table id that a key begins with, as a number; compares as the keys do. */
 function tableOf(key: RowKey): number {
   return ((key.charCodeAt(0) << 24) | (key.charCodeAt(1) << 16) | (key.charCodeAt(2) << 8) | key.charCodeAt(3)) >>> 0;
+}
+
+function boundsOf(writeSet: readonly { readonly key: RowKey }[]): { lowest: RowKey; highest: RowKey } {
+  let lowest = writeSet[0]!.key;
+  let highest = lowest;
+  for (const { key } of writeSet) {
+    if (key < lowest) lowest = key;
+    else if (key > highest) highest = key;
+  }
+  return { lowest, highest };
 }
 
 function orderedKeys(table: Table): readonly RowKey[] {

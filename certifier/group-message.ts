@@ -117,11 +117,6 @@ export function* encodeTransactionInSlices(
   return writer.view();
 }
 
-/** As `decodeBatch`, where it is a batch of one transaction in slices of so many items. */
-export function* decodeBatchInSlices(bytes: Uint8Array, itemsPerSlice: number): Generator<void, DecodedBatch, void> {
-  return yield* new BatchDecoder(bytes).inSlices(itemsPerSlice);
-}
-
 /**
  * Decodes a batch of one transaction while its bytes come in. Of any other batch it waits for the whole.
  *
@@ -178,7 +173,7 @@ export class BatchDecoder {
     return this.#transaction;
   }
 
-  /** The batch, all of whose bytes have come, in slices of so many items. */
+  /** As `decodeBatch`, all of whose bytes have come, in slices of so many items where it is one transaction. */
   *inSlices(itemsPerSlice: number): Generator<void, DecodedBatch, void> {
     const { length } = this.#bytes;
     this.read(length, itemsPerSlice);

@@ -7,7 +7,6 @@ import {
   type AheadJudgement,
   BatchDecoder,
   decodeBatch,
-  decodeBatchInSlices,
   encodeBatch,
   encodeGroupMessage,
   encodeTransactionInSlices,
@@ -70,7 +69,7 @@ test('a batch decoded in slices is what it is at once, cut short or with foreign
         );
         if (change?.cut) bytes = bytes.subarray(0, change.at % bytes.length);
         else if (change) bytes[change.at % bytes.length] = change.to;
-        assert.deepEqual(finished(decodeBatchInSlices(bytes, items)).result, decodeBatch(bytes));
+        assert.deepEqual(finished(new BatchDecoder(bytes).inSlices(items)).result, decodeBatch(bytes));
       },
     ),
     { numRuns: 500 },

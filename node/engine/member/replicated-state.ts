@@ -101,8 +101,9 @@ interface LookedAhead {
 /** So many members flush at different times, by so much. */
 const STAGGERED = 3;
 const STAGGER_MS = 400;
-/** What has been delivered is settled in slices that are smaller by so much: it does not hurry. */
+/** What has been delivered is settled in slices that are smaller by so much, with rests: it does not hurry. */
 const SETTLING_PARTS = 8;
+const SETTLING_REST_MS = 1;
 /** What there is no room for is tried again so often. */
 const ROOM_RETRY_MS = 1000;
 
@@ -337,12 +338,12 @@ export class ReplicatedState {
     return fates;
   }
 
-  /** In turns of their own, so that others are served in between: nobody waits for it. */
+  /** In turns of their own, so that others are served in between, here and by members on the same processors. */
   #settleLater(itemsPerSlice: number): void {
     const { certifier, store } = this;
     if (this.#isSettling || (certifier.isSettled && store.isSettled)) return;
     this.#isSettling = true;
-    this.#clock.schedule(0, () => {
+    this.#clock.schedule(SETTLING_REST_MS, () => {
       this.#isSettling = false;
       if (store.isSettled) certifier.settle(itemsPerSlice);
       else store.settle(itemsPerSlice);
