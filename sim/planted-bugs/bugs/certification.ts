@@ -272,4 +272,40 @@ export const CERTIFICATION_BUGS: readonly SoughtBug[] = [
       },
     ],
   },
+  {
+    name: 'written-since-judged-ahead',
+    breaks: 'C1',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'certifier/ahead-judgement.ts',
+        find: 'if (wasWritten) this.#isSpoilt = true;',
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'round-before-settled',
+    breaks: 'H18',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'applier/version-store.ts',
+        find: 'if (unsettled !== null && unsettled <= horizon) {',
+        replace: 'if (unsettled !== null && unsettled < 0) {',
+      },
+    ],
+  },
+  {
+    name: 'unsettled-evicts',
+    breaks: 'H2',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'certifier/certification-database.ts',
+        find: 'return this.#items.size + waiting + items <= this.#capacity;',
+        replace: 'return true;',
+      },
+    ],
+  },
 ];
