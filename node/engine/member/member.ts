@@ -632,7 +632,7 @@ export class Member implements Replica {
       lack,
     );
     this.#reception = reception;
-    this.#viewInstalled(reception.view, 0);
+    this.#viewInstalled(reception.chosenView, 0);
     this.#group.lend(lack.chosenUpTo);
     reception.open();
   }

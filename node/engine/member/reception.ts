@@ -62,8 +62,10 @@ export class Reception {
   #entries = 0;
   #entryBytes = 0;
   readonly #sinceMs: number;
-  /** The newest that this member knows. */
-  readonly view: GroupView;
+  /** The newest that this member knows is in force. */
+  readonly chosenView: GroupView;
+  /** The newest of its log, which may not have been chosen: whom it asks besides. */
+  readonly #appendedView: GroupView;
   #retry: ScheduledCall | null = null;
   #roomRetry: ScheduledCall | null = null;
   #stall: ScheduledCall | null = null;
@@ -75,7 +77,8 @@ export class Reception {
     const { member, belonging, events } = setup;
     this.#environment = member.environment;
     this.#sinceMs = this.#environment.clock.wallMs();
-    this.view = setup.log.viewAt(setup.log.lastIndex) ?? belonging.view;
+    this.#appendedView = setup.log.viewAt(setup.log.lastIndex) ?? belonging.view;
+    this.chosenView = newestChosen(setup, lack.chosenUpTo);
     this.#client = new TransferClient({
       environment: member.environment,
       memberId: member.memberId,
@@ -84,7 +87,7 @@ export class Reception {
       host: member.host,
       port: member.port,
       belonging,
-      view: this.view,
+      view: this.#appendedView,
       options: member.options.group.transfer,
       messageBytesMax: member.options.group.messageBytesMax,
       events: {
@@ -157,7 +160,7 @@ export class Reception {
   /** Then nothing is given up that can still be read. */
   get #isAlone(): boolean {
     const { belonging } = this.#setup;
-    const members = [...this.view.members, ...belonging.view.members];
+    const members = [...this.#appendedView.members, ...belonging.view.members];
     return members.every(({ ordinal }) => ordinal === belonging.self);
   }
 
@@ -263,4 +266,9 @@ export class Reception {
   #diskFailed(error: Error): void {
     if (!this.#isStopped) this.#setup.events.failed(error);
   }
+}
+
+function newestChosen({ log, belonging }: ReceptionSetup, chosenUpTo: LogIndex): GroupView {
+  const kept = chosenUpTo >= log.firstIndex ? log.viewAt(Math.min(chosenUpTo, log.lastIndex)) : null;
+  return kept !== null && kept.number > belonging.view.number ? kept : belonging.view;
 }

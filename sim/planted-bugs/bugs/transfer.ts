@@ -64,6 +64,18 @@ export const TRANSFER_BUGS: readonly SoughtBug[] = [
     ],
   },
   {
+    name: 'appended-view-told',
+    breaks: 'R4',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'node/engine/member/reception.ts',
+        find: 'return kept !== null && kept.number > belonging.view.number ? kept : belonging.view;',
+        replace: 'return log.viewAt(log.lastIndex) ?? kept ?? belonging.view;',
+      },
+    ],
+  },
+  {
     name: 'transfer-not-marked',
     breaks: 'R9',
     scenario: 'member',
