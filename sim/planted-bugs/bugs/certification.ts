@@ -308,4 +308,16 @@ export const CERTIFICATION_BUGS: readonly SoughtBug[] = [
       },
     ],
   },
+  {
+    name: 'digests-of-other-places-compared',
+    breaks: 'H22',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'node/engine/member/digest-watch.ts',
+        find: '(this.#newest?.logIndex === logIndex ? this.#newest : null)',
+        replace: 'this.#newest',
+      },
+    ],
+  },
 ];
