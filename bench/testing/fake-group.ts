@@ -140,7 +140,7 @@ export class FakeGroup {
         const memberId = memberName(session.memberAt);
         this.#positions += 1;
         const { digestsDiffer, digestChangesAt = Infinity } = this.#misbehaviour;
-        const equal = this.#positions < digestChangesAt ? 'before' : 'after';
+        const equal = this.#positions < digestChangesAt ? 'equal' : 'after';
         const digest = digestsDiffer ? memberId : equal;
         return [{ memberId, appliedUpTo: tables.sequenceNumber, digest }];
       }

@@ -32,6 +32,7 @@ export const benchCommand: Command = {
     'rowBytes',
     'every',
     'window',
+    'settle',
     'peers',
     'scenario',
     'rounds',
