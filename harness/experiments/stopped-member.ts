@@ -86,8 +86,9 @@ class Watch {
   }
 }
 
+/** Without the files that it maps: those of the lanes grow with the rows, which the load adds. */
 function rssMiB(pid: number): number {
-  const line = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  const line = /^RssAnon:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
   return line === null ? 0 : Number(line[1]) / 1024;
 }
 
@@ -186,7 +187,7 @@ try {
       ? 'it was not expelled'
       : `expelled ${((expelled.atMs - (pausedMs - startedMs)) / 1000).toFixed(1)} s after it stopped`,
     `the purge floor was ${floorWhenResumed.appliedUpTo - floorWhenResumed.purgeFloor} transactions behind when it went on`,
-    `memory of the others, at most: ${rssMax(0, pausedMs - startedMs).toFixed(0)} MiB before, ${rssMax(pausedMs - startedMs, resumedMs - startedMs).toFixed(0)} MiB while it stood still`,
+    `memory of the others, at most (without the data files that they map): ${rssMax(0, pausedMs - startedMs).toFixed(0)} MiB before, ${rssMax(pausedMs - startedMs, resumedMs - startedMs).toFixed(0)} MiB while it stood still`,
     `back and committing ${((backMs - resumedMs) / 1000).toFixed(1)} s after it went on, ${transfers.length === 0 ? 'from the log (incrementally)' : 'by a state transfer'}`,
     `verified: ${workload.acknowledged()} acknowledged transactions, all members equal`,
   ];

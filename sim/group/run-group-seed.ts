@@ -42,7 +42,7 @@ function runSeed({ seed, profile, off, leftOut }: SeedOptions): SeedResult {
   const order = new TotalOrder(judge, world.coverage);
   const elections = new Elections(judge);
   elections.takenOver = () => world.coverage.add('leadership is transferred');
-  const reads = new Reads({ world, judge, order });
+  const reads = new Reads({ world, judge, order, votersLeast: () => cluster.votersLeast });
   const cluster = new GroupCluster({
     world,
     judge,

@@ -97,7 +97,7 @@ class MemberSeed {
     this.#history = new History({ judge, shadow: this.#shadow, codec: imageCodec });
     this.#elections = new Elections(judge);
     this.#elections.takenOver = () => world.coverage.add('leadership is transferred');
-    this.#reads = new Reads({ world, judge, order: this.#order });
+    this.#reads = new Reads({ world, judge, order: this.#order, votersLeast: () => this.#cluster.votersLeast });
     this.#cluster = new MemberCluster({
       world,
       judge,

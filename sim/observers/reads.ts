@@ -21,11 +21,14 @@ export class Reads {
   readonly #world: SimulatedWorld;
   readonly #judge: Judge;
   readonly #order: TotalOrder;
+  readonly #votersLeast: () => number;
 
-  constructor(setup: { world: SimulatedWorld; judge: Judge; order: TotalOrder }) {
+  /** `votersLeast`: of the smallest view that any member goes by: one that it appended, and that nobody delivered yet, too. */
+  constructor(setup: { world: SimulatedWorld; judge: Judge; order: TotalOrder; votersLeast: () => number }) {
     this.#world = setup.world;
     this.#judge = setup.judge;
     this.#order = setup.order;
+    this.#votersLeast = setup.votersLeast;
   }
 
   asked(host: SimulatedHost): PendingRead {
@@ -49,7 +52,7 @@ export class Reads {
 
   isolationOf(host: SimulatedHost): Isolation {
     const { network, hosts } = this.#world;
-    if ((this.#order.view?.members.filter((member) => member.isVoter).length ?? 0) < 2) return null;
+    if (this.#votersLeast() < 2) return null;
     const isCutOff = hosts.every(
       (each) => each === host || (network.isBlocked(host, each) && network.isBlocked(each, host)),
     );
