@@ -4,9 +4,10 @@ import { test } from 'node:test';
 import { SimulatedWorld } from '../../../sim/world/index.ts';
 import { SegmentLog } from '../log/segment-log.ts';
 import { without } from '../views.ts';
+import { GROUP_FILE } from './definition.ts';
 import { encodeFrame } from './handshake.ts';
 import { GROUP_DEFAULTS } from './options.ts';
-import { formedGroup, until } from './testing/test-member.ts';
+import { formedGroup, joined, until } from './testing/test-member.ts';
 
 const SECONDS = 1_000_000;
 
@@ -55,6 +56,26 @@ test('an accepted connection on which nobody says anything is given up, before a
   world.runFor(2 * SECONDS);
   assert.deepEqual(closed, []);
   until(world, () => closed.length === 2, 6);
+});
+
+test('a run has not ended before its file of the group is written: the next one, of the same process, may write it, too', () => {
+  const world = new SimulatedWorld(72);
+  const members = formedGroup(world);
+  const [member] = members;
+  const { disk, process } = member!.host;
+  const happened: string[] = [];
+  disk.passed = (when, operation, name) => {
+    if (operation === 'replace' && name === GROUP_FILE) happened.push(when);
+  };
+  disk.conditions = { syncMinUs: 200_000, syncMaxUs: 200_000 };
+  // A view that the directory has not got yet.
+  joined(world, 'd', members[1]!);
+  until(world, () => happened.length === 1);
+  disk.conditions = { syncMinUs: 100, syncMaxUs: 100 };
+  member!.do((group) => group.stop(() => happened.push('closed')));
+  until(world, () => happened.includes('closed'));
+  assert.deepEqual(happened, ['before', 'after', 'closed']);
+  assert.equal(member!.host.process, process);
 });
 
 const INTRODUCTION = {

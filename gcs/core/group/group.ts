@@ -21,8 +21,9 @@ import { memberOf } from '../views.ts';
 import { Changes } from './changes.ts';
 import { Connections } from './connections.ts';
 import type { GroupEvents, GroupHeadline, GroupSetup, LogPin } from './contract.ts';
-import { decodeBelonging, encodeBelonging, GROUP_FILE } from './definition.ts';
+import { decodeBelonging } from './definition.ts';
 import { type Directory, readDirectory } from './directory.ts';
+import { GroupFile } from './group-file.ts';
 import { GROUP_PROTOCOL_VERSION, type Introduction } from './handshake.ts';
 import { Joining } from './joining.ts';
 import { Liveness } from './liveness.ts';
@@ -43,6 +44,7 @@ export class Group {
   readonly #setup: GroupSetup;
   readonly #events: GroupEvents;
   readonly #log: SegmentLog;
+  readonly #file: GroupFile;
   readonly #connections: Connections;
   readonly #transfers: TransferServer;
   readonly #liveness: Liveness;
@@ -53,9 +55,6 @@ export class Group {
   #roster: Roster | null = null;
   /** While this member has no stay in the group. */
   #joining: Joining | null = null;
-  #isStoring = false;
-  /** Number of the view that this member's directory has. */
-  #storedView = 0;
 
   #participation: Participation | null = null;
   #shown: GroupHeadline | null = null;
@@ -85,6 +84,12 @@ export class Group {
     this.#setup = setup;
     this.#events = events;
     this.#log = log;
+    this.#file = new GroupFile({
+      disk: environment.disk,
+      clock: environment.clock,
+      noRoom: () => events.roomChanged(false),
+      failed: (error) => this.#end(() => events.failed(error)),
+    });
     this.damage = damage;
     this.#lastTickMs = environment.clock.monotonicMs();
     const latest = belonging !== null && damage === null ? log.viewAt(log.lastIndex) : null;
@@ -413,10 +418,13 @@ export class Group {
     this.#connections.stop();
     this.#transfers.stop();
     this.#participation?.end();
-    this.#log.close(() => {
-      this.#isClosed = true;
-      for (const each of this.#closing) each();
-    });
+    // The next run, which may be of the same process, finds nothing under way of what it will write itself.
+    this.#file.close(() =>
+      this.#log.close(() => {
+        this.#isClosed = true;
+        for (const each of this.#closing) each();
+      }),
+    );
   }
 
   /** The run is over, once. */
@@ -468,15 +476,9 @@ export class Group {
     if (offer !== null) this.#store(offer);
   }
 
-  #store({ definition, self, view }: Belonging, hadRoom = true): void {
-    if (this.#isStoring) return;
-    this.#isStoring = true;
+  #store({ definition, self, view }: Belonging): void {
     const belonging = { definition, self, view };
-    this.#setup.environment.disk.replace(GROUP_FILE, encodeBelonging(belonging), (error) => {
-      this.#isStoring = false;
-      if (this.#isStopped) return;
-      if (error?.code === 'NO_SPACE') return this.#storeWithRoom(belonging);
-      if (error !== null) return this.#end(() => this.#events.failed(error));
+    this.#file.store(belonging, (hadRoom) => {
       if (!hadRoom) this.#events.roomChanged(this.#log.hasRoom);
       this.#joining = null;
       const chosen = this.#roster !== null && this.#roster.chosen.number > view.number ? this.#roster.chosen : view;
@@ -485,33 +487,6 @@ export class Group {
       this.#connections.restart();
       if (this.#roster.isOver) return this.#isOver(chosen);
       this.#events.formed(definition, this.self!);
-    });
-  }
-
-  /** The disk is full (R16): it is tried again, and nothing else is stored meanwhile. */
-  #storeWithRoom(belonging: Belonging): void {
-    this.#isStoring = true;
-    this.#events.roomChanged(false);
-    this.#setup.environment.clock.schedule(ROOM_RETRY_MS, () => {
-      this.#isStoring = false;
-      if (!this.#isStopped) this.#store(belonging, false);
-    });
-  }
-
-  /** For a start at which the log cannot be read: whom to ask then. */
-  #storeView(): void {
-    const { belonging, chosen } = this.#roster!;
-    const { number } = chosen;
-    if (this.#joining !== null || this.#isStoring || number <= Math.max(belonging.view.number, this.#storedView))
-      return;
-    if (memberOf(chosen, belonging.self) === undefined) return;
-    this.#isStoring = true;
-    const bytes = encodeBelonging({ ...belonging, view: chosen });
-    this.#setup.environment.disk.replace(GROUP_FILE, bytes, (error) => {
-      this.#isStoring = false;
-      if (error === null) this.#storedView = number;
-      // For want of room it is tried again with the next upkeep; nothing waits for it.
-      else if (error.code !== 'NO_SPACE') this.#end(() => this.#events.failed(error));
     });
   }
 
@@ -637,7 +612,7 @@ export class Group {
       this.#log.retryRoom();
     }
     this.#participation?.sealIfIdle();
-    if (this.#participation !== null) this.#storeView();
+    if (this.#participation !== null) this.#file.storeView(this.#roster!.belonging, this.#roster!.chosen);
   }
 
   #truncate(): void {
