@@ -29,6 +29,8 @@ import type { SimulatedHost, SimulatedProcess, SimulatedWorld } from '../world/i
 
 const TRUNCATE_EVERY = 20;
 const ROOM_RETRY_US = 500_000;
+const BEGINNING_RETRY_US = 200_000;
+const ASKED_IN_VAIN_MAX = 20;
 
 /** One run of a group layer. */
 export interface RunningGroup {
@@ -50,6 +52,8 @@ interface GroupMachine extends Machine {
   truncatesAt: LogIndex;
   /** Its log begins too late for it. */
   isBehind: boolean;
+  /** How often nobody had a log that begins as late as its own. */
+  askedInVain: number;
   /** What its log durably had before it was damaged beyond repair. */
   claim: EntryId | null;
   /** When a turn was last looked at: the status, and how far the order was. Where both are the same, nothing has changed. */
@@ -92,6 +96,7 @@ export class GroupCluster implements FaultTargets {
         deliveredUpTo: 0,
         truncatesAt: 0,
         isBehind: false,
+        askedInVain: 0,
         claim: null,
         lookedAt: null,
       }),
@@ -192,6 +197,7 @@ export class GroupCluster implements FaultTargets {
     machine.deliveredUpTo = 0;
     machine.truncatesAt = 0;
     machine.isBehind = false;
+    machine.askedInVain = 0;
     machine.claim = null;
   }
 
@@ -417,17 +423,23 @@ export class GroupCluster implements FaultTargets {
     return running;
   }
 
-  /** Its state is that of another member, whose log begins behind it. */
+  /**
+   * Its state is that of another member, whose log begins behind it. Where nobody has such a one for long it takes any, as
+   * a member does: whoever told it that it is behind is gone, and its vote may be what the others wait for.
+   */
   #takeBeginning(machine: GroupMachine, group: Group, again: () => void): void {
     const donors = this.roster.machines.filter((each) => each !== machine && this.runningOn(each.host) !== null);
     const donor = donors[0] === undefined ? null : this.#setup.random.pick(donors);
     const log = donor === null ? null : this.runningOn(donor.host)!.group.log;
-    if (log === null || (machine.claim === null && log.firstIndex < group.log.firstIndex)) {
-      this.#setup.world.schedule(200_000, () => {
+    const isLastResort = machine.claim !== null || machine.askedInVain >= ASKED_IN_VAIN_MAX;
+    if (log === null || (!isLastResort && log.firstIndex < group.log.firstIndex)) {
+      if (log !== null) machine.askedInVain++;
+      this.#setup.world.schedule(BEGINNING_RETRY_US, () => {
         if (machine.host.process?.isAlive) machine.host.process.turn(again);
       });
       return;
     }
+    machine.askedInVain = 0;
     const { base } = log;
     this.#setup.world.tell(`${machine.host.name} takes what ${donor!.host.name} has up to ${base.index}`);
     const { term, votedFor, claim } = group.log.hardState;
