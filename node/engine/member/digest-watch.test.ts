@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { viewOf } from '../testing/views.ts';
-import { DigestWatch } from './digest-watch.ts';
+import { DigestWatch, type Judgement } from './digest-watch.ts';
 
 /** Of the member 0 of a group with so many voters, and learners behind them. */
 function watchOf(voters = 3, learners = 0): DigestWatch {
@@ -156,4 +156,66 @@ test('of two members of which one has the state of the other neither is outvoted
   learner.told(0, [{ logIndex: 10, digest: 'a' }], 'm1');
   learner.told(1, [{ logIndex: 10, digest: 'a' }], 'm0');
   assert(learner.isConfirmed);
+});
+
+/** Voters 0 and up that tell each other where they stand; `stateFrom`: of each. */
+class Group {
+  readonly watches: readonly DigestWatch[];
+
+  constructor(stateFrom: readonly (string | null)[]) {
+    this.watches = stateFrom.map((donor) => new DigestWatch(donor));
+    const ordinals = stateFrom.map((_, ordinal) => ordinal);
+    for (const [ordinal, watch] of this.watches.entries()) watch.viewChanged(ordinal, viewOf(1, ordinals));
+  }
+
+  get stateFrom(): readonly (string | null)[] {
+    return this.watches.map((watch) => watch.stateFrom);
+  }
+
+  /** Each tells all others its digest at `logIndex`, null: it is silent. What each comes to in the end. */
+  tell(logIndex: number, digests: readonly (string | null)[]): readonly Judgement[] {
+    const points = this.watches.map((watch, i) => {
+      const digest = digests[i]!;
+      return digest === null ? null : watch.toTell({ logIndex, digest, sequenceNumber: logIndex });
+    });
+    return this.watches.map((watch, i) => {
+      let last: Judgement = 'equal';
+      for (const [from, told] of points.entries()) {
+        if (from === i || told === null) continue;
+        const judgement = watch.told(from, told, this.watches[from]!.stateFrom);
+        if (judgement !== 'equal') last = judgement;
+      }
+      return last;
+    });
+  }
+}
+
+const ALL_STOP = ['no-majority', 'no-majority', 'no-majority', 'no-majority', 'no-majority'];
+const ONE_STOPS = ['equal', 'equal', 'equal', 'equal', 'minority'];
+
+test('H22: all have the state of one member, all were equal, and one goes astray: it stops alone, also the donor', () => {
+  const group = new Group([null, 'm0', 'm0', 'm0', 'm0']);
+  assert.deepEqual(group.tell(10, ['a', 'a', 'a', 'a', 'a']), ['equal', 'equal', 'equal', 'equal', 'equal']);
+  assert.deepEqual(group.stateFrom, [null, null, null, null, null]);
+  assert.deepEqual(group.tell(11, ['b', 'b', 'b', 'b', 'x']), ONE_STOPS);
+  const ofDonor = new Group(['m4', 'm4', 'm4', 'm4', null]);
+  ofDonor.tell(10, ['a', 'a', 'a', 'a', 'a']);
+  assert.deepEqual(ofDonor.tell(11, ['b', 'b', 'b', 'b', 'x']), ONE_STOPS);
+});
+
+test('H22: as long as one has not told, those with the state of one member stay one witness', () => {
+  const group = new Group([null, 'm0', 'm0', 'm0', 'm0']);
+  group.tell(10, ['a', 'a', 'a', 'a', null]);
+  assert.deepEqual(group.stateFrom, [null, 'm0', 'm0', 'm0', 'm0']);
+  // It is the one that is right, as far as anybody knows.
+  assert.deepEqual(group.tell(11, ['b', 'b', 'b', 'b', 'x']), ALL_STOP);
+});
+
+test('H22: equal at different places, or in part only, is not equal at one', () => {
+  const group = new Group([null, 'm0', 'm0']);
+  group.watches[1]!.toTell({ logIndex: 10, digest: 'a', sequenceNumber: 10 });
+  group.watches[1]!.told(0, [{ logIndex: 10, digest: 'a' }]);
+  group.watches[1]!.told(2, [{ logIndex: 11, digest: 'a' }], 'm0');
+  group.watches[1]!.told(2, [{ logIndex: 10, digest: 'b' }], 'm0');
+  assert.equal(group.watches[1]!.stateFrom, 'm0');
 });

@@ -3,7 +3,9 @@
  * majority of the voters has gone astray and must stop; where no majority agrees, nobody knows who is right, and all stop.
  *
  * A digest goes on from the one before. So a member that received its state agrees with its donor, whether that had gone
- * astray or not, and the two of them are one witness, until as many others as make a majority agree with it.
+ * astray or not, and the two of them are one witness, until as many others as make a majority agree with it, or all
+ * voters do: where nobody differs the past is everybody's, whoever it came from, and who goes astray behind it does so
+ * alone. Only points that a member came to by itself count for that, and so lie behind the state that it received.
  */
 import type { LogIndex, MemberId, MemberOrdinal, SequenceNumber } from '../../../gcs/base/index.ts';
 import { type GroupView, votersOf } from '../../../gcs/core/index.ts';
@@ -45,7 +47,7 @@ export class DigestWatch {
     this.#stateFrom = stateFrom;
   }
 
-  /** To be told to the peers. Null: this member is a witness of its own. */
+  /** To be told to the peers, and kept for the next run. Null: this member is a witness of its own. */
   get stateFrom(): MemberId | null {
     return this.#stateFrom;
   }
@@ -126,7 +128,8 @@ export class DigestWatch {
     for (const [ordinal, digest] of told) vote(ordinal, digest);
     const quorum = Math.floor(this.#voters.size / 2) + 1;
     const doDiffer = witnesses.size > 1 || (witnesses.size === 1 && !witnesses.has(own));
-    if ((witnesses.get(own)?.size ?? 0) >= quorum) {
+    const areAllEqual = ownCount >= quorum && ownCount === this.#voters.size;
+    if ((witnesses.get(own)?.size ?? 0) >= quorum || areAllEqual) {
       this.#isConfirmed = true;
       this.#stateFrom = null;
       return 'equal';

@@ -19,7 +19,7 @@ export function contentOf(
   const { log, damage: logDamage } = group;
   const found = damageOf({ disk, memberId, log, logDamage, lanes, verdicts: options.verdicts });
   if (found.kind === 'refused') return found;
-  const isReceiving = readMarker(disk) === 'receiving';
+  const isReceiving = readMarker(disk).kind === 'receiving';
   if (found.kind === 'needs-state') {
     // Log and verdicts may be from two states by now.
     const chosenUpTo = isReceiving ? 0 : found.chosenUpTo;

@@ -6,6 +6,7 @@ import { SimulatedWorld } from '../../../sim/world/index.ts';
 import type { CommitOutcome } from '../replica.ts';
 import { type SimulatedMember, startGroup, until } from '../testing/simulated-group.ts';
 import { MEMBER_DEFAULTS, type MemberOptions } from './index.ts';
+import { beginTransfer, DonorRecord } from './state-transfer/index.ts';
 
 const KEY = '\0\0\0\x01key';
 
@@ -100,6 +101,51 @@ test('H22: a donor that turns out to have diverged breaks off, and the receiver 
     until(world, () => spare!.member.state === 'ONLINE', 60);
     assert.equal(spare!.member.certifier!.digest, first!.member.certifier!.digest);
   }
+});
+
+test('H22: where all have the state of one member, one that goes astray stops alone, also in a restart of all', () => {
+  const world = new SimulatedWorld(7);
+  const members = startGroup(world, { caches: [lruRecencyCache, lruRecencyCache], spares: 1, options: SLOW_TRANSFERS });
+  const [first, second, third] = members;
+  const online = (of: readonly SimulatedMember[]): void =>
+    until(world, () => of.every(({ member }) => member?.state === 'ONLINE'), 60);
+  online([first!, second!]);
+  for (let i = 0; i < 60; i++) {
+    assert.equal(commit(world, first!, i).kind, 'committed');
+    world.runUntil(world.nowUs + 50_000);
+  }
+  // The second receives the state of the first, and the third that of one of them.
+  second!.host.crash('power-lost');
+  second!.host.start(({ disk }) => beginTransfer(disk, 0, (error) => assert.equal(error, null)));
+  world.runUntil(world.nowUs + 100_000);
+  second!.host.crash('power-lost');
+  second!.restart();
+  online([first!, second!]);
+  assert.deepEqual(second!.restarts, ['state-received']);
+  until(world, () => [first!, second!].every(({ member }) => member.group.log.firstIndex > 10));
+  third!.restart();
+  online(members);
+  assert.deepEqual(third!.restarts, ['behind', 'state-received']);
+  // Kept behind the view that the third votes in.
+  assert.equal(commit(world, first!, 60).kind, 'committed');
+  world.runUntil(world.nowUs + 5_000_000);
+  for (const { host } of members) host.crash('power-lost');
+  for (const member of members) {
+    let from: string | null = 'not read';
+    member.host.start(({ disk }) => {
+      from = new DonorRecord(disk).from;
+    });
+    world.runUntil(world.nowUs + 1000);
+    assert.equal(from, null, member.memberId);
+    member.host.crash('power-lost');
+  }
+  for (const member of members) member.restart();
+  until(world, () => members.every(({ member }) => member.certifier !== null));
+  second!.member.certifier!.refuseSchemaChange(1);
+  until(world, () => second!.member.state === 'ERROR');
+  assert.match(second!.states.at(-1)!, /its digest differs from that of a majority/);
+  online([first!, third!]);
+  assert.equal(commit(world, first!, 61).kind, 'committed');
 });
 
 test('H4, H22: a leader whose data diverged lets another lead, who raises the floor', () => {

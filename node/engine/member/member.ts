@@ -75,7 +75,7 @@ import { type Answer, type NotLeft, Outbox, type Preparation } from './outbox.ts
 import { type Lack, Reception } from './reception.ts';
 import { type Fate, ReplicatedState } from './replicated-state.ts';
 import { RunDisk } from './run-disk.ts';
-import { beginTransferInsistently, donorOf, openState } from './state-transfer/index.ts';
+import { beginTransferInsistently, DonorRecord, openState } from './state-transfer/index.ts';
 import { decodeStatusNotice, encodeStatusNotice, type StatusNotice } from './status-notice.ts';
 import { Upkeep } from './upkeep.ts';
 
@@ -100,6 +100,8 @@ export class Member implements Replica {
   readonly #leaderWatch = new LeaderWatch();
   #reception: Reception | null = null;
   #running: ReplicatedState | null = null;
+  /** Of the run that has a state. */
+  #donorRecord: DonorRecord | null = null;
   #state: MemberState = 'OFFLINE';
   #leader: MemberOrdinal | null = null;
   #hasQuorum = false;
@@ -645,6 +647,8 @@ export class Member implements Replica {
     if (this.#lack !== null) return this.#restart('damaged', 'it was let in again, and its directory is not whole');
     const { clock } = this.#environment;
     const startedMs = clock.monotonicMs();
+    const donorRecord = new DonorRecord(this.#environment.disk);
+    this.#donorRecord = donorRecord;
     const { state, entries } = ReplicatedState.rebuild({
       member: this.#setup,
       definition,
@@ -652,7 +656,7 @@ export class Member implements Replica {
       log: this.#group.log,
       verdicts: this.#verdicts!,
       counters: this.counters,
-      stateFrom: donorOf(this.#environment.disk),
+      stateFrom: donorRecord.from,
       roomChanged: (hasRoom) => this.#roomChanged({ state: hasRoom }),
       failed: (error) => this.#failed(error),
     });
@@ -777,6 +781,12 @@ export class Member implements Replica {
 
   /** Durably: the next run does not begin with what is in the directory, but receives the state of another member. */
   #mark(atLeast: LogIndex, marked: () => void): void {
+    const mark = (): void => this.#beginTransfer(atLeast, marked);
+    if (this.#donorRecord === null) mark();
+    else this.#donorRecord.giveWayTo(mark);
+  }
+
+  #beginTransfer(atLeast: LogIndex, marked: () => void): void {
     const { disk, clock } = this.#environment;
     beginTransferInsistently(
       {
@@ -861,7 +871,10 @@ export class Member implements Replica {
     if (this.#membership.noticed(from, notice)) this.#viewChanged();
     if (this.#state === 'ERROR') return;
     const judgement = this.#running.digests.told(from, notice.digests, notice.stateFrom);
-    if (judgement === 'equal') return this.#standReady();
+    if (judgement === 'equal') {
+      this.#forgetDonor(this.#running);
+      return this.#standReady();
+    }
     // Nothing was served of it: it comes from a donor that did not know of it yet, or this member did not when it ended.
     if (judgement === 'minority' && this.#state === 'RECOVERING') {
       return this.#needState('damaged', 'its data differs from that of a majority');
@@ -875,6 +888,13 @@ export class Member implements Replica {
     this.#group.pauseDelivery(true);
     // It must not come back with this data, and serve or give it away until it is found out again.
     if (judgement === 'minority') this.#mark(0, () => {});
+  }
+
+  #forgetDonor({ digests }: ReplicatedState): void {
+    if (digests.stateFrom !== null) return;
+    this.#donorRecord?.forget((error) => {
+      if (!this.#isStopping) this.#failed(error);
+    });
   }
 
   #ownFacts(): OwnFacts {

@@ -14,7 +14,7 @@ import {
   type TransferReceiver,
 } from '../../../gcs/core/index.ts';
 import type { MemberSetup, TransferProgress } from './contract.ts';
-import { beginTransferInsistently, type DirectoryState, leastNeeded, StateReceiver } from './state-transfer/index.ts';
+import { beginTransferInsistently, type DirectoryState, readMarker, StateReceiver } from './state-transfer/index.ts';
 
 /** A log that has no room is asked to try again so often. */
 const ROOM_RETRY_MS = 1000;
@@ -150,11 +150,17 @@ export class Reception {
     if (this.#lack.kind === 'usable') return this.#fill([...this.#lack.repair]);
     const { disk, clock } = this.#environment;
     const { roomChanged } = this.#setup.events;
-    const atLeast = leastNeeded(disk);
+    const atLeast = this.#atLeast;
     beginTransferInsistently({ disk, clock, atLeast, roomChanged, isOver: () => this.#isStopped }, (error) => {
       if (error === null) this.#receiveState();
       else this.#diskFailed(error);
     });
+  }
+
+  /** A state that ends before it is of no use. */
+  get #atLeast(): LogIndex {
+    const marker = readMarker(this.#environment.disk);
+    return marker.kind === 'receiving' ? marker.atLeast : 0;
   }
 
   /** Then nothing is given up that can still be read. */
@@ -225,7 +231,7 @@ export class Reception {
     });
     this.#receiver = receiver;
     this.#client.receiveState(
-      leastNeeded(environment.disk),
+      this.#atLeast,
       (donor) => {
         this.#donor = donor;
         events.changed('began', `member ${donor} sends its state`);

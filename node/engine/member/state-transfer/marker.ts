@@ -16,38 +16,34 @@ import {
 const MARKER_FILE = 'transfer.json';
 const ROOM_RETRY_MS = 1000;
 
-export function readMarker(disk: Disk): 'none' | 'receiving' {
+export type Marker =
+  /** Nothing was ever received. */
+  | { readonly kind: 'none' }
+  /** `atLeast`: as `beginTransfer` was told; 0 if that is not known. */
+  | { readonly kind: 'receiving'; readonly atLeast: LogIndex }
+  /** `from`: whose state this directory began with; null: it is a witness of its own (DigestWatch), or that is not known. */
+  | { readonly kind: 'complete'; readonly from: MemberId | null };
+
+/** @throws DiskError */
+export function readMarker(disk: Disk): Marker {
   const content = disk.readWhole(MARKER_FILE);
+  if (content === null) return { kind: 'none' };
+  const { transfer, atLeast, from } = fieldsOf(content);
+  if (transfer === 'complete') return { kind: 'complete', from: typeof from === 'string' ? from : null };
   // Anything else than what `endTransfer` writes: a transfer that was not through for certain.
-  return content === null || completed(content) !== null ? 'none' : 'receiving';
+  return { kind: 'receiving', atLeast: transfer === 'receiving' && isIndex(atLeast) ? atLeast : 0 };
 }
 
-/** What `beginTransfer` was told, while the transfer is not through; else 0. */
-export function leastNeeded(disk: Disk): LogIndex {
-  const content = disk.readWhole(MARKER_FILE);
-  if (content === null) return 0;
+function fieldsOf(content: Uint8Array): Readonly<Record<string, unknown>> {
   try {
-    const { transfer, atLeast } = JSON.parse(utf8Decode(content) ?? '');
-    return transfer === 'receiving' && Number.isSafeInteger(atLeast) && atLeast >= 0 ? atLeast : 0;
+    return Object(JSON.parse(utf8Decode(content) ?? ''));
   } catch {
-    return 0;
+    return {};
   }
 }
 
-/** Who sent the state that this directory began with; null: nobody, or it is not known. */
-export function donorOf(disk: Disk): MemberId | null {
-  const content = disk.readWhole(MARKER_FILE);
-  return content === null ? null : (completed(content)?.from ?? null);
-}
-
-/** Null: it is not through. */
-function completed(content: Uint8Array): { readonly from: MemberId | null } | null {
-  try {
-    const { transfer, from } = JSON.parse(utf8Decode(content) ?? '');
-    return transfer === 'complete' ? { from: typeof from === 'string' ? from : null } : null;
-  } catch {
-    return null;
-  }
+function isIndex(value: unknown): value is LogIndex {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
 /** `atLeast`: a state that ends before this index of the log is of no use; 0: any will do. */
@@ -81,6 +77,7 @@ export function beginTransferInsistently(
   });
 }
 
+/** `from`: as in `Marker`. */
 export function endTransfer(disk: Disk, from: MemberId | null, done: (error: DiskError | null) => void): void {
   disk.replace(MARKER_FILE, utf8Encode(`${JSON.stringify({ transfer: 'complete', from })}\n`), done);
 }

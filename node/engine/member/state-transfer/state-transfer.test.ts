@@ -77,7 +77,7 @@ test('C6: who receives a state judges everything behind it as the donor does, wi
       newFiles('receiver', 1 + (seed % 4)),
       chunksOf(openState({ state: donor.state, log: donor.log })),
     );
-    assert.equal(readMarker(run.files.disk), 'none');
+    assert.equal(readMarker(run.files.disk).kind, 'complete');
     assert.deepEqual(factsOf(run.state), facts[at], `seed ${seed}`);
     assert.equal(run.log.lastIndex, at);
     for (let upTo = at + 1; upTo <= entries.length; upTo++) {
@@ -165,7 +165,7 @@ test('a donor that has to end its snapshot says so, and nothing is taken of that
   const run = new Run(newFiles('receiver', 1));
   const error = receive(run, new StateReceiver(run.receiverSetup()), chunks);
   assert.match(error?.message ?? '', /snapshot/);
-  assert.equal(readMarker(run.files.disk), 'receiving');
+  assert.equal(readMarker(run.files.disk).kind, 'receiving');
 });
 
 /** A receiver with a past: another state, which is replaced. */
@@ -199,7 +199,7 @@ test('R9, R12: the power goes at every step of a transfer: the old state is ther
       isThrough = runSteps(run, receiver, chunks, steps);
       const after = copyOf(run.files, loss);
       const marker = readMarker(after.disk);
-      if (marker === 'receiving') {
+      if (marker.kind === 'receiving') {
         outcomes.anew++;
         assert.deepEqual(factsOf(received(after, chunks).state), facts[at], `step ${steps}, loss ${number}`);
         continue;
@@ -314,7 +314,7 @@ test('I15: a state with any byte changed, cut anywhere, or of another group is r
     const receiver = new StateReceiver({ ...run.receiverSetup(), groupId });
     const error = receive(run, receiver, [bytes]);
     assert.notEqual(error, null);
-    if (run.files.disk.files.has('transfer.json')) assert.equal(readMarker(run.files.disk), 'receiving');
+    if (run.files.disk.files.has('transfer.json')) assert.equal(readMarker(run.files.disk).kind, 'receiving');
     return error;
   };
   for (let at = 0; at < whole.length; at += 1 + (at % 11)) {

@@ -49,7 +49,7 @@ export class Storage {
     const { disk, log, memberId, verdicts: options } = this.#setup;
     this.#isLaneBegun = this.#setup.lanes.map(() => false);
     const mark = (marked: Done): void =>
-      readMarker(disk) === 'receiving' ? marked(null) : beginTransfer(disk, 0, marked);
+      readMarker(disk).kind === 'receiving' ? marked(null) : beginTransfer(disk, 0, marked);
     const resetLog = (reset: Done): void => {
       log.onFailed = reset;
       log.reset(meta.base, ofTerm(this.#hardState(), Math.max(meta.base.term, meta.term)), () => reset(null));
