@@ -51,7 +51,7 @@ export function drawGroupOptions(
     },
     log: {
       segmentBytes: random.pick([1024, 4096, 16_384]),
-      cacheBytesMax: random.pick([1, 1000, 1024 * 1024]),
+      cacheBytesMax: random.pick([1, 4000, 1024 * 1024]),
       blockBytesMax: random.pick([2000, 65_536, 1024 * 1024]),
     },
     transfer: {

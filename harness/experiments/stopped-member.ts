@@ -26,6 +26,9 @@ caught up. Then it verifies that nothing acknowledged is lost and all members ar
   --before N     seconds of load before it, to compare with (default 20)
   --writers N    at each member (default 8)
   --leader       stops the leader (default: a follower)
+  --certification-capacity N
+                 rows that the certification database remembers (default: a member's own): once it is full, memory must
+                 not grow any more
   --json FILE    writes what was measured, second by second
   --html FILE    writes a page with plots
   --help
@@ -33,12 +36,16 @@ caught up. Then it verifies that nothing acknowledged is lost and all members ar
 
 const RETURN_MS_MAX = 120_000;
 const EVERY_MS = 1000;
+/** A member may allow less, and says so. */
+const CAPACITY_MAX = 2 ** 30;
 
 interface Second {
   readonly atMs: number;
   readonly rssMiB: readonly number[];
   readonly purgeFloor: number;
   readonly appliedUpTo: number;
+  /** In the certification database of the first of them. */
+  readonly certificationEntries: number;
   /** Members in the view of one that goes on. */
   readonly members: number;
 }
@@ -70,15 +77,21 @@ class Watch {
     while (!this.#isOver) {
       const members = await this.#client.result<readonly unknown[]>('members');
       const stats =
-        await this.#client.result<readonly { memberId: string; purgeFloor: number; appliedUpTo: number }[]>(
-          'memberStats',
-        );
+        await this.#client.result<
+          readonly {
+            memberId: string;
+            purgeFloor: number;
+            appliedUpTo: number;
+            countTransactionsRowsValidating: number;
+          }[]
+        >('memberStats');
       const own = stats.find(({ memberId }) => memberId === this.#others[0]!.memberId)!;
       this.seconds.push({
         atMs: performance.now() - startedMs,
         rssMiB: this.#others.map((member) => rssMiB(member.process.pid)),
         purgeFloor: own.purgeFloor,
         appliedUpTo: own.appliedUpTo,
+        certificationEntries: own.countTransactionsRowsValidating,
         members: members.length,
       });
       await delay(EVERY_MS);
@@ -106,6 +119,7 @@ function readOptions() {
         before: { ...text, default: '20' },
         writers: { ...text, default: '8' },
         leader: { type: 'boolean', default: false },
+        'certification-capacity': text,
         json: text,
         html: text,
         help: { type: 'boolean', default: false },
@@ -133,10 +147,17 @@ const members = wholeNumber('members', options.members, 3, 9);
 const stoppedMs = wholeNumber('seconds', options.seconds, 1, 3600) * 1000;
 const beforeMs = wholeNumber('before', options.before, 1, 3600) * 1000;
 const writers = wholeNumber('writers', options.writers, 1, 64);
+const capacity =
+  options['certification-capacity'] === undefined
+    ? null
+    : wholeNumber('certification-capacity', options['certification-capacity'], 1, CAPACITY_MAX);
 const scope = new Scope();
 process.once('SIGINT', () => void scope.end().finally(() => process.exit(130)));
 try {
-  const group = await LocalGroup.create(scope, { members });
+  const group = await LocalGroup.create(scope, {
+    members,
+    ...(capacity !== null && { bootstrapOptions: ['--certification-capacity', String(capacity)] }),
+  });
   const workload = await Workload.prepare(group);
   workload.start({ each: writers });
   await workload.commits(group.members, 500, 60_000);
@@ -179,6 +200,11 @@ try {
   const expelled = seconds.find(({ atMs, members: count }) => atMs >= pausedMs - startedMs && count < members);
   const rssMax = (from: number, upTo: number): number =>
     Math.max(...seconds.filter(({ atMs }) => atMs >= from && atMs < upTo).flatMap((second) => second.rssMiB));
+  const pausedAtMs = pausedMs - startedMs;
+  const resumedAtMs = resumedMs - startedMs;
+  const thirdMs = (resumedAtMs - pausedAtMs) / 3;
+  const thirds = [0, 1, 2].map((i) => rssMax(pausedAtMs + i * thirdMs, pausedAtMs + (i + 1) * thirdMs));
+  const entriesAt = (ms: number): number => seconds.findLast(({ atMs }) => atMs <= ms)!.certificationEntries;
   const transfers = victim.process.events.filter(({ event }) => String(event).startsWith('stateTransfer'));
   const findings = [
     `the others: ${before.toFixed(0)} commits a second before, ${during.toFixed(0)} while it stood still (${((during / before) * 100).toFixed(0)} %)`,
@@ -187,12 +213,13 @@ try {
       ? 'it was not expelled'
       : `expelled ${((expelled.atMs - (pausedMs - startedMs)) / 1000).toFixed(1)} s after it stopped`,
     `the purge floor was ${floorWhenResumed.appliedUpTo - floorWhenResumed.purgeFloor} transactions behind when it went on`,
-    `memory of the others, at most (without the data files that they map): ${rssMax(0, pausedMs - startedMs).toFixed(0)} MiB before, ${rssMax(pausedMs - startedMs, resumedMs - startedMs).toFixed(0)} MiB while it stood still`,
+    `memory of the others, at most (without the data files that they map): ${rssMax(0, pausedAtMs).toFixed(0)} MiB before, ${thirds.map((mebibytes) => mebibytes.toFixed(0)).join(', ')} MiB in the thirds of the time while it stood still`,
+    `the certification database remembered ${entriesAt(pausedAtMs)} rows when it stopped and ${entriesAt(resumedAtMs)} when it went on`,
     `back and committing ${((backMs - resumedMs) / 1000).toFixed(1)} s after it went on, ${transfers.length === 0 ? 'from the log (incrementally)' : 'by a state transfer'}`,
     `verified: ${workload.acknowledged()} acknowledged transactions, all members equal`,
   ];
   for (const finding of findings) say(finding);
-  const command = `npm run stopped-member -- --members ${members} --seconds ${stoppedMs / 1000} --before ${beforeMs / 1000} --writers ${writers}${options.leader ? ' --leader' : ''}`;
+  const command = `npm run stopped-member -- --members ${members} --seconds ${stoppedMs / 1000} --before ${beforeMs / 1000} --writers ${writers}${options.leader ? ' --leader' : ''}${capacity === null ? '' : ` --certification-capacity ${capacity}`}`;
   if (options.json !== undefined) {
     writeFileSync(options.json, `${JSON.stringify({ command, members, findings, seconds })}\n`);
   }

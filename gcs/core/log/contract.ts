@@ -6,7 +6,7 @@ import type { SegmentLog } from './segment-log.ts';
 export interface SegmentLogOptions {
   /** Size of a segment file, a multiple of 512. A block that is larger gets a segment of its own size. */
   readonly segmentBytes: number;
-  /** Payload bytes of durable entries kept in memory for `entries`. */
+  /** Memory that durable entries may take for `entries`, what each takes beside its payload included. */
   readonly cacheBytesMax: number;
   /** Bytes of requests that are gathered into one block; a larger request gets a block alone. */
   readonly blockBytesMax: number;
@@ -50,6 +50,7 @@ export interface SegmentLogStatus {
   readonly writtenBytes: number;
   readonly writtenEntries: number;
   readonly waitingRequests: number;
+  /** Memory that entries take, about; at most `cacheBytesMax` once they are durable. */
   readonly cachedBytes: number;
   /** Entries that could not be read, at the start and since. */
   readonly faultyFound: number;

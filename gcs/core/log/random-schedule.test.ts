@@ -32,7 +32,7 @@ const step = fc.record({
 });
 const options = fc.record({
   segmentBytes: fc.constantFrom(1024, 2048, 8192),
-  cacheBytesMax: fc.constantFrom(0, 500, 100_000),
+  cacheBytesMax: fc.constantFrom(0, 1500, 100_000),
   blockBytesMax: fc.constantFrom(100, 1500, 100_000),
 });
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;

@@ -6,7 +6,7 @@ import { SegmentLog } from '../segment-log.ts';
 import { MemoryDisk } from './memory-disk.ts';
 
 export const MEMBER = { memberId: '0b0e7a3c-9a0e-4b52-8a52-5f3f6c1d2e3f' };
-export const TINY: SegmentLogOptions = { segmentBytes: 4096, cacheBytesMax: 300, blockBytesMax: 2048 };
+export const TINY: SegmentLogOptions = { segmentBytes: 4096, cacheBytesMax: 1500, blockBytesMax: 2048 };
 export const NO_CLAIM: HardState = { term: 0, votedFor: null, claim: null };
 
 export interface Model {
