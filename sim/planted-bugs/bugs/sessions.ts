@@ -69,8 +69,8 @@ export const SESSION_BUGS: readonly SoughtBug[] = [
     scenario: 'member',
     changes: [
       {
-        file: 'node/engine/member/member.ts',
-        find: 'if (this.#running === null || this.#order.isBusy) return;',
+        file: 'node/engine/member/member-run.ts',
+        find: 'if (this.#running === null || this.#deliveries.isBusy) return;',
         replace: 'if (this.#running === null) return;',
       },
     ],
@@ -111,8 +111,8 @@ export const SESSION_BUGS: readonly SoughtBug[] = [
     scenario: 'member',
     changes: [
       {
-        file: 'node/engine/member/member.ts',
-        find: 'if (!this.#isCaughtUp || !this.#membership.isVoter || this.#state',
+        file: 'node/engine/member/member-run.ts',
+        find: 'if (!this.#isCaughtUp || !this.membership.isVoter || this.#state',
         replace: 'if (!this.#isCaughtUp || this.#state',
       },
     ],

@@ -57,7 +57,7 @@ export const TRANSFER_BUGS: readonly SoughtBug[] = [
     scenario: 'member',
     changes: [
       {
-        file: 'node/engine/member/member.ts',
+        file: 'node/engine/member/member-run.ts',
         find: 'if (this.#running.deliveredUpTo < atLeast) return null;',
         replace: '',
       },
