@@ -438,11 +438,13 @@ export class Group {
   /** What is readable of them, perhaps not all: who asked asks others for the rest. */
   #openEntries({ from, upTo }: { readonly from: LogIndex; readonly upTo: LogIndex }): EntrySource | Unavailable {
     const log = this.#log;
-    if (from < log.firstIndex) return 'not-kept';
+    const isLending = this.#lendsUpTo !== null;
+    if (from < log.firstIndex) return isLending ? 'lacking' : 'not-kept';
     const chosenUpTo = this.#lendsUpTo ?? this.#consensus?.status().chosenUpTo ?? 0;
     const end = Math.min(upTo, chosenUpTo, log.lastIndex);
     const readableUpTo = end < from ? end : log.readableUpTo(from, end);
-    return readableUpTo < from ? 'not-ready' : new EntrySource(log, { from, upTo: readableUpTo });
+    if (readableUpTo >= from) return new EntrySource(log, { from, upTo: readableUpTo });
+    return isLending ? 'lacking' : 'not-ready';
   }
 
   // Coming to a group

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { SimulatedWorld } from '../../../sim/world/index.ts';
+import { SeededRandom } from '../../base/index.ts';
 import type { EntriesOutcome, StateOutcome } from '../transfer/contract.ts';
 import { TransferClient } from '../transfer/transfer-client.ts';
 import type { GroupView, LogEntry } from '../types.ts';
@@ -9,6 +10,13 @@ import { GROUP_DEFAULTS } from './options.ts';
 import { formedGroup, joined, leaderOf, membersOf, type TestMember, until } from './testing/test-member.ts';
 
 const SECONDS = 1_000_000;
+
+const SMALL_LOG = {
+  ...GROUP_DEFAULTS,
+  logKeepBytes: 4096,
+  logBytesMax: 8192,
+  log: { segmentBytes: 4096, cacheBytesMax: 8192, blockBytesMax: 2048 },
+};
 
 /** A member that receives, before it takes part. */
 interface Reception {
@@ -211,15 +219,55 @@ describe('giving a member what it lacks', () => {
     until(world, () => entries.length === 1);
   });
 
+  test('R13: a member that repairs itself does not say that entries are kept no more, whether its log lost them or begins behind them', () => {
+    for (const beginsBehind of [false, true]) {
+      const world = new SimulatedWorld(7);
+      const members = formedGroup(world, ['a', 'b', 'c'], SMALL_LOG);
+      const [receiver, lender, third] = members as [TestMember, TestMember, TestMember];
+      for (let i = 0; i < 200; i++) {
+        until(world, () => receiver.run!.group.canBroadcast());
+        receiver.broadcast('x'.repeat(200));
+      }
+      until(world, () => members.every(({ run }) => run!.delivered.length === 200));
+      third.do((group) => group.truncate(200));
+      if (beginsBehind) lender.do((group) => group.truncate(200));
+      world.runFor(2 * SECONDS);
+      for (const { host } of members) host.crash('power-lost');
+      const { disk } = lender.host;
+      const places = disk.durablePlaces((name) => name.startsWith('log-'));
+      const newest = places.at(-1)!.name;
+      const lost = beginsBehind ? places.filter(({ name }) => name === newest).slice(0, 1) : places.slice(0, 20);
+      // Behind what says where the log begins.
+      for (const { offset, ...place } of lost) {
+        disk.damage({ ...place, offset: offset + 1024, length: 512 }, 'zeroed sector', new SeededRandom(1));
+      }
+      lender.start(null, { options: SMALL_LOG });
+      const { damage, log } = lender.run!.group;
+      assert.ok(damage !== null);
+      lender.do((group) => group.lend(log.lastIndex));
+      const index = beginsBehind ? 1 : damage.holes[0]!.from;
+      assert.equal(index < log.firstIndex, beginsBehind);
+      const { client } = receive(receiver);
+      let outcome: EntriesOutcome | null = null;
+      client.receiveEntries(
+        { from: index, upTo: index },
+        (_entry, done) => done(null),
+        (how) => {
+          outcome = how;
+        },
+      );
+      world.runFor(20 * SECONDS);
+      assert.equal(outcome, null);
+      third.start(null, { options: SMALL_LOG });
+      assert.ok(third.run!.group.log.firstIndex > index);
+      until(world, () => outcome !== null);
+      assert.deepEqual(outcome, { kind: 'not-kept' });
+    }
+  });
+
   test('the donor keeps its log while it serves', () => {
     const world = new SimulatedWorld(5);
-    const options = {
-      ...GROUP_DEFAULTS,
-      logKeepBytes: 4096,
-      logBytesMax: 8192,
-      log: { segmentBytes: 4096, cacheBytesMax: 8192, blockBytesMax: 2048 },
-    };
-    const [donor] = formedGroup(world, ['a'], options);
+    const [donor] = formedGroup(world, ['a'], SMALL_LOG);
     for (let i = 0; i < 200; i++) donor!.broadcast('x'.repeat(200));
     until(world, () => donor!.run!.delivered.length === 200);
     const pin = donor!.do((group) => group.pinLog());

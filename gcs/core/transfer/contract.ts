@@ -77,7 +77,7 @@ export interface TransferEvents {
   refusedPeer(address: string, reason: string): void;
 }
 
-/** `not-kept`: no member that can be asked has these entries any more. */
+/** `not-kept`: no member that can be asked has these entries any more, by the word of one at least that takes part in the order. */
 export type EntriesOutcome =
   | { readonly kind: 'received' }
   | { readonly kind: 'not-kept' }

@@ -1,8 +1,12 @@
 /** The frames on a transfer connection, behind hello and answer: one request at a time, and what answers it. */
 import { ByteReader, ByteWriter, crc32c, type LogIndex } from '../../base/index.ts';
 
-/** `busy`: it serves others. `not-kept`: the entries were truncated there. `not-ready`: it has no state, or not these entries yet. `failed`: it cannot read them. */
-export type Unavailable = 'busy' | 'not-kept' | 'not-ready' | 'failed';
+/**
+ * `busy`: it serves others. `not-kept`: it takes part in the order, and the entries were truncated there. `not-ready`: it
+ * has no state, or not these entries yet. `failed`: it cannot read them. `lacking`: it lost them, too, or its log begins
+ * behind them, but its directory is not whole itself; what the group keeps it cannot tell.
+ */
+export type Unavailable = 'busy' | 'not-kept' | 'not-ready' | 'failed' | 'lacking';
 
 export type TransferFrame =
   | { readonly kind: 'ask-state'; readonly request: number; readonly atLeast: LogIndex }
@@ -24,7 +28,7 @@ const CHUNK = 68;
 const END = 69;
 const UNAVAILABLE = 70;
 
-const REASONS: readonly Unavailable[] = ['busy', 'not-kept', 'not-ready', 'failed'];
+const REASONS: readonly Unavailable[] = ['busy', 'not-kept', 'not-ready', 'failed', 'lacking'];
 
 export function isTransferTag(tag: number): boolean {
   return tag >= ASK_STATE && tag <= UNAVAILABLE;

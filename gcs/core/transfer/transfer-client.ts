@@ -51,6 +51,8 @@ export class TransferClient implements TransferReceiver {
   readonly #asked = new Map<string, Unavailable>();
   #requests = 0;
   #timer: ScheduledCall | null = null;
+  /** Dialled in vain since there last was a connection, by group address. */
+  readonly #unreachable = new Set<string>();
   /** Everybody said that they cannot give what is asked for. */
   #isLastResort = false;
   #isStopped = false;
@@ -69,7 +71,8 @@ export class TransferClient implements TransferReceiver {
       hello: () => ({ kind: 'hello', introduction: this.#introduction(), purpose: 'transfer' }),
       answered: (link, answer) => this.#answered(link, answer),
       received: (link, frame) => this.#received(link, frame),
-      closed: (link) => {
+      closed: (link, wasReady) => {
+        if (wasReady === null) this.#unreachable.add(link.address);
         if (this.#attempt?.link === link) this.#abort('the connection was closed');
       },
     });
@@ -159,13 +162,11 @@ export class TransferClient implements TransferReceiver {
     });
   }
 
-  /** Who is shown signs of life and gives none is not there any more, whatever the connection says. */
+  /** Who is dialled or shown signs of life and gives none is not there any more, whatever the connection says. */
   #closeSilent(): void {
-    const limitMs = this.#now() - this.#setup.options.silenceMs;
-    for (const ordinal of [...this.#dialler.readyOrdinals]) {
-      const link = this.#dialler.linkTo(ordinal)!;
-      if (link.heardMs < limitMs) link.connection?.close('the donor is silent');
-    }
+    const { silenceMs } = this.#setup.options;
+    this.#dialler.closeSilent(silenceMs);
+    const limitMs = this.#now() - silenceMs;
     const attempt = this.#attempt;
     // It answers, but not what it was asked for. What we have not taken yet is not its fault.
     if (attempt !== null && attempt.heardMs < limitMs && attempt.waiting.length === 0 && !attempt.isTaking) {
@@ -188,6 +189,9 @@ export class TransferClient implements TransferReceiver {
     const standing = this.#roster.standing(introduction);
     if (standing === 'over' || standing === 'another') return link.connection?.close('it is no member any more');
     this.#dialler.makeReady(link, introduction.ordinal!);
+    this.#unreachable.delete(link.address);
+    // It may have what nobody else has.
+    this.#isLastResort = false;
     this.#dialler.send(link, encodeFrame({ kind: 'present', isBusy: true }));
     this.#askNext();
   }
@@ -245,7 +249,7 @@ export class TransferClient implements TransferReceiver {
     }
     const ready = [...this.#dialler.readyOrdinals].map((ordinal) => this.#dialler.linkTo(ordinal)!);
     const left = ready.filter((link) => !this.#asked.has(link.address));
-    if (left.length === 0) return this.#roundIsOver(task);
+    if (left.length === 0) return this.#roundIsOver(task, isRetry);
     const followers = left.filter((link) => !link.answer!.introduction.isLeader);
     // A follower may still answer; the next retry waits for none.
     if (followers.length === 0 && !isRetry && this.#isDialling) return;
@@ -272,16 +276,26 @@ export class TransferClient implements TransferReceiver {
   }
 
   /** The next round begins with the next retry, unless all that can be asked agree that it is of no use. */
-  #roundIsOver(task: Task): void {
+  #roundIsOver(task: Task, isRetry: boolean): void {
     const reasons = [...this.#asked.values()];
-    // One that is still being dialled may say otherwise.
-    if (this.#isDialling) return;
-    this.#asked.clear();
+    // One that was not reached yet may say otherwise. It may take long to be found unreachable.
+    const isComplete = this.#isEverybodyTried;
+    if (isComplete || isRetry) this.#asked.clear();
+    if (!isComplete) return;
     // It votes again with what there is; maybe that is what the others wait for.
     this.#isLastResort = reasons.length > 0 && reasons.every((why) => why === 'not-ready');
-    if (reasons.length === 0 || !reasons.every((why) => why === 'not-kept')) return;
+    // Who lost something itself cannot tell what the group keeps, but takes nothing back from who can.
+    if (!reasons.includes('not-kept') || reasons.some((why) => why !== 'not-kept' && why !== 'lacking')) return;
     this.#task = null;
     task.done({ kind: 'not-kept' });
+  }
+
+  /** Who is not connected was dialled in vain, and not just lost from sight. */
+  get #isEverybodyTried(): boolean {
+    for (const { ordinal, address } of this.#dialler.links) {
+      if (ordinal === null && !this.#unreachable.has(address)) return false;
+    }
+    return true;
   }
 
   get #isDialling(): boolean {

@@ -46,6 +46,8 @@ class Donor {
   stateEnds = 1000;
   /** `[firstIndex, chosenUpTo]` */
   entries: readonly [number, number] = [1, 0];
+  /** Its own directory is not whole. */
+  isLending = false;
   pins = 0;
   opened = 0;
   openSources = 0;
@@ -68,8 +70,8 @@ class Donor {
         options: OPTIONS,
         openEntries: ({ from, upTo }) => {
           const [firstIndex, chosenUpTo] = this.entries;
-          if (from < firstIndex) return 'not-kept';
-          if (upTo > chosenUpTo) return 'not-ready';
+          if (from < firstIndex) return this.isLending ? 'lacking' : 'not-kept';
+          if (upTo > chosenUpTo) return this.isLending ? 'lacking' : 'not-ready';
           return this.#counted(new EntrySource({ entries: entriesFrom }, { from, upTo }));
         },
         pinLog: () => {
@@ -187,7 +189,7 @@ class Receiver {
     this.host = world.addHost(name, `${name}:1`);
   }
 
-  start(ask: (receiver: Receiver, client: TransferClient) => void): void {
+  start(ask: () => void): void {
     this.host.start((environment) => {
       const client = new TransferClient({
         environment,
@@ -209,55 +211,59 @@ class Receiver {
       });
       this.client = client;
       client.open();
-      ask(this, client);
+      ask();
     });
   }
 
   askState(atLeast = 0): void {
-    this.start((_, client) => {
-      client.receiveState(
-        atLeast,
-        (donor) => {
-          this.donors.push(donor);
-          this.bytes = [];
-          return {
-            take: (chunk, done) => {
-              assert.equal(++this.takesInTurn, 1, 'one chunk at a time');
-              const finish = (): void => {
-                this.takesInTurn--;
-                if (this.diskFails) return done(new Error('no disk'));
-                this.bytes.push(...chunk);
-                done(null);
-              };
-              if (this.takeMs === 0) finish();
-              else this.host.process!.after(this.takeMs * 1000, finish);
-            },
-            aborted: (reason) => {
-              assert.equal(this.takesInTurn, 0, 'no chunk is taken when the attempt is over');
-              this.aborts.push(reason);
-            },
-          };
-        },
-        (outcome) => {
-          this.outcome = outcome;
-        },
-      );
-    });
+    this.start(() => this.receiveState(atLeast));
   }
 
   askEntries(from: number, upTo: number): void {
-    this.start((_, client) => {
-      client.receiveEntries(
-        { from, upTo },
-        (one, done) => {
-          this.entries.push(one);
-          this.host.process!.after(this.takeMs * 1000, () => done(null));
-        },
-        (outcome) => {
-          this.outcome = outcome;
-        },
-      );
-    });
+    this.start(() => this.receiveEntries(from, upTo));
+  }
+
+  receiveState(atLeast: number): void {
+    this.client!.receiveState(
+      atLeast,
+      (donor) => {
+        this.donors.push(donor);
+        this.bytes = [];
+        return {
+          take: (chunk, done) => {
+            assert.equal(++this.takesInTurn, 1, 'one chunk at a time');
+            const finish = (): void => {
+              this.takesInTurn--;
+              if (this.diskFails) return done(new Error('no disk'));
+              this.bytes.push(...chunk);
+              done(null);
+            };
+            if (this.takeMs === 0) finish();
+            else this.host.process!.after(this.takeMs * 1000, finish);
+          },
+          aborted: (reason) => {
+            assert.equal(this.takesInTurn, 0, 'no chunk is taken when the attempt is over');
+            this.aborts.push(reason);
+          },
+        };
+      },
+      (outcome) => {
+        this.outcome = outcome;
+      },
+    );
+  }
+
+  receiveEntries(from: number, upTo: number): void {
+    this.client!.receiveEntries(
+      { from, upTo },
+      (one, done) => {
+        this.entries.push(one);
+        this.host.process!.after(this.takeMs * 1000, () => done(null));
+      },
+      (outcome) => {
+        this.outcome = outcome;
+      },
+    );
   }
 }
 
@@ -325,6 +331,48 @@ describe('receiving state', () => {
     receiver.askState(50);
     until(world, () => receiver.outcome !== null);
     assert.deepEqual(receiver.outcome, { kind: 'received' });
+  });
+
+  test('whose connection was just lost is waited for before a state is taken that ends too early', () => {
+    for (let seed = 1; seed <= 10; seed++) {
+      const { world, donors, receiver } = stage(seed);
+      const [leader] = donors;
+      leader!.isLeader = true;
+      for (const [i, donor] of donors.entries()) {
+        donor.state = stateOf(100, i);
+        donor.stateEnds = donor === leader ? 50 : 49;
+        donor.start();
+      }
+      receiver.start(() => {});
+      until(world, () => donors.every(({ busySigns }) => busySigns > 0));
+      leader!.host.process!.turn(() => leader!.server!.stop());
+      world.runFor(5_000);
+      receiver.host.process!.turn(() => receiver.receiveState(50));
+      until(world, () => receiver.outcome !== null);
+      assert.deepEqual(receiver.donors, ['id-a']);
+    }
+  });
+
+  test('who comes while a state is looked for that ends too early is asked for a better one', () => {
+    for (let seed = 1; seed <= 10; seed++) {
+      const { world, donors, receiver } = stage(seed);
+      const [leader, ...followers] = donors;
+      leader!.isLeader = true;
+      leader!.state = stateOf(100, 0);
+      leader!.stateEnds = 50;
+      for (const donor of followers) donor.start();
+      receiver.askState(50);
+      world.runFor(SECONDS);
+      leader!.start();
+      // They have one only now, so that whoever asked them for any got none.
+      until(world, () => leader!.busySigns > 0);
+      for (const [i, donor] of followers.entries()) {
+        donor.state = stateOf(100, i);
+        donor.stateEnds = 49;
+      }
+      until(world, () => receiver.outcome !== null);
+      assert.deepEqual(receiver.donors, ['id-a']);
+    }
   });
 
   test('a state of no bytes is one, too', () => {
@@ -519,6 +567,65 @@ describe('receiving entries of the log', () => {
     assert.equal(other.receiver.outcome!.kind, 'not-kept');
   });
 
+  test('who lost them, too, has no say in whether they are kept, and does not keep the others from saying no', () => {
+    const { world, donors, receiver } = stage(14);
+    const [first, ...lenders] = donors;
+    first!.entries = [50, 500];
+    for (const lender of lenders) {
+      lender.isLending = true;
+      lender.entries = [1, 20];
+    }
+    for (const donor of donors) donor.start();
+    receiver.askEntries(30, 31);
+    until(world, () => receiver.outcome !== null, 5);
+    assert.deepEqual(receiver.outcome, { kind: 'not-kept' });
+  });
+
+  test('where only such members answer nothing is given up: one that keeps them may come', () => {
+    const { world, donors, receiver } = stage(15);
+    const [keeper, ...lenders] = donors;
+    for (const lender of lenders) {
+      lender.isLending = true;
+      lender.entries = [50, 500];
+      lender.start();
+    }
+    receiver.askEntries(30, 31);
+    world.runFor(30 * SECONDS);
+    assert.equal(receiver.outcome, null);
+    keeper!.entries = [1, 500];
+    keeper!.start();
+    until(world, () => receiver.outcome !== null, 10);
+    assert.deepEqual(receiver.outcome, { kind: 'received' });
+  });
+
+  test('whose connection was just lost is waited for before it is said that nobody keeps them', () => {
+    for (let seed = 1; seed <= 10; seed++) {
+      const { world, donors, receiver } = stage(seed);
+      for (const donor of donors) {
+        donor.entries = [50, 500];
+        donor.start();
+      }
+      donors[0]!.entries = [1, 500];
+      receiver.start(() => {});
+      until(world, () => donors.every(({ busySigns }) => busySigns > 0));
+      donors[0]!.host.process!.turn(() => donors[0]!.server!.stop());
+      world.runFor(5_000);
+      receiver.host.process!.turn(() => receiver.receiveEntries(30, 31));
+      until(world, () => receiver.outcome !== null);
+      assert.deepEqual(receiver.outcome, { kind: 'received' });
+    }
+  });
+
+  test('a member that stands still from before it was dialled on does not keep the others from being asked again', () => {
+    const { world, donors, receiver } = stage(16);
+    for (const donor of donors) donor.start();
+    donors[2]!.host.process!.pause();
+    receiver.askEntries(3, 4);
+    world.runFor(SECONDS / 2);
+    donors[0]!.entries = [1, 10];
+    until(world, () => receiver.outcome !== null, 1);
+  });
+
   test('a donor that goes away when all is taken, before that is told, has given all', () => {
     const { world, donors, receiver } = stage(13);
     for (const donor of donors) donor.start();
@@ -579,6 +686,7 @@ describe('the frames of a transfer', () => {
     { kind: 'chunk', request: 2, number: 1, bytes: new Uint8Array([1, 2, 3]) },
     { kind: 'end', request: 2, chunks: 9 },
     { kind: 'unavailable', request: 2, why: 'not-kept' },
+    { kind: 'unavailable', request: 3, why: 'lacking' },
   ];
 
   test('come back as they were sent', () => {

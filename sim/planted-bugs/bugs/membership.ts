@@ -43,4 +43,16 @@ export const MEMBERSHIP_BUGS: readonly SoughtBug[] = [
       },
     ],
   },
+  {
+    name: 'run-over-while-it-writes',
+    breaks: 'the end of a run',
+    scenario: 'group',
+    changes: [
+      {
+        file: 'gcs/core/group/group.ts',
+        find: 'this.#closing.push(closed);',
+        replace: 'closed();',
+      },
+    ],
+  },
 ];
