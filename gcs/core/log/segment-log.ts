@@ -25,42 +25,30 @@ import type {
   LogReader,
   PersistRequest,
 } from '../types.ts';
-import { BlockEncoder, blockLength, recordsLength } from './block-encoder.ts';
+import { blockLength, recordsLength } from './block-encoder.ts';
+import { type Block, BlockWriter } from './block-writer.ts';
 import { encodeCheckpoint } from './checkpoint.ts';
+import { hardStateBehind, withClaim } from './claims.ts';
 import { DamagedRecord, type OpenedLog, type SegmentLogOptions, type SegmentLogStatus } from './contract.ts';
 import { EntryCache } from './entry-cache.ts';
 import { EntryTable } from './entry-table.ts';
 import {
-  type BlockContext,
   type BlockSpan,
   type CheckpointRecord,
-  decodeRecord,
-  encodeSegmentHeader,
-  isFurther,
   RECORD_HEAD_BYTES,
   SECTOR_BYTES,
   SEGMENT_HEADER_BYTES,
   segmentName,
   segmentSeed,
 } from './format.ts';
-import { LogSummary } from './log-summary.ts';
+import { LogParts } from './log-parts.ts';
+import type { LogSummary } from './log-summary.ts';
+import { type RunRange, readRun } from './read-run.ts';
 import { type ScannedLog, scanLog } from './scan.ts';
 import { type Segment, SegmentFiles } from './segment-files.ts';
-import { isReadError } from './segment-reader.ts';
+import { WaitingRequests } from './waiting-requests.ts';
 
 export * from './contract.ts';
-
-/** Bytes read from disk at once for `entries`, if one entry is not larger. */
-const READ_BYTES_MAX = 1024 * 1024;
-
-/** A segment that is part of the log. */
-interface Part {
-  readonly number: number;
-  /** As far as it is written. */
-  bytes: number;
-  /** As of where it begins, if the log can begin there. */
-  summary: LogSummary | null;
-}
 
 /** Asked for while nothing is waiting to be persisted. */
 type Order =
@@ -98,44 +86,26 @@ export class SegmentLog implements LogReader {
   onDamaged: (record: DamagedRecord) => void = () => {};
 
   readonly #options: SegmentLogOptions;
-  readonly #memberId: string;
-  readonly #attempt: number;
-  readonly #encoder = new BlockEncoder();
+  readonly #writer: BlockWriter;
+  readonly #parts: LogParts;
+  readonly #waiting = new WaitingRequests();
   readonly #files: SegmentFiles;
   #base: LogBase;
   #table: EntryTable;
   #cache: EntryCache;
-  /** Ascending, the one being written last. */
-  #parts: Part[];
-  /** Files that are no part of the log; removed when a block behind `#removableBehind` is durable. */
-  #removable: number[];
-  #removableBehind: number;
-  /** Between the base and the parts' summaries, for `lastMessagesAt`. */
-  #baseSummary: LogSummary;
-
   #hardState: HardState;
-  /** Of the last request whose hard state is handed to the disk. */
-  #writtenHardStateNumber = 0;
-  /** For the next block, as of the last one. */
-  #context: BlockContext;
-  #nextBlock: number;
-  #isSealed: boolean;
   #firstSegment: number;
   /** Entries up to here are on disk in the version that the table has. */
   #settledUpTo: LogIndex;
 
-  #waiting: PersistRequest[] = [];
   #orders: Order[] = [];
   /** An empty block is wanted, even if there is nothing to write. */
   #wants: 'nothing' | 'mark' | 'seal' = 'nothing';
   #lastNumber = 0;
-  #isWriting = false;
   #hasFailed = false;
   #closing: (() => void) | null = null;
   #isClosed = false;
 
-  #syncs = 0;
-  #writtenBytes = 0;
   #writtenEntries = 0;
   #faultyFound = 0;
   #faultyRepaired = 0;
@@ -166,23 +136,16 @@ export class SegmentLog implements LogReader {
 
   private constructor(scanned: ScannedLog, files: SegmentFiles, options: SegmentLogOptions, memberId: string) {
     this.#options = options;
-    this.#memberId = memberId;
     this.#files = files;
-    this.#attempt = scanned.attempt;
+    this.#writer = new BlockWriter(memberId, scanned);
+    this.#parts = new LogParts(scanned);
     this.#base = scanned.base;
     this.#table = scanned.table;
     this.#hardState = scanned.context.hardState;
-    this.#context = scanned.context;
     this.#firstSegment = scanned.context.firstSegment;
-    this.#nextBlock = scanned.lastBlock + 1;
-    this.#isSealed = scanned.isSealed;
-    this.#removable = [...scanned.stale];
-    this.#removableBehind = scanned.lastBlock;
     this.#settledUpTo = this.#table.lastIndex;
     this.#cache = new EntryCache(options.cacheBytesMax, this.#table.lastIndex + 1);
-    this.#baseSummary = new LogSummary(this.#base.index, this.#base.lastMessages);
     this.#faultyFound = this.#table.holeCount;
-    this.#parts = this.#summedUp(scanned);
     files.onPrepared = () => {
       this.#writeNext();
       this.#finishClosing();
@@ -223,20 +186,18 @@ export class SegmentLog implements LogReader {
 
   /** All that was ever written is proven to be durable. */
   get isSealed(): boolean {
-    return this.#isSealed;
+    return this.#writer.isSealed;
   }
 
   get status(): SegmentLogStatus {
-    let bytes = 0;
-    for (const part of this.#parts) bytes += part.bytes;
     return {
-      segments: this.#parts.length,
-      bytes,
+      segments: this.#parts.count,
+      bytes: this.#parts.bytes,
       firstIndex: this.firstIndex,
-      syncs: this.#syncs,
-      writtenBytes: this.#writtenBytes,
+      syncs: this.#writer.syncs,
+      writtenBytes: this.#writer.bytes,
       writtenEntries: this.#writtenEntries,
-      waitingRequests: this.#waiting.length,
+      waitingRequests: this.#waiting.count,
       cachedBytes: this.#cache.bytes,
       faultyFound: this.#faultyFound,
       faultyRepaired: this.#faultyRepaired,
@@ -276,14 +237,8 @@ export class SegmentLog implements LogReader {
 
   /** The lowest index from which on there are about `bytes` on disk, in steps of segments; `firstIndex` if there are no more in all. */
   indexWithin(bytes: number): LogIndex {
-    let index = this.lastIndex + 1;
-    let bytesFrom = 0;
-    for (const part of this.#parts.toReversed()) {
-      bytesFrom += part.bytes;
-      if (bytesFrom > bytes && index <= this.lastIndex) return Math.max(index, this.firstIndex);
-      if (part.summary !== null) index = part.summary.index + 1;
-    }
-    return bytesFrom > bytes ? Math.max(index, this.firstIndex) : this.firstIndex;
+    const { firstIndex, lastIndex } = this;
+    return this.#parts.indexWithin(bytes, { firstIndex, lastIndex });
   }
 
   /** The end of what can be read from `from` on without a hole, at most `upTo`; `from` - 1: not even that one. */
@@ -303,7 +258,8 @@ export class SegmentLog implements LogReader {
     let index = from;
     const cachedFrom = this.#cache.from;
     while (index <= upTo && index < cachedFrom) {
-      const read = this.#readRun(index, Math.min(upTo, cachedFrom - 1), bytesLeft, found.length === 0);
+      const end = Math.min(upTo, cachedFrom - 1);
+      const read = this.#readRun({ from: index, upTo: end, bytesMax: bytesLeft, atLeastOne: found.length === 0 });
       if (read.length === 0) return found;
       for (const entry of read) {
         found.push(entry);
@@ -329,7 +285,7 @@ export class SegmentLog implements LogReader {
     const first = request.entries[0];
     if (first !== undefined) this.#append(first.index, request.entries);
     if (this.#hasFailed || this.#closing !== null) return;
-    this.#waiting.push(request);
+    this.#waiting.add(request);
     this.#writeNext();
   }
 
@@ -340,25 +296,21 @@ export class SegmentLog implements LogReader {
   truncate(upTo: LogIndex): void {
     if (this.#isStopped || this.#orders.length > 0 || this.#table.holeCount > 0) return;
     const index = Math.min(upTo, this.#settledUpTo);
-    const first = this.#parts.findLast((part) => part.summary !== null && part.summary.index <= index);
-    if (first === undefined || first.number <= this.#firstSegment || index <= this.#base.index) return;
-    const summary = this.#summaryAt(index);
-    const { lastMessages } = summary;
-    this.#base = { index, term: this.termAt(index), view: this.viewAt(index), lastMessages };
-    this.#baseSummary = new LogSummary(index, lastMessages);
+    const first = this.#parts.firstBehind(index);
+    if (first === undefined || first <= this.#firstSegment || index <= this.#base.index) return;
+    this.#base = this.#baseAt(this.#summaryAt(index));
     this.#table.letGo(index);
     this.#cache.dropBelow(index + 1);
-    this.#firstSegment = first.number;
-    this.#dropParts((part) => part.number < first.number);
-    this.#removableBehind = this.#nextBlock;
+    this.#firstSegment = first;
+    this.#parts.truncate(this.#base, { first, toldBy: this.#writer.lastBlock + 1 });
     if (this.#wants === 'nothing') this.#wants = 'mark';
     this.#writeNext();
   }
 
   /** Proves that all is durable, so that damage to the last block is not taken for a torn end. For an idle log. */
   seal(): void {
-    if (this.#isSealed || this.#nextBlock === 1 || this.#isStopped) return;
-    if (this.#isWriting || this.#waiting.length > 0 || this.#orders.length > 0 || !this.hasRoom) return;
+    if (this.isSealed || this.#writer.lastBlock === 0 || this.#isStopped) return;
+    if (this.#writer.isWriting || this.#waiting.count > 0 || this.#orders.length > 0 || !this.hasRoom) return;
     if (this.#wants === 'nothing') this.#wants = 'seal';
     this.#writeNext();
   }
@@ -391,15 +343,13 @@ export class SegmentLog implements LogReader {
    * one durably had beyond the base is claimed. `done` is not called after a failure.
    */
   reset(base: LogBase, hardState: HardState, done: () => void): void {
-    const before = this.#hardState.claim;
-    this.#hardState = before === null ? hardState : withClaim(hardState, before);
-    for (const end of [this.#context.before, { last: this.lastIndex, lastTerm: this.termAt(this.lastIndex) }]) {
-      this.#hardState = withClaim(this.#hardState, { index: end.last, term: end.lastTerm });
-    }
     const { claim } = this.#hardState;
-    if (claim !== null && !isFurther(claim, base)) this.#hardState = { ...this.#hardState, claim: null };
-    // The others have gone on meanwhile. It has promised nothing in a term that it never saw.
-    if (this.#hardState.term < base.term) this.#hardState = { ...this.#hardState, term: base.term, votedFor: null };
+    const { last, lastTerm } = this.#writer.context.before;
+    const ends = [
+      { index: last, term: lastTerm },
+      { index: this.lastIndex, term: this.termAt(this.lastIndex) },
+    ];
+    this.#hardState = hardStateBehind(base, hardState, claim === null ? ends : [claim, ...ends]);
     this.#order({ kind: 'reset', base, done });
   }
 
@@ -415,7 +365,7 @@ export class SegmentLog implements LogReader {
   }
 
   #order(order: Order): void {
-    assert(this.#waiting.length === 0, 'a log is repaired before it is used');
+    assert(this.#waiting.count === 0, 'a log is repaired before it is used');
     if (this.#isStopped) return;
     this.#orders.push(order);
     this.#writeNext();
@@ -438,69 +388,38 @@ export class SegmentLog implements LogReader {
     if (index > this.lastIndex) return;
     this.#cache.dropFrom(index);
     this.#table.cut(index);
-    for (const part of this.#parts) if (part.summary !== null && part.summary.index >= index) part.summary = null;
+    this.#parts.cut(index);
   }
 
   #summaryAt(index: LogIndex): LogSummary {
     assert(index >= this.#base.index && index <= this.lastIndex, 'the index is in the log');
-    const near = this.#parts.findLast((part) => part.summary !== null && part.summary.index <= index)?.summary;
-    const from = near !== undefined && near !== null && near.index > this.#base.index ? near : this.#baseSummary;
-    return from.copy().advance(this.#table, index);
-  }
-
-  /** The parts of a log that was read, each with what came before it, as far as that can be told. */
-  #summedUp({ segments, tail }: ScannedLog): Part[] {
-    const readableUpTo = (this.#table.holes()[0]?.from ?? Infinity) - 1;
-    const parts: Part[] = [];
-    let summary = this.#baseSummary;
-    for (const { number, bytes, checkpointAt } of segments) {
-      const part: Part = { number, bytes: number === tail?.segment ? tail.offset : bytes, summary: null };
-      parts.push(part);
-      if (checkpointAt === null || checkpointAt < this.#base.index || checkpointAt > readableUpTo) continue;
-      if (checkpointAt < summary.index) continue;
-      summary = summary.copy().advance(this.#table, checkpointAt);
-      part.summary = summary;
-    }
-    return parts;
-  }
-
-  #dropParts(isGone: (part: Part) => boolean): void {
-    for (const part of this.#parts) if (isGone(part)) this.#removable.push(part.number);
-    this.#parts = this.#parts.filter((part) => !isGone(part));
+    return this.#parts.summaryAt(index, this.#table);
   }
 
   // Writing
 
   #writeNext(): void {
-    if (this.#isWriting || this.#hasFailed) return;
+    if (this.#writer.isWriting || this.#hasFailed) return;
     if (this.#orders.length > 0) this.#writeOrder();
-    else if (this.#waiting.length > 0) this.#writeRequests();
+    else if (this.#waiting.count > 0) this.#writeRequests();
     else if (this.#wants !== 'nothing') this.#writeEmpty(this.#wants === 'seal');
   }
 
   #writeRequests(): void {
-    const { count, recordsBytes } = this.#gather();
+    const { count, recordsBytes } = this.#waiting.next(this.#options.blockBytesMax);
     const isSmall = recordsBytes === 0;
-    const segment = this.#segmentFor(recordsBytes, { isSmall, firstIndex: this.#waiting[0]!.entries[0]?.index });
+    const segment = this.#segmentFor(recordsBytes, { isSmall, firstIndex: this.#waiting.firstIndex });
     if (segment === null) {
       this.#writeHardStateAhead();
       return;
     }
-    const requests = this.#waiting.splice(0, count);
-    const entries = withoutReplaced(requests);
-    let { hardState } = this.#context;
-    let hardStateNumber = this.#writtenHardStateNumber;
-    for (const request of requests) {
-      if (request.hardState === null || request.number <= hardStateNumber) continue;
-      hardState = request.hardState;
-      hardStateNumber = request.number;
-    }
-    this.#writtenHardStateNumber = hardStateNumber;
+    const { entries, hardState, upTo } = this.#waiting.take(count);
+    const span = this.#writer.spanOf(entries);
     this.#write(
       segment,
-      this.#planOf({ entries, span: this.#spanOf(entries), hardState }, () => {
+      this.#planOf(hardState === null ? { entries, span } : { entries, span, hardState }, () => {
         for (const list of entries) this.#writtenEntries += list.length;
-        this.onDurable(requests.at(-1)!.number);
+        this.onDurable(upTo);
       }),
     );
   }
@@ -508,15 +427,15 @@ export class SegmentLog implements LogReader {
   /** There is no room for the entries before it: what was promised in elections does not wait for them. */
   #writeHardStateAhead(): void {
     if (this.hasRoom) return;
-    const request = this.#waiting.findLast((each) => each.hardState !== null);
-    if (request === undefined || request.number <= this.#writtenHardStateNumber) return;
+    const ahead = this.#waiting.hardStateAhead;
+    if (ahead === null) return;
     const segment = this.#files.currentFor(blockLength(0), { isSmall: true });
     if (segment === null) return;
-    const { number } = request;
-    this.#writtenHardStateNumber = number;
+    const { number, hardState } = ahead;
+    this.#waiting.hardStateTaken(number);
     this.#write(
       segment,
-      this.#planOf({ hardState: request.hardState! }, () => this.onHardStateDurable(number)),
+      this.#planOf({ hardState }, () => this.onHardStateDurable(number)),
     );
   }
 
@@ -575,8 +494,8 @@ export class SegmentLog implements LogReader {
   #planOf(parts: Partial<Plan>, durable: () => void): Plan {
     return {
       entries: parts.entries ?? NO_ENTRIES,
-      span: parts.span ?? this.#spanOf(NO_ENTRIES),
-      hardState: parts.hardState ?? this.#context.hardState,
+      span: parts.span ?? this.#writer.spanOf(NO_ENTRIES),
+      hardState: parts.hardState ?? this.#writer.context.hardState,
       isRepair: parts.isRepair ?? false,
       isSeal: parts.isSeal ?? false,
       resetTo: parts.resetTo ?? null,
@@ -584,91 +503,24 @@ export class SegmentLog implements LogReader {
     };
   }
 
-  #spanOf(entries: readonly (readonly LogEntry[])[]): BlockSpan {
-    let first: LogEntry | undefined;
-    let last: LogEntry | undefined;
-    for (const list of entries) {
-      first ??= list[0];
-      last = list.at(-1) ?? last;
-    }
-    const { before } = this.#context;
-    if (first === undefined || last === undefined) return { ...before, first: before.last + 1 };
-    return { first: first.index, last: last.index, lastTerm: last.term };
-  }
-
   #write(segment: Segment, plan: Plan): void {
-    const isFirst = segment.offset === 0;
-    const { span, hardState, isRepair, isSeal, resetTo, entries } = plan;
-    const { seed } = segment;
-    const offset = isFirst ? SEGMENT_HEADER_BYTES : segment.offset;
-    const number = this.#nextBlock;
-    const checkpoint = isFirst ? this.#beginPart(segment, span, resetTo) : null;
+    const { entries, span, hardState, isRepair, isSeal, resetTo } = plan;
+    const checkpoint = segment.offset === 0 ? this.#beginPart(segment, span, resetTo) : null;
     if (resetTo !== null) this.#firstSegment = segment.number;
+    const firstSegment = this.#firstSegment;
     const baseIndex = resetTo?.index ?? this.#base.index;
-    const { before, beforeCrc, lastCut: lastCutBefore } = this.#context;
-    const context: BlockContext = {
-      before,
-      beforeCrc,
-      lastCut: lastCutBefore,
-      firstSegment: this.#firstSegment,
-      baseIndex,
-      hardState,
-    };
     const repairedAt: number[] = [];
-    const block = this.#encoder.encode({
-      seed,
-      offset,
-      number,
-      attempt: this.#attempt,
-      isRepair,
-      isSeal,
-      span,
-      context,
-      checkpoint,
-      entries,
-      placed: isRepair
-        ? (_, at) => repairedAt.push(at)
-        : (entry, at) => this.#table.place(entry.index, segment.number, at),
-    });
-    const end = offset + block.length;
-    assert(end < 0x1_0000_0000, 'a segment is smaller than 4 GiB');
-    const chunks = [...block.chunks];
-    if (isFirst) {
-      const ofHeader = { ...context, hardState: this.#context.hardState };
-      chunks.unshift(
-        encodeSegmentHeader({
-          memberId: this.#memberId,
-          number: segment.number,
-          firstBlock: number,
-          context: ofHeader,
-        }),
-      );
-    }
-    if (segment.leftoversEnd > end) chunks.push(new Uint8Array(segment.leftoversEnd - end));
-    const isCut = span.first <= before.last;
-    this.#context = {
-      before: span,
-      beforeCrc: block.crc,
-      lastCut: isCut ? number : lastCutBefore,
-      firstSegment: this.#firstSegment,
-      baseIndex,
-      hardState,
-    };
-    this.#nextBlock++;
+    const placed = isRepair
+      ? (_: LogEntry, at: number) => repairedAt.push(at)
+      : (entry: LogEntry, at: number) => this.#table.place(entry.index, segment.number, at);
     this.#wants = 'nothing';
-    this.#isSealed = isSeal;
-    this.#isWriting = true;
-    segment.file.write(segment.offset, chunks, (error) => {
-      this.#isWriting = false;
+    const block: Block = { entries, span, hardState, isRepair, isSeal, firstSegment, baseIndex, checkpoint, placed };
+    this.#writer.write(segment, block, (error) => {
       if (error !== null) {
         this.#fail(error);
         return;
       }
-      segment.offset = end;
-      segment.leftoversEnd = 0;
-      this.#parts.at(-1)!.bytes = end;
-      this.#syncs++;
-      this.#writtenBytes += block.length;
+      this.#parts.writtenUpTo(segment.offset);
       if (isRepair) this.#fill(entries[0]!, segment.number, repairedAt);
       if (resetTo !== null) this.#beginAnew(resetTo, segment.number);
       this.#settle(plan.durable);
@@ -677,19 +529,17 @@ export class SegmentLog implements LogReader {
 
   /** The record that stands for all before a segment's first block, whose span is given; null if that cannot be told. */
   #beginPart({ number }: Segment, span: BlockSpan, resetTo: LogBase | null): CheckpointRecord | null {
-    const part: Part = { number, bytes: 0, summary: null };
-    this.#parts.push(part);
-    if (resetTo !== null) return encodeCheckpoint(resetTo);
     const index = span.first - 1;
-    if (!this.#isKnownUpTo(index)) return null;
-    part.summary = this.#summaryAt(index);
-    return encodeCheckpoint(this.#baseAt(part.summary));
+    const summary = resetTo === null && this.#isKnownUpTo(index) ? this.#summaryAt(index) : null;
+    this.#parts.begin(number, summary);
+    const base = resetTo ?? (summary === null ? null : this.#baseAt(summary));
+    return base === null ? null : encodeCheckpoint(base);
   }
 
   /** What the table has up to `index` is what is on disk: nothing that waits cuts it, and all can be read. */
   #isKnownUpTo(index: LogIndex): boolean {
     if (this.#table.holeCount > 0 || index > this.lastIndex || index < this.#base.index) return false;
-    return this.#waiting.every(({ entries }) => entries.length === 0 || entries[0]!.index > index);
+    return this.#waiting.entriesFrom > index;
   }
 
   #baseAt(summary: LogSummary): LogBase {
@@ -706,45 +556,22 @@ export class SegmentLog implements LogReader {
 
   #beginAnew(base: LogBase, segment: number): void {
     this.#base = base;
-    this.#baseSummary = new LogSummary(base.index, base.lastMessages);
     this.#table = new EntryTable(base);
     this.#cache = new EntryCache(this.#options.cacheBytesMax, base.index + 1);
     this.#settledUpTo = base.index;
-    this.#dropParts((part) => part.number < segment);
-    this.#parts[0]!.summary = this.#baseSummary;
-    this.#removableBehind = this.#nextBlock - 1;
+    this.#parts.beginAnew(base, { first: segment, toldBy: this.#writer.lastBlock });
     this.#wants = 'seal';
   }
 
   #settle(durable: () => void): void {
-    if (this.#orders.length === 0) {
-      this.#settledUpTo = this.lastIndex;
-      for (const { entries } of this.#waiting) {
-        if (entries.length > 0) this.#settledUpTo = Math.min(this.#settledUpTo, entries[0]!.index - 1);
-      }
-    }
+    if (this.#orders.length === 0) this.#settledUpTo = Math.min(this.lastIndex, this.#waiting.entriesFrom - 1);
     this.#cache.trim(this.#settledUpTo);
-    if (this.#nextBlock - 1 > this.#removableBehind) {
-      for (const number of this.#removable.splice(0)) this.#files.remove(number);
-    }
+    for (const number of this.#parts.takeRemovable(this.#writer.lastBlock)) this.#files.remove(number);
     if (this.#closing === null) this.#files.prepareAhead();
     // The disk goes on before the owner is told: what it asks for in answer is for the block after.
     this.#writeNext();
     durable();
     this.#finishClosing();
-  }
-
-  /** How many of the waiting requests the next block takes, and the length of their records. */
-  #gather(): { readonly count: number; readonly recordsBytes: number } {
-    let recordsBytes = 0;
-    let count = 0;
-    for (const request of this.#waiting) {
-      const more = recordsLength(request.entries);
-      if (count > 0 && recordsBytes + more > this.#options.blockBytesMax) break;
-      recordsBytes += more;
-      count++;
-    }
-    return { count, recordsBytes };
   }
 
   /** Where a block with so many bytes of records goes. Null: once the next segment is prepared. */
@@ -754,7 +581,7 @@ export class SegmentLog implements LogReader {
   ): Segment | null {
     const current = this.#files.currentFor(blockLength(recordsBytes), { isSmall });
     if (current !== null) return current;
-    const index = (firstIndex ?? this.#context.before.last + 1) - 1;
+    const index = (firstIndex ?? this.#writer.context.before.last + 1) - 1;
     const checkpointBytes =
       this.#files.isPrepared && this.#isKnownUpTo(index)
         ? RECORD_HEAD_BYTES + encodeCheckpoint(this.#baseAt(this.#summaryAt(index))).payload.length
@@ -765,7 +592,7 @@ export class SegmentLog implements LogReader {
   #fail(error: DiskError): void {
     if (!this.#hasFailed) {
       this.#hasFailed = true;
-      this.#waiting = [];
+      this.#waiting.clear();
       this.#orders = [];
       this.onFailed(error);
     }
@@ -774,9 +601,9 @@ export class SegmentLog implements LogReader {
 
   #finishClosing(): void {
     if (this.#closing === null || this.#isClosed) return;
-    if (this.#isWriting || this.#files.isPreparing) return;
-    if (!this.#hasFailed && this.hasRoom && (this.#waiting.length > 0 || this.#orders.length > 0)) return;
-    if (!this.#hasFailed && this.hasRoom && !this.#isSealed && this.#nextBlock > 1) {
+    if (this.#writer.isWriting || this.#files.isPreparing) return;
+    if (!this.#hasFailed && this.hasRoom && (this.#waiting.count > 0 || this.#orders.length > 0)) return;
+    if (!this.#hasFailed && this.hasRoom && !this.isSealed && this.#writer.lastBlock > 0) {
       this.#wants = 'seal';
       this.#writeNext();
       return;
@@ -788,45 +615,9 @@ export class SegmentLog implements LogReader {
 
   // Reading
 
-  /** Entries from `from` on that lie behind one another in one segment; none if the first is too large and not `atLeastOne`. */
-  #readRun(from: LogIndex, upTo: LogIndex, bytesMax: number, atLeastOne: boolean): readonly LogEntry[] {
-    if (this.#table.kindAt(from) === null) this.#damaged(from, 'it could not be read at the start');
-    const first = this.#table.placeOf(from);
-    if (!atLeastOne && first.payloadLength > bytesMax) return [];
-    let end = first.offset + RECORD_HEAD_BYTES + first.payloadLength;
-    let payloadBytes = first.payloadLength;
-    let last = from;
-    while (last < upTo && this.#table.kindAt(last + 1) !== null) {
-      const next = this.#table.placeOf(last + 1);
-      const nextEnd = next.offset + RECORD_HEAD_BYTES + next.payloadLength;
-      payloadBytes += next.payloadLength;
-      if (next.segment !== first.segment || next.offset < end) break;
-      if (payloadBytes > bytesMax || nextEnd - first.offset > READ_BYTES_MAX) break;
-      end = nextEnd;
-      last++;
-    }
-    const bytes = this.#readBytes(from, first.segment, first.offset, end - first.offset);
-    const entries: LogEntry[] = [];
-    for (let index = from; index <= last; index++) {
-      const { offset } = this.#table.placeOf(index);
-      const decoded = decodeRecord(bytes, offset - first.offset, bytes.length);
-      if (decoded.kind === 'unreadable') this.#damaged(index, decoded.reason);
-      const { record } = decoded;
-      if (record.kind === 'checkpoint' || record.index !== index || record.term !== this.termAt(index)) {
-        this.#damaged(index, `it holds a ${record.kind} of index ${record.index}, term ${record.term}`);
-      }
-      entries.push(record);
-    }
-    return entries;
-  }
-
-  #readBytes(index: LogIndex, segment: number, offset: number, length: number): Uint8Array {
-    try {
-      return this.#files.fileOf(segment).read(offset, length);
-    } catch (error) {
-      if (isReadError(error)) this.#damaged(index, error.message, error);
-      throw error;
-    }
+  #readRun(range: RunRange): readonly LogEntry[] {
+    const damaged = (index: LogIndex, reason: string, cause?: unknown): never => this.#damaged(index, reason, cause);
+    return readRun({ table: this.#table, fileOf: (segment) => this.#files.fileOf(segment), damaged }, range);
   }
 
   /** Sealed at once: if it is in the last block, the next start must not take it for a torn one. @throws DamagedRecord */
@@ -838,25 +629,4 @@ export class SegmentLog implements LogReader {
     this.onDamaged(record);
     throw record;
   }
-}
-
-/** The entries of some requests, without those that a later one of them replaces: consecutive indexes. */
-function withoutReplaced(requests: readonly PersistRequest[]): readonly (readonly LogEntry[])[] {
-  if (requests.length === 1) return [requests[0]!.entries];
-  const lists = requests.map((request) => request.entries);
-  let replacedFrom = Infinity;
-  for (let i = lists.length - 1; i >= 0; i--) {
-    const list = lists[i]!;
-    if (list.length === 0) continue;
-    const firstIndex = list[0]!.index;
-    if (list.at(-1)!.index >= replacedFrom) lists[i] = list.slice(0, Math.max(0, replacedFrom - firstIndex));
-    replacedFrom = Math.min(replacedFrom, firstIndex);
-  }
-  return lists;
-}
-
-/** `claim` added, unless it claims more already. */
-function withClaim(hardState: HardState, claim: EntryId): HardState {
-  if (claim.index === 0 || (hardState.claim !== null && !isFurther(claim, hardState.claim))) return hardState;
-  return { ...hardState, claim: { term: claim.term, index: claim.index } };
 }

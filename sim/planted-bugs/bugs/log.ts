@@ -83,8 +83,8 @@ export const LOG_BUGS: readonly SoughtBug[] = [
     scenario: 'group',
     changes: [
       {
-        file: 'gcs/core/log/segment-log.ts',
-        find: `        this.#fail(error);
+        file: 'gcs/core/log/block-writer.ts',
+        find: `        written(error);
         return;
       }
       segment.offset = end;`,
