@@ -1,6 +1,6 @@
 /** The thread that writes a lane: one store transaction a batch, synced when it answers. */
 import { statfsSync } from 'node:fs';
-import { constants, setPriority } from 'node:os';
+import { constants } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { RootDatabase } from 'lmdb';
 import type { RowKey } from '../../certifier/types.ts';
@@ -13,6 +13,7 @@ import {
   IDENTITY_KEY,
   type LaneIdentity,
 } from './lane-format.ts';
+import { lowerPriority } from './lower-priority.ts';
 import type { FromWorker, LaneWorkerData, ToWorker } from './messages.ts';
 import { openEnvironment } from './open-environment.ts';
 
@@ -148,12 +149,9 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Of a thread, as the system counts: 0 is what others have, 19 the least. */
-const NICE = 10;
-
 const given = workerData as LaneWorkerData;
-// Nobody waits for a flush, and many wait for the main thread. Elsewhere it would be of the whole process.
-if (process.platform === 'linux') setPriority(0, NICE);
+// Nobody waits for a flush, and many wait for the main thread.
+lowerPriority();
 if (given.make === null) {
   serve(given.path);
 } else {
