@@ -33,6 +33,8 @@ interface Table {
   ordered: RowKey[] | null;
   added: RowKey[];
   scanned: boolean;
+  /** Scans that hold `ordered`: what they go through stays as it is. */
+  scansOpen: number;
 }
 
 /** Rows that are added and have no versions yet. */
@@ -129,7 +131,7 @@ export class Overlay {
     const id = tableOf(key);
     let table = this.#tables.get(id);
     if (table === undefined) {
-      table = { rows: new Map(), ordered: null, added: [], scanned: false };
+      table = { rows: new Map(), ordered: null, added: [], scanned: false, scansOpen: 0 };
       this.#tables.set(id, table);
     }
     const before = table.rows.get(key);
@@ -205,7 +207,7 @@ export class Overlay {
     for (const table of this.#tables.values()) yield* table.rows;
   }
 
-  /** In key order. Valid until the next change. */
+  /** In key order. Valid until the next change; other reads in between are none. */
   *scan(range: KeyRange, reverse: boolean): Iterable<readonly [RowKey, Version]> {
     this.#settleRange(range);
     const first = tableOf(range.from);
@@ -222,10 +224,15 @@ export class Overlay {
       const keys = orderedKeys(table);
       const from = lowerBound(keys, range.from);
       const to = lowerBound(keys, range.to);
-      for (let i = from; i < to; i++) {
-        const key = keys[reverse ? from + to - 1 - i : i]!;
-        const newest = table.rows.get(key);
-        if (newest !== undefined) yield [key, newest];
+      table.scansOpen++;
+      try {
+        for (let i = from; i < to; i++) {
+          const key = keys[reverse ? from + to - 1 - i : i]!;
+          const newest = table.rows.get(key);
+          if (newest !== undefined) yield [key, newest];
+        }
+      } finally {
+        table.scansOpen--;
       }
     }
   }
@@ -241,7 +248,10 @@ export class Overlay {
     if (unsettled === null) return;
     const { writeSet } = unsettled.large;
     unsettled.bounds ??= boundsOf(writeSet);
-    if (unsettled.bounds.highest < from || unsettled.bounds.lowest >= to) return;
+    const { lowest, highest } = unsettled.bounds;
+    if (highest < from || lowest >= to) return;
+    // Half of what it costs to remember each.
+    if (lowest >= from && highest < to) return this.settle(writeSet.length);
     for (let at = unsettled.settled; at < writeSet.length; at++) {
       const { key } = writeSet[at]!;
       if (key >= from && key < to) this.#settleEarly(unsettled, at);
@@ -354,6 +364,8 @@ function orderedKeys(table: Table): readonly RowKey[] {
     table.added = [];
   } else if (table.added.length > 0) {
     if (table.added.length <= INSERTED_SINGLY_MAX) {
+      // A scan may have settled rows for another that is open.
+      if (table.scansOpen > 0) table.ordered = table.ordered.slice();
       for (const key of table.added) insert(table.ordered, key);
     } else {
       table.ordered = merged(table.ordered, table.added.sort());

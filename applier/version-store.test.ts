@@ -310,6 +310,22 @@ test('R16: a store whose round waits for room is closed', () => {
   assert.ok(isClosed);
 });
 
+test('what takes its place behind a large publication hurries the next round, too', () => {
+  const { store, clock } = makeStore({ options: { flushIntervalMs: 10_000, flushBytes: 50_000 } });
+  const writeSet = Array.from(
+    { length: 1000 },
+    (_, i) => ({ kind: 'put', key: `\0\0\0\x01${String(i).padStart(4, '0')}`, image: Uint8Array.of(1) }) as const,
+  );
+  const places = new Map(writeSet.map(({ key }, i) => [key, i]));
+  store.publishLarge(1, { snapshotVersion: 0, writeSet, places });
+  store.settle(100);
+  clock.advance(100);
+  assert.equal(store.flushedUpTo, 0, 'there is little of it');
+  store.settle(900);
+  clock.advance(100);
+  assert.equal(store.flushedUpTo, 1);
+});
+
 function makeStore({ laneCount = 1, options = {} }: Parts = {}) {
   const clock = new ManualClock();
   const disks = Array.from({ length: laneCount }, () => new MemoryLaneDisk());

@@ -208,6 +208,7 @@ export class VersionStore {
   /** Brings so many more rows of a large transaction to their places. Changes nothing that can be read. */
   settle(rowsMax: number): void {
     this.#counted(() => this.#overlay.settle(rowsMax));
+    if (this.#isMuchWaiting) this.#hurryUp();
   }
 
   #beginPublication(sequenceNumber: SequenceNumber): void {
@@ -233,9 +234,13 @@ export class VersionStore {
     this.#bytesPublished += Math.max(0, this.#overlay.bytes - before);
   }
 
+  get #isMuchWaiting(): boolean {
+    return this.#bytesPublished >= this.#options.flushBytes || this.isOverloaded;
+  }
+
   #endPublication(sequenceNumber: SequenceNumber): void {
     this.#appliedUpTo = sequenceNumber;
-    if (this.#bytesPublished >= this.#options.flushBytes || this.isOverloaded) this.#hurryUp();
+    if (this.#isMuchWaiting) this.#hurryUp();
     else if (this.#roundTimer === null) this.#scheduleRound(this.#options.flushIntervalMs + this.#staggerMs);
   }
 
@@ -561,7 +566,7 @@ export class VersionStore {
     this.#clears = this.#clears.filter((clear) => clear.sequenceNumber > round.horizon);
     this.#tidy();
     this.#settledUpTo = this.#appliedUpTo;
-    if (this.isOverloaded || this.#bytesPublished >= this.#options.flushBytes) this.#hurryUp();
+    if (this.#isMuchWaiting) this.#hurryUp();
     else if (this.#appliedUpTo > this.#flushedUpTo && this.#roundTimer === null) {
       this.#scheduleRound(this.#options.flushIntervalMs + this.#staggerMs);
     }

@@ -25,7 +25,10 @@ export const TRANSFER_DEFAULTS: TransferOptions = {
 
 /** Bytes to be sent, made as they are wanted. */
 export interface StateSource {
-  /** The next ones, at least one and at most `bytesMax`; null: that was all. The caller's from then on. May throw: the transfer fails. */
+  /**
+   * The next ones, at most `bytesMax`, and none where more is to be asked for in a later turn; null: that was all. The
+   * caller's from then on. May throw: the transfer fails.
+   */
   next(bytesMax: number): Uint8Array | null;
   /** Called once, whether or not all was taken. */
   close(): void;

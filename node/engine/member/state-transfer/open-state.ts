@@ -23,6 +23,8 @@ import {
 const FRAME_BYTES = 32 * 1024;
 /** Of the log, read at a time. */
 const READ_BYTES = 256 * 1024;
+/** Rows of a large transaction that are brought to their places at a time, some milliseconds a window of chunks. */
+const SETTLED_AT_ONCE = 1000;
 /** Above every row's. */
 const LAST_KEY = '\xff\xff\xff\xff\xff';
 
@@ -50,7 +52,8 @@ export function openState({ state, log }: OpenStateParts): StateSource {
   const frames = makeFrames();
   let isOver = false;
 
-  function* makeFrames(): Generator<void, void, void> {
+  /** `pause`: whatever there is by now goes before anything more is made. */
+  function* makeFrames(): Generator<'made' | 'pause', void, void> {
     const counts = { entries: 0, records: 0, rows: 0 };
 
     for (let next = neededFrom; next <= deliveredUpTo; ) {
@@ -58,7 +61,7 @@ export function openState({ state, log }: OpenStateParts): StateSource {
       for (const entry of entries) {
         buffer.add('entry', encodeEntry(entry));
         counts.entries++;
-        yield;
+        yield 'made';
       }
       next += entries.length;
     }
@@ -72,13 +75,18 @@ export function openState({ state, log }: OpenStateParts): StateSource {
       if (content.length < FRAME_BYTES) continue;
       buffer.add('records', content.view());
       content.reset();
-      yield;
+      yield 'made';
     }
     if (content.length > 0) buffer.add('records', content.view());
     content.reset();
     assert(kept.logIndex === deliveredUpTo && kept.sequenceNumber === sequenceNumber, 'the verdicts go up to the rows');
 
     for (let from: string | null = ''; from !== null; ) {
+      // A scan of all rows would do it in one turn.
+      while (!store.isSettled) {
+        store.settle(SETTLED_AT_ONCE);
+        if (!store.isSettled) yield 'pause';
+      }
       const rows = store.scanVersions({ from, to: LAST_KEY }, sequenceNumber);
       from = null;
       for (const [key, row] of rows) {
@@ -91,7 +99,7 @@ export function openState({ state, log }: OpenStateParts): StateSource {
       }
       if (content.length > 0) buffer.add('rows', content.view());
       content.reset();
-      yield;
+      yield 'made';
     }
     buffer.add('end', encodeEnd({ ...counts, digest: buffer.digest }));
   }
@@ -102,9 +110,13 @@ export function openState({ state, log }: OpenStateParts): StateSource {
         if (isEnded) {
           buffer.add('broken', utf8Encode('the donor had to end its snapshot for want of memory'));
           isOver = true;
-        } else isOver = frames.next().done === true;
+          break;
+        }
+        const step = frames.next();
+        isOver = step.done === true;
+        if (step.value === 'pause') break;
       }
-      return buffer.length === 0 ? null : buffer.take(bytesMax);
+      return isOver && buffer.length === 0 ? null : buffer.take(bytesMax);
     },
     close() {
       isOver = true;

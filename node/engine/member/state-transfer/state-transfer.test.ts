@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Loss } from '../../../../applier/testing/fault-disk.ts';
+import { encodeBatch, encodeGroupMessage } from '../../../../certifier/index.ts';
 import { SeededRandom } from '../../../../gcs/base/index.ts';
 import type { LogEntry, StateSource } from '../../../../gcs/core/index.ts';
 import { openState, readMarker, StateReceiver } from './index.ts';
@@ -441,6 +442,59 @@ test('R16: a receiver lets go also where one of its lanes waits for room and the
     run.settle();
     assert.ok(isClosed, `closed at step ${closedAt}`);
   }
+});
+
+test('the rows of a large transaction get to their places chunk by chunk, not all in the turn of one', () => {
+  const { entries } = reference(4, 30);
+  const donor = donorOf(entries, 30);
+  const { state, log } = donor;
+  const { incarnation, messageNumber } = log.lastMessagesAt(log.lastIndex).get(0)!;
+  const payload = encodeBatch([
+    encodeGroupMessage({
+      kind: 'transaction',
+      transaction: {
+        snapshotVersion: state.certifier.sequenceNumber,
+        writeSet: Array.from({ length: 6000 }, (_, i) => ({
+          kind: 'put',
+          key: `\0\0\xff\x07${String((i * 7919) % 6000).padStart(4, '0')}`,
+          image: Uint8Array.of(i & 0xff),
+        })),
+      },
+    }),
+  ]);
+  const entry: LogEntry = {
+    ...entries.at(-1)!,
+    index: log.lastIndex + 1,
+    kind: 'message',
+    origin: 0,
+    incarnation,
+    messageNumber: messageNumber + 1,
+    isCompressed: false,
+    payload,
+  };
+  donor.append([entry]);
+  const slices = state.deliverInSlices({ ...entry, ticket: null }, 500);
+  while (slices.next().done !== true);
+  assert.ok(!state.store.isSettled);
+  const source = openState({ state, log });
+  const chunks: Uint8Array[] = [];
+  let settled = 0;
+  const { store } = state;
+  const settle = store.settle.bind(store);
+  store.settle = (rowsMax) => {
+    settled += rowsMax;
+    settle(rowsMax);
+  };
+  for (;;) {
+    const before = settled;
+    const chunk = source.next(100_000);
+    assert.ok(settled - before <= 1000, `${settled - before} rows in one turn`);
+    if (chunk === null) break;
+    chunks.push(chunk);
+  }
+  assert.equal(settled, 6000);
+  source.close();
+  assert.deepEqual(factsOf(received(newFiles('receiver', 2), chunks).state), factsOf(state));
 });
 
 function partsOf({ state, log }: Run): Parameters<typeof openState>[0] {
