@@ -117,9 +117,7 @@ export class FileDisk implements Disk {
           else syncDirectory(this.#directory, done);
         });
       };
-      writeZeros(descriptor, sizeBytes, 0, (writeError) => {
-        close(writeError);
-      });
+      writeZeros(descriptor, sizeBytes, 0, close);
     });
   }
 

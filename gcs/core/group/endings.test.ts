@@ -5,7 +5,7 @@ import { SimulatedWorld } from '../../../sim/world/index.ts';
 import { SegmentLog } from '../log/segment-log.ts';
 import { without } from '../views.ts';
 import { GROUP_FILE } from './definition.ts';
-import { encodeFrame } from './handshake.ts';
+import { encodeFrame, GROUP_PROTOCOL_VERSION } from './handshake.ts';
 import { GROUP_DEFAULTS } from './options.ts';
 import { formedGroup, joined, until } from './testing/test-member.ts';
 
@@ -79,7 +79,7 @@ test('a run has not ended before its file of the group is written: the next one,
 });
 
 const INTRODUCTION = {
-  protocolVersion: 3,
+  protocolVersion: GROUP_PROTOCOL_VERSION,
   memberId: 'stranger',
   incarnation: 1,
   groupId: null,

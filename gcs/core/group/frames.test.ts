@@ -3,11 +3,11 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { foundingView, withLearner, without } from '../views.ts';
 import { decodeBelonging, encodeBelonging } from './definition.ts';
-import { decodeFrame, encodeFrame, type Frame, type Introduction } from './handshake.ts';
+import { decodeFrame, encodeFrame, type Frame, GROUP_PROTOCOL_VERSION, type Introduction } from './handshake.ts';
 
 describe('the frames between members', () => {
   const introduction: Introduction = {
-    protocolVersion: 3,
+    protocolVersion: GROUP_PROTOCOL_VERSION,
     memberId: 'm',
     incarnation: 3,
     groupId: null,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { GroupView } from '../types.ts';
 import { foundingView, memberNamed, memberOf, withLearner, without, withVoter } from '../views.ts';
-import type { Introduction } from './handshake.ts';
+import { GROUP_PROTOCOL_VERSION, type Introduction } from './handshake.ts';
 import { type Applicant, type LeaderView, Membership } from './membership.ts';
 
 const OPTIONS = {
@@ -56,7 +56,7 @@ class TestApplicant implements Applicant {
 
   constructor(name: string, facts: Partial<Introduction> = {}) {
     this.introduction = {
-      protocolVersion: 3,
+      protocolVersion: GROUP_PROTOCOL_VERSION,
       messageBytesMax: 1000,
       incarnation: 1,
       groupId: null,
