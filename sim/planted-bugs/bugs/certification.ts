@@ -290,7 +290,7 @@ export const CERTIFICATION_BUGS: readonly SoughtBug[] = [
     scenario: 'member',
     changes: [
       {
-        file: 'applier/version-store.ts',
+        file: 'applier/flush-rounds.ts',
         find: 'if (unsettled !== null && unsettled <= horizon) {',
         replace: 'if (unsettled !== null && unsettled < 0) {',
       },

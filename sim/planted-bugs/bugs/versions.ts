@@ -8,9 +8,9 @@ export const VERSION_BUGS: readonly SoughtBug[] = [
     scenario: 'member',
     changes: [
       {
-        file: 'applier/version-store.ts',
-        find: 'return Math.min(this.#snapshots.oldest ?? this.#appliedUpTo, this.keptFrom);',
-        replace: 'return Math.min(this.#snapshots.oldest ?? this.#appliedUpTo, this.#appliedUpTo);',
+        file: 'applier/flush-rounds.ts',
+        find: 'return Math.min(this.#snapshots.oldest ?? this.#store.appliedUpTo, this.#store.keptFrom);',
+        replace: 'return Math.min(this.#snapshots.oldest ?? this.#store.appliedUpTo, this.#store.appliedUpTo);',
       },
     ],
   },
@@ -20,9 +20,9 @@ export const VERSION_BUGS: readonly SoughtBug[] = [
     scenario: 'member',
     changes: [
       {
-        file: 'applier/version-store.ts',
-        find: 'return Math.min(this.#snapshots.oldest ?? this.#appliedUpTo, this.keptFrom);',
-        replace: 'return this.keptFrom;',
+        file: 'applier/flush-rounds.ts',
+        find: 'return Math.min(this.#snapshots.oldest ?? this.#store.appliedUpTo, this.#store.keptFrom);',
+        replace: 'return this.#store.keptFrom;',
       },
     ],
   },
@@ -30,7 +30,7 @@ export const VERSION_BUGS: readonly SoughtBug[] = [
     name: 'read-view-not-renewed',
     breaks: 'H18',
     scenario: 'member',
-    changes: [{ file: 'applier/version-store.ts', find: 'lane.renewReadView();', replace: '' }],
+    changes: [{ file: 'applier/flush-rounds.ts', find: 'lane.renewReadView();', replace: '' }],
   },
   {
     name: 'tombstone-not-flushed',
@@ -38,7 +38,7 @@ export const VERSION_BUGS: readonly SoughtBug[] = [
     scenario: 'member',
     changes: [
       {
-        file: 'applier/version-store.ts',
+        file: 'applier/flush-rounds.ts',
         find: '        batch.rows.push({ key, sequenceNumber, image });',
         replace: `if (image !== null) batch.rows.push({ key, sequenceNumber, image });
       else batch.cleared.push(key);`,
@@ -51,7 +51,7 @@ export const VERSION_BUGS: readonly SoughtBug[] = [
     scenario: 'member',
     changes: [
       {
-        file: 'applier/version-store.ts',
+        file: 'applier/flush-rounds.ts',
         find: `      this.#setRoom(lane, false);
 `,
         replace: `      this.#setRoom(lane, false);
@@ -90,7 +90,7 @@ export const VERSION_BUGS: readonly SoughtBug[] = [
     scenario: 'member',
     changes: [
       {
-        file: 'applier/version-store.ts',
+        file: 'applier/flush-rounds.ts',
         find: 'return { bytes: 0, clear: pending.map(({ range }) => range), rows: [], cleared: [] };',
         replace: 'return { bytes: 0, clear: [], rows: [], cleared: [] };',
       },
@@ -104,7 +104,7 @@ export const VERSION_BUGS: readonly SoughtBug[] = [
       {
         file: 'applier/version-store.ts',
         find: `    this.#beginPublication(sequenceNumber);
-    for (const range of clear) this.#clears.push({ range, sequenceNumber });`,
+    for (const range of clear) this.#clears.add({ range, sequenceNumber });`,
         replace: `    const planted = this as unknown as { late: [number, readonly Write[], readonly KeyRange[]] | null };
     const late = planted.late;
     planted.late = null;
@@ -120,7 +120,7 @@ export const VERSION_BUGS: readonly SoughtBug[] = [
       return;
     }
     this.#beginPublication(sequenceNumber);
-    for (const range of clear) this.#clears.push({ range, sequenceNumber });`,
+    for (const range of clear) this.#clears.add({ range, sequenceNumber });`,
       },
       {
         file: 'applier/version-store.ts',
