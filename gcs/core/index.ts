@@ -3,7 +3,6 @@ export type * from './group/contract.ts';
 export { GROUP_FILE, readBelonging } from './group/definition.ts';
 export * from './group/group.ts';
 export * from './group/options.ts';
-export { withoutPartial } from './group/retention.ts';
 export * from './log/segment-log.ts';
 export * from './messages/index.ts';
 export * from './transfer/contract.ts';

@@ -12,6 +12,7 @@ import {
   type GroupHeadline,
   type GroupOptions,
   type GroupView,
+  type LogEntry,
   memberNamed,
   runLengthCompression,
 } from '../../gcs/core/index.ts';
@@ -28,6 +29,8 @@ import { type Machine, Roster } from '../roster.ts';
 import type { SimulatedHost, SimulatedProcess, SimulatedWorld } from '../world/index.ts';
 
 const TRUNCATE_EVERY = 20;
+const KEPT_BEHIND = [0, 20, 300];
+const READ_BYTES = 1024 * 1024;
 const ROOM_RETRY_US = 500_000;
 const BEGINNING_RETRY_US = 200_000;
 const ASKED_IN_VAIN_MAX = 20;
@@ -48,8 +51,11 @@ interface GroupMachine extends Machine {
   running: RunningGroup | null;
   /** What its owner has durably. */
   deliveredUpTo: LogIndex;
-  /** When so much is delivered, what was delivered is not needed any more. */
+  /** When so much is delivered, what was delivered is not needed any more, but for the last `keepsBehind` entries. */
   truncatesAt: LogIndex;
+  readonly keepsBehind: number;
+  /** It has said that it needs the log from there on. */
+  neededFrom: LogIndex;
   /** Its log begins too late for it. */
   isBehind: boolean;
   /** How often nobody had a log that begins as late as its own. */
@@ -95,6 +101,8 @@ export class GroupCluster implements FaultTargets {
         running: null,
         deliveredUpTo: 0,
         truncatesAt: 0,
+        keepsBehind: random.pick(KEPT_BEHIND),
+        neededFrom: 1,
         isBehind: false,
         askedInVain: 0,
         claim: null,
@@ -196,6 +204,7 @@ export class GroupCluster implements FaultTargets {
     machine.running = null;
     machine.deliveredUpTo = 0;
     machine.truncatesAt = 0;
+    machine.neededFrom = 1;
     machine.isBehind = false;
     machine.askedInVain = 0;
     machine.claim = null;
@@ -382,7 +391,7 @@ export class GroupCluster implements FaultTargets {
       else {
         // What was delivered before is delivered again: the others have it.
         const from = damage.holes[0]?.from ?? damage.claim.index + 1;
-        if (from > group.log.firstIndex) {
+        if (from > group.log.firstIndex && from >= machine.neededFrom) {
           machine.deliveredUpTo = Math.min(machine.deliveredUpTo, from - 1);
           world.tell(`${who} discards its log from ${from} on, and claims ${damage.claim.index}`);
           let isWaiting = true;
@@ -405,9 +414,9 @@ export class GroupCluster implements FaultTargets {
     const { log } = group;
     if (machine.rejoins) this.#setup.world.coverage.add('an expelled member comes back with its disk');
     machine.rejoins = false;
-    const least = log.firstIndex - 1;
+    const least = machine.neededFrom - 1;
     const most = Math.min(machine.deliveredUpTo, log.lastIndex);
-    const from = random.chance(50) ? Math.max(least, 0) : Math.max(least, most);
+    const from = random.chance(50) ? least : Math.max(least, most);
     const follower = new LogFollower({ name: who, group, order, judge, disk: machine.host.disk, deliveredUpTo: from });
     const running: RunningGroup = {
       process,
@@ -441,20 +450,33 @@ export class GroupCluster implements FaultTargets {
     }
     machine.askedInVain = 0;
     const { base } = log;
-    this.#setup.world.tell(`${machine.host.name} takes what ${donor!.host.name} has up to ${base.index}`);
+    const { neededFrom } = donor!;
+    const deliveredUpTo = Math.max(this.runningOn(donor!.host)!.follower.deliveredUpTo, neededFrom - 1);
+    this.#setup.world.tell(`${machine.host.name} takes what ${donor!.host.name} has up to ${deliveredUpTo}`);
+    const entries = donor!.host.disk.observe(() => entriesOf(log, deliveredUpTo));
     const { term, votedFor, claim } = group.log.hardState;
-    const isOlder = term < base.term;
+    const newestTerm = entries.at(-1)?.term ?? base.term;
+    const isOlder = term < newestTerm;
     const hardState = {
-      term: isOlder ? base.term : term,
+      term: isOlder ? newestTerm : term,
       votedFor: isOlder ? null : votedFor,
       claim: machine.claim ?? claim,
     };
-    group.log.reset(base, hardState, () => {
+    const done = (): void => {
       machine.isBehind = false;
       machine.claim = null;
-      machine.deliveredUpTo = base.index;
+      machine.deliveredUpTo = deliveredUpTo;
+      machine.neededFrom = neededFrom;
       this.#setup.world.coverage.add('a state transfer is done');
       again();
+    };
+    group.log.reset(base, hardState, () => {
+      if (entries.length === 0) return done();
+      const number = group.log.lastRequest + 1;
+      group.log.onDurable = (upTo) => {
+        if (upTo >= number) done();
+      };
+      group.log.persist({ number, hardState: group.log.hardState, entries });
     });
     this.#keepAskingForRoom(machine, group, () => machine.isBehind);
   }
@@ -545,7 +567,10 @@ export class GroupCluster implements FaultTargets {
     machine.deliveredUpTo = Math.max(machine.deliveredUpTo, running.follower.deliveredUpTo);
     if (machine.deliveredUpTo >= machine.truncatesAt) {
       machine.truncatesAt = machine.deliveredUpTo + TRUNCATE_EVERY;
-      running.group.truncate(machine.deliveredUpTo + 1);
+      // What is not durable here may have to be delivered again.
+      const kept = Math.min(machine.deliveredUpTo, status.durableUpTo) - machine.keepsBehind;
+      machine.neededFrom = Math.max(machine.neededFrom, kept + 1);
+      running.group.truncate(machine.neededFrom);
     }
     checkViewChanges(judge, machine.host, running.group);
     this.#promises.turnEnded(machine.host.name, machine.memberId, running.group);
@@ -561,6 +586,15 @@ export class GroupCluster implements FaultTargets {
     if (machine !== this.roster.machines[0] || !machine.isFounder) return { kind: 'seeds', seeds } as const;
     return { kind: 'bootstrap', seeds, groupName: 'simulated', options: {} } as const;
   }
+}
+
+/** All of a log up to `upTo`. */
+function entriesOf(log: Group['log'], upTo: LogIndex): LogEntry[] {
+  const entries: LogEntry[] = [];
+  while (log.firstIndex + entries.length <= upTo) {
+    entries.push(...log.entries(log.firstIndex + entries.length, upTo, READ_BYTES));
+  }
+  return entries;
 }
 
 const SILENT = {

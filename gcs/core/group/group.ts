@@ -241,7 +241,8 @@ export class Group {
 
   /**
    * Takes part in the order from here on. `chosenUpTo`: the log up to there is known to be chosen and the owner has
-   * replayed it; deliveries go on behind it.
+   * replayed it; deliveries go on behind it. Not below what the owner said that it needs the log from, in earlier runs, too:
+   * the parts of what is completed before are not kept.
    */
   start(chosenUpTo: LogIndex): void {
     const roster = this.#roster;
@@ -352,7 +353,10 @@ export class Group {
     this.#step({ kind: 'ready', ready: true });
   }
 
-  /** The owner needs the log from there on. The group gives up what it needs no more itself, now and later. */
+  /**
+   * The owner needs the messages from there on, whichever parts of them stand before. The group gives up what it needs no
+   * more itself, now and later.
+   */
   truncate(neededFrom: LogIndex): void {
     this.#retention.need(neededFrom);
     this.#truncate();

@@ -1,7 +1,11 @@
 /**
- * How much of the log is kept. Never truncated is what the owner needs, what a pin holds, and what a message that is
- * not complete is made of. Beyond that some is kept for members that come back, and all that a member of the group has
- * not received; but of these two no more than the log's bound, since a slow member must not fill the disk (R22).
+ * How much of the log is kept. Never truncated is what the owner needs, what a pin holds, and what a message is made of
+ * that is not complete where that begins. Beyond that some is kept for members that come back, and all that a member of
+ * the group has not received; but of these two no more than the log's bound, since a slow member must not fill the disk
+ * (R22).
+ *
+ * So the log may begin within messages that are complete before anybody here needs one. To look for a place that is
+ * within none would be to wait for ever where large messages of several members overlap.
  */
 import type { LogIndex } from '../../base/index.ts';
 import type { LogPin } from './contract.ts';
@@ -47,21 +51,12 @@ export class Retention {
   truncate(known: { readonly deliveredUpTo: LogIndex; readonly receivedByAll: LogIndex }): void {
     const log = this.#log;
     let upTo = Math.min(this.#neededFrom - 1, known.deliveredUpTo);
+    // The first message that is put together here is one that is not complete at `upTo`.
+    if (upTo >= log.firstIndex) upTo = Math.min(upTo, log.partialFrom(upTo) - 1);
     for (const { from } of this.#pins) upTo = Math.min(upTo, from - 1);
     const wished = Math.min(known.receivedByAll, log.indexWithin(this.#options.logKeepBytes) - 1);
     // What goes beyond the wishes, so that the log is not larger than it may be.
     upTo = Math.min(upTo, Math.max(wished, log.indexWithin(this.#options.logBytesMax) - 1));
-    if (upTo >= log.firstIndex) upTo = withoutPartial(log, upTo);
     if (upTo >= log.firstIndex) log.truncate(upTo);
-  }
-}
-
-/** The highest place up to `index` that lies within no message's fragments; below `firstIndex` if that cannot be told. */
-export function withoutPartial(log: Pick<RetainedLog, 'firstIndex' | 'partialFrom'>, index: LogIndex): LogIndex {
-  for (let upTo = index; ; ) {
-    const from = log.partialFrom(upTo);
-    if (from > upTo) return upTo;
-    upTo = from - 1;
-    if (upTo < log.firstIndex) return upTo;
   }
 }

@@ -46,7 +46,7 @@ export const MESSAGE_BUGS: readonly SoughtBug[] = [
     changes: [
       {
         file: 'gcs/core/group/retention.ts',
-        find: 'if (upTo >= log.firstIndex) upTo = withoutPartial(log, upTo);',
+        find: 'if (upTo >= log.firstIndex) upTo = Math.min(upTo, log.partialFrom(upTo) - 1);',
         replace: '',
       },
     ],
