@@ -47,7 +47,7 @@ export interface GroupOptions {
   /**
    * From so much log on, members that have not received its beginning are not waited for: they need a state transfer. Kept
    * beyond it is what the owner needs, what is pinned, and what was ordered since the first part of a large message that is
-   * not complete: each member has one such at most, and who sends no more of it is expelled.
+   * not complete: each member has one such at most. Who sends no more of it is expelled, or its next run says something.
    */
   readonly logBytesMax: number;
   /** An idle log is sealed after so long: then its last block, too, can be told from a torn one. */
