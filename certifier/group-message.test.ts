@@ -2,7 +2,14 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { ByteWriter, binaryStringOf } from '../gcs/base/index.ts';
-import { decodeBatch, encodeBatch, encodeGroupMessage, type GroupMessage, type WriteSetItem } from './index.ts';
+import {
+  BatchDecoder,
+  decodeBatch,
+  encodeBatch,
+  encodeGroupMessage,
+  type GroupMessage,
+  type WriteSetItem,
+} from './index.ts';
 
 const plain = { noNullPrototype: true } as const;
 const bytes = fc.uint8Array({ maxLength: 40 });
@@ -81,6 +88,30 @@ describe('a batch of group messages', () => {
     fc.assert(fc.property(fc.uint8Array({ maxLength: 60 }), assertValidOrMalformed), { numRuns: 2000 });
   });
 
+  test('that tells of more items than its bytes can be makes no place for them', () => {
+    const length = 1 << 20;
+    const hostile = (count: number): BatchDecoder => {
+      const writer = new ByteWriter();
+      for (const byte of [1, 1, 1, 0]) writer.u8(byte);
+      writer.varint(count);
+      const bytes = new Uint8Array(length);
+      bytes.set(writer.finish());
+      const decoder = new BatchDecoder(bytes);
+      decoder.read(100, 1000);
+      return decoder;
+    };
+    const itemsMax = Math.floor((length - 7) / 6);
+    assert.notEqual(hostile(itemsMax).transaction, null);
+    for (const count of [itemsMax + 1, length / 2, 2 ** 40]) {
+      const decoder = hostile(count);
+      assert.equal(decoder.transaction, null);
+      assert.deepEqual(decoder.inSlices(1000).next(), {
+        done: true,
+        value: { kind: 'malformed', reason: 'item count', offset: 2 },
+      });
+    }
+  });
+
   test('names what is wrong and where', () => {
     const frame = (write: (writer: ByteWriter) => void) => {
       const writer = new ByteWriter();
@@ -130,6 +161,14 @@ describe('a batch of group messages', () => {
       ['a write set that writes nothing', 0, () => {}],
       ['a write set that writes nothing', 1, (writer) => item(writer, 3, 'abcd')],
       ['item ends early', 1, (writer) => item(writer, 1, 'abcd')],
+      [
+        'a key without a table',
+        1,
+        (writer) => {
+          item(writer, 2, 'abc');
+          writer.u8(0);
+        },
+      ],
       [
         'a key twice in a write set',
         2,

@@ -3,8 +3,10 @@ import { assert, type ByteReader, type ByteWriter } from '../gcs/base/index.ts';
 import type { WriteSetItem } from './types.ts';
 
 export const varintLengthMax = 8;
-/** Kind and key length. */
-export const itemLengthMin = 2;
+/** A key begins with the id of its table. */
+const keyLengthMin = 4;
+/** Kind, key length and key: how many items so many bytes can be, whatever is said of their number. */
+export const itemLengthMin = 1 + 1 + keyLengthMin;
 /** By the number that stands for them. */
 const itemKinds: readonly (WriteSetItem['kind'] | null)[] = [null, 'put', 'delete', 'check'];
 
@@ -13,6 +15,7 @@ export function itemLengthMax({ key, image }: WriteSetItem): number {
 }
 
 export function writeItem(writer: ByteWriter, { kind, key, image }: WriteSetItem): void {
+  assert(key.length >= keyLengthMin, 'a key begins with the id of its table');
   assert((kind === 'put') === (image !== null), 'a put, and nothing else, has an image');
   writer.u8(itemKinds.indexOf(kind));
   writer.binaryString(key);
@@ -25,5 +28,6 @@ export function readItem(reader: ByteReader): WriteSetItem | string {
   if (kind === null) return 'unknown item kind';
   const key = reader.binaryString();
   const image = kind === 'put' ? reader.blob() : null;
-  return reader.malformed ? 'item ends early' : { key, kind, image };
+  if (reader.malformed) return 'item ends early';
+  return key.length < keyLengthMin ? 'a key without a table' : { key, kind, image };
 }
