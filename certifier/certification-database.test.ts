@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { hash32, InvariantViolation, SeededRandom } from '../gcs/base/index.ts';
 import { lruRecencyCache } from './cache/index.ts';
-import { CertificationDatabase, certificationItemsMax, type RowKey } from './index.ts';
+import { CertificationDatabase, certificationItemsMax, type NewRecencyCache, type RowKey } from './index.ts';
 
 const newDatabase = (capacity: number, fingerprint: (key: RowKey) => number = hash32) =>
   new CertificationDatabase({ capacity, newCache: lruRecencyCache, fingerprint });
@@ -70,6 +70,48 @@ describe('the certification database', () => {
       ['a', 'b', 'c', 'd', 'e'].map((key) => database.lastWriter(key)?.sequenceNumber),
       [7, 8, undefined, undefined, 9],
     );
+  });
+
+  test('where room gets short behind a large transaction, what is recorded next settles a few items each, and never all', () => {
+    let sets = 0;
+    const newCache: NewRecencyCache = (setup) => {
+      const cache = lruRecencyCache(setup);
+      return {
+        peek: (place) => cache.peek(place),
+        set: (place, value) => {
+          sets++;
+          cache.set(place, value);
+        },
+        get size() {
+          return cache.size;
+        },
+      };
+    };
+    const capacity = 1000;
+    const database = new CertificationDatabase({ capacity, newCache });
+    const plain = newDatabase(capacity);
+    const record = (key: RowKey, sequenceNumber: number): void => {
+      for (const each of [database, plain]) each.record(key, { sequenceNumber, origin: 0 });
+    };
+    for (let i = 0; i < 550; i++) record(`old ${i}`, i + 1);
+    const writeSet = Array.from({ length: 400 }, (_, i) => ({ key: `key ${i}`, kind: 'delete', image: null }) as const);
+    const places = new Map(writeSet.map(({ key }, at) => [key, at]));
+    assert.ok(!database.canRecordLarge(401), 'fifty places stay free');
+    database.recordLarge({ snapshotVersion: 0, writeSet, places }, { sequenceNumber: 551, origin: 0 });
+    for (const { key } of writeSet) plain.record(key, { sequenceNumber: 551, origin: 0 });
+    sets = 0;
+    for (let i = 0; i < 60; i++) {
+      const before = sets;
+      record(`new ${i}`, 552 + i);
+      assert.ok(sets - before <= 9, `${sets - before} at once`);
+      assert.equal(database.purgeFloor, plain.purgeFloor);
+      for (const key of ['old 3', 'key 7', 'key 399', `new ${i}`]) {
+        assert.deepEqual(database.lastWriter(key), plain.lastWriter(key));
+      }
+    }
+    assert.ok(database.isSettled);
+    assert.ok(plain.purgeFloor > 0);
+    assert.equal(database.itemCount, plain.itemCount);
   });
 
   test('the floor can be raised from outside, and never falls (H4)', () => {

@@ -14,7 +14,8 @@
  *
  * A large transaction is recorded at once and *settled* afterwards: until its items are in the cache, it is asked itself,
  * and whatever is recorded behind it waits in a line. That is done only while all of them fit the cache, so that none
- * evicts another, and the floor is at each place what it would be.
+ * evicts another, and the floor is at each place what it would be. There is always room in proportion to what is not
+ * settled: where it gets short, each key that is recorded settles a few others, so that it never has to wait for all.
  */
 import { assert, hash32, type MemberOrdinal, type SequenceNumber } from '../gcs/base/index.ts';
 import { RecentKeys } from './recent-keys.ts';
@@ -49,6 +50,9 @@ export interface CertificationDatabaseSetup {
 
 /** A `Map` of the runtime ends at 2^24 entries. */
 export const certificationItemsMax = 16_000_000;
+
+/** So many items may be unsettled for each place of the cache that stays free. */
+const UNSETTLED_A_PLACE = 8;
 
 /** What is recorded and not yet in the cache, in its order: the large one, then the line behind it. */
 interface Unsettled {
@@ -118,19 +122,25 @@ export class CertificationDatabase {
     assert(sequenceNumber >= this.#purgeFloor, 'a recorded writer is not below the purge floor');
     this.#lastRecorded = sequenceNumber;
     const unsettled = this.#unsettled;
-    if (unsettled !== null && this.#hasRoomFor(1)) {
-      unsettled.line.push({ key, writer });
-      unsettled.last.set(key, writer);
-      this.recent.add(key);
+    if (unsettled === null) {
+      this.recent.add(this.#put(key, writer).key);
       return;
     }
-    this.settle(Number.POSITIVE_INFINITY);
-    this.recent.add(this.#put(key, writer).key);
+    assert(this.#hasRoomFor(1), 'nothing is evicted before all is settled');
+    unsettled.line.push({ key, writer });
+    unsettled.last.set(key, writer);
+    this.recent.add(key);
+    const waiting = waitingOf(unsettled);
+    const free = this.#capacity - this.#items.size - waiting;
+    this.settle(waiting - UNSETTLED_A_PLACE * free);
   }
 
-  /** Whether `recordLarge` can take a transaction of so many items now: nothing else is unsettled, and all have room. */
+  /**
+   * Whether `recordLarge` can take a transaction of so many items now: nothing else is unsettled, and all have room, and
+   * some more.
+   */
   canRecordLarge(items: number): boolean {
-    return this.#unsettled === null && this.#hasRoomFor(items);
+    return this.#unsettled === null && this.#hasRoomFor(items + Math.ceil(items / UNSETTLED_A_PLACE));
   }
 
   /** Records all that a transaction writes, as `record` does. Cost: O(1), and that of `settle` later. */
@@ -149,7 +159,7 @@ export class CertificationDatabase {
   /** Settles so many more items. Changes no answer. */
   settle(itemsMax: number): void {
     const unsettled = this.#unsettled;
-    if (unsettled === null) return;
+    if (unsettled === null || itemsMax <= 0) return;
     const { large, writer, line } = unsettled;
     const { writeSet } = large;
     const end = Math.min(writeSet.length, unsettled.settled + itemsMax);
@@ -170,11 +180,7 @@ export class CertificationDatabase {
   }
 
   #hasRoomFor(items: number): boolean {
-    let waiting = 0;
-    if (this.#unsettled !== null) {
-      const { large, settled, line, settledOfLine } = this.#unsettled;
-      waiting = large.writeSet.length - settled + line.length - settledOfLine;
-    }
+    const waiting = this.#unsettled === null ? 0 : waitingOf(this.#unsettled);
     return this.#items.size + waiting + items <= this.#capacity;
   }
 
@@ -240,6 +246,11 @@ export class CertificationDatabase {
   #farthestOf(first: number): number {
     return this.#farthest.size === 0 ? 0 : (this.#farthest.get(first) ?? 0);
   }
+}
+
+/** How many are not in the cache yet. */
+function waitingOf({ large, settled, line, settledOfLine }: Unsettled): number {
+  return large.writeSet.length - settled + line.length - settledOfLine;
 }
 
 const placeStride = 0x1_0000_0000;
