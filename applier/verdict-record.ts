@@ -119,7 +119,10 @@ export function readRecord(reader: ByteReader, before: KeptState): { record: Ver
   };
 }
 
-/** Goes past a record that was checked to be one, and takes `at` along: a fraction of what it costs to read it. */
+/**
+ * Goes past a record that was checked to be one, and takes `at` along: a fraction of what it costs to read it. Ends where
+ * `readRecord` does, whatever that takes for a record (`verdict-record.test.ts`).
+ */
 export function skimRecord(reader: ByteReader, at: { logIndex: LogIndex; sequenceNumber: SequenceNumber }): void {
   at.logIndex += reader.varint();
   const count = reader.varint();

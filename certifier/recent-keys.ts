@@ -17,7 +17,7 @@ export class RecentKeys {
     this.#keys[this.#count++ & (KEPT - 1)] = key;
   }
 
-  /** There were more than are worth being told one by one. */
+  /** There were more than are worth being told one by one: of whatever begins before them not all is known. */
   skip(): void {
     this.#count += KEPT + 1;
   }
