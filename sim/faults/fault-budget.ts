@@ -2,8 +2,8 @@
  * What may be lost at a time. An entry that was acknowledged keeps a good copy on some voter, and whoever could be
  * elected without it is known to be damaged: so at any time only a minority of the voters have damaged or lost disks,
  * each until it is sound again. A voter that is silent, or that was asked to go, does not count: a view without it may be
- * on its way, in which the others have to be a majority. The last block of a log, behind which nothing was written, is not damaged: nobody could
- * tell that from a torn write.
+ * on its way, in which the others have to be a majority. The last block of a log, behind which nothing was written, is not
+ * damaged: nobody could tell that from a torn write.
  *
  * Outside of the budget is a whole directory that goes back to an earlier state: it breaks promises that nothing on it
  * remembers.
@@ -11,8 +11,8 @@
 import type { SimulatedHost, SimulatedWorld } from '../world/index.ts';
 import type { FaultTargets } from './fault-targets.ts';
 
-/** For so long a leader goes on with a removal that was asked of it, and a while. */
-const WISH_MS = 4000;
+/** For so long a member asks for a removal, and then a leader that was asked last goes on with it; and a while. */
+const WISH_MS = 10_000 + 3000 + 1000;
 
 export class FaultBudget {
   readonly #world: SimulatedWorld;
