@@ -5,7 +5,7 @@ import type { Transaction } from '../../../certifier/types.ts';
 import { SimulatedWorld } from '../../../sim/world/index.ts';
 import type { CommitOutcome } from '../replica.ts';
 import { type SimulatedMember, startGroup, until } from '../testing/simulated-group.ts';
-import { MEMBER_DEFAULTS } from './index.ts';
+import { MEMBER_DEFAULTS, type MemberOptions } from './index.ts';
 
 const ROWS = 60;
 const options = {
@@ -41,9 +41,12 @@ function rowsOf({ member }: SimulatedMember, table: number): number {
   return rows;
 }
 
-function onlineGroup(seed: number): { world: SimulatedWorld; members: readonly SimulatedMember[] } {
+function onlineGroup(
+  seed: number,
+  others: Partial<MemberOptions> = {},
+): { world: SimulatedWorld; members: readonly SimulatedMember[] } {
   const world = new SimulatedWorld(seed);
-  const members = startGroup(world, { options });
+  const members = startGroup(world, { options: { ...options, ...others } });
   until(world, () => members.every(({ member }) => member.state === 'ONLINE'));
   return { world, members };
 }
@@ -113,4 +116,34 @@ test('what a member had begun to send when it died is never seen, and its next r
   until(world, () => members.every((member) => rowsOf(member, 2) === ROWS));
   assert.ok(members.every((member) => [0, ROWS].includes(rowsOf(member, 1))));
   assert.equal(new Set(members.map((member) => rowsOf(member, 1))).size, 1);
+});
+
+test('H5: the purge floor does not rise over a transaction on its way of which nobody holds the snapshot any more, and then does', () => {
+  const { world, members } = onlineGroup(15, {
+    group: { ...options.group, fragmentBytesMax: 32 },
+    noticeEveryMs: 20,
+    purgeStep: 2,
+  });
+  const [first, second] = members as [SimulatedMember, SimulatedMember];
+  const floor = (): number => first.member.certifier!.purgeFloor;
+  let table = 1;
+  const small = (): { outcome: CommitOutcome | null } =>
+    begin(second, transactionOf(++table, 1, second.member.appliedUpTo));
+  let last = small();
+  until(world, () => first.member.appliedUpTo === 1);
+  const snapshot = first.member.appliedUpTo;
+  // As where it was ended for want of memory: the transaction itself is all there is of it.
+  const large = begin(first, transactionOf(1, 10, snapshot));
+  until(world, () => {
+    if (large.outcome === null) assert.ok(floor() <= snapshot, `the floor is ${floor()}`);
+    // The items of all of them stay below the capacity: nothing is evicted.
+    if (last.outcome !== null && table < 60) last = small();
+    return large.outcome !== null;
+  });
+  assert.equal(large.outcome!.kind, 'committed');
+  assert.ok(table > 10, `${table - 1} small ones were committed meanwhile`);
+  until(world, () => {
+    if (last.outcome !== null && table < 60) last = small();
+    return floor() > snapshot + 10;
+  });
 });
