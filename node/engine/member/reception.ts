@@ -14,10 +14,8 @@ import {
   type TransferReceiver,
 } from '../../../gcs/core/index.ts';
 import type { MemberSetup, TransferProgress } from './contract.ts';
+import { LogRoomRetry } from './log-room-retry.ts';
 import { beginTransferInsistently, type DirectoryState, readMarker, StateReceiver } from './state-transfer/index.ts';
-
-/** A log that has no room is asked to try again so often. */
-const ROOM_RETRY_MS = 1000;
 
 const NOBODY_ELSE =
   'no other member is in the group that could have what was lost: restore the data directory from a copy, or begin with an empty one';
@@ -67,7 +65,7 @@ export class Reception {
   /** The newest of its log, which may not have been chosen: whom it asks besides. */
   readonly #appendedView: GroupView;
   #retry: ScheduledCall | null = null;
-  #roomRetry: ScheduledCall | null = null;
+  readonly #roomRetry: LogRoomRetry;
   #stall: ScheduledCall | null = null;
   #isStopped = false;
 
@@ -76,6 +74,7 @@ export class Reception {
     this.#lack = lack;
     const { member, belonging, events } = setup;
     this.#environment = member.environment;
+    this.#roomRetry = new LogRoomRetry(this.#environment.clock, setup.log);
     this.#sinceMs = this.#environment.clock.wallMs();
     this.#appendedView = setup.log.viewAt(setup.log.lastIndex) ?? belonging.view;
     this.chosenView = newestChosen(setup, lack.chosenUpTo);
@@ -109,7 +108,7 @@ export class Reception {
 
   open(): void {
     this.#client.open();
-    this.#retryRoom();
+    this.#roomRetry.begin();
     this.#watchStall();
     this.#begin();
   }
@@ -124,20 +123,11 @@ export class Reception {
     });
   }
 
-  /** The group layer, which asks its log so else, is not open. */
-  #retryRoom(): void {
-    this.#roomRetry = this.#environment.clock.schedule(ROOM_RETRY_MS, () => {
-      const { log } = this.#setup;
-      if (!log.hasRoom) log.retryRoom();
-      this.#retryRoom();
-    });
-  }
-
   /** No event comes after it. */
   stop(done: () => void): void {
     this.#isStopped = true;
     this.#retry?.cancel();
-    this.#roomRetry?.cancel();
+    this.#roomRetry.stop();
     this.#stall?.cancel();
     this.#client.stop();
     if (this.#receiver === null) return done();

@@ -5,13 +5,14 @@
 import type { LogIndex, MemberId } from '../../../gcs/base/index.ts';
 import type { Belonging, Group, GroupView, LogBase } from '../../../gcs/core/index.ts';
 import type { MemberSetup, RestartReason, TransferProgress } from './contract.ts';
+import { LogRoomRetry } from './log-room-retry.ts';
 import { type Lack, Reception } from './reception.ts';
 import { beginTransferInsistently, DonorRecord } from './state-transfer/index.ts';
 
 export interface RestorationSetup {
   readonly member: MemberSetup;
   readonly group: Pick<Group, 'log' | 'lend'>;
-  readonly run: { readonly isOver: boolean; readonly isStopping: boolean };
+  readonly run: { readonly isStopping: boolean };
   readonly events: RestorationEvents;
 }
 
@@ -26,12 +27,14 @@ export interface RestorationEvents {
 
 export class Restoration {
   readonly #setup: RestorationSetup;
+  readonly #roomRetry: LogRoomRetry;
   #reception: Reception | null = null;
   /** Of the run that has a state. */
   #donorRecord: DonorRecord | null = null;
 
   constructor(setup: RestorationSetup) {
     this.#setup = setup;
+    this.#roomRetry = new LogRoomRetry(setup.member.environment.clock, setup.group.log);
   }
 
   /** Null: nothing is received in this run. */
@@ -86,7 +89,7 @@ export class Restoration {
     const why = 'its log is damaged, and it does not belong to the group now';
     this.mark(0, () => {
       log.reset(NO_LOG, log.hardState, () => events.restart('damaged', why));
-      this.#retryLogRoom();
+      this.#roomRetry.begin();
     });
   }
 
@@ -119,22 +122,10 @@ export class Restoration {
   }
 
   stop(done: () => void): void {
+    this.#roomRetry.stop();
     if (this.#reception === null) done();
     else this.#reception.stop(done);
   }
-
-  /** The group layer, which asks its log so else, is not open. */
-  #retryLogRoom(): void {
-    const { member, group, run } = this.#setup;
-    member.environment.clock.schedule(ROOM_RETRY_MS, () => {
-      if (run.isOver || run.isStopping) return;
-      if (!group.log.hasRoom) group.log.retryRoom();
-      this.#retryLogRoom();
-    });
-  }
 }
-
-/** A log that has no room is asked to try again so often. */
-const ROOM_RETRY_MS = 1000;
 
 const NO_LOG: LogBase = { index: 0, term: 0, view: null, lastMessages: new Map() };
