@@ -309,6 +309,18 @@ export const CERTIFICATION_BUGS: readonly SoughtBug[] = [
     ],
   },
   {
+    name: 'unsettled-crowded',
+    breaks: 'H2',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'certifier/certification-database.ts',
+        find: 'this.settle(waiting - UNSETTLED_A_PLACE * free);',
+        replace: 'void free;',
+      },
+    ],
+  },
+  {
     name: 'digests-of-other-places-compared',
     breaks: 'H22',
     scenario: 'member',
