@@ -20,25 +20,24 @@ import type { GroupDefinition, GroupMember, GroupView } from '../types.ts';
 import { memberOf } from '../views.ts';
 import { Changes } from './changes.ts';
 import { Connections } from './connections.ts';
-import type { GroupEvents, GroupHeadline, GroupSetup, LogPin } from './contract.ts';
+import type { GroupEvents, GroupSetup, LogPin } from './contract.ts';
 import { decodeBelonging } from './definition.ts';
 import { type Directory, readDirectory } from './directory.ts';
 import { GroupFile } from './group-file.ts';
 import { GROUP_PROTOCOL_VERSION, type Introduction } from './handshake.ts';
+import { Headline } from './headline.ts';
 import { Joining } from './joining.ts';
 import { Liveness } from './liveness.ts';
 import { Participation } from './participation.ts';
 import type { RemovalOutcome } from './removals.ts';
 import { Retention } from './retention.ts';
 import { isOver, Roster } from './roster.ts';
+import { RunEnd } from './run-end.ts';
+import { Ticks } from './ticks.ts';
 
 export type Prepared =
   | { readonly kind: 'prepared'; readonly group: Group }
   | { readonly kind: 'refused'; readonly reason: string };
-
-/** How often what is wanted of others is asked again, and the log is looked after. */
-const UPKEEP_MS = 500;
-const ROOM_RETRY_MS = 1000;
 
 export class Group {
   readonly #setup: GroupSetup;
@@ -50,6 +49,8 @@ export class Group {
   readonly #liveness: Liveness;
   readonly #changes: Changes;
   readonly #retention: Retention;
+  readonly #ticks: Ticks;
+  readonly #run: RunEnd;
   /** Found by `prepare`. Where it is not null, this run does not `start`: its owner repairs the log, for the next one. */
   readonly damage: LogDamage | null;
   #roster: Roster | null = null;
@@ -57,21 +58,12 @@ export class Group {
   #joining: Joining | null = null;
 
   #participation: Participation | null = null;
-  #shown: GroupHeadline | null = null;
+  readonly #headline = new Headline();
   #appendedView: GroupView | null = null;
 
   #isOpen = false;
   /** Not a part of the order, nor dialling anybody: entries up to there are given to whoever lacks them. Null: it takes part, or will. */
   #lendsUpTo: LogIndex | null = null;
-  /** Asked to stop; it may still lead. */
-  #isStopping = false;
-  #isStopped = false;
-  #isClosed = false;
-  readonly #closing: (() => void)[] = [];
-  #lastTickMs: number;
-  #nextPresenceMs = 0;
-  #nextUpkeepMs = 0;
-  #nextRoomMs = 0;
 
   /** Reads the directory. Nothing is sent or written before `open`. */
   static prepare(setup: GroupSetup): Prepared {
@@ -84,6 +76,14 @@ export class Group {
     this.#setup = setup;
     this.#events = events;
     this.#log = log;
+    this.#run = new RunEnd({
+      clock: environment.clock,
+      electionTimeoutMs: options.consensus.electionTimeoutMs,
+      canHandOver: () => this.#canHandOver(),
+      handOver: () => this.#step({ kind: 'transfer-leadership', to: null }),
+      stopping: () => this.#changes.end(),
+      letGo: (closed) => this.#letGo(closed),
+    });
     this.#file = new GroupFile({
       disk: environment.disk,
       clock: environment.clock,
@@ -91,7 +91,6 @@ export class Group {
       failed: (error) => this.#end(() => events.failed(error)),
     });
     this.damage = damage;
-    this.#lastTickMs = environment.clock.monotonicMs();
     const latest = belonging !== null && damage === null ? log.viewAt(log.lastIndex) : null;
     if (belonging !== null) {
       const ofLog = log.base.view;
@@ -107,7 +106,7 @@ export class Group {
     }
     this.#liveness = new Liveness(options.unreachableAfterMs, (peer, isReachable) => {
       const member = this.#roster?.memberOf(peer);
-      if (member !== undefined && !this.#isStopped) events.reachabilityChanged(member, isReachable);
+      if (member !== undefined && !this.#run.isStopped) events.reachabilityChanged(member, isReachable);
     });
     this.#changes = new Changes({
       options,
@@ -167,6 +166,28 @@ export class Group {
         },
       },
     });
+    this.#ticks = new Ticks({
+      clock: environment.clock,
+      options,
+      log,
+      liveness: this.#liveness,
+      changes: this.#changes,
+      connections: this.#connections,
+      transfers: this.#transfers,
+      group: {
+        get isStopped() {
+          return group.#run.isStopped;
+        },
+        get isJoining() {
+          return group.#joining !== null;
+        },
+        get participation() {
+          return group.#participation;
+        },
+        truncate: () => this.#truncate(),
+        storeView: () => this.#file.storeView(this.#roster!.belonging, this.#roster!.chosen),
+      },
+    });
     log.onDurable = (number) => this.#step({ kind: 'durable', number });
     log.onHardStateDurable = (number) => this.#step({ kind: 'hard-state-durable', number });
     log.onFailed = (error) => this.#end(() => events.failed(error));
@@ -175,7 +196,7 @@ export class Group {
     };
     log.onRoomChanged = (hasRoom) => {
       this.#step({ kind: 'disk-full', full: !hasRoom });
-      if (!this.#isStopped) events.roomChanged(hasRoom);
+      if (!this.#run.isStopped) events.roomChanged(hasRoom);
     };
   }
 
@@ -218,7 +239,7 @@ export class Group {
     this.#isOpen = true;
     this.#connections.listen();
     this.#dial();
-    this.#scheduleTick();
+    this.#ticks.schedule();
     if (this.#joining === null) this.#events.formed(this.definition!, this.self!);
     else this.#foundIfComplete();
   }
@@ -231,12 +252,12 @@ export class Group {
   lend(chosenUpTo: LogIndex): void {
     assert(!this.#isOpen || this.#lendsUpTo !== null, 'it takes no part in the order');
     this.#lendsUpTo = chosenUpTo;
-    if (this.#isStopped) return;
+    if (this.#run.isStopped) return;
     if (chosenUpTo === 0) this.#transfers.stop();
     if (this.#isOpen) return;
     this.#isOpen = true;
     this.#connections.listen();
-    this.#scheduleTick();
+    this.#ticks.schedule();
   }
 
   /**
@@ -249,7 +270,7 @@ export class Group {
     assert(this.#consensus === null && roster !== null && this.#joining === null, 'started once, after forming');
     assert(this.damage === null, 'who takes part has a log that is whole');
     assert(chosenUpTo <= this.#log.lastIndex, 'what was delivered is in the log');
-    if (this.#isStopped) return;
+    if (this.#run.isStopped) return;
     const log = this.#log;
     const { options, environment, compression, incarnation, events } = this.#setup;
     const from = Math.max(chosenUpTo, log.base.index);
@@ -283,14 +304,14 @@ export class Group {
     // A state that was received may be from behind the end of this member's stay: no view will tell of it any more.
     if (roster.isOver) {
       environment.clock.schedule(0, () => {
-        if (!this.#isStopped) this.#isOver(roster.chosen);
+        if (!this.#run.isStopped) this.#isOver(roster.chosen);
       });
     }
   }
 
   /** Whether `broadcast` has room. */
   canBroadcast(): boolean {
-    return !this.#isStopping && (this.#participation?.canBroadcast() ?? false);
+    return !this.#run.isStopping && (this.#participation?.canBroadcast() ?? false);
   }
 
   /**
@@ -315,7 +336,7 @@ export class Group {
   /** Asks the group to go on without this member; `left` when it does, before or instead of `done`. */
   leave(done: (outcome: RemovalOutcome) => void = () => {}): void {
     const roster = this.#roster;
-    if (roster === null || this.#isStopped) return;
+    if (roster === null || this.#run.isStopped) return;
     if (roster.chosen.members.length === 1) {
       this.#setup.environment.clock.schedule(0, () => this.#end(() => this.#events.left()));
       return;
@@ -343,7 +364,7 @@ export class Group {
    * answered; ask again.
    */
   readIndex(done: (index: LogIndex | null) => void): void {
-    if (this.#participation === null || this.#isStopped) {
+    if (this.#participation === null || this.#run.isStopped) {
       this.#setup.environment.clock.schedule(0, () => done(null));
     } else this.#participation.readIndex(done);
   }
@@ -392,15 +413,7 @@ export class Group {
    * What is being written is finished before `closed` is called; may be asked again.
    */
   stop(closed: () => void = () => {}): void {
-    if (this.#isClosed) return closed();
-    this.#closing.push(closed);
-    if (this.#isStopping || this.#isStopped) return;
-    this.#isStopping = true;
-    this.#changes.end();
-    if (!this.#canHandOver()) return this.#close();
-    this.#step({ kind: 'transfer-leadership', to: null });
-    const { electionTimeoutMs } = this.#setup.options.consensus;
-    this.#setup.environment.clock.schedule(electionTimeoutMs, () => this.#close());
+    this.#run.stop(closed);
   }
 
   get #consensus(): Consensus | null {
@@ -409,34 +422,22 @@ export class Group {
 
   #canHandOver(): boolean {
     const consensus = this.#consensus;
-    if (consensus === null || consensus.role !== 'leader' || !consensus.hasQuorum || this.#isStopped) return false;
+    if (consensus === null || consensus.role !== 'leader' || !consensus.hasQuorum || this.#run.isStopped) return false;
     return consensus.view.members.some(
       ({ ordinal, isVoter }) => isVoter && ordinal !== this.#roster!.ordinal && this.#connections.isConnected(ordinal),
     );
   }
 
-  #close(): void {
-    if (this.#isStopped) return;
-    this.#isStopped = true;
-    this.#changes.end();
+  #letGo(closed: () => void): void {
     this.#connections.stop();
     this.#transfers.stop();
     this.#participation?.end();
     // The next run, which may be of the same process, finds nothing under way of what it will write itself.
-    this.#file.close(() =>
-      this.#log.close(() => {
-        this.#isClosed = true;
-        for (const each of this.#closing) each();
-      }),
-    );
+    this.#file.close(() => this.#log.close(closed));
   }
 
-  /** The run is over, once. */
   #end(tell: () => void): void {
-    if (this.#isStopped) return;
-    this.#isStopping = true;
-    this.#close();
-    tell();
+    this.#run.end(tell);
   }
 
   /** What is readable of them, perhaps not all: who asked asks others for the rest. */
@@ -461,7 +462,7 @@ export class Group {
   }
 
   #foundIfComplete(): void {
-    if (this.#joining === null || this.#isStopped) return;
+    if (this.#joining === null || this.#run.isStopped) return;
     const { random, clock } = this.#setup.environment;
     const found = this.#joining.found(random, clock.wallMs());
     if (typeof found === 'string') return this.#end(() => this.#events.refused(found));
@@ -469,7 +470,7 @@ export class Group {
   }
 
   #offered(bytes: Uint8Array, isAskedFor: boolean): void {
-    if (this.#joining === null || this.#isStopped) return;
+    if (this.#joining === null || this.#run.isStopped) return;
     const offer = decodeBelonging(bytes);
     const problem = this.#joining.problemOf(offer, this.belonging);
     if (problem !== null || offer.kind !== 'belonging') return;
@@ -477,7 +478,7 @@ export class Group {
   }
 
   #takeWithheld(): void {
-    if (this.#joining === null || this.#isStopped) return;
+    if (this.#joining === null || this.#run.isStopped) return;
     const offer = this.#joining.withheldOfSeeds();
     if (offer !== null) this.#store(offer);
   }
@@ -501,7 +502,7 @@ export class Group {
   /** It comes from this member's log, or by the word of a peer. */
   #learnChosen(view: GroupView): void {
     const roster = this.#roster;
-    if (roster === null || this.#isStopped) return;
+    if (roster === null || this.#run.isStopped) return;
     const before = roster.chosen;
     if (!roster.learnChosen(view)) return;
     this.#joining?.remember(before.members);
@@ -524,7 +525,7 @@ export class Group {
   // The order
 
   #step(input: ConsensusInput): void {
-    if (!this.#isStopped) this.#participation?.step(input);
+    if (!this.#run.isStopped) this.#participation?.step(input);
   }
 
   #received(from: MemberOrdinal, bytes: Uint8Array): string | null {
@@ -549,81 +550,18 @@ export class Group {
     this.#learnChosen(chosenView);
     this.#showStatus(consensus);
     if (consensus.isBehind) this.#end(() => this.#events.behind(consensus.leadersFirstIndex - 1));
-    else if (this.#isStopping && consensus.role !== 'leader') this.#close();
+    else if (this.#run.isStopping && consensus.role !== 'leader') this.#run.close();
   }
 
   #showStatus(consensus: Consensus): void {
-    const { role, term, leader, caughtUp, hasQuorum, isBehind } = consensus;
-    const viewNumber = consensus.view.number;
-    const shown = this.#shown;
-    if (
-      this.#isStopped ||
-      (shown !== null &&
-        role === shown.role &&
-        term === shown.term &&
-        leader === shown.leader &&
-        caughtUp === shown.caughtUp &&
-        hasQuorum === shown.hasQuorum &&
-        isBehind === shown.isBehind &&
-        viewNumber === shown.viewNumber)
-    ) {
-      return;
-    }
-    this.#shown = { role, term, leader, caughtUp, hasQuorum, isBehind, viewNumber };
-    this.#events.statusChanged(this.#shown);
-  }
-
-  // Time
-
-  #scheduleTick(): void {
-    this.#setup.environment.clock.schedule(this.#setup.options.tickMs, () => {
-      if (this.#isStopped) return;
-      this.#tick();
-      if (!this.#isStopped) this.#scheduleTick();
-    });
-  }
-
-  #tick(): void {
-    const nowMs = this.#nowMs();
-    const {
-      unreachableAfterMs,
-      consensus: { electionTimeoutMs },
-    } = this.#setup.options;
-    if (nowMs - this.#lastTickMs > electionTimeoutMs / 2) {
-      // It stood still itself: what it has not heard says nothing about the others.
-      this.#changes.stoodStill();
-      this.#connections.stoodStill();
-    }
-    this.#lastTickMs = nowMs;
-    this.#step({ kind: 'tick' });
-    this.#liveness.judge(nowMs);
-    if (nowMs >= this.#nextPresenceMs) {
-      this.#nextPresenceMs = nowMs + unreachableAfterMs / 4;
-      if (this.#joining === null) this.#connections.showPresence(this.#consensus === null, unreachableAfterMs * 2);
-    }
-    if (nowMs >= this.#nextUpkeepMs) {
-      this.#nextUpkeepMs = nowMs + UPKEEP_MS;
-      this.#upkeep(nowMs);
-    }
-    this.#changes.decide();
-  }
-
-  #upkeep(nowMs: number): void {
-    if (this.#joining !== null) this.#connections.askToJoin();
-    this.#transfers.tick();
-    this.#changes.askAgain();
-    this.#truncate();
-    if (!this.#log.hasRoom && nowMs >= this.#nextRoomMs) {
-      this.#nextRoomMs = nowMs + ROOM_RETRY_MS;
-      this.#log.retryRoom();
-    }
-    this.#participation?.sealIfIdle();
-    if (this.#participation !== null) this.#file.storeView(this.#roster!.belonging, this.#roster!.chosen);
+    if (this.#run.isStopped) return;
+    const headline = this.#headline.changed(consensus);
+    if (headline !== null) this.#events.statusChanged(headline);
   }
 
   #truncate(): void {
     const consensus = this.#consensus;
-    if (consensus === null || this.#isStopped) return;
+    if (consensus === null || this.#run.isStopped) return;
     const { deliveredUpTo, receivedByAll } = consensus.status();
     this.#retention.truncate({ deliveredUpTo, receivedByAll });
   }

@@ -75,7 +75,7 @@ export const LOG_BUGS: readonly SoughtBug[] = [
     name: 'room-not-looked-for',
     breaks: 'R16',
     scenario: 'group',
-    changes: [{ file: 'gcs/core/group/group.ts', find: 'this.#log.retryRoom();', replace: '' }],
+    changes: [{ file: 'gcs/core/group/ticks.ts', find: 'log.retryRoom();', replace: '' }],
   },
   {
     name: 'write-error-ignored',

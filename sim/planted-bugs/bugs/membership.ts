@@ -49,7 +49,7 @@ export const MEMBERSHIP_BUGS: readonly SoughtBug[] = [
     scenario: 'group',
     changes: [
       {
-        file: 'gcs/core/group/group.ts',
+        file: 'gcs/core/group/run-end.ts',
         find: 'this.#closing.push(closed);',
         replace: 'closed();',
       },
