@@ -261,7 +261,7 @@ export class MemberRun {
     return this.#hasQuorum;
   }
 
-  /** Nothing more is asked of the group: its owner stops it. */
+  /** Nothing more is asked of the group: its owner stops this run, unless it is outside. */
   get isOver(): boolean {
     return this.#isOver;
   }
