@@ -50,8 +50,8 @@ export class EntryCache {
   }
 
   /** Gives up what is on disk, oldest first, down to the bound. */
-  trim(settledUpTo: LogIndex): void {
-    while (this.#bytes > this.#bytesMax && this.#from <= settledUpTo) this.#dropOldest();
+  trim(onDiskUpTo: LogIndex): void {
+    while (this.#bytes > this.#bytesMax && this.#from <= onDiskUpTo) this.#dropOldest();
     this.#compact();
   }
 

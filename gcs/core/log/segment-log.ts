@@ -96,7 +96,7 @@ export class SegmentLog implements LogReader {
   #hardState: HardState;
   #firstSegment: number;
   /** Entries up to here are on disk in the version that the table has. */
-  #settledUpTo: LogIndex;
+  #onDiskUpTo: LogIndex;
 
   #orders: Order[] = [];
   /** An empty block is wanted, even if there is nothing to write. */
@@ -143,7 +143,7 @@ export class SegmentLog implements LogReader {
     this.#table = scanned.table;
     this.#hardState = scanned.context.hardState;
     this.#firstSegment = scanned.context.firstSegment;
-    this.#settledUpTo = this.#table.lastIndex;
+    this.#onDiskUpTo = this.#table.lastIndex;
     this.#cache = new EntryCache(options.cacheBytesMax, this.#table.lastIndex + 1);
     this.#faultyFound = this.#table.holeCount;
     files.onPrepared = () => {
@@ -295,7 +295,7 @@ export class SegmentLog implements LogReader {
    */
   truncate(upTo: LogIndex): void {
     if (this.#isStopped || this.#orders.length > 0 || this.#table.holeCount > 0) return;
-    const index = Math.min(upTo, this.#settledUpTo);
+    const index = Math.min(upTo, this.#onDiskUpTo);
     const first = this.#parts.firstBehind(index);
     if (first === undefined || first <= this.#firstSegment || index <= this.#base.index) return;
     this.#base = this.#baseAt(this.#summaryAt(index));
@@ -384,7 +384,7 @@ export class SegmentLog implements LogReader {
   }
 
   #cut(index: LogIndex): void {
-    this.#settledUpTo = Math.min(this.#settledUpTo, index - 1);
+    this.#onDiskUpTo = Math.min(this.#onDiskUpTo, index - 1);
     if (index > this.lastIndex) return;
     this.#cache.dropFrom(index);
     this.#table.cut(index);
@@ -523,7 +523,7 @@ export class SegmentLog implements LogReader {
       this.#parts.writtenUpTo(segment.offset);
       if (isRepair) this.#fill(entries[0]!, segment.number, repairedAt);
       if (resetTo !== null) this.#beginAnew(resetTo, segment.number);
-      this.#settle(plan.durable);
+      this.#blockWritten(plan.durable);
     });
   }
 
@@ -558,14 +558,14 @@ export class SegmentLog implements LogReader {
     this.#base = base;
     this.#table = new EntryTable(base);
     this.#cache = new EntryCache(this.#options.cacheBytesMax, base.index + 1);
-    this.#settledUpTo = base.index;
+    this.#onDiskUpTo = base.index;
     this.#parts.beginAnew(base, { first: segment, toldBy: this.#writer.lastBlock });
     this.#wants = 'seal';
   }
 
-  #settle(durable: () => void): void {
-    if (this.#orders.length === 0) this.#settledUpTo = Math.min(this.lastIndex, this.#waiting.entriesFrom - 1);
-    this.#cache.trim(this.#settledUpTo);
+  #blockWritten(durable: () => void): void {
+    if (this.#orders.length === 0) this.#onDiskUpTo = Math.min(this.lastIndex, this.#waiting.entriesFrom - 1);
+    this.#cache.trim(this.#onDiskUpTo);
     for (const number of this.#parts.takeRemovable(this.#writer.lastBlock)) this.#files.remove(number);
     if (this.#closing === null) this.#files.prepareAhead();
     // The disk goes on before the owner is told: what it asks for in answer is for the block after.
