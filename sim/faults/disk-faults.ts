@@ -27,8 +27,8 @@ export function failDisk(strike: Strike, member: SimulatedHost): void {
   member.disk.breakAt(operation);
   const mendMs = random.between(500, 4000);
   const mend = (): void => {
-    // Whoever still runs has not met the error yet, or does not stop on it.
-    if (member.disk.isBroken && member.process !== null && !member.process.isPaused) return later(strike, mendMs, mend);
+    // Whoever still runs, or is paused, has not met the error yet, or does not stop on it.
+    if (member.disk.isBroken && member.process !== null) return later(strike, mendMs, mend);
     member.disk.mend();
     strike.restartIfDown(member);
   };
