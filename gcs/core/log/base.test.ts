@@ -67,6 +67,27 @@ test('a message is partial from its first fragment to its last, its origin leavi
   assert.deepEqual([log.partialFrom(9), log.partialFrom(10)], [9, 11]);
 });
 
+test('of a message that began before the log it is known that its beginning is not there, until it is complete', () => {
+  const disk = new MemoryDisk();
+  const log = opened(disk);
+  const of = { incarnation: 1, messageNumber: 5 };
+  log.reset({ index: 20, term: 1, view: null, lastMessages: new Map() }, log.hardState, () => {});
+  disk.finishAll();
+  log.persist({
+    number: log.lastRequest + 1,
+    hardState: null,
+    entries: [fragment(21, 0, of, 0), fragment(22, 1, of, 2), fragment(23, 0, { ...of, messageNumber: 6 }, 1)],
+  });
+  disk.finishAll();
+  const known = [20, 20, 22];
+  const reopened = opened(new MemoryDisk(disk.durable));
+  for (const each of [log, reopened])
+    assert.deepEqual(
+      [21, 22, 23].map((index) => each.partialFrom(index)),
+      known,
+    );
+});
+
 test('a truncated log begins behind the base, which knows what came before, and so it does after a restart', () => {
   const { disk, log, expected } = grown(60);
   const upTo = 40;

@@ -5,7 +5,7 @@
  */
 import type { LogIndex, MemberOrdinal, Term } from '../../base/index.ts';
 import { assert } from '../../base/index.ts';
-import { isLastFragment } from '../messages/fragment.ts';
+import { isFirstFragment, isLastFragment } from '../messages/fragment.ts';
 import type { EntryId, EntryKind, GroupView, LogEntry } from '../types.ts';
 import { decodeView } from '../views.ts';
 
@@ -14,8 +14,9 @@ const PAGE_ENTRIES = 1 << 10;
 
 const HOLE = 0;
 const LAST_FRAGMENT = 5;
-/** By code. The last fragment of a message has a code of its own. */
-const KINDS: readonly (EntryKind | null)[] = [null, 'noop', 'message', 'view', 'fragment', 'fragment'];
+const FIRST_FRAGMENT = 6;
+/** By code. The first and the last fragment of a message, which are two at least, have codes of their own. */
+const KINDS: readonly (EntryKind | null)[] = [null, 'noop', 'message', 'view', 'fragment', 'fragment', 'fragment'];
 
 interface Page {
   readonly kinds: Uint8Array;
@@ -86,6 +87,10 @@ export class EntryTable {
   /** Null: a hole. */
   kindAt(index: LogIndex): EntryKind | null {
     return KINDS[this.#codeAt(index)]!;
+  }
+
+  isFirstFragment(index: LogIndex): boolean {
+    return this.#codeAt(index) === FIRST_FRAGMENT;
   }
 
   isLastFragment(index: LogIndex): boolean {
@@ -271,7 +276,10 @@ export class EntryTable {
 }
 
 function codeOf(entry: LogEntry): number {
-  if (entry.kind === 'fragment' && entry.payload.length > 0 && isLastFragment(entry.payload)) return LAST_FRAGMENT;
+  if (entry.kind === 'fragment' && entry.payload.length > 0) {
+    if (isLastFragment(entry.payload)) return LAST_FRAGMENT;
+    if (isFirstFragment(entry.payload)) return FIRST_FRAGMENT;
+  }
   return KINDS.indexOf(entry.kind);
 }
 

@@ -31,7 +31,10 @@ export class LogSummary {
     return new Map([...this.#last].sort(([one], [other]) => one - other));
   }
 
-  /** The lowest index of a fragment whose message is not complete; the next index if there is none. */
+  /**
+   * The lowest index of a fragment whose message is not complete; the next index if there is none. Of a message that
+   * began before the log: the base's.
+   */
   get partialFrom(): LogIndex {
     let from = this.#index + 1;
     for (const begun of this.#begun.values()) from = Math.min(from, begun.from);
@@ -69,6 +72,8 @@ export class LogSummary {
     if (begun !== undefined && begun.incarnation !== incarnation) this.#begun.delete(origin);
     if (!isFragment) return;
     if (table.isLastFragment(index)) this.#begun.delete(origin);
-    else if (!this.#begun.has(origin)) this.#begun.set(origin, { incarnation, from: index });
+    else if (!this.#begun.has(origin)) {
+      this.#begun.set(origin, { incarnation, from: table.isFirstFragment(index) ? index : table.base.index });
+    }
   }
 }

@@ -44,6 +44,11 @@ export function decodeFragment(payload: Uint8Array): Fragment | null {
   return { isLast: (flags & IS_LAST) !== 0, messageBytes, part };
 }
 
+/** Whether a message begins with the entry of kind `fragment` that has this payload. */
+export function isFirstFragment(payload: Uint8Array): boolean {
+  return (payload[0]! & IS_FIRST) !== 0;
+}
+
 /** Whether a message ends with the entry of kind `fragment` that has this payload. */
 export function isLastFragment(payload: Uint8Array): boolean {
   return (payload[0]! & IS_LAST) !== 0;
