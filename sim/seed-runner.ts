@@ -1,5 +1,6 @@
 /** Hands seeds to worker threads, one at a time each. */
 import { Worker } from 'node:worker_threads';
+import { setEngineFlags } from './engine-flags.ts';
 import type { SeedOptions, SeedResult } from './seed-result.ts';
 import type { WorkerTask } from './worker.ts';
 
@@ -11,6 +12,7 @@ export interface RunSetup extends WorkerTask {
 }
 
 export async function runSeeds(setup: RunSetup): Promise<void> {
+  setEngineFlags();
   const left = [...setup.seeds].reverse();
   let goesOn = true;
   const workers = Array.from({ length: Math.min(setup.workers, left.length) }, async () => {

@@ -11,7 +11,7 @@ const TWO_TO_32 = 0x1_0000_0000;
  * Up to so many bytes an array is part of its own object, without a buffer. Whatever asks for the buffer (a subarray, a
  * DataView) makes one, which costs several times as much as a copy of all of it.
  */
-const BUFFERLESS_BYTES_MAX = 64;
+export const BUFFERLESS_BYTES_MAX = 64;
 
 export class ByteWriter {
   #bytes: Uint8Array;

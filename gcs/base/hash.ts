@@ -41,7 +41,7 @@ export class RunningDigest {
 
   /** Mixes in a whole number from 0 to 2^53 - 1. */
   add(value: number): void {
-    this.#mix((value % 0x1_0000_0000) | 0);
+    this.#mix(value | 0);
     this.#mix(Math.floor(value / 0x1_0000_0000) | 0);
   }
 

@@ -41,10 +41,17 @@ export function utf8Decode(bytes: Uint8Array): string | null {
 
 /** Null: it is not ASCII. */
 function decodeAscii(bytes: Uint8Array): string | null {
-  for (let at = 0; at < bytes.length; at++) if (bytes[at]! >= 0x80) return null;
   let text = '';
-  for (let at = 0; at < bytes.length; at += ASCII_CHUNK) {
-    text += String.fromCharCode.apply(null, bytes.subarray(at, at + ASCII_CHUNK) as unknown as number[]);
+  for (let from = 0; from < bytes.length; from += ASCII_CHUNK) {
+    const count = Math.min(ASCII_CHUNK, bytes.length - from);
+    // A plain array: arguments are taken from it much faster than from the bytes.
+    const codes = new Array<number>(count);
+    for (let i = 0; i < count; i++) {
+      const code = bytes[from + i]!;
+      if (code >= 0x80) return null;
+      codes[i] = code;
+    }
+    text += String.fromCharCode.apply(null, codes);
   }
   return text;
 }

@@ -53,7 +53,8 @@ export function framePassed(
   bytes: Uint8Array,
   occasions: Occasions,
 ): void {
-  if (occasions.isWatched(from)) occasions.happened(from, `${when} send of ${kindOf(bytes)}`);
+  const place = `${when} send of `;
+  if (occasions.isWatchedFor(from, place)) occasions.happened(from, `${place}${kindOf(bytes)}` as Failpoint);
 }
 
 function described(file: string): string {

@@ -25,6 +25,12 @@ export class Occasions {
     return (this.#awaited.get(member)?.size ?? 0) > 0;
   }
 
+  /** Whether anything is awaited of this member whose name begins so. */
+  isWatchedFor(member: SimulatedHost, beginning: string): boolean {
+    for (const occasion of this.#awaited.get(member)?.keys() ?? []) if (occasion.startsWith(beginning)) return true;
+    return false;
+  }
+
   happened(member: SimulatedHost, occasion: Occasion): void {
     const awaited = this.#awaited.get(member);
     const callback = awaited?.get(occasion);

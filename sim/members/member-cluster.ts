@@ -467,8 +467,8 @@ export class MemberCluster implements FaultTargets {
   }
 
   #turnEnded(machine: MemberMachine): void {
-    const running = this.runningOn(machine.host);
-    if (running === null) return;
+    const { running } = machine;
+    if (running === null || running.process !== machine.host.process) return;
     const before = running.observer.place;
     running.observer.turnEnded();
     this.#checkServed(machine, running);

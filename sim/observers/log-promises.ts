@@ -31,8 +31,8 @@ export class LogPromises {
     if (status === null) return;
     const { role, term, chosenUpTo, durableUpTo, claim } = status;
     const had = this.#had.get(memberId);
-    const end: EntryId = { index: durableUpTo, term: log.termAt(durableUpTo) };
     if (had !== undefined) {
+      const end: EntryId = { index: durableUpTo, term: log.termAt(durableUpTo) };
       const remembers = isAsFar(end, had) || (claim !== null && isAsFar(claim, had));
       this.#judge.check(
         remembers,

@@ -72,6 +72,11 @@ export class SimulatedDisk {
   #breaksAt: BreakingOperation | null = null;
   #isBroken = false;
   #isObserved = false;
+  readonly #operations: FileOperations = {
+    isObserved: () => this.#isObserved,
+    read: (name) => this.#read(name),
+    write: (file, offset, chunks, done) => this.#beginWrite(file, offset, chunks, done),
+  };
   #refusals = 0;
   #writesDone = 0;
 
@@ -293,56 +298,40 @@ export class SimulatedDisk {
   }
 
   #handle(process: SimulatedProcess, name: string, content: Content): DiskFile {
-    let isOpen = true;
-    let isWriting = false;
-    return {
-      name,
-      get sizeBytes() {
-        return content.bytes.length;
-      },
-      read: (offset, length) => {
-        // A run may end in the turn in which it delivered: an observer reads that yet.
-        if (!isOpen && !this.#isObserved) throw new Error(`${name} is closed`);
-        this.#read(name);
-        return content.bytes.slice(offset, offset + length);
-      },
-      write: (offset, chunks, done) => {
-        if (!isOpen) throw new Error(`${name} is closed`);
-        if (isWriting) throw new Error(`${name} is being written already`);
-        this.passed?.('before', 'write', name);
-        if (!process.isAlive) return;
-        isWriting = true;
-        const write = { content, offset, chunks };
-        const error = this.#whyNot('write', name);
-        if (error !== null) {
-          // What a failed write or sync leaves is any part of it.
-          this.#tear(write);
-          return this.#fail(process, error, done);
-        }
-        this.#writes.add(write);
-        const durationUs = this.drawSyncUs();
-        const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-        this.writeBegan({ durationUs, sectors: Math.ceil(length / SECTOR_BYTES) });
-        process.after(durationUs, () => {
-          isWriting = false;
-          this.#writes.delete(write);
-          overwrite(content, offset, chunks);
-          content.written.push({ offset, length, number: ++this.#writesDone });
-          this.passed?.('after', 'write', name);
-          if (process.isAlive) done(null);
-        });
-      },
-      close: () => {
-        isOpen = false;
-      },
-    };
+    return new SimulatedFile(this.#operations, process, name, content);
+  }
+
+  #beginWrite(file: SimulatedFile, offset: number, chunks: readonly Uint8Array[], done: WriteDone): void {
+    const { process, name, content } = file;
+    this.passed?.('before', 'write', name);
+    if (!process.isAlive) return;
+    file.isWriting = true;
+    const write = { content, offset, chunks };
+    const error = this.#whyNot('write', name);
+    if (error !== null) {
+      // What a failed write or sync leaves is any part of it.
+      this.#tear(write);
+      return this.#fail(process, error, done);
+    }
+    this.#writes.add(write);
+    const durationUs = this.drawSyncUs();
+    const length = bytesOf(chunks);
+    this.writeBegan({ durationUs, sectors: Math.ceil(length / SECTOR_BYTES) });
+    process.after(durationUs, () => {
+      file.isWriting = false;
+      this.#writes.delete(write);
+      overwrite(content, offset, chunks);
+      content.written.push({ offset, length, number: ++this.#writesDone });
+      this.passed?.('after', 'write', name);
+      if (process.isAlive) done(null);
+    });
   }
 
   #tear({ content, offset, chunks }: WriteInFlight): void {
     this.#world.faultCounts.add('unsynced write lost');
     const written: Content = { bytes: content.bytes.slice(), written: [] };
     overwrite(written, offset, chunks);
-    const end = offset + chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+    const end = offset + bytesOf(chunks);
     // All, none, or each sector by itself.
     const survivalPercent = this.#random.pick([0, 30, 50, 50, 70, 100]);
     let survived = 0;
@@ -359,8 +348,61 @@ export class SimulatedDisk {
   }
 }
 
+type WriteDone = (error: DiskError | null) => void;
+
+/** What a file asks of its disk. */
+interface FileOperations {
+  readonly isObserved: () => boolean;
+  /** @throws DiskError */
+  readonly read: (name: string) => void;
+  readonly write: (file: SimulatedFile, offset: number, chunks: readonly Uint8Array[], done: WriteDone) => void;
+}
+
+class SimulatedFile implements DiskFile {
+  readonly process: SimulatedProcess;
+  readonly name: string;
+  readonly content: Content;
+  isWriting = false;
+  readonly #operations: FileOperations;
+  #isOpen = true;
+
+  constructor(operations: FileOperations, process: SimulatedProcess, name: string, content: Content) {
+    this.#operations = operations;
+    this.process = process;
+    this.name = name;
+    this.content = content;
+  }
+
+  get sizeBytes(): number {
+    return this.content.bytes.length;
+  }
+
+  read(offset: number, length: number): Uint8Array {
+    // A run may end in the turn in which it delivered: an observer reads that yet.
+    if (!this.#isOpen && !this.#operations.isObserved()) throw new Error(`${this.name} is closed`);
+    this.#operations.read(this.name);
+    return this.content.bytes.slice(offset, offset + length);
+  }
+
+  write(offset: number, chunks: readonly Uint8Array[], done: WriteDone): void {
+    if (!this.#isOpen) throw new Error(`${this.name} is closed`);
+    if (this.isWriting) throw new Error(`${this.name} is being written already`);
+    this.#operations.write(this, offset, chunks, done);
+  }
+
+  close(): void {
+    this.#isOpen = false;
+  }
+}
+
+function bytesOf(chunks: readonly Uint8Array[]): number {
+  let bytes = 0;
+  for (const chunk of chunks) bytes += chunk.length;
+  return bytes;
+}
+
 function overwrite(content: Content, offset: number, chunks: readonly Uint8Array[]): void {
-  const end = offset + chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+  const end = offset + bytesOf(chunks);
   if (end > content.bytes.length) {
     const grown = new Uint8Array(end);
     grown.set(content.bytes);

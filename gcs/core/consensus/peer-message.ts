@@ -1,6 +1,6 @@
 /** What members say to each other about the log, and its binary form. The sender is known from the connection. */
 import type { Incarnation, LogIndex, MessageNumber, Term } from '../../base/index.ts';
-import { ByteReader, ByteWriter, unreachable } from '../../base/index.ts';
+import { BUFFERLESS_BYTES_MAX, ByteReader, ByteWriter, unreachable } from '../../base/index.ts';
 import type { LogEntry } from '../types.ts';
 import { decodeEntry, ENTRY_HEADER_BYTES_MAX, encodeEntry } from './entry-codec.ts';
 
@@ -142,7 +142,7 @@ export function encodePeerMessage(message: PeerMessage): Uint8Array {
 
 /** As `encodePeerMessage`, behind a byte of the frame that it travels in. */
 export function encodePeerMessageBehind(frameTag: number | null, message: PeerMessage): Uint8Array {
-  const writer = new ByteWriter(capacityFor(message) + (frameTag === null ? 0 : 1));
+  const writer = new ByteWriter(capacityFor(message));
   if (frameTag !== null) writer.u8(frameTag);
   writer.u8(TAGS[message.kind]);
   switch (message.kind) {
@@ -338,8 +338,9 @@ function decodeAppend(reader: ByteReader): Append | string {
   };
 }
 
+/** Of most messages it is the writer's usual one, which is the cheapest: with the frame's byte they take less. */
 function capacityFor(message: PeerMessage): number {
-  let bytes = 64;
+  let bytes = BUFFERLESS_BYTES_MAX;
   if (message.kind === 'append') {
     for (const entry of message.entries) bytes += ENTRY_HEADER_BYTES_MAX + entry.payload.length;
   } else if (message.kind === 'propose') {

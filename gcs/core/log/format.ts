@@ -248,29 +248,23 @@ export type DecodedRecord =
 
 /** The record at `at`, which does not reach behind `end`; its payload is a view of `bytes`. */
 export function decodeRecord(bytes: Uint8Array, at: number, end: number): DecodedRecord {
-  const unreadable = (reason: string, tag = 0, recordEnd: number | null = null): DecodedRecord => ({
-    kind: 'unreadable',
-    reason,
-    tag,
-    end: recordEnd,
-  });
   const headEnd = at + RECORD_HEAD_BYTES;
-  if (headEnd > end) return unreadable('a record is cut off');
+  if (headEnd > end) return unreadableRecord('a record is cut off');
   const view = new DataView(bytes.buffer, bytes.byteOffset + at, RECORD_HEAD_BYTES);
   const code = view.getUint8(0) & ~COMPRESSED;
   const isCheckpoint = code === KIND_CHECKPOINT;
   const kind = KINDS[code];
   const isKnown = isCheckpoint || (kind !== undefined && kind !== null);
   if (!isKnown || view.getUint32(49, true) !== crc32cOf(bytes, at, headEnd - 4)) {
-    return unreadable('the checksum of a record is wrong');
+    return unreadableRecord('the checksum of a record is wrong');
   }
   const index = getU48(view, 1);
   const tag = view.getUint32(45, true);
   const payloadEnd = headEnd + view.getUint32(37, true);
-  if (payloadEnd > end) return unreadable(`the payload of index ${index} is cut off`, tag);
+  if (payloadEnd > end) return unreadableRecord(`the payload of index ${index} is cut off`, tag);
   const payload = bytes.subarray(headEnd, payloadEnd);
   if (crc32c(payload) !== view.getUint32(41, true)) {
-    return unreadable(`the checksum of the payload of index ${index} is wrong`, tag, payloadEnd);
+    return unreadableRecord(`the checksum of the payload of index ${index} is wrong`, tag, payloadEnd);
   }
   const term = getU48(view, 7);
   if (isCheckpoint) {
@@ -288,6 +282,10 @@ export function decodeRecord(bytes: Uint8Array, at: number, end: number): Decode
     payload,
   };
   return { kind: 'record', record, tag, end: payloadEnd };
+}
+
+function unreadableRecord(reason: string, tag = 0, end: number | null = null): DecodedRecord {
+  return { kind: 'unreadable', reason, tag, end };
 }
 
 export interface PlacedRecord {

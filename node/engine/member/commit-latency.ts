@@ -29,7 +29,8 @@ const NOTHING: CommitLatency = { count: 0, p50: 0, p95: 0, p99: 0, max: 0 };
 interface OneSecond {
   /** Which one, of the monotonic clock; -1: none yet. */
   second: number;
-  readonly counts: Uint32Array;
+  /** Null: nothing was ever recorded here. */
+  counts: Uint32Array | null;
   count: number;
   maxMs: number;
 }
@@ -37,7 +38,7 @@ interface OneSecond {
 export class CommitLatencies {
   readonly #seconds: readonly OneSecond[] = Array.from({ length: SECONDS }, () => ({
     second: -1,
-    counts: new Uint32Array(BUCKET_COUNT),
+    counts: null,
     count: 0,
     maxMs: 0,
   }));
@@ -51,10 +52,11 @@ export class CommitLatencies {
     const slot = this.#seconds[second % SECONDS]!;
     if (slot.second !== second) {
       slot.second = second;
-      slot.counts.fill(0);
+      slot.counts?.fill(0);
       slot.count = 0;
       slot.maxMs = 0;
     }
+    slot.counts ??= new Uint32Array(BUCKET_COUNT);
     slot.counts[bucketOf(Math.min(ms * 1000, MICROSECONDS_MAX) | 0)]!++;
     slot.count++;
     if (ms > slot.maxMs) slot.maxMs = ms;
@@ -76,7 +78,7 @@ export class CommitLatencies {
     let count = 0;
     let max = 0;
     for (const slot of recent) {
-      for (let bucket = 0; bucket < BUCKET_COUNT; bucket++) counts[bucket]! += slot.counts[bucket]!;
+      for (let bucket = 0; bucket < BUCKET_COUNT; bucket++) counts[bucket]! += slot.counts![bucket]!;
       count += slot.count;
       max = Math.max(max, slot.maxMs);
     }

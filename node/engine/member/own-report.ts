@@ -42,9 +42,9 @@ export class OwnReport {
   reaches(): readonly MemberOrdinal[] {
     const { member, group, membership } = this.#setup;
     const self = membership.view && memberNamed(membership.view, member.memberId)?.ordinal;
-    const heard = [...group.reachability()].filter(([, isHeard]) => isHeard).map(([ordinal]) => ordinal);
-    const all = new Set(typeof self === 'number' ? [self, ...heard] : heard);
-    return [...all].sort((a, b) => a - b);
+    const heard: MemberOrdinal[] = typeof self === 'number' ? [self] : [];
+    for (const [ordinal, isHeard] of group.reachability()) if (isHeard && ordinal !== self) heard.push(ordinal);
+    return heard.sort((a, b) => a - b);
   }
 
   facts(): OwnFacts {
