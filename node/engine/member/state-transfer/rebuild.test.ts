@@ -151,6 +151,29 @@ test('a lane that was lost is written again from the log, as long as the log rea
   assert.equal(new Run(later).found.kind, 'needs-state');
 });
 
+test('H3: wherever the log begins, within a message, too, a restart rebuilds an equal state or asks for one', () => {
+  const outcomes = { usable: 0, 'needs-state': 0, refused: 0 };
+  for (const seed of SEEDS) {
+    const { entries, facts } = reference(seed, 60);
+    const run = new Run(newFiles('member', 2));
+    for (let upTo = 1; upTo <= entries.length; upTo++) {
+      run.take(entries.slice(0, upTo));
+      if (upTo === 40) run.flush();
+      run.makeVerdictsDurable();
+    }
+    for (let before = 0; before < 50; before++) {
+      run.log.truncate(before);
+      run.settle();
+      const again = new Run(copyOf(run.files));
+      outcomes[again.found.kind]++;
+      if (again.found.kind !== 'usable') continue;
+      again.take(entries);
+      assert.deepEqual(factsOf(again.state), facts[entries.length], `seed ${seed}, from ${run.log.firstIndex} on`);
+    }
+  }
+  assert.ok(outcomes.usable > 20 && outcomes['needs-state'] > 20 && outcomes.refused === 0, JSON.stringify(outcomes));
+});
+
 for (const flushedUpTo of [20, 40]) {
   test(`R13: whatever byte of the verdict file is lost, lanes up to entry ${flushedUpTo}, a restart rebuilds an equal state or asks for one`, () => {
     const { entries, facts } = reference(2, 40);
