@@ -216,6 +216,28 @@ describe('expelling a member', () => {
     until(world, () => a!.run!.delivered.length === 1);
   });
 
+  test('R21: who is alone only as far as it knew once, and not by its log, does not just go', () => {
+    const world = new SimulatedWorld(64);
+    const [founder] = formedGroup(world, ['a']);
+    const others = ['b', 'c'].map((name) => joined(world, name, founder!));
+    const members = [founder!, ...others];
+    until(world, () => members.every((member) => membersOf(member).length === 3 && member.isVoter));
+    for (const { host } of members) host.crash('power-lost');
+    // It knows of the founding view alone that it is chosen.
+    founder!.start(null);
+    founder!.do((group) => group.leave());
+    world.runFor(SECONDS);
+    assert.equal(founder!.run!.ended, null);
+    for (const other of others) other.start(null);
+    until(world, () => founder!.run!.ended === 'left' || membersOf(founder!).length === 3);
+    if (founder!.run!.ended === null) {
+      world.runFor(5 * SECONDS);
+      founder!.do((group) => group.leave());
+      until(world, () => founder!.run!.ended === 'left');
+    }
+    until(world, () => others.every((member) => membersOf(member).length === 2));
+  });
+
   test('R21: of a group of two the one that remains goes on alone, and takes the other one in again', () => {
     const world = new SimulatedWorld(63);
     const members = formedGroup(world, ['a', 'b']);

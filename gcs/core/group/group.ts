@@ -337,7 +337,7 @@ export class Group {
   leave(done: (outcome: RemovalOutcome) => void = () => {}): void {
     const roster = this.#roster;
     if (roster === null || this.#run.isStopped) return;
-    if (roster.chosen.members.length === 1) {
+    if (roster.isAlone) {
       this.#setup.environment.clock.schedule(0, () => this.#end(() => this.#events.left()));
       return;
     }

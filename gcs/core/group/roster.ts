@@ -86,6 +86,11 @@ export class Roster {
     return memberOf(this.#chosen, ordinal) ?? (this.#isAppendedNewer ? memberOf(this.#appended, ordinal) : undefined);
   }
 
+  /** Nobody else belongs to the group, as far as it knows: not in the view that its log goes by, either. */
+  get isAlone(): boolean {
+    return this.#chosen.members.length === 1 && !(this.#isAppendedNewer && this.#appended.members.length > 1);
+  }
+
   get peers(): readonly GroupMember[] {
     return this.#chosen.members.filter((member) => member.ordinal !== this.ordinal);
   }
