@@ -37,6 +37,24 @@ const options = fc.record({
 });
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
+function stepOf(kind: Step['kind'], parts: Partial<Step> = {}): Step {
+  return { kind, keep: 1, sizes: [], vote: false, chance: 0, ...parts };
+}
+
+test('a crash behind a block of entries that a vote has overtaken leaves both, though nobody was told of the entries', () => {
+  const full = [
+    stepOf('finish all'),
+    stepOf('fill the disk'),
+    ...Array<Step>(8).fill(stepOf('persist', { sizes: [1200] })),
+  ];
+  const vote = stepOf('persist', { vote: true });
+  // All that is being written reaches the disk.
+  const crash = stepOf('crash', { chance: 2 ** 20 - 1 });
+  const steps = [...full, vote, stepOf('finish all'), stepOf('free the disk'), stepOf('finish'), crash];
+  const run = new Run({ segmentBytes: 8192, cacheBytesMax: 0, blockBytesMax: 100 }, new Map());
+  for (const each of steps) run.take(each);
+});
+
 test('a log is what was asked of it, through crashes, truncations, resets, full disks and damage', (context) => {
   const seen = new Map<string, number>();
   fc.assert(
@@ -47,7 +65,7 @@ test('a log is what was asked of it, through crashes, truncations, resets, full 
     { numRuns: 150, endOnFailure: true },
   );
   context.diagnostic([...seen].map(([what, count]) => `${what}: ${count}`).join(', '));
-  for (const what of ['repaired', 'discarded', 'beyond repair', 'truncated', 'reset', 'room'])
+  for (const what of ['repaired', 'discarded', 'beyond repair', 'truncated', 'reset', 'room', 'overtaken'])
     assert.ok(seen.has(what), what);
 });
 
@@ -60,6 +78,10 @@ class Run {
   /** The state after each request since the last start; 0: at it. */
   #history: Model[] = [this.#model];
   #durable = 0;
+  /** Number of the request, as `#durable`. */
+  #durableHardState = 0;
+  /** Since the last start. */
+  #wasFull = false;
   #number = 0;
   #term = 1;
   #stamp = 0;
@@ -118,27 +140,29 @@ class Run {
     // Index and term name an entry: what is not there any more is not written again in the same term.
     this.#term++;
     this.#log = this.#opened();
-    const found = this.#history.slice(this.#durable).find((state) => this.#isSame(this.#log, state));
-    // While there is no room, hard states overtake entries.
-    assert.ok(
-      found ?? this.#isOvertaken(),
-      'the log is the state after the last durable request, or after a later one',
-    );
-    this.#model = found ?? { ...this.#history[this.#durable]!, hardState: this.#log.hardState };
+    const found = this.#survivor();
+    assert.ok(found, 'the log is the state after the last durable request, or after a later one');
+    this.#model = found;
     const { index } = this.#log.base;
     assert.ok(index >= this.#baseAtStart && index <= this.#base, `base ${index}`);
     this.#watch();
   }
 
-  #isOvertaken(): boolean {
+  /**
+   * The state that the log is in: the entries after a request, and the hard state after the same one, or, once there was
+   * no room for entries, after a later one. What was told to be durable is there.
+   */
+  #survivor(): Model | undefined {
     const { hardState } = this.#log;
-    const later = this.#history.slice(this.#durable);
-    return later.some(
-      (state) =>
-        JSON.stringify(state.hardState) === JSON.stringify(hardState) &&
-        later.some((other) => this.#isSame(this.#log, { ...other, hardState })) &&
-        this.#log.lastIndex === this.#history[this.#durable]!.entries.length,
-    );
+    const hardStates = this.#history.map((state) => JSON.stringify(state.hardState));
+    for (let number = this.#durable; number < this.#history.length; number++) {
+      const state = { entries: this.#history[number]!.entries, hardState };
+      if (!this.#isSame(this.#log, state)) continue;
+      const from = Math.max(number, this.#durableHardState);
+      const upTo = this.#wasFull ? this.#history.length : number + 1;
+      if (hardStates.slice(from, upTo).includes(JSON.stringify(hardState))) return state;
+    }
+    return undefined;
   }
 
   #truncate(keep: number): void {
@@ -268,11 +292,23 @@ class Run {
   #watch(): void {
     this.#number = 0;
     this.#durable = 0;
+    this.#durableHardState = 0;
+    this.#wasFull = !this.#log.hasRoom;
     this.#history = [this.#model];
     this.#base = this.#log.base.index;
     this.#baseAtStart = this.#base;
     this.#log.onDurable = (upTo) => {
+      assert.ok(upTo > this.#durable);
       this.#durable = upTo;
+      this.#durableHardState = Math.max(upTo, this.#durableHardState);
+    };
+    this.#log.onHardStateDurable = (upTo) => {
+      assert.ok(upTo > this.#durableHardState);
+      this.#durableHardState = upTo;
+      this.#count('overtaken');
+    };
+    this.#log.onRoomChanged = () => {
+      this.#wasFull = true;
     };
   }
 

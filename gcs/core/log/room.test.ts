@@ -93,6 +93,28 @@ test('R16: a hard state that overtook entries is not taken back by an older one 
   assert.equal(durable.at(-1), 12);
 });
 
+test('R16: with room again, a loss of power behind any block of the entries that waited leaves these, and the vote that overtook them', () => {
+  const { disk, log, durable } = fullDisk();
+  const expected = Array.from({ length: 12 }, (_, i) => entryOf(i + 1, 1, 700));
+  for (const [i, entry] of expected.entries()) log.persist({ number: i + 1, hardState: null, entries: [entry] });
+  const vote = { term: 5, votedFor: 2, claim: null };
+  log.persist({ number: 13, hardState: vote, entries: [] });
+  disk.finishAll();
+  disk.roomBytes = 10 * OPTIONS.segmentBytes;
+  log.retryRoom();
+  const told = durable.at(-1)!;
+  while (!disk.isIdle) {
+    const before = disk.afterCrash(() => false);
+    assertHolds(opened(before, OPTIONS), expected.slice(0, durable.at(-1)), vote);
+    const after = disk.afterCrash(() => true);
+    const behind = opened(after, OPTIONS);
+    assertHolds(behind, expected.slice(0, behind.lastIndex), vote);
+    assert.equal(behind.lastIndex > durable.at(-1)!, disk.pendingWrites.length > 0 && durable.at(-1)! < 12);
+    disk.finishOne();
+  }
+  assert.ok(told < 12 && durable.at(-1) === 13);
+});
+
 test('R16: a full disk is left and entered again without anything lost, and closing does not wait for room', () => {
   const { disk, log, durable } = fullDisk();
   const expected = Array.from({ length: 12 }, (_, i) => entryOf(i + 1, 1, 700));
