@@ -3,7 +3,7 @@
  * place is to see whether an item was written since. What it comes to is what judging at the place would, or nothing.
  *
  * What is remembered of a last writer may lie at or below the purge floor of the place, where judging there would find
- * none: whoever uses the highest takes the floor if that is higher.
+ * none: whoever uses the highest takes the floor if that is higher. Ranges that were read are judged at the place.
  */
 import type { CertificationDatabase } from './certification-database.ts';
 import type { LargeTransaction } from './types.ts';
@@ -41,8 +41,9 @@ export class AheadJudgement {
     if (wasWritten === null) this.#judged = 0;
     const end = Math.min(writeSet.length, this.#judged + itemsMax);
     for (; this.#judged < end && !this.#isSpoilt; this.#judged++) {
-      const last = this.#database.lastWritten(writeSet[this.#judged]!.key);
-      if (last > snapshotVersion) this.#isSpoilt = true;
+      const item = writeSet[this.#judged]!;
+      const last = this.#database.lastWritten(item.key);
+      if (last > (item.snapshotVersion ?? snapshotVersion)) this.#isSpoilt = true;
       if (last > this.#highest) this.#highest = last;
     }
     return this.#isSpoilt || end === writeSet.length;

@@ -18,8 +18,9 @@
  * settled: where it gets short, each key that is recorded settles a few others, so that it never has to wait for all.
  */
 import { assert, hash32, type MemberOrdinal, type SequenceNumber } from '../gcs/base/index.ts';
+import { newestWithin, rangeAround } from './read-ranges.ts';
 import { RecentKeys } from './recent-keys.ts';
-import type { LargeTransaction, RowKey, Writer } from './types.ts';
+import type { LargeTransaction, ReadRange, RowKey, Writer } from './types.ts';
 
 /** What the database needs of a cache library: values by whole numbers, the longest unset evicted first. */
 export interface RecencyCache<V extends object> {
@@ -27,6 +28,8 @@ export interface RecencyCache<V extends object> {
   peek(place: number): V | undefined;
   /** Puts `value` there and makes it the newest. At capacity and with nothing there yet, the oldest is evicted. */
   set(place: number, value: V): void;
+  /** All values. Never moves recency; to be used up before the next `set`. */
+  newestFirst(): Iterable<V>;
   readonly size: number;
 }
 
@@ -64,6 +67,13 @@ interface Unsettled {
   settledOfLine: number;
   /** The last of each key in the line. */
   readonly last: Map<RowKey, Writer>;
+}
+
+/** A key in a range that was asked for, and its last writer. */
+export interface WrittenKey {
+  readonly range: ReadRange;
+  readonly key: RowKey;
+  readonly writer: Writer;
 }
 
 export class CertificationDatabase {
@@ -110,6 +120,22 @@ export class CertificationDatabase {
   lastWritten(key: RowKey): SequenceNumber {
     if (this.#unsettled !== null) return this.lastWriter(key)?.sequenceNumber ?? 0;
     return this.#find(key, this.#firstPlace(key))?.sequenceNumber ?? 0;
+  }
+
+  /**
+   * The key in `ranges` that was recorded last, if that was after `snapshotVersion`. Changes nothing.
+   *
+   * Since recency follows the writers, whatever was written after the snapshot is found newest first, and nothing behind
+   * it has to be looked at. Cost: keys written after the snapshot, each found among the ranges by halving.
+   */
+  lastWithin(ranges: readonly ReadRange[], snapshotVersion: SequenceNumber): WrittenKey | null {
+    if (this.#lastRecorded <= snapshotVersion) return null;
+    const unsettled = this.#unsettled === null ? null : lastUnsettledWithin(this.#unsettled, ranges, snapshotVersion);
+    if (unsettled !== null) return unsettled;
+    const found = newestWithin(this.#items.newestFirst(), ranges, snapshotVersion);
+    if (found === null) return null;
+    const { key, sequenceNumber, origin } = found.written;
+    return { range: found.range, key, writer: { sequenceNumber, origin } };
   }
 
   /**
@@ -261,4 +287,26 @@ interface Item {
   readonly place: number;
   sequenceNumber: SequenceNumber;
   origin: MemberOrdinal;
+}
+
+/** What waits in the line is newer than the large transaction, and that is newer than what was settled before it. */
+function lastUnsettledWithin(
+  { large, writer, line }: Unsettled,
+  ranges: readonly ReadRange[],
+  snapshotVersion: SequenceNumber,
+): WrittenKey | null {
+  for (let at = line.length - 1; at >= 0; at--) {
+    const { key, writer: last } = line[at]!;
+    if (last.sequenceNumber <= snapshotVersion) return null;
+    const range = rangeAround(ranges, key);
+    if (range !== null) return { range, key, writer: last };
+  }
+  if (writer.sequenceNumber <= snapshotVersion) return null;
+  const { writeSet } = large;
+  for (let at = writeSet.length - 1; at >= 0; at--) {
+    const { key, kind } = writeSet[at]!;
+    const range = kind === 'check' ? null : rangeAround(ranges, key);
+    if (range !== null) return { range, key, writer };
+  }
+  return null;
 }

@@ -7,6 +7,7 @@ import {
   type CertificationResult,
   Certifier,
   type CertifierState,
+  type ReadRange,
   type RecencyCache,
   type RecencyCacheSetup,
   type RowKey,
@@ -83,6 +84,47 @@ describe('a certifier', () => {
     certifier.certify(at(0, put('b')), 1, 1);
     const { verdict } = certifier.certify(at(0, put('c'), check('b'), put('a')), 2, 1);
     assert.deepEqual(verdict, { kind: 'conflict', item: check('b'), winner: { sequenceNumber: 2, origin: 1 } });
+  });
+
+  test('a write into a range that was read conflicts, also one that deletes, or where nothing was (H11)', () => {
+    const certifier = newCertifier({ capacity: unbounded });
+    certifier.certify(at(0, put('b'), put('x')), 0, 1);
+    certifier.certify(at(1, remove('b')), 1, 1);
+    certifier.certify(at(2, put('m')), 2, 1);
+    const reading = (snapshotVersion: number, ...ranges: ReadRange[]) =>
+      certifier.preCertify({ ...at(snapshotVersion, put('z')), ranges });
+    const range = { from: 'b', to: 'c' };
+    const conflict = { kind: 'conflict', item: null, range, key: 'b', winner: { sequenceNumber: 2, origin: 1 } };
+    assert.deepEqual(reading(1, { from: 'a', to: 'aa' }, range, { from: 'w', to: 'z' }), conflict);
+    assert.equal(reading(2, range), null);
+    assert.equal(reading(1, { from: 'a', to: 'b' }, { from: 'b\0', to: 'm' }), null, 'the end is not in it');
+    assert.equal(reading(2, { from: 'm', to: 'n' })?.kind, 'conflict');
+  });
+
+  test('a range leaves no trace, and what is checked in it is not what it conflicts with', () => {
+    const certifier = newCertifier({ capacity: unbounded });
+    const ranges = [{ from: 'a', to: 'c' }];
+    certifier.certify({ ...at(0, put('z')), ranges }, 0, 1);
+    certifier.certify(at(0, check('b'), put('y')), 0, 1);
+    const { verdict } = certifier.certify({ ...at(0, put('b')), ranges }, 1, 1);
+    assert.deepEqual(verdict, { kind: 'positive', sequenceNumber: 3, lastCommitted: 0 });
+  });
+
+  test('two transactions that each read the range that the other one writes into do not both commit (write skew)', () => {
+    const certifier = newCertifier({ capacity: unbounded });
+    const skewed = (key: RowKey) => ({ ...at(0, put(key)), ranges: [{ from: 'a', to: 'c' }] });
+    const results = [certifier.certify(skewed('a'), 0, 1), certifier.certify(skewed('b'), 1, 1)];
+    assert.deepEqual(kinds(results), ['positive', 'conflict']);
+  });
+
+  test('an item with a snapshot of its own is judged against that, the others against the transaction’s (H6)', () => {
+    const certifier = newCertifier({ capacity: unbounded });
+    certifier.certify(at(0, put('a')), 0, 1);
+    certifier.certify(at(1, put('b')), 0, 1);
+    const later = (key: RowKey, snapshotVersion: number) => ({ ...put(key), snapshotVersion });
+    assert.equal(certifier.preCertify(at(0, put('c'), later('a', 1))), null);
+    assert.equal(certifier.preCertify(at(0, put('c'), later('a', 1), later('b', 1)))?.kind, 'conflict');
+    assert.equal(certifier.preCertify(at(0, put('a'), later('b', 2)))?.kind, 'conflict');
   });
 
   test('a snapshot below the purge floor is refused before anything is looked up, one at the floor is not (H1)', () => {
@@ -173,6 +215,8 @@ describe('a certifier', () => {
       (certifier) => certifier.raisePurgeFloor(0),
       (certifier) => ['a', 'a'].map((key) => certifier.certify(at(0, put(key)), 0, 1)),
       (certifier) => ['a', 'b'].map((key) => certifier.certify(at(0, put(key)), 0, 1)),
+      (certifier) =>
+        ['a', 'b'].map((key) => certifier.certify({ ...at(0, put(key)), ranges: [{ from: 'a', to: 'b' }] }, 0, 1)),
       (certifier) => ['a', 'b', 'c'].map((key) => certifier.certify(at(0, put(key)), 0, 1)),
     ];
     for (const history of histories) {
@@ -233,6 +277,15 @@ function assertByDefinition(steps: readonly Step[], capacity: number, fingerprin
 }
 
 describe('certification against its definition', () => {
+  test('ranges and snapshots of items, in the orders that have many of them (H6, H11)', () => {
+    const reading = order.map((steps) =>
+      steps.map((step) =>
+        step.kind === 'transaction' && (step.rangeEnds ?? []).length === 0 ? { ...step, rangeEnds: [3, 6] } : step,
+      ),
+    );
+    fc.assert(fc.property(reading, capacity, fingerprintBits, assertByDefinition), { numRuns: 200 });
+  });
+
   test('any capacity and fingerprint: refused are the conflicts, and what is below the floor, and nothing else (H1, H2, H12)', () => {
     fc.assert(fc.property(order, capacity, fingerprintBits, assertByDefinition), { numRuns: 400 });
   });
@@ -346,6 +399,7 @@ describe('members fed the same order', () => {
         return value;
       },
       set: (place, value) => cache.set(place, value),
+      newestFirst: () => cache.newestFirst(),
       get size() {
         return cache.size;
       },

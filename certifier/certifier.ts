@@ -108,7 +108,7 @@ export class Certifier {
    * @param stampMs The leader's, of the log entry that carried it.
    * @throws InvariantViolation if the snapshot is ahead of the certified order.
    *
-   * Cost: O(items). Source: MySQL Group Replication, `Certifier::certify`; hazards H1, H2, H13, H22.
+   * Cost: O(items), and with ranges the keys written after the snapshot. Source: MySQL Group Replication, `Certifier::certify`; hazards H1, H2, H6, H11, H13, H22.
    */
   certify(transaction: Transaction, origin: MemberOrdinal, stampMs: number): CertificationResult {
     const judged = this.#judge(transaction);
@@ -226,8 +226,14 @@ export class Certifier {
     this.#assertNothingEvicted();
   }
 
-  /** The refusal, or `lastCommitted` of what is to be accepted. */
-  #judge({ snapshotVersion, writeSet }: Transaction): Negative | SequenceNumber {
+  /** The refusal, or `lastCommitted` of what is to be accepted: the reads do not count for it. */
+  #judge(transaction: Transaction): Negative | SequenceNumber {
+    const judged = this.#judgeWriteSet(transaction);
+    if (transaction.ranges === undefined || typeof judged !== 'number') return judged;
+    return this.#judgeRanges(transaction) ?? judged;
+  }
+
+  #judgeWriteSet({ snapshotVersion, writeSet }: Transaction): Negative | SequenceNumber {
     this.#assertRestored();
     assert(snapshotVersion <= this.#sequenceNumber, 'a snapshot is not from the future');
     assert(writeSet.length > 0, 'a write set is not empty');
@@ -245,22 +251,33 @@ export class Certifier {
     let highest = lastCommitted;
     for (const item of items) {
       const last = this.#database.lastWritten(item.key);
-      if (last > snapshotVersion) return { kind: 'conflict', item, winner: this.#database.lastWriter(item.key)! };
+      if (last > snapshotVersion && last > (item.snapshotVersion ?? snapshotVersion)) {
+        return { kind: 'conflict', item, winner: this.#database.lastWriter(item.key)! };
+      }
       if (last > highest) highest = last;
     }
     return highest;
   }
 
+  #judgeRanges({ snapshotVersion, ranges = [] }: Transaction): Conflict | null {
+    const last = this.#database.lastWithin(ranges, snapshotVersion);
+    if (last === null) return null;
+    const { range, key, writer } = last;
+    return { kind: 'conflict', item: null, range, key, winner: writer };
+  }
+
   /** As `#judge`. */
   *#judgeInSlices(transaction: Transaction, itemsPerSlice: number): Generator<void, Negative | SequenceNumber, void> {
     const { snapshotVersion, writeSet } = transaction;
-    let judged = this.#judge({ snapshotVersion, writeSet: writeSet.slice(0, itemsPerSlice) });
+    let judged = this.#judgeWriteSet({ snapshotVersion, writeSet: writeSet.slice(0, itemsPerSlice) });
     for (let at = itemsPerSlice; at < writeSet.length; at += itemsPerSlice) {
       if (typeof judged !== 'number') return judged;
       yield;
       judged = this.#judgeItems(writeSet.slice(at, at + itemsPerSlice), snapshotVersion, judged);
     }
-    return judged;
+    if (typeof judged !== 'number' || transaction.ranges === undefined) return judged;
+    yield;
+    return this.#judgeRanges(transaction) ?? judged;
   }
 
   /** As `#judge`, of what was judged ahead. Null: it has to be judged here. */
@@ -270,10 +287,12 @@ export class Certifier {
     itemsPerSlice: number,
   ): Generator<void, Negative | SequenceNumber | null, void> {
     const { snapshotVersion, writeSet } = transaction;
-    const judged = this.#judge({ snapshotVersion, writeSet: writeSet.slice(0, 1) });
+    const judged = this.#judgeWriteSet({ snapshotVersion, writeSet: writeSet.slice(0, 1) });
     if (typeof judged !== 'number') return judged;
     while (!ahead.goOn(transaction, itemsPerSlice)) yield;
-    return ahead.isSpoilt ? null : Math.max(judged, ahead.highest);
+    if (ahead.isSpoilt) return null;
+    if (transaction.ranges !== undefined) yield;
+    return this.#judgeRanges(transaction) ?? Math.max(judged, ahead.highest);
   }
 
   #accept(stampMs: number, mark: number): SchemaChangeResult {
@@ -305,7 +324,7 @@ export class Certifier {
 
   #digestRefusal(negative: Negative): void {
     if (negative.kind === 'conflict') {
-      this.#digest.add(conflictMark);
+      this.#digest.add(negative.item === null ? rangeConflictMark : conflictMark);
       this.#digest.add(negative.winner.sequenceNumber);
     } else {
       this.#digest.add(snapshotTooOldMark);
@@ -343,3 +362,4 @@ const conflictMark = 3;
 const snapshotTooOldMark = 4;
 const refusedSchemaChangeMark = 5;
 const purgeFloorMark = 6;
+const rangeConflictMark = 7;

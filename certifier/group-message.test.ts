@@ -8,6 +8,7 @@ import {
   encodeBatch,
   encodeGroupMessage,
   type GroupMessage,
+  readRangesMax,
   type WriteSetItem,
 } from './index.ts';
 
@@ -20,18 +21,33 @@ const key = fc.oneof(
 const item = fc
   .tuple(key.map(binaryStringOf), fc.constantFrom('put' as const, 'delete' as const, 'check' as const), bytes)
   .map(([key, kind, image]): WriteSetItem => ({ key, kind, image: kind === 'put' ? image : null }));
+const ranges = fc
+  .uniqueArray(key.map(binaryStringOf), { maxLength: 8 })
+  .map((keys) => keys.sort((one, other) => (one < other ? -1 : 1)))
+  .map((keys) => Array.from({ length: keys.length >> 1 }, (_, i) => ({ from: keys[2 * i]!, to: keys[2 * i + 1]! })));
 const transaction = fc.record(
   {
     kind: fc.constant('transaction' as const),
-    transaction: fc.record(
-      {
-        snapshotVersion: fc.oneof(fc.maxSafeNat(), fc.nat(300)),
-        writeSet: fc
-          .uniqueArray(item, { minLength: 1, maxLength: 20, selector: (one) => one.key })
-          .filter((items) => items.some((one) => one.kind !== 'check')),
-      },
-      plain,
-    ),
+    transaction: fc
+      .record(
+        {
+          snapshotVersion: fc.oneof(fc.maxSafeNat(), fc.nat(300)),
+          writeSet: fc
+            .uniqueArray(item, { minLength: 1, maxLength: 20, selector: (one) => one.key })
+            .filter((items) => items.some((one) => one.kind !== 'check')),
+          offsets: fc.array(fc.nat(300), { maxLength: 20 }),
+          ranges,
+        },
+        plain,
+      )
+      .map(({ snapshotVersion, writeSet, offsets, ranges }) => ({
+        snapshotVersion,
+        writeSet: writeSet.map((one, at) => {
+          const own = snapshotVersion + (offsets[at] ?? 0);
+          return own > snapshotVersion && Number.isSafeInteger(own) ? { ...one, snapshotVersion: own } : one;
+        }),
+        ...(ranges.length > 0 && { ranges }),
+      })),
   },
   plain,
 );
@@ -112,6 +128,20 @@ describe('a batch of group messages', () => {
     }
   });
 
+  test('of version 1, as a log may still have it, is read: it has no ranges', () => {
+    const message = encodeGroupMessage({
+      kind: 'transaction',
+      transaction: { snapshotVersion: 7, writeSet: [{ key: 'abcd', kind: 'delete', image: null }] },
+    });
+    const old = encodeBatch([message.subarray(0, -1), message.subarray(0, -1)]);
+    old[0] = 1;
+    assert.deepEqual(decodeBatch(old), decodeBatch(encodeBatch([message, message])));
+    const alone = encodeBatch([message.subarray(0, -1)]);
+    alone[0] = 1;
+    const { value } = new BatchDecoder(alone).inSlices(10).next();
+    assert.deepEqual(value, decodeBatch(encodeBatch([message])));
+  });
+
   test('names what is wrong and where', () => {
     const frame = (write: (writer: ByteWriter) => void) => {
       const writer = new ByteWriter();
@@ -120,7 +150,7 @@ describe('a batch of group messages', () => {
     };
     const one = (write: (writer: ByteWriter) => void) =>
       frame((writer) => {
-        writer.u8(1);
+        writer.u8(2);
         writer.varint(1);
         write(writer);
       });
@@ -128,6 +158,13 @@ describe('a batch of group messages', () => {
       writer.u8(kind);
       writer.binaryString(key);
     };
+    const ranges =
+      (count: number, ...ends: string[]) =>
+      (writer: ByteWriter) => {
+        item(writer, 2, 'abcd');
+        writer.varint(count);
+        for (const end of ends) writer.binaryString(end);
+      };
     const transaction = (count: number, write: (writer: ByteWriter) => void) =>
       one((writer) => {
         writer.u8(1);
@@ -140,12 +177,12 @@ describe('a batch of group messages', () => {
       { kind: 'malformed', reason: 'unknown format version', offset: 0 },
     );
     assert.deepEqual(
-      frame((writer) => writer.u8(2)),
+      frame((writer) => writer.u8(3)),
       { kind: 'malformed', reason: 'unknown format version', offset: 0 },
     );
     assert.deepEqual(
       frame((writer) => {
-        writer.u8(1);
+        writer.u8(2);
         writer.varint(0);
       }),
       { kind: 'malformed', reason: 'message count', offset: 1 },
@@ -170,6 +207,18 @@ describe('a batch of group messages', () => {
         },
       ],
       [
+        "an item's own snapshot",
+        1,
+        (writer) => {
+          item(writer, 6, 'abcd');
+          writer.varint(0);
+        },
+      ],
+      ['range count', 1, ranges(readRangesMax + 1)],
+      ['range ends early', 1, ranges(1, 'ab')],
+      ['ranges out of order', 1, ranges(1, 'ab', 'ab')],
+      ['ranges out of order', 1, ranges(2, 'ab', 'cd', 'cd', 'ef')],
+      [
         'a key twice in a write set',
         2,
         (writer) => {
@@ -185,8 +234,9 @@ describe('a batch of group messages', () => {
       transaction(1, (writer) => {
         item(writer, 2, 'abcd');
         writer.u8(0);
+        writer.u8(0);
       }),
-      { kind: 'malformed', reason: 'bytes behind the last message', offset: 11 },
+      { kind: 'malformed', reason: 'bytes behind the last message', offset: 12 },
     );
   });
 });

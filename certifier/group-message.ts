@@ -1,18 +1,30 @@
 /**
  * What members broadcast, as bytes. A broadcast is a batch of messages of one origin, in their order:
  *
- *     batch          version u8 (1), message count varint, messages
- *     transaction    kind u8 (1), snapshot version varint, item count varint, items
- *     item           kind u8 (1 put, 2 delete, 3 check), key (length varint, bytes), put: image (length varint, bytes)
+ *     batch          version u8 (2), message count varint, messages
+ *     transaction    kind u8 (1), snapshot version varint, item count varint, items, range count varint, ranges
+ *     item           kind u8 (1 put, 2 delete, 3 check; 4 more: with a snapshot of its own), key (length varint, bytes),
+ *                    own snapshot: what it is above the transaction's, varint, put: image (length varint, bytes)
+ *     range          from, to (length varint, bytes)
  *     schema change  kind u8 (2), change (length varint, bytes)
  *     purge floor    kind u8 (3), sequence number varint
  *
- * Each message is encoded once, when it is ready; batches are joined from encoded messages.
+ * Each message is encoded once, when it is ready; batches are joined from encoded messages. Version 1, which a log may
+ * still have, is the same without ranges.
  */
 import { assert, ByteReader, ByteWriter, type SequenceNumber } from '../gcs/base/index.ts';
-import { itemLengthMax, itemLengthMin, readItem, varintLengthMax, writeItem } from './item-codec.ts';
+import {
+  itemLengthMax,
+  itemLengthMin,
+  rangesLengthMax,
+  readItem,
+  readRanges,
+  varintLengthMax,
+  writeItem,
+  writeRanges,
+} from './item-codec.ts';
 import { ItemPlaces } from './item-places.ts';
-import type { LargeTransaction, Transaction, WriteSetItem } from './types.ts';
+import type { LargeTransaction, ReadRange, Transaction, WriteSetItem } from './types.ts';
 
 export type GroupMessage = TransactionMessage | SchemaChangeMessage | PurgeFloorMessage;
 
@@ -55,7 +67,8 @@ export function encodeGroupMessage(message: GroupMessage): Uint8Array {
   writer.u8(transactionKind);
   writer.varint(snapshotVersion);
   writer.varint(writeSet.length);
-  for (const item of writeSet) writeItem(writer, item);
+  for (const item of writeSet) writeItem(writer, item, snapshotVersion);
+  writeRanges(writer, message.transaction);
   return writer.view();
 }
 
@@ -74,13 +87,14 @@ export function encodeBatch(messages: readonly Uint8Array[]): Uint8Array {
 /** The messages of a batch. Images and changes are views of `bytes`, if these are not few; keys are copies. */
 export function decodeBatch(bytes: Uint8Array): DecodedBatch {
   const reader = new ByteReader(bytes);
-  if (reader.u8() !== formatVersion) return malformed('unknown format version', 0);
+  const version = reader.u8();
+  if (!isKnown(version)) return malformed('unknown format version', 0);
   const count = reader.varint();
   if (count === 0 || count > reader.left) return malformed('message count', 1);
   const messages: GroupMessage[] = [];
   for (let i = 0; i < count; i++) {
     const offset = reader.offset;
-    const message = decodeMessage(reader);
+    const message = decodeMessage(reader, version);
     if (typeof message === 'string') return malformed(message, offset);
     messages.push(message);
   }
@@ -93,10 +107,11 @@ export function decodeBatch(bytes: Uint8Array): DecodedBatch {
  * copied once.
  */
 export function* encodeTransactionInSlices(
-  { snapshotVersion, writeSet }: Transaction,
+  transaction: Transaction,
   bytesPerSlice: number,
 ): Generator<void, Uint8Array, void> {
-  let length = 2 + 1 + 2 * varintLengthMax;
+  const { snapshotVersion, writeSet } = transaction;
+  let length = 2 + 1 + 2 * varintLengthMax + rangesLengthMax(transaction);
   for (const item of writeSet) length += itemLengthMax(item);
   const writer = new ByteWriter(length);
   writer.u8(formatVersion);
@@ -111,9 +126,10 @@ export function* encodeTransactionInSlices(
       yield;
     }
     const before = writer.length;
-    writeItem(writer, item);
+    writeItem(writer, item, snapshotVersion);
     cost += ITEM_COST_BYTES + writer.length - before;
   }
+  writeRanges(writer, transaction);
   return writer.view();
 }
 
@@ -127,11 +143,16 @@ export class BatchDecoder {
   #reader: ByteReader;
   /** Of the first byte that `#reader` reads. */
   #readerFrom = 0;
-  #head: { readonly isAlone: boolean; readonly snapshotVersion: SequenceNumber; readonly count: number } | null = null;
+  #head: {
+    readonly version: number;
+    readonly isAlone: boolean;
+    readonly snapshotVersion: SequenceNumber;
+    readonly count: number;
+  } | null = null;
   readonly #writeSet: WriteSetItem[] = [];
   #places: ItemPlaces | null = null;
   #isKeyTwice = false;
-  #transaction: LargeTransaction | null = null;
+  #transaction: (LargeTransaction & { ranges?: readonly ReadRange[] }) | null = null;
   #writes = false;
   #problem: DecodedBatch | null = null;
 
@@ -147,12 +168,12 @@ export class BatchDecoder {
       if (available < Math.min(BATCH_HEAD_BYTES_MAX, this.#bytes.length)) return;
       this.#readHead();
     }
-    const { isAlone, count } = this.#head!;
+    const { isAlone, count, snapshotVersion } = this.#head!;
     if (!isAlone) return;
     for (let i = 0; i < itemsMax && this.#writeSet.length < count && this.#problem === null; i++) {
       const offset = this.#offset;
       if (offset >= available) return;
-      const item = readItem(this.#reader);
+      const item = readItem(this.#reader, snapshotVersion);
       if (this.#offset > available || (this.#reader.malformed && available < this.#bytes.length)) {
         this.#reader = new ByteReader(this.#bytes.subarray(offset));
         this.#readerFrom = offset;
@@ -168,7 +189,10 @@ export class BatchDecoder {
     }
   }
 
-  /** The transaction as far as it is read, well-formed or not: the same object grows. Null: there is none, or not yet. */
+  /**
+   * The transaction as far as it is read, well-formed or not: the same object grows, the ranges come at the end of
+   * `inSlices`. Null: there is none, or not yet.
+   */
   get transaction(): LargeTransaction | null {
     return this.#transaction;
   }
@@ -177,7 +201,7 @@ export class BatchDecoder {
   *inSlices(itemsPerSlice: number): Generator<void, DecodedBatch, void> {
     const { length } = this.#bytes;
     this.read(length, itemsPerSlice);
-    const { isAlone, count, snapshotVersion } = this.#head!;
+    const { version, isAlone, count } = this.#head!;
     if (!isAlone) return decodeBatch(this.#bytes);
     while (this.#problem === null && this.#writeSet.length < count) {
       if (this.#offset >= length) return malformed('unknown item kind', MESSAGE_OFFSET);
@@ -187,8 +211,11 @@ export class BatchDecoder {
     if (this.#problem !== null) return this.#problem;
     if (!this.#writes) return malformed('a write set that writes nothing', MESSAGE_OFFSET);
     if (this.#isKeyTwice) return malformed('a key twice in a write set', MESSAGE_OFFSET);
+    const ranges = rangesOf(this.#reader, version);
+    if (typeof ranges === 'string') return malformed(ranges, MESSAGE_OFFSET);
     if (!this.#reader.finished) return malformed('bytes behind the last message', this.#offset);
-    const transaction = { snapshotVersion, writeSet: this.#writeSet };
+    if (ranges.length > 0) this.#transaction!.ranges = ranges;
+    const { places: _, ...transaction } = this.#transaction!;
     return { kind: 'batch', messages: [{ kind: 'transaction', transaction }] };
   }
 
@@ -198,20 +225,22 @@ export class BatchDecoder {
 
   #readHead(): void {
     const reader = this.#reader;
-    const isAlone = reader.u8() === formatVersion && reader.varint() === 1 && reader.u8() === transactionKind;
+    const version = reader.u8();
+    const isAlone = isKnown(version) && reader.varint() === 1 && reader.u8() === transactionKind;
     const snapshotVersion = reader.varint();
     const count = reader.varint();
     if (reader.malformed || count > reader.left / itemLengthMin) {
       this.#problem = malformed('item count', MESSAGE_OFFSET);
     }
-    this.#head = { isAlone, snapshotVersion, count };
+    this.#head = { version, isAlone, snapshotVersion, count };
     if (!isAlone || this.#problem !== null) return;
     this.#places = new ItemPlaces(this.#writeSet, count);
     this.#transaction = { snapshotVersion, writeSet: this.#writeSet, places: this.#places };
   }
 }
 
-const formatVersion = 1;
+const formatVersion = 2;
+const formatVersionWithoutRanges = 1;
 /** An item takes as long as so many bytes. */
 const ITEM_COST_BYTES = 500;
 /** In a batch of one: behind the version and the count. */
@@ -224,15 +253,15 @@ const purgeFloorKind = 3;
 function encodedLengthMax(message: GroupMessage): number {
   if (message.kind === 'schema-change') return 1 + varintLengthMax + message.change.length;
   if (message.kind === 'purge-floor') return 1 + varintLengthMax;
-  let length = 1 + 2 * varintLengthMax;
+  let length = 1 + 2 * varintLengthMax + rangesLengthMax(message.transaction);
   for (const item of message.transaction.writeSet) length += itemLengthMax(item);
   return length;
 }
 
 /** The message, or what is wrong with it. */
-function decodeMessage(reader: ByteReader): GroupMessage | string {
+function decodeMessage(reader: ByteReader, version: number): GroupMessage | string {
   const kind = reader.u8();
-  if (kind === transactionKind) return decodeTransaction(reader);
+  if (kind === transactionKind) return decodeTransaction(reader, version);
   if (kind === purgeFloorKind) {
     const sequenceNumber = reader.varint();
     return reader.malformed ? 'purge floor' : { kind: 'purge-floor', sequenceNumber };
@@ -242,21 +271,32 @@ function decodeMessage(reader: ByteReader): GroupMessage | string {
   return reader.malformed ? 'schema change ends early' : { kind: 'schema-change', change };
 }
 
-function decodeTransaction(reader: ByteReader): TransactionMessage | string {
+function decodeTransaction(reader: ByteReader, version: number): TransactionMessage | string {
   const snapshotVersion = reader.varint();
   const count = reader.varint();
   if (reader.malformed || count > reader.left / itemLengthMin) return 'item count';
   const writeSet: WriteSetItem[] = [];
   let writes = false;
   for (let i = 0; i < count; i++) {
-    const item = readItem(reader);
+    const item = readItem(reader, snapshotVersion);
     if (typeof item === 'string') return item;
     if (item.kind !== 'check') writes = true;
     writeSet.push(item);
   }
   if (!writes) return 'a write set that writes nothing';
   if (!hasDistinctKeys(writeSet)) return 'a key twice in a write set';
-  return { kind: 'transaction', transaction: { snapshotVersion, writeSet } };
+  const ranges = rangesOf(reader, version);
+  if (typeof ranges === 'string') return ranges;
+  const transaction = ranges.length === 0 ? { snapshotVersion, writeSet } : { snapshotVersion, writeSet, ranges };
+  return { kind: 'transaction', transaction };
+}
+
+function rangesOf(reader: ByteReader, version: number): readonly ReadRange[] | string {
+  return version === formatVersionWithoutRanges ? [] : readRanges(reader);
+}
+
+function isKnown(version: number): boolean {
+  return version === formatVersion || version === formatVersionWithoutRanges;
 }
 
 /** Small write sets are the rule; comparing each with each is quickest for them. */

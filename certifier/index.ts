@@ -3,4 +3,4 @@ export * from './certification-database.ts';
 export * from './certifier.ts';
 export { compareCommitTimes, formatCommitTime } from './commit-time.ts';
 export * from './group-message.ts';
-export type * from './types.ts';
+export * from './types.ts';

@@ -1,6 +1,7 @@
-/** One item of a write set as bytes: see the head of `group-message.ts`. */
-import { assert, type ByteReader, type ByteWriter } from '../gcs/base/index.ts';
-import type { WriteSetItem } from './types.ts';
+/** One item of a write set, and the ranges that were read, as bytes: see the head of `group-message.ts`. */
+import { assert, type ByteReader, type ByteWriter, type SequenceNumber } from '../gcs/base/index.ts';
+import { areInOrder } from './read-ranges.ts';
+import { type ReadRange, readRangesMax, type Transaction, type WriteSetItem } from './types.ts';
 
 export const varintLengthMax = 8;
 /** A key begins with the id of its table. */
@@ -9,25 +10,68 @@ const keyLengthMin = 4;
 export const itemLengthMin = 1 + 1 + keyLengthMin;
 /** By the number that stands for them. */
 const itemKinds: readonly (WriteSetItem['kind'] | null)[] = [null, 'put', 'delete', 'check'];
+/** Added to it, where the item has a snapshot of its own. */
+const OWN_SNAPSHOT = 4;
+const NO_RANGES: readonly ReadRange[] = [];
 
 export function itemLengthMax({ key, image }: WriteSetItem): number {
-  return 1 + 2 * varintLengthMax + key.length + (image === null ? 0 : image.length);
+  return 1 + 3 * varintLengthMax + key.length + (image === null ? 0 : image.length);
 }
 
-export function writeItem(writer: ByteWriter, { kind, key, image }: WriteSetItem): void {
+export function writeItem(writer: ByteWriter, item: WriteSetItem, snapshotVersion: SequenceNumber): void {
+  const { kind, key, image } = item;
   assert(key.length >= keyLengthMin, 'a key begins with the id of its table');
   assert((kind === 'put') === (image !== null), 'a put, and nothing else, has an image');
-  writer.u8(itemKinds.indexOf(kind));
+  const own = item.snapshotVersion;
+  const number = itemKinds.indexOf(kind);
+  writer.u8(own === undefined ? number : number + OWN_SNAPSHOT);
   writer.binaryString(key);
+  if (own !== undefined) {
+    assert(own > snapshotVersion, "an item's own snapshot is above the transaction's");
+    writer.varint(own - snapshotVersion);
+  }
   if (image !== null) writer.blob(image);
 }
 
 /** The item, its image a view of what is read, or what is wrong with it. */
-export function readItem(reader: ByteReader): WriteSetItem | string {
-  const kind = itemKinds[reader.u8()] ?? null;
+export function readItem(reader: ByteReader, snapshotVersion: SequenceNumber): WriteSetItem | string {
+  const number = reader.u8();
+  const isOwn = number >= OWN_SNAPSHOT;
+  const kind = itemKinds[isOwn ? number - OWN_SNAPSHOT : number] ?? null;
   if (kind === null) return 'unknown item kind';
   const key = reader.binaryString();
+  const offset = isOwn ? reader.varint() : 0;
   const image = kind === 'put' ? reader.blob() : null;
   if (reader.malformed) return 'item ends early';
-  return key.length < keyLengthMin ? 'a key without a table' : { key, kind, image };
+  if (key.length < keyLengthMin) return 'a key without a table';
+  if (!isOwn) return { key, kind, image };
+  const own = snapshotVersion + offset;
+  if (offset === 0 || !Number.isSafeInteger(own)) return "an item's own snapshot";
+  return { key, kind, image, snapshotVersion: own };
+}
+
+export function rangesLengthMax({ ranges = NO_RANGES }: Transaction): number {
+  let length = varintLengthMax;
+  for (const { from, to } of ranges) length += 2 * varintLengthMax + from.length + to.length;
+  return length;
+}
+
+export function writeRanges(writer: ByteWriter, { ranges = NO_RANGES }: Transaction): void {
+  assert(ranges.length <= readRangesMax && areInOrder(ranges), 'the ranges that were read are few and in order');
+  writer.varint(ranges.length);
+  for (const { from, to } of ranges) {
+    writer.binaryString(from);
+    writer.binaryString(to);
+  }
+}
+
+/** The ranges, or what is wrong with them. */
+export function readRanges(reader: ByteReader): readonly ReadRange[] | string {
+  const count = reader.varint();
+  if (reader.malformed || count > readRangesMax) return 'range count';
+  if (count === 0) return NO_RANGES;
+  const ranges: ReadRange[] = [];
+  for (let i = 0; i < count; i++) ranges.push({ from: reader.binaryString(), to: reader.binaryString() });
+  if (reader.malformed) return 'range ends early';
+  return areInOrder(ranges) ? ranges : 'ranges out of order';
 }

@@ -30,6 +30,14 @@ const fewItems = fc
 const writeSetOfFewKeys = fc
   .uniqueArray(fewItems, { minLength: 1, maxLength: 12, selector: (one) => one.key })
   .filter((items) => items.some((one) => one.kind !== 'check'));
+const ranges = fc
+  .uniqueArray(fc.oneof(key, fewKeys), { maxLength: 4 })
+  .map((keys) => keys.sort((one, other) => (one < other ? -1 : 1)))
+  .map((keys) => Array.from({ length: keys.length >> 1 }, (_, i) => ({ from: keys[2 * i]!, to: keys[2 * i + 1]! })));
+const reads = fc.oneof(
+  fc.constant({}),
+  ranges.map((ranges) => (ranges.length > 0 ? { ranges } : {})),
+);
 const perSlice = fc.integer({ min: 1, max: 40 });
 
 function finished<T>(slices: Generator<void, T, void>): { result: T; yields: number } {
@@ -39,19 +47,29 @@ function finished<T>(slices: Generator<void, T, void>): { result: T; yields: num
   }
 }
 
-function largeOf({ snapshotVersion, writeSet }: Transaction): LargeTransaction {
-  return { snapshotVersion, writeSet, places: new Map(writeSet.map((item, at) => [item.key, at])) };
+function largeOf(transaction: Transaction): LargeTransaction {
+  return { ...transaction, places: new Map(transaction.writeSet.map((item, at) => [item.key, at])) };
+}
+
+function withOwn(items: readonly WriteSetItem[], snapshotVersion: number, own: number): readonly WriteSetItem[] {
+  return items.map((item, at) => (at === 1 && own > snapshotVersion ? { ...item, snapshotVersion: own } : item));
 }
 
 test('a transaction encoded in slices has the bytes of a batch of one', () => {
   fc.assert(
-    fc.property(writeSet, fc.nat(), fc.integer({ min: 1, max: 1500 }), (writeSet, snapshotVersion, bytes) => {
-      const transaction = { snapshotVersion, writeSet };
-      const { result, yields } = finished(encodeTransactionInSlices(transaction, bytes));
-      assert.deepEqual([...result], [...encodeBatch([encodeGroupMessage({ kind: 'transaction', transaction })])]);
-      const itemCostMax = 540;
-      assert.ok(yields >= Math.floor((writeSet.length * 500) / (bytes + itemCostMax)) - 1);
-    }),
+    fc.property(
+      writeSet,
+      reads,
+      fc.nat(),
+      fc.integer({ min: 1, max: 1500 }),
+      (writeSet, reads, snapshotVersion, bytes) => {
+        const transaction = { snapshotVersion, writeSet, ...reads };
+        const { result, yields } = finished(encodeTransactionInSlices(transaction, bytes));
+        assert.deepEqual([...result], [...encodeBatch([encodeGroupMessage({ kind: 'transaction', transaction })])]);
+        const itemCostMax = 540;
+        assert.ok(yields >= Math.floor((writeSet.length * 500) / (bytes + itemCostMax)) - 1);
+      },
+    ),
   );
 });
 
@@ -59,12 +77,13 @@ test('a batch decoded in slices is what it is at once, cut short or with foreign
   fc.assert(
     fc.property(
       fc.array(writeSet, { minLength: 1, maxLength: 2 }),
+      reads,
       fc.option(fc.record({ at: fc.nat(), to: fc.nat(255), cut: fc.boolean() })),
       perSlice,
-      (writeSets, change, items) => {
+      (writeSets, reads, change, items) => {
         let bytes = encodeBatch(
           writeSets.map((writeSet) =>
-            encodeGroupMessage({ kind: 'transaction', transaction: { snapshotVersion: 3, writeSet } }),
+            encodeGroupMessage({ kind: 'transaction', transaction: { snapshotVersion: 3, writeSet, ...reads } }),
           ),
         );
         if (change?.cut) bytes = bytes.subarray(0, change.at % bytes.length);
@@ -80,11 +99,12 @@ test('a batch decoded while its bytes come in, however they do, is what it is at
   fc.assert(
     fc.property(
       writeSet,
+      reads,
       fc.array(fc.nat(), { maxLength: 10 }),
       perSlice,
       fc.option(fc.record({ at: fc.nat(), to: fc.nat(255) })),
-      (writeSet, cuts, items, change) => {
-        const transaction = { snapshotVersion: 3, writeSet };
+      (writeSet, reads, cuts, items, change) => {
+        const transaction = { snapshotVersion: 3, writeSet, ...reads };
         const whole = encodeBatch([encodeGroupMessage({ kind: 'transaction', transaction })]);
         if (change !== null) whole[change.at % whole.length] = change.to;
         const growing = new Uint8Array(whole.length);
@@ -102,7 +122,7 @@ test('a batch decoded while its bytes come in, however they do, is what it is at
 });
 
 test('an order certified in slices has the verdicts, the floor and the digest that it has at once', () => {
-  const step = fc.record({ writeSet, age: fc.nat(5), origin: fc.nat(2), stampMs: fc.nat(20) });
+  const step = fc.record({ writeSet, reads, age: fc.nat(5), origin: fc.nat(2), stampMs: fc.nat(20) });
   fc.assert(
     fc.property(
       fc.array(step, { maxLength: 25 }),
@@ -111,8 +131,9 @@ test('an order certified in slices has the verdicts, the floor and the digest th
       (steps, capacity, items) => {
         const atOnce = newCertifier({ capacity });
         const inSlices = newCertifier({ capacity });
-        for (const { writeSet, age, origin, stampMs } of steps) {
-          const transaction: Transaction = { snapshotVersion: Math.max(0, atOnce.sequenceNumber - age), writeSet };
+        for (const { writeSet, reads, age, origin, stampMs } of steps) {
+          const snapshotVersion = Math.max(0, atOnce.sequenceNumber - age);
+          const transaction: Transaction = { snapshotVersion, writeSet, ...reads };
           const preCertified = finished(inSlices.preCertifyInSlices(transaction, items));
           assert.deepEqual(preCertified.result, atOnce.preCertify(transaction));
           const slices = inSlices.certifyInSlices(largeOf(transaction), { origin, stampMs }, items);
@@ -142,6 +163,9 @@ test('an order judged ahead and settled later, as small ones, changes of the sch
   const transaction = fc.record({
     kind: fc.constantFrom('small' as const, 'small' as const, 'large' as const),
     writeSet: fc.oneof(writeSet, writeSetOfFewKeys),
+    reads,
+    /** By so much the second item's own snapshot is above the transaction's, as far as there is room. */
+    later: fc.nat(4),
     age: fc.nat(5),
     origin: fc.nat(2),
     stampMs: fc.nat(20),
@@ -171,7 +195,7 @@ test('an order judged ahead and settled later, as small ones, changes of the sch
         /** Begun, by the step of their place. */
         const underWay = new Map<
           number,
-          { judgement: AheadJudgement; snapshotVersion: number; come: WriteSetItem[] }
+          { judgement: AheadJudgement; snapshotVersion: number; own: number; come: WriteSetItem[] }
         >();
         for (const [now, [each, itemsSettled]] of steps.entries()) {
           for (const [at, [later]] of steps.entries()) {
@@ -179,11 +203,13 @@ test('an order judged ahead and settled later, as small ones, changes of the sch
             let begun = underWay.get(at);
             if (begun === undefined) {
               const snapshotVersion = Math.max(0, plain.sequenceNumber - later.age);
-              begun = { judgement: ahead.judgeAhead(), snapshotVersion, come: [] };
+              const own = Math.min(plain.sequenceNumber, snapshotVersion + later.later);
+              begun = { judgement: ahead.judgeAhead(), snapshotVersion, own, come: [] };
               underWay.set(at, begun);
             }
             const { snapshotVersion, come, judgement } = begun;
-            come.push(...later.writeSet.slice(come.length, come.length + later.itemsPerStep));
+            const all = withOwn(later.writeSet, snapshotVersion, begun.own);
+            come.push(...all.slice(come.length, come.length + later.itemsPerStep));
             judgement.goOn(largeOf({ snapshotVersion, writeSet: come }), items);
           }
           if (each.kind === 'schema-change') {
@@ -193,10 +219,11 @@ test('an order judged ahead and settled later, as small ones, changes of the sch
             ahead.raisePurgeFloor(upTo);
             plain.raisePurgeFloor(upTo);
           } else {
-            const { origin, stampMs, writeSet } = each;
+            const { origin, stampMs, reads } = each;
             const begun = underWay.get(now);
             const snapshotVersion = begun?.snapshotVersion ?? Math.max(0, plain.sequenceNumber - each.age);
-            const transaction = { snapshotVersion, writeSet };
+            const own = begun?.own ?? Math.min(plain.sequenceNumber, snapshotVersion + each.later);
+            const transaction = { snapshotVersion, writeSet: withOwn(each.writeSet, snapshotVersion, own), ...reads };
             assert.deepEqual(ahead.preCertify(transaction), plain.preCertify(transaction));
             const expected = plain.certify(transaction, origin, stampMs);
             if (begun === undefined) assert.deepEqual(ahead.certify(transaction, origin, stampMs), expected);

@@ -15,14 +15,27 @@ export interface WriteSetItem {
   readonly kind: 'put' | 'delete' | 'check';
   /** The encoded row; null unless `put`. Opaque here. */
   readonly image: Uint8Array | null;
+  /** What it is judged against, where that is above the transaction's (READ COMMITTED, H6). Absent: the transaction's. */
+  readonly snapshotVersion?: SequenceNumber;
 }
+
+/** Keys from `from` to before `to`, all of which were read at the snapshot, whether there is a row or not (H11). */
+export interface ReadRange {
+  readonly from: RowKey;
+  readonly to: RowKey;
+}
+
+/** A transaction has so many at most. */
+export const readRangesMax = 1024;
 
 /** A transaction as it travels. */
 export interface Transaction {
-  /** Last sequence number visible to it, fixed by its first statement. */
+  /** Last sequence number visible to it, fixed by its first statement; the lowest, if items have their own. */
   readonly snapshotVersion: SequenceNumber;
   /** At most one item a key. At least one is not a `check`. */
   readonly writeSet: readonly WriteSetItem[];
+  /** Ascending, none touching another. Absent: none. It conflicts if a key in one has a writer above the snapshot. */
+  readonly ranges?: readonly ReadRange[];
 }
 
 /** One that is worked on in slices. */
@@ -42,10 +55,22 @@ export interface Positive {
 
 export type Negative = Conflict | SnapshotTooOld;
 
-export interface Conflict {
+export type Conflict = ItemConflict | RangeConflict;
+
+export interface ItemConflict {
   readonly kind: 'conflict';
   /** Which item of the write set: the first in its order that conflicts. */
   readonly item: WriteSetItem;
+  readonly winner: Writer;
+}
+
+/** No item conflicts. */
+export interface RangeConflict {
+  readonly kind: 'conflict';
+  readonly item: null;
+  readonly range: ReadRange;
+  /** Of all keys in the ranges the one that was recorded last. */
+  readonly key: RowKey;
   readonly winner: Writer;
 }
 

@@ -13,6 +13,7 @@ export function lruRecencyCache<V extends object>({ capacity, onEvicted }: Recen
     set: (place, value) => {
       cache.set(place, value);
     },
+    newestFirst: () => cache.values(),
     get size() {
       return cache.size;
     },

@@ -9,11 +9,21 @@ export class CertificationByDefinition {
     return this.#certified.length;
   }
 
-  judge({ snapshotVersion, writeSet }: Transaction): Negative | null {
+  judge({ snapshotVersion, writeSet, ranges = [] }: Transaction): Negative | null {
     for (const item of writeSet) {
-      for (let sequenceNumber = this.#certified.length; sequenceNumber > snapshotVersion; sequenceNumber--) {
+      const own = item.snapshotVersion ?? snapshotVersion;
+      for (let sequenceNumber = this.#certified.length; sequenceNumber > own; sequenceNumber--) {
         const { keys, origin } = this.#certified[sequenceNumber - 1]!;
         if (keys.has(item.key)) return { kind: 'conflict', item, winner: { sequenceNumber, origin } };
+      }
+    }
+    for (let sequenceNumber = this.#certified.length; sequenceNumber > snapshotVersion; sequenceNumber--) {
+      const { keys, origin } = this.#certified[sequenceNumber - 1]!;
+      for (const key of [...keys].reverse()) {
+        const range = ranges.find(({ from, to }) => from <= key && key < to);
+        if (range !== undefined) {
+          return { kind: 'conflict', item: null, range, key, winner: { sequenceNumber, origin } };
+        }
       }
     }
     return null;

@@ -8,6 +8,7 @@ import {
   Certifier,
   type CertifierState,
   type NewRecencyCache,
+  type ReadRange,
   type RowKey,
   type SchemaChangeResult,
   type Transaction,
@@ -25,7 +26,10 @@ export interface TransactionStep {
   readonly kind: 'transaction';
   /** How many sequence numbers the snapshot lies back when the transaction is certified (0: none; cut at 0). */
   readonly age: number;
-  readonly items: readonly { readonly key: number; readonly kind: WriteSetItem['kind'] }[];
+  /** `later`: by so much its own snapshot is above the transaction's, as far as there is room. */
+  readonly items: readonly { readonly key: number; readonly kind: WriteSetItem['kind']; readonly later?: number }[];
+  /** Keys that are ends of ranges, ascending, in pairs. */
+  readonly rangeEnds?: readonly number[];
   readonly origin: number;
   readonly stampMs: number;
 }
@@ -35,13 +39,19 @@ const stampMs = fc.integer({ min: 0, max: 20 });
 
 export function stepOf({ keys, age }: { keys: number; age: number }): fc.Arbitrary<Step> {
   const key = fc.integer({ min: 0, max: keys - 1 });
-  const item = fc.record({ key, kind: fc.constantFrom('put', 'put', 'delete', 'check') });
+  const later = fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, fc.integer({ min: 0, max: age }));
+  const item = fc.record({ key, kind: fc.constantFrom('put', 'put', 'delete', 'check'), later });
+  const end = fc.integer({ min: 0, max: keys });
+  const rangeEnds = fc
+    .uniqueArray(end, { maxLength: 4 })
+    .map((ends) => ends.slice(0, ends.length & ~1).sort((one, other) => one - other));
   const transaction = fc.record({
     kind: fc.constant('transaction' as const),
     age: fc.integer({ min: 0, max: age }),
     items: fc
       .uniqueArray(item, { minLength: 1, maxLength: 4, selector: (one) => one.key })
       .filter((items) => items.some((one) => one.kind !== 'check')),
+    rangeEnds: fc.oneof(fc.constant([]), rangeEnds),
     origin,
     stampMs,
   }) as fc.Arbitrary<Step>;
@@ -69,18 +79,25 @@ export function orderOf(shape: { keys: number; age: number; length: number }): f
 }
 
 export function rowKey(number: number): RowKey {
-  return `\0\0\0\x07key ${number}`;
+  return `\0\0\0\x07key ${String(number).padStart(3, '0')}`;
 }
 
-export function transactionOf({ age, items }: TransactionStep, certifiedUpTo: number): Transaction {
-  return {
-    snapshotVersion: Math.max(0, certifiedUpTo - age),
-    writeSet: items.map(({ key, kind }) => ({
+export function transactionOf({ age, items, rangeEnds = [] }: TransactionStep, certifiedUpTo: number): Transaction {
+  const snapshotVersion = Math.max(0, certifiedUpTo - age);
+  const ranges: ReadRange[] = [];
+  for (let at = 0; at < rangeEnds.length; at += 2) {
+    ranges.push({ from: rowKey(rangeEnds[at]!), to: rowKey(rangeEnds[at + 1]!) });
+  }
+  const writeSet = items.map(({ key, kind, later = 0 }) => {
+    const own = Math.min(certifiedUpTo, snapshotVersion + later);
+    return {
       key: rowKey(key),
       kind,
       image: kind === 'put' ? new Uint8Array([key]) : null,
-    })),
-  };
+      ...(own > snapshotVersion && { snapshotVersion: own }),
+    };
+  });
+  return { snapshotVersion, writeSet, ...(ranges.length > 0 && { ranges }) };
 }
 
 export interface Database {
