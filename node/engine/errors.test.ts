@@ -237,8 +237,6 @@ test('TRANSACTION_ABORTED carries its cause and the cause decides about the retr
 test('what belongs to later versions is refused and said to be unsupported', () => {
   const { client } = world();
   const refusals: [string, object, string][] = [
-    ['begin', { tx: 't', isolation: 'SERIALIZABLE' }, 'isolation'],
-    ['begin', { tx: 't', isolation: 'READ COMMITTED' }, 'isolation'],
     ['begin', { tx: 't', consistency: 'AFTER' }, 'consistency'],
     ['begin', { tx: 't', idempotencyKey: 'k' }, 'idempotencyKey'],
     ['get', { table: TABLE, key: 1, forUpdate: true }, 'forUpdate'],

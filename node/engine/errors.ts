@@ -86,13 +86,14 @@ export class RequestError extends Error {
 
 export function certificationConflict(facts: {
   table: string;
-  item: 'row' | 'catalog';
+  item: 'row' | 'range';
   key: unknown;
   snapshotVersion: number;
   winner: { gtid: string; member: string };
   phase: 'local' | 'group';
 }): RequestError {
-  const message = `Row ${show(facts.key)} of ${facts.table} was written by ${facts.winner.gtid} (member ${facts.winner.member}) after this transaction's snapshot ${facts.snapshotVersion}.`;
+  const where = facts.item === 'range' ? ', in a range that this transaction has read,' : '';
+  const message = `Row ${show(facts.key)} of ${facts.table}${where} was written by ${facts.winner.gtid} (member ${facts.winner.member}) after this transaction's snapshot ${facts.snapshotVersion}.`;
   return new RequestError('CERTIFICATION_CONFLICT', message, facts);
 }
 

@@ -11,6 +11,10 @@ export interface Limits {
   readonly transactionBytesMax: number;
   /** What all open transactions of the member have written so far, counted alike; more is refused as OVERLOADED. */
   readonly transactionsBytesMax: number;
+  /** Rows that a SERIALIZABLE transaction has read, certified one by one; more become ranges. */
+  readonly readKeysMax: number;
+  /** Ranges that it has read, certified one by one, at most the certifier's `readRangesMax`; more become wider ones. */
+  readonly readRangesMax: number;
   /** Encoded rows of one answer. */
   readonly resultBytesMax: number;
   /** A connection's open transactions: each may hold a snapshot. */
@@ -41,6 +45,8 @@ export const DEFAULT_LIMITS: Limits = {
   // As `group_replication_transaction_size_limit` has it.
   transactionBytesMax: 150_000_000,
   transactionsBytesMax: 1024 * 1024 * 1024,
+  readKeysMax: 10_000,
+  readRangesMax: 256,
   resultBytesMax: 16 * 1024 * 1024,
   openTransactionsMax: 256,
   pendingRequestsMax: 65_536,

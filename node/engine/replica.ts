@@ -33,6 +33,8 @@ export interface Replica {
   /** All tables as of `snapshot`, by name. */
   tables(snapshot: SequenceNumber): readonly TableDefinition[];
 
+  /** What is known already to be lost, or null. */
+  preCertify(transaction: Transaction): LostConflict | LostSnapshot | null;
   /** Pre-certifies, broadcasts, and reports the fate. `deadlineMs` (monotonic): when to give up waiting. */
   commit(transaction: Transaction, deadlineMs: number, done: (outcome: CommitOutcome) => void): void;
   changeSchema(change: SchemaChange, deadlineMs: number, done: (outcome: SchemaOutcome) => void): void;
@@ -103,16 +105,32 @@ export interface Publication {
 
 export interface SnapshotHandle {
   readonly sequenceNumber: SequenceNumber;
+  /** Nothing is read at it any more; what is certified against it is kept until `release` (H5). */
+  stopReading(): void;
   release(): void;
 }
 
 export type CommitOutcome =
   | { readonly kind: 'committed'; readonly sequenceNumber: SequenceNumber; readonly commitTime: CommitTime }
-  | { readonly kind: 'conflict'; readonly key: RowKey; readonly winner: Writer; readonly phase: 'local' | 'group' }
-  | { readonly kind: 'snapshot-too-old'; readonly purgeFloor: SequenceNumber }
+  | LostConflict
+  | LostSnapshot
   | Refusal
   /** Handed to the group, and the deadline passed: it may commit, have committed, or never. */
   | { readonly kind: 'unknown' };
+
+export interface LostConflict {
+  readonly kind: 'conflict';
+  readonly key: RowKey;
+  /** An item with that key conflicts, or a range that was read and has it. */
+  readonly found: 'item' | 'range';
+  readonly winner: Writer;
+  readonly phase: 'local' | 'group';
+}
+
+export interface LostSnapshot {
+  readonly kind: 'snapshot-too-old';
+  readonly purgeFloor: SequenceNumber;
+}
 
 /** Not handed to the group: certainly not committed. */
 export type Refusal =
@@ -215,7 +233,8 @@ export interface ConflictRecord {
   /** ISO time of the leader's stamp. */
   readonly time: string;
   readonly table: string;
-  readonly item: 'row' | 'catalog';
+  /** `range`: the row is in a range that the loser had read. */
+  readonly item: 'row' | 'range' | 'catalog';
   /** The primary key's columns; a scalar if it has one column. */
   readonly key: unknown;
   readonly reason: 'conflict' | 'snapshot-too-old' | 'schema-changed';

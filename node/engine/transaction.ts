@@ -1,24 +1,26 @@
 /**
- * One transaction as it executes: a snapshot, and what it wrote and observed, buffered. Per row it becomes one item of
- * the write set, by whether the row existed at the snapshot and how it ends (H20):
- *
- *   existed  ends     item
- *   no       none     none; a check where its absence was observed
- *   no       present  put
- *   yes      none     delete
- *   yes      present  put
- *   (not written, but observed: a duplicate, an absence, a failed `if`)   check
- *
- * Each table touched adds a check of its catalog item (H17), first, so that a dropped table is told before its rows.
+ * One transaction as it executes: what it reads, and what it wrote and observed, buffered. What of that is certified,
+ * `write-set.ts` says; how the levels differ, `read-set.ts` and `statement-snapshots.ts`.
  */
-import type { RowKey, WriteSetItem } from '../../certifier/types.ts';
+import type { Transaction as CertifiedTransaction, RowKey } from '../../certifier/types.ts';
 import { assert, type SequenceNumber } from '../../gcs/base/index.ts';
+import { conflictError } from './conflict-error.ts';
 import { noSuchTable, notOnline, overloaded, snapshotTooOld, tooLarge } from './errors.ts';
 import type { ImageCodec } from './image-codec.ts';
+import type { Isolation } from './isolation.ts';
 import type { Limits } from './limits.ts';
+import { ReadSet } from './read-set.ts';
 import type { Replica, SnapshotHandle } from './replica.ts';
+import { StatementSnapshots } from './statement-snapshots.ts';
 import { Table } from './table.ts';
 import type { TableDefinition } from './table-definition.ts';
+import {
+  type Buffered,
+  type BufferedRow,
+  transactionAt,
+  transactionOfStatements,
+  transactionWithReads,
+} from './write-set.ts';
 
 /** What a buffered row takes besides key and image; more than it takes beside them in the message to the group. */
 const ROW_OVERHEAD_BYTES = 64;
@@ -40,6 +42,7 @@ export class TransactionMemory {
 
 /** How one is begun. */
 export interface TransactionStart {
+  readonly isolation: Isolation;
   readonly isReadOnly: boolean;
   /** The past that it reads, which is visible here; null: the present, as of its first statement. */
   readonly asOf: SequenceNumber | null;
@@ -57,14 +60,6 @@ export class TableCache {
     }
     return table;
   }
-}
-
-interface BufferedRow {
-  /** Null: written never, or deleted. */
-  image: Uint8Array | null;
-  isWritten: boolean;
-  /** What a statement saw here decided its answer: it must still hold at the commit. */
-  isObserved: boolean;
 }
 
 /** A row to be written by one statement. */
@@ -89,16 +84,22 @@ export class Transaction {
   readonly #tables: Table[] = [];
   #bytes = 0;
   #writtenRows = 0;
+  /** At SERIALIZABLE, where something may be written. */
+  readonly #reads: ReadSet | null;
+  /** At READ COMMITTED. */
+  readonly #statements: StatementSnapshots | null;
 
-  constructor(setup: TransactionSetup, { isReadOnly, asOf }: TransactionStart) {
+  constructor(setup: TransactionSetup, { isolation, isReadOnly, asOf }: TransactionStart) {
     this.#setup = setup;
     this.#asOf = asOf;
     this.isReadOnly = isReadOnly;
+    this.#reads = isolation === 'SERIALIZABLE' && !isReadOnly ? new ReadSet() : null;
+    this.#statements = isolation === 'READ COMMITTED' && asOf === null ? new StatementSnapshots() : null;
   }
 
-  /** Null before the first statement. */
+  /** Of the last statement. Null before the first. */
   get snapshotVersion(): SequenceNumber | null {
-    return this.#snapshot?.sequenceNumber ?? null;
+    return this.#snapshot?.sequenceNumber ?? this.#statements?.last ?? null;
   }
 
   get limits(): Limits {
@@ -117,6 +118,13 @@ export class Transaction {
   /** Its snapshot is gone, by `release` or because the member ended it. */
   get isOver(): boolean {
     return this.#isReleased || this.#isSnapshotEnded;
+  }
+
+  /** A statement ran, or failed: at READ COMMITTED the next one takes a snapshot of its own. */
+  endStatement(): void {
+    if (this.#statements === null || this.#snapshot === null || this.#isReleased) return;
+    this.#statements.end(this.#snapshot);
+    this.#snapshot = null;
   }
 
   /** Fixes the snapshot where that has not happened. @throws RequestError NOT_ONLINE, SNAPSHOT_TOO_OLD */
@@ -148,8 +156,19 @@ export class Transaction {
   /** The row as this transaction sees it, its own writes included. */
   get(key: RowKey): Uint8Array | undefined {
     const own = this.#rows.get(key);
-    if (own?.isWritten) return own.image ?? undefined;
+    if (own?.isWritten) {
+      this.#meet(key);
+      return own.image ?? undefined;
+    }
+    if (this.#reads !== null) this.observe(key);
     return this.#setup.replica.get(key, this.fixSnapshot());
+  }
+
+  /** A statement looked through all that lies from `from` to before `to`, and answers what it found. @throws RequestError TRANSACTION_TOO_LARGE */
+  observeRange(from: RowKey, to: RowKey): void {
+    if (this.#reads === null || from >= to) return;
+    this.#grow(this.#bytes + this.#reads.bytesOf(from, to));
+    this.#reads.add(from, to);
   }
 
   /** Rows from `from` to before `to` as this transaction sees them, in key order or backwards. To be used up in this turn. */
@@ -159,6 +178,7 @@ export class Transaction {
     const own: [RowKey, Uint8Array | null][] = [];
     for (const [key, row] of this.#rows) if (row.isWritten && key >= from && key < to) own.push([key, row.image]);
     if (own.length === 0) return stored;
+    for (const [key] of own) this.#meet(key);
     own.sort(([left], [right]) => (left < right ? -1 : 1));
     if (reverse) own.reverse();
     return merged(stored, own, reverse);
@@ -170,18 +190,24 @@ export class Transaction {
     if (row === undefined) {
       this.#grow(this.#bytes + sizeOf({ key, image: null }));
       this.#rows.set(key, { image: null, isWritten: false, isObserved: true });
-    } else if (!row.isWritten) row.isObserved = true;
+      this.#touch(key);
+      return;
+    }
+    this.#meet(key);
+    if (!row.isWritten) row.isObserved = true;
   }
 
   /** Buffers one statement's changes, all of them or, when it throws, none. @throws RequestError TRANSACTION_TOO_LARGE */
   write(changes: readonly RowChange[]): void {
     let bytes = this.#bytes;
     for (const change of changes) bytes += sizeOf(change) - this.#sizeAt(change.key);
+    if (this.#statements !== null) for (const { key } of changes) this.#meet(key);
     this.#grow(bytes);
     for (const { key, image } of changes) {
       const row = this.#rows.get(key);
       if (row === undefined) {
         this.#rows.set(key, { image, isWritten: true, isObserved: false });
+        this.#touch(key);
         this.#writtenRows++;
       } else {
         if (!row.isWritten) this.#writtenRows++;
@@ -192,21 +218,13 @@ export class Transaction {
   }
 
   /** What is to be certified, or null where nothing is to be written. */
-  writeSet(): readonly WriteSetItem[] | null {
+  toCertify(): CertifiedTransaction | null {
     if (this.#writtenRows === 0) return null;
-    const items: WriteSetItem[] = [];
-    for (const table of this.#tables) items.push(table.catalogItem);
-    let writes = 0;
-    for (const [key, row] of this.#rows) {
-      if (row.isWritten && row.image !== null) {
-        items.push({ key, kind: 'put', image: row.image });
-        writes++;
-      } else if (row.isWritten && this.#existedAtSnapshot(key)) {
-        items.push({ key, kind: 'delete', image: null });
-        writes++;
-      } else if (row.isObserved) items.push({ key, kind: 'check', image: null });
-    }
-    return writes === 0 ? null : items;
+    const buffered: Buffered = { rows: this.#rows, tables: this.#tables, existed: this.#existed };
+    if (this.#statements !== null) return transactionOfStatements(buffered, this.#statements);
+    const snapshotVersion = this.fixSnapshot();
+    if (this.#reads === null) return transactionAt(snapshotVersion, buffered);
+    return transactionWithReads(snapshotVersion, buffered, { reads: this.#reads, bounds: this.#setup.limits });
   }
 
   /** The table, among those touched, that a key belongs to. */
@@ -219,6 +237,7 @@ export class Transaction {
     if (this.#isReleased) return;
     this.#isReleased = true;
     this.#snapshot?.release();
+    this.#statements?.release();
     this.#setup.memory.bytes -= this.#bytes;
     this.#bytes = 0;
     this.#rows.clear();
@@ -226,15 +245,39 @@ export class Transaction {
   }
 
   #acquireSnapshot(replica: Replica): SnapshotHandle {
-    const ended = () => this.#endSnapshot();
+    // At READ COMMITTED none outlives its statement, and what is certified needs none.
+    const ended = () => {
+      if (this.#statements === null) this.#endSnapshot();
+    };
     const asOf = this.#asOf;
     if (asOf === null) return replica.acquireSnapshot(ended);
     if (asOf < replica.heldFrom) throw snapshotTooOld({ snapshotVersion: asOf, oldest: replica.heldFrom });
     return replica.acquireSnapshotAt(asOf, ended);
   }
 
-  #existedAtSnapshot(key: RowKey): boolean {
+  readonly #existed = (key: RowKey): boolean => {
+    if (this.#statements !== null) return this.#statements.firstTouch(key)!.existed;
     return this.#setup.replica.get(key, this.fixSnapshot()) !== undefined;
+  };
+
+  /** The first time that something is to be certified of the row. */
+  #touch(key: RowKey): void {
+    if (this.#statements === null) return;
+    const snapshotVersion = this.fixSnapshot();
+    const existed = this.#setup.replica.get(key, snapshotVersion) !== undefined;
+    this.#statements.touch(key, { snapshotVersion, existed });
+  }
+
+  /** @throws RequestError CERTIFICATION_CONFLICT if the row was written since an earlier statement touched it (H6) */
+  #meet(key: RowKey): void {
+    const first = this.#statements?.firstTouch(key);
+    if (first === undefined || first.snapshotVersion === this.fixSnapshot()) return;
+    const { replica } = this.#setup;
+    const { snapshotVersion } = first;
+    const lost = replica.preCertify({ snapshotVersion, writeSet: [{ key, kind: 'check', image: null }] });
+    if (lost === null) return;
+    if (lost.kind === 'conflict') throw conflictError(lost, { transaction: this, snapshotVersion, replica });
+    throw snapshotTooOld({ snapshotVersion, purgeFloor: lost.purgeFloor });
   }
 
   #sizeAt(key: RowKey): number {

@@ -1,7 +1,8 @@
 /**
  * The observers' own database: it takes the one total order and keeps everything, every version of every row and every
  * writer of every key. Verdicts come from a certifier that never restarts, and each is judged by its definition over the
- * whole history: positive exactly if nobody wrote an item after the snapshot, refused beyond that only as too old.
+ * whole history: positive exactly if nobody wrote an item after its snapshot, or where the transaction has read after the
+ * transaction's, refused beyond that only as too old.
  */
 import {
   CertificationDatabase,
@@ -160,7 +161,7 @@ export class ShadowDatabase {
   }
 
   #certify(transaction: Transaction, { origin, stampMs, index }: OrderedMessage): void {
-    const { snapshotVersion, writeSet } = transaction;
+    const { snapshotVersion, writeSet, ranges = [] } = transaction;
     const where = `index ${index}, snapshot ${snapshotVersion}`;
     const floorBefore = this.#purgeFloor;
     const newestWriter = Math.max(...writeSet.map((item) => this.#lastWriters.get(item.key) ?? 0));
@@ -177,17 +178,28 @@ export class ShadowDatabase {
     this.#judge.check(snapshotVersion >= floorBefore, () => `${where}: judged below the floor ${floorBefore}`);
     if (verdict.kind === 'conflict') {
       this.counts.conflicts++;
-      const writer = this.#lastWriters.get(verdict.item.key) ?? 0;
-      this.#judge.check(writer > snapshotVersion, () => `${where}: refused without a conflict`);
+      const { item } = verdict;
+      const key = item === null ? verdict.key : item.key;
+      const writer = this.#lastWriters.get(key) ?? 0;
+      this.#judge.check(
+        item !== null || ranges.some(({ from, to }) => from <= key && key < to),
+        () => `${where}: refused for a key that it has not read`,
+      );
+      const against = item?.snapshotVersion ?? snapshotVersion;
+      this.#judge.check(writer > against, () => `${where}: refused without a conflict`);
       this.#judge.check(writer === verdict.winner.sequenceNumber, () => `${where}: the winner is ${writer}`);
       return;
     }
     this.counts.committed++;
     const { sequenceNumber, lastCommitted } = verdict;
-    this.#judge.check(
-      newestWriter <= snapshotVersion,
-      () => `${where}: ${sequenceNumber} loses the update ${newestWriter}`,
-    );
+    for (const item of writeSet) {
+      const writer = this.#lastWriters.get(item.key) ?? 0;
+      this.#judge.check(
+        writer <= (item.snapshotVersion ?? snapshotVersion),
+        () => `${where}: ${sequenceNumber} loses the update ${writer}`,
+      );
+    }
+    if (ranges.length > 0) this.#checkUnwritten(transaction, sequenceNumber);
     this.#judge.check(
       sequenceNumber === this.#certified.length + 1,
       () => `${where}: ${sequenceNumber} is not the next number`,
@@ -199,6 +211,17 @@ export class ShadowDatabase {
     this.#certified.push({ kind: 'transaction', transaction });
     for (const item of writeSet) if (item.kind !== 'check') this.#write(sequenceNumber, item);
     this.transactionCertified(sequenceNumber, transaction);
+  }
+
+  /** Nobody wrote where it has read. */
+  #checkUnwritten({ snapshotVersion, ranges = [] }: Transaction, sequenceNumber: SequenceNumber): void {
+    for (const [key, writer] of this.#lastWriters) {
+      if (writer <= snapshotVersion) continue;
+      this.#judge.check(
+        !ranges.some(({ from, to }) => from <= key && key < to),
+        () => `${sequenceNumber} at snapshot ${snapshotVersion} has read where ${writer} wrote`,
+      );
+    }
   }
 
   #write(sequenceNumber: SequenceNumber, { key, image }: WriteSetItem): void {

@@ -7,8 +7,9 @@ export interface SeenConflict {
   readonly reason: 'conflict' | 'snapshot-too-old';
   /** Refused in the total order, or by the loser's member before that. */
   readonly phase: 'local' | 'group';
-  /** Of the item that conflicted, or of the first one. */
+  /** Of the item that conflicted, or of the first one; or what was written in a range that conflicted. */
   readonly key: RowKey;
+  readonly found: 'item' | 'range';
   readonly loser: MemberOrdinal;
   readonly loserTransactionId: string;
   readonly winner: Writer | null;

@@ -31,6 +31,7 @@ function conflict(stampMs: number, key: string, [loser, winner]: readonly [numbe
   return {
     stampMs,
     key,
+    found: 'item',
     reason: winner === null ? 'snapshot-too-old' : 'conflict',
     phase: 'group',
     loser,

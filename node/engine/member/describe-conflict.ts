@@ -14,11 +14,12 @@ export interface Names {
 }
 
 export function describeConflict(seen: SeenConflict, names: Names): ConflictRecord {
-  const { key, reason, phase, loser, loserTransactionId, winner } = seen;
+  const { key, found, reason, phase, loser, loserTransactionId, winner } = seen;
   const about = describeConflictKey(key, names);
   return {
     time: formatIsoTime(seen.stampMs),
     ...about,
+    item: found === 'range' && about.item === 'row' ? 'range' : about.item,
     reason: reason === 'conflict' && about.item === 'catalog' ? 'schema-changed' : reason,
     phase,
     loser: { member: names.memberIdOf(loser), transactionId: loserTransactionId },

@@ -13,7 +13,7 @@ const KEY = '\0\0\0\x01key';
 /** A certification database that remembers nobody: its member lets lost updates through. */
 const forgetfulCache: NewRecencyCache = (setup) => {
   const cache = lruRecencyCache(setup);
-  return { peek: () => undefined, set: (place, value) => cache.set(place, value), size: 0 };
+  return { peek: () => undefined, set: (place, value) => cache.set(place, value), newestFirst: () => [], size: 0 };
 };
 
 /** Of little, but long enough for members to tell each other their digests meanwhile. */

@@ -17,6 +17,8 @@ import type {
   CommitOutcome,
   ConflictRecord,
   ConflictSummary,
+  LostConflict,
+  LostSnapshot,
   MemberRow,
   MemberState,
   MemberStatsRow,
@@ -153,6 +155,7 @@ export class Member implements Replica {
     const hold = run.holdFloor(snapshot.sequenceNumber);
     return {
       sequenceNumber: snapshot.sequenceNumber,
+      stopReading: () => snapshot.release(),
       release: () => {
         hold.release();
         snapshot.release();
@@ -161,7 +164,9 @@ export class Member implements Replica {
   }
 
   acquireSnapshotAt(sequenceNumber: SequenceNumber, ended: () => void): SnapshotHandle {
-    return this.#running.store.acquireSnapshotAt(sequenceNumber, ended);
+    const snapshot = this.#running.store.acquireSnapshotAt(sequenceNumber, ended);
+    const release = () => snapshot.release();
+    return { sequenceNumber, stopReading: release, release };
   }
 
   get(key: RowKey, snapshot: SequenceNumber): Uint8Array | undefined {
@@ -180,6 +185,12 @@ export class Member implements Replica {
     return this.#running.catalog.tablesAt(snapshot);
   }
 
+  preCertify(transaction: Transaction): LostConflict | LostSnapshot | null {
+    const lost = this.#running.preCertify(transaction);
+    if (lost !== null) this.#run.watchers.tell();
+    return lost;
+  }
+
   commit(transaction: Transaction, deadlineMs: number, done: (outcome: CommitOutcome) => void): void {
     const refusal = this.#whyNot();
     if (refusal !== null) return this.#answerLater(() => done(refusal));
@@ -196,11 +207,8 @@ export class Member implements Replica {
       }
       return this.#run.outbox.addLarge({ bytes, prepare: () => this.#prepare(transaction) }, deadlineMs, answered);
     }
-    const lost = this.#running.preCertify(transaction);
-    if (lost !== null) {
-      this.#run.watchers.tell();
-      return this.#answerLater(() => answered(lost));
-    }
+    const lost = this.preCertify(transaction);
+    if (lost !== null) return this.#answerLater(() => answered(lost));
     this.counters.localProposed++;
     this.#run.outbox.add(encodeGroupMessage({ kind: 'transaction', transaction }), deadlineMs, answered);
   }

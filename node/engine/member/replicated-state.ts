@@ -20,7 +20,7 @@ import {
   decodeBatch,
   type GroupMessage,
 } from '../../../certifier/index.ts';
-import type { Negative, Transaction } from '../../../certifier/types.ts';
+import type { Conflict, Negative, RowKey, Transaction } from '../../../certifier/types.ts';
 import {
   assert,
   type Clock,
@@ -35,7 +35,7 @@ import type { Delivery, GroupDefinition, GroupMember, MessageLog } from '../../.
 import { Catalog, decodeSchemaChange } from '../catalog.ts';
 import type { ImageCodec } from '../image-codec.ts';
 import { catalogItemKey } from '../key-codec.ts';
-import type { CommitOutcome, SchemaOutcome } from '../replica.ts';
+import type { CommitOutcome, LostConflict, LostSnapshot, SchemaOutcome } from '../replica.ts';
 import { ChangeHistory } from './change-history.ts';
 import { ConflictLog, type SeenConflict } from './conflict-log.ts';
 import type { MemberCounters, MemberSetup } from './contract.ts';
@@ -405,7 +405,7 @@ export class ReplicatedState {
   }
 
   /** What is known already to be lost, or null. */
-  preCertify(transaction: Transaction): CommitOutcome | null {
+  preCertify(transaction: Transaction): LostConflict | LostSnapshot | null {
     return this.#lostHere(transaction, this.certifier.preCertify(transaction));
   }
 
@@ -414,7 +414,7 @@ export class ReplicatedState {
     return this.#lostHere(transaction, yield* this.certifier.preCertifyInSlices(transaction, itemsPerSlice));
   }
 
-  #lostHere(transaction: Transaction, negative: Negative | null): CommitOutcome | null {
+  #lostHere(transaction: Transaction, negative: Negative | null): LostConflict | LostSnapshot | null {
     if (negative === null) return null;
     this.#counters.preCertificationConflicts++;
     this.#noteConflict(negative, transaction, {
@@ -521,14 +521,19 @@ export class ReplicatedState {
     this.conflicts.add({
       ...about,
       reason: negative.kind,
-      key: isConflict ? negative.item.key : transaction.writeSet[0]!.key,
+      key: isConflict ? keyOf(negative) : transaction.writeSet[0]!.key,
+      found: isConflict && negative.item === null ? 'range' : 'item',
       winner: isConflict ? negative.winner : null,
     });
   }
 }
 
-function outcomeOf(negative: Negative, phase: 'local' | 'group'): CommitOutcome {
-  return negative.kind === 'conflict'
-    ? { kind: 'conflict', key: negative.item.key, winner: negative.winner, phase }
-    : { kind: 'snapshot-too-old', purgeFloor: negative.purgeFloor };
+function outcomeOf(negative: Negative, phase: 'local' | 'group'): LostConflict | LostSnapshot {
+  if (negative.kind === 'snapshot-too-old') return negative;
+  const found = negative.item === null ? 'range' : 'item';
+  return { kind: 'conflict', key: keyOf(negative), found, winner: negative.winner, phase };
+}
+
+function keyOf(conflict: Conflict): RowKey {
+  return conflict.item === null ? conflict.key : conflict.item.key;
 }

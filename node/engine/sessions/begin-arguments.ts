@@ -1,11 +1,13 @@
 /** The arguments of `begin`, which `transact` and statements without `tx` take too. */
 import type { SequenceNumber } from '../../../gcs/base/index.ts';
 import { invalidArgument } from '../errors.ts';
+import { DEFAULT_ISOLATION, ISOLATION_LEVELS, type Isolation } from '../isolation.ts';
 import type { Limits } from '../limits.ts';
 import { booleanOf, wholeNumberOf } from '../statements/arguments.ts';
 import type { Message } from '../statements/statement.ts';
 
 export interface BeginOptions {
+  readonly isolation: Isolation;
   readonly isReadOnly: boolean;
   /** The past that is read; null: the present. */
   readonly asOf: SequenceNumber | null;
@@ -36,7 +38,7 @@ export const BEGIN_UNSUPPORTED: Readonly<Record<string, string>> = {
   idempotencyKey: 'idempotency keys',
 };
 
-const ISOLATION_LEVELS: readonly unknown[] = ['READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE'];
+const CONSISTENCY_DEFAULT = 'EVENTUAL';
 const CONSISTENCY_LEVELS: readonly unknown[] = [
   'EVENTUAL',
   'BEFORE_ON_PRIMARY_FAILOVER',
@@ -48,12 +50,12 @@ const CONSISTENCY_LEVELS: readonly unknown[] = [
 /** @throws RequestError INVALID_ARGUMENT */
 export function beginOptionsOf(message: Message, setup: { groupId: string; limits: Limits }): BeginOptions {
   const { limits, groupId } = setup;
-  requireLevel(message, 'isolation', ISOLATION_LEVELS, 'REPEATABLE READ');
-  requireLevel(message, 'consistency', CONSISTENCY_LEVELS, 'EVENTUAL');
+  requireConsistency(message.consistency);
   const waitBounds = { min: 0, max: limits.transactionMsMax };
   const asOf = asOfOf(message.asOf);
   const atLeast = atLeastOf(message.atLeast, groupId);
   return {
+    isolation: isolationOf(message.isolation),
     isReadOnly: booleanOf(message, 'readOnly') || asOf !== null,
     asOf,
     // What is to be read has to be here first.
@@ -67,6 +69,7 @@ export function beginOptionsOf(message: Message, setup: { groupId: string; limit
 
 export function defaultBeginOptions(limits: Limits): BeginOptions {
   return {
+    isolation: DEFAULT_ISOLATION,
     isReadOnly: false,
     asOf: null,
     atLeast: null,
@@ -120,11 +123,19 @@ export class ArgumentNames {
   }
 }
 
-function requireLevel(message: Message, argument: string, known: readonly unknown[], supported: string): void {
-  const value = message[argument];
-  if (value === undefined || value === null || value === supported) return;
-  if (!known.includes(value)) throw invalidArgument(argument, `expected one of ${known.join(', ')}`);
-  throw invalidArgument(argument, `not supported by this version: ${value}; use ${supported}`);
+function isolationOf(value: unknown): Isolation {
+  if (value === undefined || value === null) return DEFAULT_ISOLATION;
+  const level = ISOLATION_LEVELS.find((known) => known === value);
+  if (level === undefined) throw invalidArgument('isolation', `expected one of ${ISOLATION_LEVELS.join(', ')}`);
+  return level;
+}
+
+function requireConsistency(value: unknown): void {
+  if (value === undefined || value === null || value === CONSISTENCY_DEFAULT) return;
+  if (!CONSISTENCY_LEVELS.includes(value)) {
+    throw invalidArgument('consistency', `expected one of ${CONSISTENCY_LEVELS.join(', ')}`);
+  }
+  throw invalidArgument('consistency', `not supported by this version: ${value}; use ${CONSISTENCY_DEFAULT}`);
 }
 
 function asOfOf(value: unknown): SequenceNumber | null {

@@ -23,6 +23,7 @@ import {
   transactionAborted,
   unknownOperation,
 } from '../errors.ts';
+import { DEFAULT_ISOLATION } from '../isolation.ts';
 import type { Administration } from '../replica.ts';
 import { optionalTableNameOf, wholeNumberOf } from '../statements/arguments.ts';
 import { schemaChangeOf } from '../statements/schema-change.ts';
@@ -48,7 +49,7 @@ const OVERLOADED_RETRY_MS = 100;
 const CONFLICTS_DEFAULT = 100;
 const CONFLICTS_MAX = 10_000;
 const TRANSACTION_NAME_CHARACTERS_MAX = 256;
-const READ_NOW: TransactionStart = { isReadOnly: true, asOf: null };
+const READ_NOW: TransactionStart = { isolation: DEFAULT_ISOLATION, isReadOnly: true, asOf: null };
 
 export class Connection implements Session {
   readonly engine: EngineContext;
@@ -257,9 +258,7 @@ export class Connection implements Session {
 
   #startAlone(id: RequestId, op: string, operation: Extract<Operation, { kind: 'statement' }>, message: Message): void {
     const { statement, alone } = operation;
-    const options = alone.check(message)
-      ? beginOptionsOf(message, { groupId: this.engine.replica.groupId, limits: this.engine.limits })
-      : this.#defaults;
+    const options = alone.check(message) ? this.#optionsAlone(message) : this.#defaults;
     if (!statement.isWrite && options.atLeast === null) return this.#readAlone(id, statement, message);
     const context = this.#alone;
     const execution = new Execution(
@@ -275,6 +274,12 @@ export class Connection implements Session {
       options,
     );
     execution.start();
+  }
+
+  /** One statement has one snapshot: at READ COMMITTED too, and a cursor that it opens keeps it. */
+  #optionsAlone(message: Message): BeginOptions {
+    const options = beginOptionsOf(message, { groupId: this.engine.replica.groupId, limits: this.engine.limits });
+    return options.isolation === 'READ COMMITTED' ? { ...options, isolation: DEFAULT_ISOLATION } : options;
   }
 
   #readAlone(id: RequestId, statement: Statement, message: Message): void {
@@ -396,16 +401,16 @@ export class Connection implements Session {
     const { replica, clock, limits } = this.engine;
     const { transaction } = open;
     const startedMs = clock.monotonicMs();
-    const writeSet = transaction.writeSet();
+    const toCertify = transaction.toCertify();
     open.close();
     this.#transactions.delete(open.name);
-    if (writeSet === null) {
+    if (toCertify === null) {
       const answer = nothingWritten(transaction);
       transaction.release();
       return this.succeed(id, answer);
     }
     const deadlineMs = Math.min(open.deadlineMs, startedMs + limits.commitWaitMsMax);
-    replica.commit({ snapshotVersion: transaction.snapshotVersion!, writeSet }, deadlineMs, (outcome) => {
+    replica.commit(toCertify, deadlineMs, (outcome) => {
       if (outcome.kind === 'committed') {
         this.succeed(id, committed(outcome, transaction, replica));
         replica.commitAnswered(clock.monotonicMs() - startedMs);

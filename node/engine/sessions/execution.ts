@@ -94,12 +94,12 @@ export class Execution implements RowUser, WaitingRequest {
     }
     this.#attempts++;
     if (error !== null) return this.#refuse(error);
-    const writeSet = transaction.writeSet();
-    if (writeSet === null) return this.#succeed(nothingWritten(transaction));
+    const toCertify = transaction.toCertify();
+    if (toCertify === null) return this.#succeed(nothingWritten(transaction));
     const nowMs = engine.clock.monotonicMs();
     const deadlineMs = this.#deadlineMs() ?? nowMs + engine.limits.commitWaitMsMax;
     if (deadlineMs <= nowMs) return this.#refuse(this.#timeout('transaction'));
-    engine.replica.commit({ snapshotVersion: transaction.snapshotVersion!, writeSet }, deadlineMs, this.#decided);
+    engine.replica.commit(toCertify, deadlineMs, this.#decided);
   }
 
   readonly #decided = (outcome: CommitOutcome): void => {

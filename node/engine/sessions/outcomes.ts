@@ -1,19 +1,17 @@
 /** What the group said of a commit or a schema change, as clients are answered. */
 import { formatCommitTime } from '../../../certifier/index.ts';
 import { type SequenceNumber, unreachable } from '../../../gcs/base/index.ts';
+import { conflictError } from '../conflict-error.ts';
 import {
-  certificationConflict,
   diskFull,
   noQuorum,
   notOnline,
   overloaded,
   type RequestError,
-  schemaChanged,
   shuttingDown,
   snapshotTooOld,
   unknownOutcome,
 } from '../errors.ts';
-import { decodeKey, shownKey } from '../key-codec.ts';
 import type { CommitOutcome, Refusal, Replica } from '../replica.ts';
 import type { Transaction } from '../transaction.ts';
 
@@ -53,27 +51,8 @@ export function commitError(
   switch (outcome.kind) {
     case 'snapshot-too-old':
       return snapshotTooOld({ snapshotVersion, purgeFloor: outcome.purgeFloor });
-    case 'conflict': {
-      const winner = {
-        gtid: gtidOf(replica, outcome.winner.sequenceNumber),
-        member: replica.memberIdOf(outcome.winner.origin),
-      };
-      const decoded = decodeKey(outcome.key, null);
-      if (decoded.kind === 'row') {
-        const table = transaction.touchedTable(decoded.tableId);
-        const typed = decodeKey(outcome.key, table?.keyTypes ?? null);
-        return certificationConflict({
-          table: table?.name ?? `(table id ${decoded.tableId})`,
-          item: 'row',
-          key: shownKey(typed.kind === 'row' ? typed.values : decoded.values),
-          snapshotVersion,
-          winner,
-          phase: outcome.phase,
-        });
-      }
-      const tableId = decoded.kind === 'catalog-item' ? decoded.tableId : -1;
-      return schemaChanged({ table: transaction.touchedTable(tableId)?.name ?? '', snapshotVersion, winner });
-    }
+    case 'conflict':
+      return conflictError(outcome, { transaction, snapshotVersion, replica });
     default:
       return refusalError(outcome, replica);
   }

@@ -9,5 +9,9 @@ export function runStatement(
   context: StatementContext,
 ): unknown {
   if (statement.isWrite && transaction.isReadOnly) throw readOnlyTransaction(op);
-  return statement.run(transaction, message, context);
+  try {
+    return statement.run(transaction, message, context);
+  } finally {
+    transaction.endStatement();
+  }
 }

@@ -12,10 +12,15 @@ export const count: Statement = {
     const { range, predicate } = selectionOf(transaction, table, message);
     const limit = limitOf(message);
     let found = 0;
-    for (const [, image] of transaction.scan(range.from, range.to, false)) {
-      if (found === limit) break;
-      if (predicate === null || matches(table.decode(image, transaction.imageCodec), predicate)) found++;
+    let { to } = range;
+    for (const [key, image] of transaction.scan(range.from, range.to, false)) {
+      if (predicate !== null && !matches(table.decode(image, transaction.imageCodec), predicate)) continue;
+      found++;
+      if (found !== limit) continue;
+      to = `${key}\0`;
+      break;
     }
+    transaction.observeRange(range.from, to);
     return { count: found };
   },
 };

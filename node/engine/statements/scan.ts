@@ -67,12 +67,21 @@ function rowsOf(transaction: Transaction, state: ScanState): { rows: Row[]; last
   for (const [key, image] of transaction.scan(range.from, range.to, reverse)) {
     const row = table.decode(image, imageCodec);
     if (!matches(row, predicate)) continue;
-    if (rows.length === limit) return { rows, lastKey };
+    if (rows.length === limit) {
+      const left = behind(state, lastKey!).range;
+      if (reverse) transaction.observeRange(left.to, range.to);
+      else transaction.observeRange(range.from, left.from);
+      return { rows, lastKey };
+    }
     bytes += image.length;
-    if (bytes > bytesMax) throw tooLarge('RESULT_TOO_LARGE', { bytes, bytesMax, table: table.name });
+    if (bytes > bytesMax) {
+      transaction.observeRange(range.from, range.to);
+      throw tooLarge('RESULT_TOO_LARGE', { bytes, bytesMax, table: table.name });
+    }
     rows.push(withColumns(row, columns));
     lastKey = key;
   }
+  transaction.observeRange(range.from, range.to);
   return { rows, lastKey: null };
 }
 

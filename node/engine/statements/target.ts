@@ -54,6 +54,7 @@ function changeSelected(
   imageAfter: (row: Row) => Uint8Array | null,
 ): { matched: number } {
   const { range, predicate } = selectionOf(transaction, table, message);
+  transaction.observeRange(range.from, range.to);
   const changes: RowChange[] = [];
   for (const [key, image] of transaction.scan(range.from, range.to, false)) {
     const row = table.decode(image, transaction.imageCodec);

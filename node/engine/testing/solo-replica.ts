@@ -14,6 +14,7 @@ import type {
   CommitOutcome,
   ConflictRecord,
   ConflictSummary,
+  LostConflict,
   MemberState,
   Publication,
   Refusal,
@@ -133,7 +134,8 @@ export class SoloReplica implements Replica {
   acquireSnapshot(ended: () => void): SnapshotHandle {
     const snapshot = { ended };
     this.#snapshots.add(snapshot);
-    return { sequenceNumber: this.appliedUpTo, release: () => this.#snapshots.delete(snapshot) };
+    const release = () => this.#snapshots.delete(snapshot);
+    return { sequenceNumber: this.appliedUpTo, stopReading: release, release };
   }
 
   acquireSnapshotAt(sequenceNumber: SequenceNumber, ended: () => void): SnapshotHandle {
@@ -168,6 +170,11 @@ export class SoloReplica implements Replica {
 
   tables(snapshot: SequenceNumber) {
     return this.#catalog.tablesAt(snapshot);
+  }
+
+  preCertify(transaction: Transaction): LostConflict | null {
+    const lost = this.#conflictOf(transaction);
+    return lost === null ? null : { ...lost, phase: 'local' };
   }
 
   commit(transaction: Transaction, _deadlineMs: number, done: (outcome: CommitOutcome) => void): void {
@@ -328,13 +335,24 @@ export class SoloReplica implements Replica {
     this.commitsAnsweredMs.push(ms);
   }
 
-  #certify({ snapshotVersion, writeSet }: Transaction): CommitOutcome {
-    for (const { key } of writeSet) {
+  #conflictOf({ snapshotVersion, writeSet, ranges = [] }: Transaction): LostConflict | null {
+    for (const { key, snapshotVersion: own = snapshotVersion } of writeSet) {
       const sequenceNumber = this.#writers.get(key) ?? 0;
-      if (sequenceNumber > snapshotVersion) {
-        return { kind: 'conflict', key, winner: { sequenceNumber, origin: 0 }, phase: 'group' };
+      if (sequenceNumber > own) {
+        return { kind: 'conflict', key, found: 'item', winner: { sequenceNumber, origin: 0 }, phase: 'group' };
       }
     }
+    for (const [key, sequenceNumber] of this.#writers) {
+      if (sequenceNumber <= snapshotVersion || !ranges.some(({ from, to }) => from <= key && key < to)) continue;
+      return { kind: 'conflict', key, found: 'range', winner: { sequenceNumber, origin: 0 }, phase: 'group' };
+    }
+    return null;
+  }
+
+  #certify(transaction: Transaction): CommitOutcome {
+    const lost = this.#conflictOf(transaction);
+    if (lost !== null) return lost;
+    const { writeSet } = transaction;
     const sequenceNumber = this.appliedUpTo + 1;
     const writes = writeSet.filter(({ kind }) => kind !== 'check').map(({ key, image }) => ({ key, image }));
     for (const { key, image } of writes) this.#write(key, sequenceNumber, image);

@@ -1,0 +1,100 @@
+/**
+ * What of a transaction is to be certified. Per row it becomes one item, by whether the row existed at the snapshot and
+ * how it ends (H20):
+ *
+ *   existed  ends     item
+ *   no       none     none; a check where its absence was observed
+ *   no       present  put
+ *   yes      none     delete
+ *   yes      present  put
+ *   (not written, but observed: a duplicate, an absence, a failed `if`; at SERIALIZABLE whatever was read)   check
+ *
+ * Each table touched adds a check of its catalog item (H17), first, so that a dropped table is told before its rows.
+ */
+import type { RowKey, Transaction, WriteSetItem } from '../../certifier/types.ts';
+import type { SequenceNumber } from '../../gcs/base/index.ts';
+import { tableIdOf } from './key-codec.ts';
+import type { ReadBounds, ReadSet } from './read-set.ts';
+import type { StatementSnapshots } from './statement-snapshots.ts';
+import type { Table } from './table.ts';
+
+export interface BufferedRow {
+  /** Null: written never, or deleted. */
+  image: Uint8Array | null;
+  isWritten: boolean;
+  /** What a statement saw here decided its answer: it must still hold at the commit. */
+  isObserved: boolean;
+}
+
+export interface Buffered {
+  readonly rows: ReadonlyMap<RowKey, BufferedRow>;
+  readonly tables: readonly Table[];
+  /** Before the transaction. */
+  readonly existed: (key: RowKey) => boolean;
+}
+
+/** At one snapshot. Null: nothing is written. */
+export function transactionAt(snapshotVersion: SequenceNumber, buffered: Buffered): Transaction | null {
+  const writeSet: WriteSetItem[] = [];
+  for (const table of buffered.tables) writeSet.push(table.catalogItem);
+  const writes = addItems(writeSet, buffered, null);
+  return writes === 0 ? null : { snapshotVersion, writeSet };
+}
+
+/** With all that was read, at SERIALIZABLE. */
+export function transactionWithReads(
+  snapshotVersion: SequenceNumber,
+  buffered: Buffered,
+  { reads, bounds }: { readonly reads: ReadSet; readonly bounds: ReadBounds },
+): Transaction | null {
+  const writeSet: WriteSetItem[] = [];
+  for (const table of buffered.tables) writeSet.push(table.catalogItem);
+  const observed: RowKey[] = [];
+  if (addItems(writeSet, buffered, observed) === 0) return null;
+  const { keys, ranges } = reads.bounded(observed, bounds);
+  for (const key of keys) writeSet.push({ key, kind: 'check', image: null });
+  return ranges.length === 0 ? { snapshotVersion, writeSet } : { snapshotVersion, writeSet, ranges };
+}
+
+/**
+ * At READ COMMITTED: each item at the snapshot of the first statement that touched its row, each table at that of the
+ * first of its rows. Of a table that was only read nothing is certified.
+ */
+export function transactionOfStatements(buffered: Buffered, statements: StatementSnapshots): Transaction | null {
+  const items: WriteSetItem[] = [];
+  if (addItems(items, buffered, null) === 0) return null;
+  const firstOfTable = new Map<number, SequenceNumber>();
+  let lowest = Number.POSITIVE_INFINITY;
+  for (const { key } of items) {
+    const { snapshotVersion } = statements.firstTouch(key)!;
+    const tableId = tableIdOf(key);
+    firstOfTable.set(tableId, Math.min(firstOfTable.get(tableId) ?? snapshotVersion, snapshotVersion));
+    lowest = Math.min(lowest, snapshotVersion);
+  }
+  const writeSet: WriteSetItem[] = [];
+  const add = (item: WriteSetItem, snapshotVersion: SequenceNumber): void => {
+    writeSet.push(snapshotVersion === lowest ? item : { ...item, snapshotVersion });
+  };
+  for (const { definition, catalogItem } of buffered.tables) {
+    const first = firstOfTable.get(definition.tableId);
+    if (first !== undefined) add(catalogItem, first);
+  }
+  for (const item of items) add(item, statements.firstTouch(item.key)!.snapshotVersion);
+  return { snapshotVersion: lowest, writeSet };
+}
+
+/** `observed`: takes the keys that were observed only, instead of checks. Returns how many items write. */
+function addItems(items: WriteSetItem[], { rows, existed }: Buffered, observed: RowKey[] | null): number {
+  let writes = 0;
+  for (const [key, row] of rows) {
+    if (row.isWritten && row.image !== null) {
+      items.push({ key, kind: 'put', image: row.image });
+      writes++;
+    } else if (row.isWritten && existed(key)) {
+      items.push({ key, kind: 'delete', image: null });
+      writes++;
+    } else if (row.isObserved && observed !== null) observed.push(key);
+    else if (row.isObserved) items.push({ key, kind: 'check', image: null });
+  }
+  return writes;
+}
