@@ -206,7 +206,7 @@ export class SimulatedMemberClient {
 
   // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of any shape
   do(op: string, message: object = {}): any {
-    const { ok, result, error } = this.#ask(op, message);
+    const { ok, result, error } = this.ask(op, message);
     assert.ok(ok, `${op}: ${error?.code}: ${error?.message}`);
     return result;
   }
@@ -214,12 +214,12 @@ export class SimulatedMemberClient {
   /** The error that it is answered with. */
   // biome-ignore lint/suspicious/noExplicitAny: as above
   fail(op: string, message: object = {}): any {
-    const { ok, error } = this.#ask(op, message);
+    const { ok, error } = this.ask(op, message);
     assert.ok(!ok, `${op} succeeds`);
     return error;
   }
 
-  #ask(op: string, message: object): TestAnswer {
+  ask(op: string, message: object): TestAnswer {
     const id = ++this.#lastId;
     this.#host.process!.turn(() => this.#connection.receive({ id, op, ...message }));
     const answer = () => this.#answers.find((each) => each.id === id);
