@@ -28,6 +28,7 @@ export const MEMBER_SITUATIONS = [
   'a large message is delivered',
   'fragments are interrupted by a crash',
   'the purge floor is raised',
+  'a range that was read was written into',
   'a stranger is refused',
 ] as const;
 

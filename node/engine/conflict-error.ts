@@ -1,4 +1,5 @@
 /** A lost conflict as a client is told of it. */
+import type { RowKey } from '../../certifier/types.ts';
 import type { SequenceNumber } from '../../gcs/base/index.ts';
 import { certificationConflict, type RequestError, schemaChanged } from './errors.ts';
 import { decodeKey, shownKey } from './key-codec.ts';
@@ -8,12 +9,15 @@ import type { Table } from './table.ts';
 export function conflictError(
   { key, found, winner, phase }: LostConflict,
   about: {
-    readonly transaction: { touchedTable(tableId: number): Table | undefined };
-    readonly snapshotVersion: SequenceNumber;
+    readonly transaction: {
+      touchedTable(tableId: number): Table | undefined;
+      certifiedAgainst(key: RowKey): SequenceNumber;
+    };
     readonly replica: Pick<Replica, 'groupId' | 'memberIdOf'>;
   },
 ): RequestError {
-  const { transaction, snapshotVersion, replica } = about;
+  const { transaction, replica } = about;
+  const snapshotVersion = transaction.certifiedAgainst(key);
   const winnerFacts = {
     gtid: `${replica.groupId}:${winner.sequenceNumber}`,
     member: replica.memberIdOf(winner.origin),

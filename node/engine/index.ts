@@ -1,6 +1,7 @@
 export * from './catalog.ts';
 export * from './errors.ts';
 export * from './image-codec.ts';
+export * from './isolation.ts';
 export * from './key-codec.ts';
 export * from './limits.ts';
 export * from './member/index.ts';

@@ -25,6 +25,11 @@ export class StatementSnapshots {
     return this.#last;
   }
 
+  /** Of the first that left something to be certified. */
+  get oldest(): SequenceNumber | null {
+    return this.#oldest?.sequenceNumber ?? null;
+  }
+
   /** Undefined: nothing of the transaction is to be certified there. */
   firstTouch(key: RowKey): FirstTouch | undefined {
     return this.#touched.get(key);

@@ -102,6 +102,12 @@ export class Transaction {
     return this.#snapshot?.sequenceNumber ?? this.#statements?.last ?? null;
   }
 
+  /** What it was certified against: as a whole (null), or where it conflicted. */
+  certifiedAgainst(key: RowKey | null): SequenceNumber {
+    const first = key === null ? undefined : this.#statements?.firstTouch(key);
+    return first?.snapshotVersion ?? this.#statements?.oldest ?? this.snapshotVersion ?? 0;
+  }
+
   get limits(): Limits {
     return this.#setup.limits;
   }
@@ -276,7 +282,7 @@ export class Transaction {
     const { snapshotVersion } = first;
     const lost = replica.preCertify({ snapshotVersion, writeSet: [{ key, kind: 'check', image: null }] });
     if (lost === null) return;
-    if (lost.kind === 'conflict') throw conflictError(lost, { transaction: this, snapshotVersion, replica });
+    if (lost.kind === 'conflict') throw conflictError(lost, { transaction: this, replica });
     throw snapshotTooOld({ snapshotVersion, purgeFloor: lost.purgeFloor });
   }
 

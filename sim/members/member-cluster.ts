@@ -14,9 +14,9 @@ import {
 } from '../../gcs/core/index.ts';
 import {
   CERTIFICATION_CAPACITY,
-  DEFAULT_LIMITS,
   Engine,
   type ImageCodec,
+  type Limits,
   Member,
   type MemberEvents,
   type MemberOptions,
@@ -70,6 +70,7 @@ export interface MemberClusterSetup {
   readonly laneCount: number;
   readonly capacity: number;
   readonly options: MemberOptions;
+  readonly limits: Limits;
   /** Those who follow the changes at a member. */
   readonly followers: (host: string) => readonly StreamObserver[];
 }
@@ -362,7 +363,7 @@ export class MemberCluster implements FaultTargets {
       replica: member,
       clock,
       random,
-      limits: DEFAULT_LIMITS,
+      limits: this.#setup.limits,
       imageCodec: this.#setup.codec,
     });
     machine.running = { process, member, engine, observer };

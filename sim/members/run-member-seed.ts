@@ -5,6 +5,7 @@
  */
 import { lruRecencyCache } from '../../certifier/cache/index.ts';
 import type { LogEntry } from '../../gcs/core/index.ts';
+import { DEFAULT_LIMITS } from '../../node/engine/index.ts';
 import { drawMemberCount, patienceFor } from '../draw-options.ts';
 import { describeFaultPlan, drawFaultPlan, FaultInjector, MIXED, RARE } from '../faults/index.ts';
 import { aboveBaseLine, BASE_LINE_MS_MAX } from '../observers/base-line.ts';
@@ -77,6 +78,9 @@ class MemberSeed {
       slowClientPercent: random.pick([0, 5, 20]),
       largeRowBytes: random.pick([8000, 8000, 60_000]),
     };
+    // Beyond them, what was read becomes wider ranges.
+    const readBounds = { readKeysMax: random.pick([1, 3, 10_000]), readRangesMax: random.pick([1, 2, 256]) };
+    const limits = { ...DEFAULT_LIMITS, ...readBounds };
     const thinkMs = random.pick(isLong ? [20_000, 60_000, 120_000] : [20, 200, 1000, 4000]);
     this.#durationMs = isLong ? random.between(3_600_000, 7_200_000) : random.between(10_000, 120_000);
     this.#eventsOfFaults = isLong ? LONG_EVENTS_BEFORE_HEALING : random.pick(EVENTS_BEFORE_HEALING);
@@ -85,7 +89,7 @@ class MemberSeed {
     this.#configuration = [
       `${memberCount} members, ${laneCount} lanes, certification capacity ${capacity}, ${clientCount} clients that think for ${thinkMs} ms, ${this.#durationMs} ms`,
       describeFaultPlan(plan),
-      JSON.stringify(workload),
+      JSON.stringify({ ...workload, ...readBounds }),
       JSON.stringify(options),
     ].join('\n');
     this.#world = world;
@@ -111,6 +115,7 @@ class MemberSeed {
       laneCount,
       capacity,
       options,
+      limits,
       followers: (host) => this.#makeFollowers(host),
     });
     this.#faults = new FaultInjector({
@@ -145,6 +150,8 @@ class MemberSeed {
     const { counts } = this.#history;
     if (this.#shadow.counts.floorRises > 0)
       world.coverage.add('the purge floor is raised', this.#shadow.counts.floorRises);
+    if (this.#shadow.counts.rangeConflicts > 0)
+      world.coverage.add('a range that was read was written into', this.#shadow.counts.rangeConflicts);
     return {
       seed: world.seed,
       violation: this.#judge.violation,
@@ -161,6 +168,8 @@ class MemberSeed {
         'answered refused': counts.refused,
         unknown: counts.unknown,
         'read only': counts.readOnly,
+        'answered SERIALIZABLE': counts.serializable,
+        'answered READ COMMITTED': counts.readCommitted,
         'changes told': this.#streams.changes,
         'streams resumed': this.#streams.resumed,
         'streams too slow': this.#streams.tooSlow,

@@ -49,7 +49,14 @@ const NOTHING_TO_DO = 5;
 export class ShadowDatabase {
   /** Called for each transaction that is certified, once the rows are in. */
   transactionCertified: (sequenceNumber: SequenceNumber, transaction: Transaction) => void = () => {};
-  readonly counts = { committed: 0, conflicts: 0, snapshotsTooOld: 0, schemaChanges: 0, floorRises: 0 };
+  readonly counts = {
+    committed: 0,
+    conflicts: 0,
+    rangeConflicts: 0,
+    snapshotsTooOld: 0,
+    schemaChanges: 0,
+    floorRises: 0,
+  };
   readonly #judge: Judge;
   readonly #codec: ImageCodec;
   readonly #certifier: Certifier;
@@ -179,6 +186,7 @@ export class ShadowDatabase {
     if (verdict.kind === 'conflict') {
       this.counts.conflicts++;
       const { item } = verdict;
+      if (item === null) this.counts.rangeConflicts++;
       const key = item === null ? verdict.key : item.key;
       const writer = this.#lastWriters.get(key) ?? 0;
       this.#judge.check(

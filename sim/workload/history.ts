@@ -4,8 +4,12 @@
  *
  * - What was answered as committed is in the order at that place, whole, once; what was refused never is; what has an
  *   unknown outcome may be there, whole, once.
- * - What a transaction read is the state as of one snapshot: the one in its answer, not below what its session knew.
- * - Between the version that a committed transaction read of a row and its own there is none: no lost update.
+ * - What a transaction read is the state as of one snapshot: the one in its answer, not below what its session knew. At READ
+ *   COMMITTED each statement read the state as of one, none older than the one before.
+ * - Between the version that a committed transaction read of a row and its own there is none: no lost update. At READ
+ *   COMMITTED that is so of the version that a statement found, and changed for that reason (H6).
+ * - What a SERIALIZABLE transaction read and did not write is the same right before its place in the order: executed one
+ *   after the other in that order, all of them would have read what they did (H11).
  * - The ledger's total is the same at every sequence number.
  */
 import type { Transaction } from '../../certifier/index.ts';
@@ -15,6 +19,7 @@ import {
   decodeRow,
   encodeKey,
   type ImageCodec,
+  type Isolation,
   type KeyType,
   type TableDefinition,
   tablePrefix,
@@ -23,7 +28,7 @@ import type { Judge } from '../observers/judge.ts';
 import type { ShadowDatabase } from '../observers/shadow-database.ts';
 
 /** Columns of every row, and of the ledger's. */
-const TAG = 'tag';
+export const TAG = 'tag';
 const BALANCE = 'balance';
 
 export const LEDGER_TABLE = 'app.ledger';
@@ -41,14 +46,33 @@ interface ReadRow {
   readonly tag: number | null;
 }
 
+/** What of a table was scanned. The bounds are of the first column of its key, which is a number where there are any. */
+export interface ScannedPart {
+  readonly table: string;
+  readonly gte?: number;
+  readonly lt?: number;
+  readonly limit?: number;
+  readonly reverse?: boolean;
+}
+
+interface ScannedRows {
+  readonly part: ScannedPart;
+  readonly tags: readonly number[];
+}
+
+const SNAPSHOT_LEVEL: Isolation = 'REPEATABLE READ';
+
 /** One transaction of a client. */
 export class Attempt {
   readonly tag: number;
   readonly description: string;
   /** What its session has seen before it: its snapshot is not below. */
   readonly notBelow: SequenceNumber;
-  readonly readRows: ReadRow[] = [];
-  readonly readTables: { readonly table: string; readonly tags: readonly number[] }[] = [];
+  readonly isolation: Isolation;
+  /** By statement, in their order: a row, or what a scan gave. */
+  readonly reads: (ReadRow | ScannedRows)[] = [];
+  /** Versions of rows that a statement changed because it found them. */
+  readonly builtOn: ReadRow[] = [];
   /** Rows written if it commits at all. */
   readonly mustWrite = new Set<string>();
   /** Rows written if they were there. */
@@ -58,18 +82,28 @@ export class Attempt {
   outcome: 'open' | 'committed' | 'refused' | 'unknown' = 'open';
   sequenceNumber: SequenceNumber | null = null;
 
-  constructor(tag: number, description: string, notBelow: SequenceNumber) {
+  constructor(tag: number, about: { description: string; notBelow: SequenceNumber; isolation: Isolation }) {
     this.tag = tag;
-    this.description = description;
-    this.notBelow = notBelow;
+    this.description = `${about.description}, ${about.isolation}`;
+    this.notBelow = about.notBelow;
+    this.isolation = about.isolation;
+  }
+
+  get readsOneSnapshot(): boolean {
+    return this.isolation !== 'READ COMMITTED';
   }
 
   read(table: string, key: Key, row: Row | null): void {
-    this.readRows.push({ table, key, tag: row === null ? null : (row[TAG] as number) });
+    this.reads.push({ table, key, tag: row === null ? null : (row[TAG] as number) });
   }
 
-  readAll(table: string, rows: readonly Row[]): void {
-    this.readTables.push({ table, tags: rows.map((row) => row[TAG] as number) });
+  scanned(part: ScannedPart, rows: readonly Row[]): void {
+    this.reads.push({ part, tags: rows.map((row) => row[TAG] as number) });
+  }
+
+  /** A statement said that the row is there with that tag, and changed it. */
+  changed(table: string, key: Key, tag: number): void {
+    this.builtOn.push({ table, key, tag });
   }
 
   toString(): string {
@@ -82,7 +116,7 @@ export function rowName(table: string, key: Key): string {
 }
 
 export class History {
-  readonly counts = { committed: 0, refused: 0, unknown: 0, readOnly: 0 };
+  readonly counts = { committed: 0, serializable: 0, readCommitted: 0, refused: 0, unknown: 0, readOnly: 0 };
   readonly #judge: Judge;
   readonly #shadow: ShadowDatabase;
   readonly #codec: ImageCodec;
@@ -97,8 +131,8 @@ export class History {
     setup.shadow.transactionCertified = (sequenceNumber, transaction) => this.#certified(sequenceNumber, transaction);
   }
 
-  begin(description: string, notBelow: SequenceNumber): Attempt {
-    const attempt = new Attempt(this.#attempts.length + 1, description, notBelow);
+  begin(description: string, notBelow: SequenceNumber, isolation = SNAPSHOT_LEVEL): Attempt {
+    const attempt = new Attempt(this.#attempts.length + 1, { description, notBelow, isolation });
     this.#attempts.push(attempt);
     return attempt;
   }
@@ -123,6 +157,7 @@ export class History {
         () => `${attempt} is answered as committed at ${sequenceNumber}, but was ordered at ${attempt.sequenceNumber}`,
       );
       this.#checkNoLostUpdate(attempt, sequenceNumber);
+      this.#checkSerial(attempt, sequenceNumber);
       this.#checkDeleted(attempt, sequenceNumber);
     }
     if (snapshotVersion === null) return;
@@ -130,6 +165,7 @@ export class History {
       snapshotVersion >= attempt.notBelow,
       () => `${attempt} reads at ${snapshotVersion}; its session knew ${attempt.notBelow} before`,
     );
+    if (!attempt.readsOneSnapshot) return this.#checkReadsCommitted(attempt);
     const wrong = this.#whatDiffersAt(attempt, snapshotVersion);
     this.#judge.check(wrong === null, () => `${attempt} at snapshot ${snapshotVersion} read ${wrong}`);
   }
@@ -235,15 +271,32 @@ export class History {
   }
 
   #checkNoLostUpdate(attempt: Attempt, sequenceNumber: SequenceNumber): void {
-    for (const { table, key, tag } of attempt.readRows) {
+    for (const { table, key, tag } of this.#builtOn(attempt)) {
       const name = rowName(table, key);
-      if (!attempt.mustWrite.has(name) && !attempt.mayWrite.has(name)) continue;
       const before = this.#tagAt(table, key, sequenceNumber - 1);
       this.#judge.check(
         before === tag,
         () => `${attempt} at ${sequenceNumber} loses the update of ${name} by ${before}, having read ${tag}`,
       );
     }
+  }
+
+  /** Versions that must be the last before its own. */
+  #builtOn(attempt: Attempt): readonly ReadRow[] {
+    if (!attempt.readsOneSnapshot) return attempt.builtOn;
+    return attempt.reads.filter((read): read is ReadRow => {
+      if ('part' in read) return false;
+      const name = rowName(read.table, read.key);
+      return attempt.mustWrite.has(name) || attempt.mayWrite.has(name);
+    });
+  }
+
+  #checkSerial(attempt: Attempt, sequenceNumber: SequenceNumber): void {
+    if (attempt.isolation === 'READ COMMITTED') this.counts.readCommitted++;
+    if (attempt.isolation !== 'SERIALIZABLE') return;
+    this.counts.serializable++;
+    const wrong = this.#whatDiffersAt(attempt, sequenceNumber - 1);
+    this.#judge.check(wrong === null, () => `${attempt} is at ${sequenceNumber}, and read ${wrong} right before that`);
   }
 
   #checkDeleted(attempt: Attempt, sequenceNumber: SequenceNumber): void {
@@ -258,7 +311,8 @@ export class History {
 
   /** Its snapshot is not known, but there must be one. */
   #checkReadsOneSnapshot(attempt: Attempt): void {
-    if (attempt.readRows.length + attempt.readTables.length < 2) return;
+    if (!attempt.readsOneSnapshot) return this.#checkReadsCommitted(attempt);
+    if (attempt.reads.length < 2) return;
     let wrong: string | null = null;
     for (let snapshot = this.#shadow.sequenceNumber; snapshot >= attempt.notBelow; snapshot--) {
       wrong = this.#whatDiffersAt(attempt, snapshot);
@@ -267,20 +321,57 @@ export class History {
     this.#judge.fail(`${attempt} read what no snapshot from ${attempt.notBelow} has: ${wrong}`);
   }
 
-  #whatDiffersAt(attempt: Attempt, snapshot: SequenceNumber): string | null {
-    for (const { table, key, tag } of attempt.readRows) {
-      const expected = this.#tagAt(table, key, snapshot);
-      if (expected !== tag) return `${rowName(table, key)} as of ${tag}, not ${expected}`;
+  /** Each of its reads is the state as of some place, none before that of the one before. */
+  #checkReadsCommitted(attempt: Attempt): void {
+    let snapshot = attempt.notBelow;
+    for (const read of attempt.reads) {
+      let wrong: string | null = null;
+      while (snapshot <= this.#shadow.sequenceNumber) {
+        wrong = this.#whatDiffers(read, snapshot);
+        if (wrong === null) break;
+        snapshot++;
+      }
+      if (wrong === null) continue;
+      this.#judge.fail(`${attempt} read what is not committed, or older than what it read before: ${wrong}`);
+      return;
     }
-    for (const { table, tags } of attempt.readTables) {
-      const definition = this.#shadow.tableAt(table, snapshot);
-      if (definition === null) return `${table}, which there is not`;
-      const expected = this.#shadow
-        .tableRowsAt(definition.tableId, snapshot)
-        .map(([, image]) => this.#tagOf(image, definition));
-      if (expected.join() !== tags.join()) return `${table} as of ${tags.join()}, not ${expected.join()}`;
+  }
+
+  #whatDiffersAt(attempt: Attempt, snapshot: SequenceNumber): string | null {
+    for (const read of attempt.reads) {
+      const wrong = this.#whatDiffers(read, snapshot);
+      if (wrong !== null) return wrong;
     }
     return null;
+  }
+
+  #whatDiffers(read: ReadRow | ScannedRows, snapshot: SequenceNumber): string | null {
+    if (!('part' in read)) {
+      const expected = this.#tagAt(read.table, read.key, snapshot);
+      return expected === read.tag ? null : `${rowName(read.table, read.key)} as of ${read.tag}, not ${expected}`;
+    }
+    const { part, tags } = read;
+    const expected = this.#tagsAt(part, snapshot);
+    if (expected === null) return `${part.table}, which there is not`;
+    if (expected.join() === tags.join()) return null;
+    return `${JSON.stringify(part)} as of ${tags.join()}, not ${expected.join()}`;
+  }
+
+  #tagsAt({ table, gte, lt, limit, reverse = false }: ScannedPart, snapshot: SequenceNumber): readonly number[] | null {
+    const definition = this.#shadow.tableAt(table, snapshot);
+    if (definition === null) return null;
+    const tags: number[] = [];
+    const rows = this.#shadow.tableRowsAt(definition.tableId, snapshot);
+    for (const [key, image] of reverse ? rows.toReversed() : rows) {
+      if (tags.length === limit) break;
+      if (gte !== undefined || lt !== undefined) {
+        const decoded = decodeKey(key, keyTypes(definition));
+        const first = decoded.kind === 'row' ? (decoded.values[0] as number) : Number.NaN;
+        if ((gte !== undefined && first < gte) || (lt !== undefined && first >= lt)) continue;
+      }
+      tags.push(this.#tagOf(image, definition));
+    }
+    return tags;
   }
 
   #tagAt(tableName: string, key: Key, snapshot: SequenceNumber): number | null {

@@ -1,5 +1,6 @@
 /** What clients do. Each script is one transaction, or one change of the schema; `History` is told what came of it. */
 import type { SeededRandom } from '../../gcs/base/index.ts';
+import type { Isolation } from '../../node/engine/index.ts';
 import {
   type Attempt,
   type History,
@@ -9,6 +10,8 @@ import {
   LEDGER_TOTAL,
   type Row,
   rowName,
+  type ScannedPart,
+  TAG,
 } from './history.ts';
 import { type Answer, type Ask, ConnectionLost, type Script, type SimulatedClient } from './simulated-client.ts';
 
@@ -138,7 +141,8 @@ function* writeAlone(client: SimulatedClient, workload: Workload): Script {
 function* transact(client: SimulatedClient, workload: Workload): Script {
   const { random } = client;
   const { history } = workload;
-  const attempt = history.begin('transact', client.seenUpTo);
+  const isolation = drawIsolation(random);
+  const attempt = history.begin('transact', client.seenUpTo, isolation);
   const steps: object[] = [];
   const reads: ((result: Row | null) => void)[] = [];
   for (const target of drawTargets(random, workload, random.between(1, 5))) {
@@ -159,7 +163,7 @@ function* transact(client: SimulatedClient, workload: Workload): Script {
       if (op === 'delete' && result!.matched === 1) attempt.deletes.push(target);
     });
   }
-  const ask: Ask = { op: 'transact', steps, attempts: random.pick([1, 3]) };
+  const ask: Ask = { op: 'transact', isolation, steps, attempts: random.pick([1, 3]) };
   const answer = yield* answerTo(history, attempt, ask);
   if (answer.ok) for (const [i, result] of (answer.result.results as (Row | null)[]).entries()) reads[i]!(result);
   conclude(client, history, attempt, answer);
@@ -180,7 +184,7 @@ function* interactive(
     return answer;
   }
   try {
-    yield* ask({ op: 'begin' });
+    yield* ask({ op: 'begin', isolation: attempt.isolation });
     yield* body(ask);
   } catch (error) {
     // What was not asked to commit never does.
@@ -206,7 +210,8 @@ class StatementFailed extends Error {
 function* readModifyWrite(client: SimulatedClient, workload: Workload): Script {
   const { random } = client;
   const { history } = workload;
-  const attempt = history.begin('read, modify, write', client.seenUpTo);
+  const isolation = drawIsolation(random);
+  const attempt = history.begin('read, modify, write', client.seenUpTo, isolation);
   const isSlow = random.chance(workload.slowClientPercent);
   yield* interactive(client, workload, attempt, function* (ask) {
     for (const target of drawTargets(random, workload, random.between(1, 4))) {
@@ -220,12 +225,13 @@ function* readModifyWrite(client: SimulatedClient, workload: Workload): Script {
       if (op === 'put' || (op === 'insert' && got.result === null)) {
         yield* ask({ op, table, row: rowOf(target, attempt.tag, { random, largeRowBytes: workload.largeRowBytes }) });
         attempt.mustWrite.add(name);
-      } else if (op === 'update') {
-        const updated = yield* ask({ op, table, key: keyArgument(target), set: { tag: attempt.tag } });
-        if (updated.result.matched === 1) attempt.mustWrite.add(name);
-      } else if (op === 'delete') {
-        const deleted = yield* ask({ op, table, key: keyArgument(target) });
-        if (deleted.result.matched === 1) attempt.deletes.push(target);
+      } else if (op === 'update' || op === 'delete') {
+        const condition = conditionOf(attempt, got.result, TAG);
+        const change = op === 'update' ? { set: { tag: attempt.tag } } : {};
+        const { result } = yield* ask({ op, table, key: keyArgument(target), ...condition, ...change });
+        if (result.matched === 1 && got.result !== null) attempt.changed(table, key, got.result.tag);
+        if (result.matched === 1 && op === 'update') attempt.mustWrite.add(name);
+        if (result.matched === 1 && op === 'delete') attempt.deletes.push(target);
       }
       const isDeleted = attempt.deletes.includes(target);
       if (isDeleted || attempt.mustWrite.has(name)) {
@@ -246,38 +252,82 @@ function rowAmong(rows: readonly Row[], { table, key }: Target): Row | null {
 /** Reads whole tables, for long perhaps. */
 function* readTables(client: SimulatedClient, workload: Workload): Script {
   const { random } = client;
-  const attempt = workload.history.begin('read tables', client.seenUpTo);
+  const attempt = workload.history.begin('read tables', client.seenUpTo, drawIsolation(random));
   const isSlow = random.chance(workload.slowClientPercent);
   yield* interactive(client, workload, attempt, function* (ask) {
     for (let times = random.between(1, 3); times > 0; times--) {
       const table = random.pick([ONE_TABLE, TWO_TABLE, LEDGER_TABLE]);
       const scanned = yield* ask({ op: 'scan', table });
-      attempt.readAll(table, scanned.result.rows);
+      attempt.scanned({ table }, scanned.result.rows);
       yield { waitMs: isSlow ? random.between(500, 4000) : random.between(1, 30) };
     }
   });
 }
 
+/** Looks through parts of tables, and puts a row that depends on what it found. */
+function* scanAndPut(client: SimulatedClient, workload: Workload): Script {
+  const { random } = client;
+  const isolation = random.pick<Isolation>(['SERIALIZABLE', 'SERIALIZABLE', 'REPEATABLE READ', 'READ COMMITTED']);
+  const attempt = workload.history.begin('scan and put', client.seenUpTo, isolation);
+  const isSlow = random.chance(workload.slowClientPercent);
+  yield* interactive(client, workload, attempt, function* (ask) {
+    for (let times = random.between(1, 3); times > 0; times--) {
+      const part = drawPart(random, workload);
+      const { rows } = (yield* ask({ op: 'scan', ...part })).result;
+      attempt.scanned(part, rows);
+      yield { waitMs: isSlow ? random.between(100, 2000) : random.between(1, 30) };
+    }
+    const target = drawTarget(random, workload);
+    const { table } = target;
+    attempt.mustWrite.add(rowName(table, target.key));
+    const row = rowOf(target, attempt.tag, { random, largeRowBytes: workload.largeRowBytes });
+    yield* ask({ op: 'put', table, row });
+  });
+}
+
+function drawPart(random: SeededRandom, { keyCount }: Workload): ScannedPart {
+  const limit = random.chance(40) ? { limit: random.between(1, 4) } : {};
+  const reverse = random.chance(30) ? { reverse: true } : {};
+  if (random.chance(40)) return { table: random.pick([ONE_TABLE, TWO_TABLE]), ...limit, ...reverse };
+  const gte = random.below(keyCount);
+  return { table: ONE_TABLE, gte, lt: gte + random.between(1, keyCount), ...limit, ...reverse };
+}
+
+function drawIsolation(random: SeededRandom): Isolation {
+  return random.pick<Isolation>(['REPEATABLE READ', 'REPEATABLE READ', 'SERIALIZABLE', 'READ COMMITTED']);
+}
+
+/** At READ COMMITTED a statement says itself which version of a row it is about. */
+function conditionOf(attempt: Attempt, read: Row | null, column: string): { readonly if?: object } {
+  return attempt.readsOneSnapshot || read === null ? {} : { if: { [column]: read[column] } };
+}
+
 /** Moves money between two accounts: the total stays. */
 function* transfer(client: SimulatedClient, workload: Workload): Script {
   const { random } = client;
-  const attempt = workload.history.begin('transfer', client.seenUpTo);
+  const attempt = workload.history.begin('transfer', client.seenUpTo, drawIsolation(random));
   const from = random.below(LEDGER_ACCOUNTS);
   const to = (from + random.between(1, LEDGER_ACCOUNTS - 1)) % LEDGER_ACCOUNTS;
   const amount = random.between(1, 50);
   yield* interactive(client, workload, attempt, function* (ask) {
-    const balances: number[] = [];
+    const accounts: { balance: number; tag: number }[] = [];
     for (const account of [from, to]) {
       const got = yield* ask({ op: 'get', table: LEDGER_TABLE, key: account });
       attempt.read(LEDGER_TABLE, [account], got.result);
       if (got.result === null) throw new StatementFailed();
-      balances.push(got.result.balance);
+      accounts.push(got.result);
     }
-    for (const [account, balance] of [
-      [from, balances[0]! - amount],
-      [to, balances[1]! + amount],
+    for (const [account, read, more] of [
+      [from, accounts[0]!, -amount],
+      [to, accounts[1]!, amount],
     ] as const) {
-      yield* ask({ op: 'update', table: LEDGER_TABLE, key: account, set: { balance, tag: attempt.tag } });
+      const set = { balance: read.balance + more, tag: attempt.tag };
+      const condition = conditionOf(attempt, read, TAG);
+      const updated = yield* ask({ op: 'update', table: LEDGER_TABLE, key: account, ...condition, set });
+      // At READ COMMITTED somebody else may have been there in between.
+      if (updated.result.matched === 0) throw new StatementFailed();
+      attempt.changed(LEDGER_TABLE, [account], read.tag);
+      if (random.chance(30)) yield { waitMs: random.between(1, 20) };
       attempt.mustWrite.add(rowName(LEDGER_TABLE, [account]));
     }
   });
@@ -323,6 +373,7 @@ export function drawScript(client: SimulatedClient, workload: Workload): Script 
     readModifyWrite,
     readModifyWrite,
     readTables,
+    scanAndPut,
     transfer,
   ]);
   return script(client, workload);

@@ -47,12 +47,11 @@ export function commitError(
   transaction: Transaction,
   replica: Replica,
 ): RequestError {
-  const snapshotVersion = transaction.snapshotVersion ?? 0;
   switch (outcome.kind) {
     case 'snapshot-too-old':
-      return snapshotTooOld({ snapshotVersion, purgeFloor: outcome.purgeFloor });
+      return snapshotTooOld({ snapshotVersion: transaction.certifiedAgainst(null), purgeFloor: outcome.purgeFloor });
     case 'conflict':
-      return conflictError(outcome, { transaction, snapshotVersion, replica });
+      return conflictError(outcome, { transaction, replica });
     default:
       return refusalError(outcome, replica);
   }
