@@ -9,8 +9,63 @@ export const CERTIFICATION_BUGS: readonly SoughtBug[] = [
     changes: [
       {
         file: 'node/engine/sessions/connection.ts',
-        find: 'replica.commit({ snapshotVersion: transaction.snapshotVersion!, writeSet }, deadlineMs, (outcome) => {',
-        replace: 'replica.commit({ snapshotVersion: replica.appliedUpTo, writeSet }, deadlineMs, (outcome) => {',
+        find: 'replica.commit(toCertify, deadlineMs, (outcome) => {',
+        replace: 'replica.commit({ ...toCertify, snapshotVersion: replica.appliedUpTo }, deadlineMs, (outcome) => {',
+      },
+    ],
+  },
+  {
+    name: 'read-range-reduced-to-its-results',
+    breaks: 'H11',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'node/engine/transaction.ts',
+        find: 'this.#reads.add(from, to);',
+        replace: 'for (const [key] of this.scan(from, to, false)) this.observe(key);',
+      },
+    ],
+  },
+  {
+    name: 'rows-read-at-serializable-not-certified',
+    breaks: 'H11',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'node/engine/transaction.ts',
+        find: 'if (this.#reads !== null) this.observe(key);',
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'first-writer-after-the-snapshot-left-out-of-ranges',
+    breaks: 'H11',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'certifier/read-ranges.ts',
+        find: `    if (written.sequenceNumber <= snapshotVersion) return null;
+    const range`,
+        replace: `    if (written.sequenceNumber <= snapshotVersion + 1) return null;
+    const range`,
+      },
+    ],
+  },
+  {
+    name: 'items-certified-against-the-last-statement',
+    breaks: 'H6',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'node/engine/write-set.ts',
+        find: 'const { snapshotVersion } = statements.firstTouch(key)!;',
+        replace: 'const snapshotVersion = statements.last!;',
+      },
+      {
+        file: 'node/engine/write-set.ts',
+        find: 'add(item, statements.firstTouch(item.key)!.snapshotVersion);',
+        replace: 'add(item, statements.last!);',
       },
     ],
   },

@@ -8,8 +8,8 @@ export const SESSION_BUGS: readonly SoughtBug[] = [
     scenario: 'member',
     changes: [
       {
-        file: 'node/engine/transaction.ts',
-        find: '} else if (row.isWritten && this.#existedAtSnapshot(key)) {',
+        file: 'node/engine/write-set.ts',
+        find: '} else if (row.isWritten && existed(key)) {',
         replace: '} else if (row.isWritten && false) {',
       },
     ],
@@ -46,8 +46,8 @@ export const SESSION_BUGS: readonly SoughtBug[] = [
     changes: [
       {
         file: 'node/engine/transaction.ts',
-        find: 'if (own?.isWritten) return own.image ?? undefined;',
-        replace: 'if (own?.isWritten && own.image !== null) return own.image;',
+        find: 'return own.image ?? undefined;',
+        replace: 'if (own.image !== null) return own.image;',
       },
     ],
   },
