@@ -20,6 +20,7 @@
 import { assert, hash32, type MemberOrdinal, type SequenceNumber } from '../gcs/base/index.ts';
 import { newestWithin, rangeAround } from './read-ranges.ts';
 import { RecentKeys } from './recent-keys.ts';
+import { RECENT_WRITES_BOUNDS, RecentWrites, type RecentWritesBounds, type WrittenKey } from './recent-writes.ts';
 import type { LargeTransaction, ReadRange, RowKey, Writer } from './types.ts';
 
 /** What the database needs of a cache library: values by whole numbers, the longest unset evicted first. */
@@ -49,6 +50,8 @@ export interface CertificationDatabaseSetup {
   readonly newCache: NewRecencyCache;
   /** A whole number below 2^32 for a key; no answer depends on it. */
   readonly fingerprint?: (key: RowKey) => number;
+  /** No answer depends on them. */
+  readonly recentWrites?: RecentWritesBounds;
 }
 
 /** A `Map` of the runtime ends at 2^24 entries. */
@@ -69,13 +72,6 @@ interface Unsettled {
   readonly last: Map<RowKey, Writer>;
 }
 
-/** A key in a range that was asked for, and its last writer. */
-export interface WrittenKey {
-  readonly range: ReadRange;
-  readonly key: RowKey;
-  readonly writer: Writer;
-}
-
 export class CertificationDatabase {
   /** What was recorded last. */
   readonly recent = new RecentKeys();
@@ -87,13 +83,22 @@ export class CertificationDatabase {
   readonly #farthest = new Map<number, number>();
   #purgeFloor: SequenceNumber = 0;
   #lastRecorded: SequenceNumber = 0;
+  /** Null: nobody asks for ranges. */
+  #writes: RecentWrites | null = null;
+  readonly #writesBounds: RecentWritesBounds;
 
-  constructor({ capacity, newCache, fingerprint = hash32 }: CertificationDatabaseSetup) {
+  constructor({
+    capacity,
+    newCache,
+    fingerprint = hash32,
+    recentWrites = RECENT_WRITES_BOUNDS,
+  }: CertificationDatabaseSetup) {
     assert(
       Number.isSafeInteger(capacity) && capacity >= 1 && capacity <= certificationItemsMax,
       'the capacity of the certification database is in range',
     );
     this.#fingerprint = fingerprint;
+    this.#writesBounds = recentWrites;
     this.#capacity = capacity;
     this.#items = newCache<Item>({ capacity, onEvicted: (item, place) => this.#evicted(item, place) });
   }
@@ -125,11 +130,13 @@ export class CertificationDatabase {
   /**
    * The key in `ranges` that was recorded last, if that was after `snapshotVersion`. Changes nothing.
    *
-   * Since recency follows the writers, whatever was written after the snapshot is found newest first, and nothing behind
-   * it has to be looked at. Cost: keys written after the snapshot, each found among the ranges by halving.
+   * Who asks first, or for an older snapshot than is known of the recent writes, has all looked through: since recency
+   * follows the writers, what was written after the snapshot is found newest first, and nothing behind it matters.
+   * Cost: then some 0.1 to 0.8 microseconds a key written after the snapshot, else a microsecond for 1024 of them.
    */
   lastWithin(ranges: readonly ReadRange[], snapshotVersion: SequenceNumber): WrittenKey | null {
-    if (this.#lastRecorded <= snapshotVersion) return null;
+    this.#writes ??= new RecentWrites(this.#lastRecorded, this.#writesBounds);
+    if (snapshotVersion >= this.#writes.knownFrom) return this.#writes.lastWithin(ranges, snapshotVersion);
     const unsettled = this.#unsettled === null ? null : lastUnsettledWithin(this.#unsettled, ranges, snapshotVersion);
     if (unsettled !== null) return unsettled;
     const found = newestWithin(this.#items.newestFirst(), ranges, snapshotVersion);
@@ -147,6 +154,7 @@ export class CertificationDatabase {
     assert(sequenceNumber >= this.#lastRecorded, 'writers are recorded in the order of their sequence numbers');
     assert(sequenceNumber >= this.#purgeFloor, 'a recorded writer is not below the purge floor');
     this.#lastRecorded = sequenceNumber;
+    if (this.#writes !== null) this.#noteWrite(key, writer);
     const unsettled = this.#unsettled;
     if (unsettled === null) {
       this.recent.add(this.#put(key, writer).key);
@@ -176,6 +184,7 @@ export class CertificationDatabase {
     this.#lastRecorded = writer.sequenceNumber;
     this.#unsettled = { large, writer, settled: 0, line: [], settledOfLine: 0, last: new Map() };
     this.recent.skip();
+    this.#writes?.addLarge(large.writeSet, writer, this.#purgeFloor);
   }
 
   get isSettled(): boolean {
@@ -203,6 +212,11 @@ export class CertificationDatabase {
   /** Never lowers it. Called at a place of the total order, or when a database is rebuilt. */
   raisePurgeFloor(upTo: SequenceNumber): void {
     if (upTo > this.#purgeFloor) this.#purgeFloor = upTo;
+  }
+
+  #noteWrite(key: RowKey, writer: Writer): void {
+    this.#writes!.add(key, writer, this.#purgeFloor);
+    if (this.#writes!.isUnasked) this.#writes = null;
   }
 
   #hasRoomFor(items: number): boolean {

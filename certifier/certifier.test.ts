@@ -386,7 +386,8 @@ describe('members fed the same order', () => {
   function lookUp(certifier: Certifier, looked: readonly (readonly [number, number])[]): void {
     for (const [key, age] of looked) {
       const snapshotVersion = Math.max(0, certifier.sequenceNumber - age);
-      certifier.preCertify({ snapshotVersion, writeSet: [put(rowKey(key))] });
+      const ranges = [{ from: rowKey(key), to: rowKey(key + 2) }];
+      certifier.preCertify({ snapshotVersion, writeSet: [put('elsewhere')], ...(key % 2 === 0 && { ranges }) });
     }
   }
 

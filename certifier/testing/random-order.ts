@@ -4,6 +4,7 @@ import { hash32 } from '../../gcs/base/index.ts';
 import { lruRecencyCache } from '../cache/index.ts';
 import {
   CertificationDatabase,
+  type CertificationDatabaseSetup,
   type CertificationResult,
   Certifier,
   type CertifierState,
@@ -103,6 +104,7 @@ export function transactionOf({ age, items, rangeEnds = [] }: TransactionStep, c
 export interface Database {
   readonly capacity: number;
   readonly fingerprintBits?: number;
+  readonly recentWrites?: CertificationDatabaseSetup['recentWrites'];
   readonly newCache?: NewRecencyCache;
 }
 
@@ -110,9 +112,10 @@ export function newDatabase({
   capacity,
   fingerprintBits = 32,
   newCache = lruRecencyCache,
+  recentWrites = { blockWrites: 1 + (capacity % 4), blocksMax: 2 + (fingerprintBits % 5) },
 }: Database): CertificationDatabase {
   const fingerprint = (key: RowKey) => hash32(key) >>> (32 - fingerprintBits);
-  return new CertificationDatabase({ capacity, newCache, fingerprint });
+  return new CertificationDatabase({ capacity, newCache, fingerprint, recentWrites });
 }
 
 export function newCertifier(database: Database, restored?: CertifierState): Certifier {
