@@ -11,7 +11,7 @@
  * cycle is told at least, until there are many. A class that is seen only in other company may go untold.
  */
 import { type Components, components } from './components.ts';
-import { type CompactGraph, DEPENDENCY_OF, PROCESS, REALTIME, RW, WR, WW } from './dependency-graph.ts';
+import { type CompactGraph, DEPENDENCY_OF, PROCESS, REALTIME, RW, RW_SERIAL, WR, WW } from './dependency-graph.ts';
 import { anyOf, atMostOneAnti, KINDS, noAdjacentAnti, type PathRule } from './path-rules.ts';
 import { CycleSearch, hasAdjacentAnti } from './shortest-cycle.ts';
 import type { CycleAnomaly, CycleKind } from './types.ts';
@@ -22,7 +22,8 @@ const CYCLES_OF_SEARCH_MAX = 100;
 /** Edges that one search may look at once each component has had its chance. */
 const STEPS_OF_SEARCH_MAX = 2_000_000;
 
-const DATA = WW | WR | RW;
+const ANTI = RW | RW_SERIAL;
+const DATA = WW | WR | ANTI;
 const PASSES = [
   { time: 0, through: null },
   { time: PROCESS, through: PROCESS },
@@ -48,6 +49,7 @@ export function findCycles(graph: CompactGraph): CycleAnomaly[] {
     search(anyOf(WW | WR | time), WR);
     search(noAdjacentAnti(WW | WR | time), RW, atMostOneAnti(WW | WR | time));
     search(noAdjacentAnti(WW | WR | time), RW);
+    search(noAdjacentAnti(WW | WR | time), RW_SERIAL);
     search(any, RW);
   }
   return told.cycles;
@@ -134,9 +136,9 @@ class ToldCycles {
 
   #kindOf(cycle: readonly number[]): CycleKind {
     const { kind } = this.#graph;
-    const antiDependencies = cycle.filter((edge) => kind[edge] === RW).length;
+    const antiDependencies = cycle.filter((edge) => (kind[edge]! & ANTI) !== 0).length;
     if (antiDependencies === 0) return cycle.some((edge) => kind[edge] === WR) ? 'G1c' : 'G0';
     if (antiDependencies === 1) return 'G-single';
-    return hasAdjacentAnti(this.#graph, cycle) ? 'G2-item' : 'G-nonadjacent';
+    return hasAdjacentAnti(this.#graph, cycle, ANTI) ? 'G2-item' : 'G-nonadjacent';
   }
 }

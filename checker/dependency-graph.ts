@@ -6,12 +6,15 @@ export const WR = 2;
 export const RW = 4;
 export const PROCESS = 8;
 export const REALTIME = 16;
-export const KIND_MAX = 16;
+/** An anti-dependency whose reader, if it writes, commits only if that leads forward: see `isForbiddenAsAsked`. */
+export const RW_SERIAL = 32;
+export const KIND_MAX = 32;
 
 export const DEPENDENCY_OF: Readonly<Record<number, Dependency>> = {
   [WW]: 'ww',
   [WR]: 'wr',
   [RW]: 'rw',
+  [RW_SERIAL]: 'rw',
   [PROCESS]: 'process',
   [REALTIME]: 'realtime',
 };
@@ -41,8 +44,12 @@ export class DependencyGraph {
   /** Those of one row are added one after another, so that its key is here once. */
   readonly #keys: Key[] = [];
 
-  constructor(nodes: number) {
+  readonly #antiOf: (reader: number) => number;
+
+  /** `antiOf`: as which kind the anti-dependencies of a reader count; 0: they are left out. */
+  constructor(nodes: number, antiOf: (reader: number) => number = () => RW) {
     this.nodes = nodes;
+    this.#antiOf = antiOf;
   }
 
   get edges(): number {
@@ -50,8 +57,9 @@ export class DependencyGraph {
   }
 
   /** A dependency on oneself is none. */
-  add(kind: number, from: number, to: number, key: Key | null): void {
-    if (from === to) return;
+  add(kindAdded: number, from: number, to: number, key: Key | null): void {
+    const kind = kindAdded === RW ? this.#antiOf(from) : kindAdded;
+    if (from === to || kind === 0) return;
     if (this.#count === this.#from.length) this.#grow();
     const at = this.#count++;
     this.#from[at] = from;

@@ -1,15 +1,15 @@
 /** Looks for anomalies in what clients saw of a group: invocations and answers, nothing of its inside. Pure. */
 import { findCycles } from './cycles.ts';
-import { DependencyGraph } from './dependency-graph.ts';
-import { isForbidden, type Level } from './levels.ts';
+import { DependencyGraph, RW, RW_SERIAL } from './dependency-graph.ts';
+import { AS_ASKED, isForbidden, isForbiddenAsAsked, isolationOf, type Level } from './levels.ts';
 import { checkLists } from './lists.ts';
 import { checkRegisters } from './registers.ts';
 import { addTimeOrder } from './time-order.ts';
 import { tookEffect } from './took-effect.ts';
 import { checkTotals } from './totals.ts';
-import type { Anomaly, CycleAnomaly, HistoryTransaction, Key, LocalAnomaly } from './types.ts';
+import type { Anomaly, CycleAnomaly, HistoryTransaction, Isolation, Key, LocalAnomaly } from './types.ts';
 
-export { LEVELS, type Level } from './levels.ts';
+export { AS_ASKED, LEVELS, type Level } from './levels.ts';
 export type * from './types.ts';
 
 export type VersionOrder =
@@ -19,7 +19,7 @@ export type VersionOrder =
   | 'reads';
 
 export interface CheckOptions {
-  readonly level: Level;
+  readonly level: Level | typeof AS_ASKED;
   readonly versionOrder: VersionOrder;
   /** What `read-total` must read; of other keys, what was read first. */
   readonly totals?: ReadonlyMap<Key, number>;
@@ -39,7 +39,8 @@ export interface CheckResult {
 /** The same history has the same result. Cost: about linear in the operations and the dependencies. */
 export function checkHistory(history: readonly HistoryTransaction[], options: CheckOptions): CheckResult {
   const effect = tookEffect(history);
-  const graph = new DependencyGraph(history.length);
+  const { level } = options;
+  const graph = new DependencyGraph(history.length, level === AS_ASKED ? antiAsAsked(history) : undefined);
   const local: LocalAnomaly[] = [];
   const bySequenceNumber = options.versionOrder === 'sequence-numbers';
   const rows = { graph, history, effect, bySequenceNumber, anomalies: local };
@@ -48,9 +49,21 @@ export function checkHistory(history: readonly HistoryTransaction[], options: Ch
   addTimeOrder(graph, history, effect);
   const cycles = findCycles(graph.compact());
   const anomalies: Anomaly[] = [...local, ...withoutLostUpdates(cycles, local)];
-  const violations = anomalies.filter((anomaly) => isForbidden(anomaly, options.level));
-  const allowed = anomalies.filter((anomaly) => !isForbidden(anomaly, options.level));
+  const isViolation = (anomaly: Anomaly) =>
+    level === AS_ASKED ? isForbiddenAsAsked(anomaly, history) : isForbidden(anomaly, level);
+  const violations = anomalies.filter(isViolation);
+  const allowed = anomalies.filter((anomaly) => !isViolation(anomaly));
   return { violations, allowed, transactions: history.length, dependencies: graph.edges, leftOut };
+}
+
+const ANTI_AS_ASKED: Readonly<Record<Isolation, number>> = {
+  'read committed': 0,
+  'snapshot isolation': RW,
+  serializable: RW_SERIAL,
+};
+
+function antiAsAsked(history: readonly HistoryTransaction[]): (reader: number) => number {
+  return (reader) => ANTI_AS_ASKED[isolationOf(history[reader]!)];
 }
 
 function sharedPlaces(history: readonly HistoryTransaction[]): LocalAnomaly[] {

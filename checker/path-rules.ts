@@ -2,7 +2,7 @@
  * Which ways through the graph count, as small automata over the kinds of edges: a way is at a node in a state, and the
  * kind of the next edge says which state it comes to. One search and one decomposition serve all classes of cycles so.
  */
-import { KIND_MAX, RW } from './dependency-graph.ts';
+import { KIND_MAX, RW, RW_SERIAL } from './dependency-graph.ts';
 
 export interface PathRule {
   readonly states: number;
@@ -37,17 +37,19 @@ export function atMostOneAnti(mask: number): PathRule {
 
 /**
  * Those in `mask`, and anti-dependencies of which no two follow one another, around the end, too; the state says whether
- * the last edge was one. Source: Cerone and Gotsman 2018: snapshot isolation is that there are no such cycles.
+ * the last edge was one. Source: Cerone and Gotsman 2018: snapshot isolation is that there are no such cycles. Those of
+ * readers that are serializable may follow others.
  */
 export function noAdjacentAnti(mask: number): PathRule {
   const step = (state: number, kind: number) => {
     if (kind === RW) return state === 0 ? 1 : -1;
+    if (kind === RW_SERIAL) return 1;
     return (kind & mask) !== 0 ? 0 : -1;
   };
   return {
     states: 2,
     next: tableOf(2, step),
-    first: (kind) => (kind === RW ? 1 : 0),
+    first: (kind) => (kind === RW || kind === RW_SERIAL ? 1 : 0),
     closes: (firstKind, state) => firstKind !== RW || state === 0,
   };
 }

@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { SeededRandom } from '../gcs/base/index.ts';
-import { checkHistory, type HistoryTransaction, type Level, type Operation, type VersionOrder } from './index.ts';
+import {
+  type CheckOptions,
+  checkHistory,
+  type HistoryTransaction,
+  type Level,
+  type Operation,
+  type VersionOrder,
+} from './index.ts';
 import { nameOf } from './testing/kinds-found.ts';
 import { type SimulationOptions, simulate } from './testing/simulated-store.ts';
 
@@ -13,11 +20,15 @@ function drawn(seed: number, options: Omit<SimulationOptions, keyof typeof SIZE 
   return simulate({ ...SIZE, ...options, random: new SeededRandom(seed) });
 }
 
-function violationsOf(history: readonly HistoryTransaction[], level: Level, versionOrder: VersionOrder) {
+function violationsOf(
+  history: readonly HistoryTransaction[],
+  level: CheckOptions['level'],
+  versionOrder: VersionOrder,
+) {
   return checkHistory(history, { level, versionOrder }).violations;
 }
 
-function hasNone(options: Omit<SimulationOptions, keyof typeof SIZE | 'random'>, level: Level): void {
+function hasNone(options: Omit<SimulationOptions, keyof typeof SIZE | 'random'>, level: CheckOptions['level']): void {
   for (let seed = 1; seed <= SEEDS; seed++) {
     const history = drawn(seed, options);
     for (const order of ORDERS) assert.deepEqual(violationsOf(history, level, order), [], `seed ${seed}, by ${order}`);
@@ -67,6 +78,44 @@ describe('histories of a simulated store', () => {
       ] as const) {
         const seeds = seedsWith({ certification: 'snapshot', staleness: 5 }, level, order, name);
         assert(seeds > SEEDS / 2, `${level}: ${seeds} of ${SEEDS} by ${order}`);
+      }
+    }
+  });
+
+  test('whose transactions ask for different levels have none at what each has asked for', () => {
+    hasNone({ certification: 'mixed' }, 'as asked');
+    hasNone({ certification: 'mixed', staleness: 5 }, 'as asked');
+  });
+
+  test('were they all to have asked for SERIALIZABLE, or none for READ COMMITTED, there would be some', () => {
+    for (const [asked, name] of [
+      [() => 'serializable' as const, /^G2-item$/],
+      [
+        ({ isolation }: HistoryTransaction) =>
+          isolation === 'serializable' ? isolation : ('snapshot isolation' as const),
+        /./,
+      ],
+    ] as const) {
+      let seeds = 0;
+      for (let seed = 1; seed <= SEEDS; seed++) {
+        const history = drawn(seed, { certification: 'mixed' }).map((one) => ({ ...one, isolation: asked(one) }));
+        const violations = violationsOf(history, 'as asked', 'sequence-numbers');
+        if (violations.some((violation) => name.test(nameOf(violation)))) seeds++;
+      }
+      assert(seeds > SEEDS / 2, `${name}: ${seeds} of ${SEEDS}`);
+    }
+  });
+
+  test('in which all have asked for one level have at it what that level has', () => {
+    for (const isolation of ['snapshot isolation', 'serializable'] as const) {
+      for (let seed = 1; seed <= SEEDS; seed++) {
+        for (const certification of ['none', 'snapshot'] as const) {
+          const history = drawn(seed, { certification }).map((one) => ({ ...one, isolation }));
+          for (const order of ORDERS) {
+            const asked = violationsOf(history, 'as asked', order);
+            assert.equal(asked.length === 0, violationsOf(history, isolation, order).length === 0, `seed ${seed}`);
+          }
+        }
       }
     }
   });

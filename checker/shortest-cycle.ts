@@ -1,5 +1,5 @@
 import type { Components } from './components.ts';
-import { type CompactGraph, RW } from './dependency-graph.ts';
+import { type CompactGraph, RW, RW_SERIAL } from './dependency-graph.ts';
 import { KINDS, type PathRule } from './path-rules.ts';
 
 /** Finds shortest cycles through given edges, again and again, in one graph. */
@@ -92,8 +92,13 @@ function simple(graph: CompactGraph, way: readonly number[]): readonly number[] 
   return way;
 }
 
-/** Two anti-dependencies behind one another, around the end, too. Of one alone: no. */
-export function hasAdjacentAnti(graph: CompactGraph, cycle: readonly number[]): boolean {
+/**
+ * Two anti-dependencies behind one another, around the end, too. Of one alone: no. `second`: of which kinds the second is.
+ */
+export function hasAdjacentAnti({ kind }: CompactGraph, cycle: readonly number[], second = RW): boolean {
   if (cycle.length < 2) return false;
-  return cycle.some((edge, at) => graph.kind[edge] === RW && graph.kind[cycle[(at + 1) % cycle.length]!] === RW);
+  return cycle.some((edge, at) => {
+    const isAnti = (kind[edge]! & (RW | RW_SERIAL)) !== 0;
+    return isAnti && (kind[cycle[(at + 1) % cycle.length]!]! & second) !== 0;
+  });
 }

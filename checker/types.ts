@@ -19,6 +19,9 @@ export type Operation =
 /** `ok`: acknowledged. `fail`: certainly nothing of it happened. `info`: all of it or nothing, nobody knows. */
 export type Outcome = 'ok' | 'fail' | 'info';
 
+/** What a transaction asks for. Their names at members: READ COMMITTED, REPEATABLE READ, SERIALIZABLE. */
+export type Isolation = 'read committed' | 'snapshot isolation' | 'serializable';
+
 export interface HistoryTransaction {
   /** One client's session. */
   readonly process: number;
@@ -30,6 +33,8 @@ export interface HistoryTransaction {
   readonly sequenceNumber: number | null;
   /** In the order executed. */
   readonly operations: readonly Operation[];
+  /** Absent: snapshot isolation. Only the level `as asked` looks at it. */
+  readonly isolation?: Isolation;
 }
 
 export type Dependency = 'ww' | 'wr' | 'rw' | 'process' | 'realtime';

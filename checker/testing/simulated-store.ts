@@ -1,6 +1,6 @@
 /** Runs drawn transactions on a store that keeps to an isolation level, and records what their clients see. */
 import { assert, type SeededRandom } from '../../gcs/base/index.ts';
-import type { HistoryTransaction, Key, Operation, Outcome, Value } from '../types.ts';
+import type { HistoryTransaction, Isolation, Key, Operation, Outcome, Value } from '../types.ts';
 
 export interface SimulationOptions {
   readonly random: SeededRandom;
@@ -10,8 +10,11 @@ export interface SimulationOptions {
   /** Keys are equally hot. Or else each is half as hot as the one before, as Elle draws them. */
   readonly isEven?: boolean;
   readonly operationsMax: number;
-  /** `snapshot`: first committer wins. `serial`: what was read is checked, too. `none`: every commit succeeds. */
-  readonly certification: 'snapshot' | 'serial' | 'none';
+  /**
+   * `snapshot`: first committer wins. `serial`: what was read is checked, too. `none`: every commit succeeds. `mixed`: each
+   * transaction asks for a level, and is certified as that has it; at READ COMMITTED each operation has its own snapshot.
+   */
+  readonly certification: 'snapshot' | 'serial' | 'none' | 'mixed';
   /** A snapshot may be so many commits old. */
   readonly staleness?: number;
   /** Of ten commits, so many answers are lost. */
@@ -21,11 +24,17 @@ export interface SimulationOptions {
 interface Running {
   readonly process: number;
   readonly invokedAt: number;
-  readonly snapshot: number;
+  readonly isolation: Isolation;
+  /** At READ COMMITTED, of the operation before. */
+  snapshot: number;
+  /** By key, the snapshot at which it was written first. */
+  readonly writtenAt: Map<Key, number>;
   readonly own: Map<Key, Value[]>;
   readonly operations: Operation[];
   left: number;
 }
+
+const ISOLATIONS: readonly Isolation[] = ['read committed', 'snapshot isolation', 'serializable'];
 
 /** Rows come and go as time passes, so that none grows without end. */
 const APPENDS_OF_ROW = 32;
@@ -52,6 +61,7 @@ export function simulate(options: SimulationOptions): HistoryTransaction[] {
   const step = (one: Running): void => {
     const key = drawKey();
     const isList = key % 2 === 0;
+    if (one.isolation === 'read committed') one.snapshot = commits;
     const known = one.own.get(key) ?? read(key, one.snapshot);
     if (random.below(2) === 0) {
       if (isList) one.operations.push({ op: 'read-list', key, values: known });
@@ -59,13 +69,15 @@ export function simulate(options: SimulationOptions): HistoryTransaction[] {
       return;
     }
     const value = ++lastValue;
+    if (!one.own.has(key)) one.writtenAt.set(key, one.snapshot);
     one.own.set(key, isList ? [...known, value] : [value]);
     one.operations.push(isList ? { op: 'append', key, value } : { op: 'write', key, value });
   };
   const isCertified = (one: Running): boolean => {
     if (certification === 'none') return true;
-    const checked = certification === 'serial' ? one.operations.map(({ key }) => key) : [...one.own.keys()];
-    return checked.every((key) => (versions.get(key)?.at(-1)?.at ?? 0) <= one.snapshot);
+    const isSerial = certification === 'mixed' ? one.isolation === 'serializable' : certification === 'serial';
+    const checked = isSerial && one.own.size > 0 ? one.operations.map(({ key }) => key) : [...one.own.keys()];
+    return checked.every((key) => (versions.get(key)?.at(-1)?.at ?? 0) <= (one.writtenAt.get(key) ?? one.snapshot));
   };
   const finish = (one: Running): void => {
     const writes = one.own.size > 0;
@@ -87,6 +99,7 @@ export function simulate(options: SimulationOptions): HistoryTransaction[] {
       outcome,
       sequenceNumber: outcome === 'ok' && writes ? commits : null,
       operations: one.operations,
+      ...(certification === 'mixed' && { isolation: one.isolation }),
     });
     // Whoever lost an answer goes on as somebody else.
     if (isLost) sessions[sessions.indexOf(one.process)] = Math.max(...sessions) + 1;
@@ -100,7 +113,9 @@ export function simulate(options: SimulationOptions): HistoryTransaction[] {
       running[place] = {
         process: sessions[place]!,
         invokedAt: time++,
+        isolation: certification === 'mixed' ? random.pick(ISOLATIONS) : 'snapshot isolation',
         snapshot,
+        writtenAt: new Map(),
         own: new Map(),
         operations: [],
         left: 1 + random.below(operationsMax),

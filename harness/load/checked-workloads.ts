@@ -8,6 +8,9 @@
  * - bank: moves money between accounts, deleting those that become empty, and reads all of them at once;
  * - forks: writes one row of two, or reads both, alone: were two readers to see two writes in different orders, there
  *   would be a long fork; or reads both and writes one: a write skew, which snapshot isolation allows.
+ *
+ * Each transaction asks for an isolation level: whoever writes what it has read at READ COMMITTED would lose updates, so
+ * that only those of registers and forks ask for that.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { SeededRandom } from '../../gcs/base/index.ts';
@@ -143,9 +146,16 @@ interface Work {
   nextValue(): number;
 }
 
+const SNAPSHOT_LEVELS = ['REPEATABLE READ', 'SERIALIZABLE'] as const;
+const ALL_LEVELS = ['READ COMMITTED', ...SNAPSHOT_LEVELS] as const;
+
 /** What was answered to the commit, or instead of it. */
-async function inTransaction({ ask, tx }: Work, statements: (run: Ask) => Promise<Answer | null>): Promise<Answer> {
-  void ask('begin', { tx });
+async function inTransaction(
+  { ask, tx, random }: Work,
+  levels: readonly string[],
+  statements: (run: Ask) => Promise<Answer | null>,
+): Promise<Answer> {
+  void ask('begin', { tx, isolation: random.pick(levels) });
   const refused = await statements((op, facts) => ask(op, { tx, ...facts }));
   const answer = refused ?? (await ask('commit', { tx }));
   if (refused?.kind === 'error') void ask('rollback', { tx });
@@ -155,7 +165,7 @@ async function inTransaction({ ask, tx }: Work, statements: (run: Ask) => Promis
 async function appendToLists(work: Work): Promise<Answer> {
   const { random, nextValue } = work;
   const table = 'checked.lists';
-  return inTransaction(work, async (run) => {
+  return inTransaction(work, SNAPSHOT_LEVELS, async (run) => {
     for (let left = 1 + random.below(OPERATIONS_MAX); left > 0; left--) {
       const value = nextValue();
       const id = random.below(HOT_ROWS) + HOT_ROWS * Math.trunc(value / (APPENDS_OF_ROW * HOT_ROWS));
@@ -185,7 +195,7 @@ async function writeRegisters(work: Work): Promise<Answer> {
     case 2:
       return ask('transact', { steps: [{ op: 'get', table, key: key() }, write(), { op: 'get', table, key: key() }] });
     default:
-      return inTransaction(work, async (run) => {
+      return inTransaction(work, ALL_LEVELS, async (run) => {
         for (let left = 1 + random.below(OPERATIONS_MAX); left > 0; left--) {
           const read = await run('get', { table, key: key() });
           if (read.kind !== 'result') return read;
@@ -203,7 +213,7 @@ async function useBank(work: Work): Promise<Answer> {
   if (random.below(3) === 0) return ask('scan', { table });
   const from = random.below(ACCOUNTS);
   const to = (from + 1 + random.below(ACCOUNTS - 1)) % ACCOUNTS;
-  return inTransaction(work, async (run) => {
+  return inTransaction(work, SNAPSHOT_LEVELS, async (run) => {
     const [source, target] = await Promise.all([from, to].map((key) => run('get', { table, key })));
     if (source!.kind !== 'result') return source!;
     if (target!.kind !== 'result') return target!;
@@ -228,7 +238,7 @@ async function forkAndSkew(work: Work): Promise<Answer> {
     case 0:
       return ask('put', { table, row: row() });
     case 1:
-      return inTransaction(work, async (run) => {
+      return inTransaction(work, ALL_LEVELS, async (run) => {
         const read = await run('getMany', { table, keys });
         if (read.kind !== 'result') return read;
         void run('put', { table, row: row() });

@@ -1,5 +1,5 @@
 /** `concert check HISTORY`: what it is told. What it does is loaded when it runs. */
-import { LEVELS, type Level } from '../../../checker/levels.ts';
+import { AS_ASKED, LEVELS, type Level } from '../../../checker/levels.ts';
 import { command } from '../command.ts';
 import { choice, flag, type OptionKind, type OptionValues, wholeNumber } from '../options.ts';
 
@@ -15,7 +15,7 @@ named. A bank's column comes to the same total in every read of all of its table
 HISTORY, or else what --primary-key says, or else the column id.
 
 Levels: ${Object.keys(LEVELS).join(', ')}
-(hyphens will do for spaces).
+(hyphens will do for spaces); or ${AS_ASKED}: of each transaction what the isolation forbids that it asked for.
 
 Exit code 0: no violation. 1: violations. 2: nothing was checked; the message says why, by file and line.`;
 
@@ -53,8 +53,8 @@ export const checkCommand = command({
   },
 });
 
-function level(): OptionKind<Level> {
-  const levels = Object.keys(LEVELS) as readonly Level[];
+function level(): OptionKind<Level | typeof AS_ASKED> {
+  const levels = [...Object.keys(LEVELS), AS_ASKED] as readonly (Level | typeof AS_ASKED)[];
   return {
     placeholder: 'LEVEL',
     parse: (said) => levels.find((one) => one === said.replaceAll('-', ' ')),

@@ -2,6 +2,7 @@
  * Makes transactions of the requests of a history: a `transact`, a statement on its own, or all that shares a `tx` in one
  * process. One whose commit nobody asked for has failed. An answer to an idempotency key tells of the first run with it.
  */
+import type { Isolation } from '../../../checker/index.ts';
 import type { History, Operation } from '../../../harness/history/read-history.ts';
 import { NotCheckable } from './not-checkable.ts';
 
@@ -24,6 +25,7 @@ export interface RecordedTransaction {
   readonly invokedUs: number;
   readonly completedUs: number | null;
   readonly sequenceNumber: number | null;
+  readonly isolation: Isolation;
   readonly statements: readonly RecordedStatement[];
   readonly firstLine: number;
   readonly lastLine: number;
@@ -34,6 +36,10 @@ type Facts = Readonly<Record<string, unknown>>;
 const READS: readonly string[] = ['get', 'getMany', 'scan', 'count'];
 const WRITES: readonly string[] = ['insert', 'put', 'update', 'delete', 'increment'];
 const STATEMENTS = new Set([...READS, ...WRITES]);
+const ISOLATIONS: Readonly<Record<string, Isolation>> = {
+  'READ COMMITTED': 'read committed',
+  SERIALIZABLE: 'serializable',
+};
 /** The header is the first line. */
 const lineOf = (index: number) => index + 2;
 
@@ -157,6 +163,7 @@ class Run {
       invokedUs: first.invokedUs,
       completedUs,
       sequenceNumber,
+      isolation: ISOLATIONS[String(this.#begin.arguments.isolation)] ?? 'snapshot isolation',
       statements,
       firstLine: lineOf(this.#begin.invokedIndex),
       lastLine,

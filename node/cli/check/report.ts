@@ -1,5 +1,5 @@
 /** What `concert check` found, as text and as JSON. */
-import type { CheckResult, HistoryTransaction, Level } from '../../../checker/index.ts';
+import type { CheckOptions, CheckResult, HistoryTransaction } from '../../../checker/index.ts';
 import { counted, grouped } from '../counts.ts';
 import { visible } from '../display/cell-text.ts';
 import { type ChosenColumns, nameOf } from './choose-columns.ts';
@@ -11,7 +11,7 @@ const LEFT_OUT_SHOWN_MAX = 20;
 
 export interface Checked {
   readonly file: string;
-  readonly level: Level;
+  readonly level: CheckOptions['level'];
   readonly versionOrder: 'sequence-numbers' | 'reads';
   readonly isTorn: boolean;
   readonly columns: ChosenColumns;

@@ -31,7 +31,7 @@ export function transactionsToCheck(
   const history: HistoryTransaction[] = [];
   const recorded: RecordedTransaction[] = [];
   for (const transaction of transactions) {
-    const { process, invokedAt, completedAt, outcome, sequenceNumber, statements } = transaction;
+    const { process, invokedAt, completedAt, outcome, sequenceNumber, isolation, statements } = transaction;
     const operations: Operation[] = [];
     const known = new Map<string, KnownRows>();
     const written = new Set<string>();
@@ -49,7 +49,7 @@ export function transactionsToCheck(
       }
     }
     if (operations.length === 0) continue;
-    history.push({ process, invokedAt, completedAt, outcome, sequenceNumber, operations });
+    history.push({ process, invokedAt, completedAt, outcome, sequenceNumber, operations, isolation });
     recorded.push(transaction);
   }
   return { history, recorded };
