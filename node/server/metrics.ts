@@ -130,6 +130,7 @@ export function memberCounterSources(counters: MemberCounters): readonly MetricS
     source('concert_transactions_committed_total', 'Transactions of the group applied here', 'transactionsCommitted'),
     source('concert_transactions_checked_total', 'Transactions certified here', 'transactionsCertified'),
     source('concert_conflicts_detected_total', 'Transactions refused in certification', 'conflictsDetected'),
+    source('concert_range_conflicts_total', 'Of these, for a write into a range that was read', 'rangeConflicts'),
     source('concert_transactions_remote_applied_total', 'Remote transactions applied here', 'remoteApplied'),
     source('concert_transactions_local_proposed_total', 'Local transactions sent to the group', 'localProposed'),
     source('concert_transactions_local_rollback_total', 'Local transactions that the group refused', 'localRolledBack'),

@@ -5,11 +5,11 @@ import type { HotRow, Pair } from './conflict-tally.ts';
 
 /** `today`: the day of which times are shown without it, `2026-11-20`. */
 export function conflictTable(conflicts: readonly ConflictRow[], label: MemberLabel, today = utcDay()) {
-  return conflicts.map(({ time, table, key, reason, loser, winner }) => ({
+  return conflicts.map(({ time, table, item, key, reason, loser, winner }) => ({
     time: time.startsWith(`${today}T`) ? timeOf(time).slice(today.length + 1) : timeOf(time),
     table,
     key,
-    reason,
+    reason: item === 'range' && reason === 'conflict' ? 'in a range read' : reason,
     'lost at': label(loser.member),
     winner: winner === null ? null : label(winner.member),
   }));

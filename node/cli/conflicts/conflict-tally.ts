@@ -73,7 +73,9 @@ export class ConflictTally {
       if (since === null || time < since) since = time;
       count(pairs, `${loser.member} ${winner?.member}`, { loser: loser.member, winner: winner?.member ?? null });
       if (reason === 'snapshot-too-old') continue;
-      const hot = count(hotRows, `${table} ${item} ${keyText(key)}`, { table, item, key, lastTime: time });
+      // A row written into a range that somebody had read is as hot as one that both wrote.
+      const about = item === 'range' ? 'row' : item;
+      const hot = count(hotRows, `${table} ${about} ${keyText(key)}`, { table, item: about, key, lastTime: time });
       if (hot.lastTime < time) hot.lastTime = time;
     }
     return {

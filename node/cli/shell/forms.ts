@@ -130,8 +130,8 @@ export const FORMS: readonly Form[] = [
     positionals: [],
     clauses: { readOnly: 'flag', isolation: 'name', atLeast: 'value', timeoutMs: 'number' },
     details:
-      'Its snapshot is fixed by the first statement. A statement that fails dooms it: only rollback is left. Without begin each statement is a transaction of its own.',
-    examples: ['begin', 'begin readOnly', 'begin atLeast 4711'],
+      'Its snapshot is fixed by the first statement; with isolation "READ COMMITTED" each has its own. A statement that fails dooms it: only rollback is left. Without begin each statement is a transaction of its own.',
+    examples: ['begin', 'begin readOnly', 'begin isolation SERIALIZABLE', 'begin atLeast 4711'],
   },
   {
     name: 'commit',

@@ -132,6 +132,8 @@ export interface MemberCounters {
   transactionsCertified: number;
   transactionsCommitted: number;
   conflictsDetected: number;
+  /** Those of them where somebody wrote into a range that was read. */
+  rangeConflicts: number;
   snapshotsTooOld: number;
   preCertificationConflicts: number;
   localProposed: number;
@@ -165,6 +167,7 @@ export function zeroCounters(): MemberCounters {
     transactionsCertified: 0,
     transactionsCommitted: 0,
     conflictsDetected: 0,
+    rangeConflicts: 0,
     snapshotsTooOld: 0,
     preCertificationConflicts: 0,
     localProposed: 0,
