@@ -54,6 +54,24 @@ const PROVOKED: readonly Provoked[] = [
     },
   },
   {
+    code: 'CERTIFICATION_CONFLICT',
+    facts: {
+      table: TABLE,
+      item: 'range',
+      key: 7,
+      snapshotVersion: 2,
+      winner: { gtid: `${GROUP_ID}:3`, member: MEMBER_ID },
+      phase: 'group',
+    },
+    by: ({ client, connect }) => {
+      client.do('begin', { tx: 't', isolation: 'SERIALIZABLE' });
+      client.do('count', { tx: 't', table: TABLE, gt: 5 });
+      client.do('put', { tx: 't', table: TABLE, row: { id: 2 } });
+      connect().do('put', { table: TABLE, row: { id: 7 } });
+      return client.fail('commit', { tx: 't' });
+    },
+  },
+  {
     code: 'SNAPSHOT_TOO_OLD',
     facts: { snapshotVersion: 2, purgeFloor: 8 },
     by: refused({ kind: 'snapshot-too-old', purgeFloor: 8 }),

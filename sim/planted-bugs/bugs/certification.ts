@@ -70,6 +70,14 @@ export const CERTIFICATION_BUGS: readonly SoughtBug[] = [
     ],
   },
   {
+    name: 'floor-not-held-between-statements',
+    breaks: 'H5',
+    scenario: 'member',
+    changes: [
+      { file: 'node/engine/statement-snapshots.ts', find: 'snapshot.stopReading();', replace: 'snapshot.release();' },
+    ],
+  },
+  {
     name: 'own-writers-exempt',
     breaks: 'C2',
     scenario: 'member',
