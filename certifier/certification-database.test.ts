@@ -82,6 +82,7 @@ describe('the certification database', () => {
           sets++;
           cache.set(place, value);
         },
+        newestFirst: () => cache.newestFirst(),
         get size() {
           return cache.size;
         },
