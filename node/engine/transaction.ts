@@ -69,7 +69,7 @@ export interface RowChange {
   readonly image: Uint8Array | null;
 }
 
-export class Transaction {
+export class Transaction implements Buffered {
   readonly isReadOnly: boolean;
   /** A cursor goes on with it: whoever ran the statement does not release it. */
   isKept = false;
@@ -114,6 +114,16 @@ export class Transaction {
 
   get imageCodec(): ImageCodec {
     return this.#setup.imageCodec;
+  }
+
+  /** Written or observed, in the order in which that first happened. */
+  get rows(): ReadonlyMap<RowKey, BufferedRow> {
+    return this.#rows;
+  }
+
+  /** Touched. */
+  get tables(): readonly Table[] {
+    return this.#tables;
   }
 
   /** Keys of the rows written or observed, in the order in which that first happened. */
@@ -223,14 +233,18 @@ export class Transaction {
     }
   }
 
+  existed(key: RowKey): boolean {
+    if (this.#statements !== null) return this.#statements.firstTouch(key)!.existed;
+    return this.#setup.replica.get(key, this.fixSnapshot()) !== undefined;
+  }
+
   /** What is to be certified, or null where nothing is to be written. */
   toCertify(): CertifiedTransaction | null {
     if (this.#writtenRows === 0) return null;
-    const buffered: Buffered = { rows: this.#rows, tables: this.#tables, existed: this.#existed };
-    if (this.#statements !== null) return transactionOfStatements(buffered, this.#statements);
+    if (this.#statements !== null) return transactionOfStatements(this, this.#statements);
     const snapshotVersion = this.fixSnapshot();
-    if (this.#reads === null) return transactionAt(snapshotVersion, buffered);
-    return transactionWithReads(snapshotVersion, buffered, { reads: this.#reads, bounds: this.#setup.limits });
+    if (this.#reads === null) return transactionAt(snapshotVersion, this);
+    return transactionWithReads(snapshotVersion, this, { reads: this.#reads, bounds: this.#setup.limits });
   }
 
   /** The table, among those touched, that a key belongs to. */
@@ -260,11 +274,6 @@ export class Transaction {
     if (asOf < replica.heldFrom) throw snapshotTooOld({ snapshotVersion: asOf, oldest: replica.heldFrom });
     return replica.acquireSnapshotAt(asOf, ended);
   }
-
-  readonly #existed = (key: RowKey): boolean => {
-    if (this.#statements !== null) return this.#statements.firstTouch(key)!.existed;
-    return this.#setup.replica.get(key, this.fixSnapshot()) !== undefined;
-  };
 
   /** The first time that something is to be certified of the row. */
   #touch(key: RowKey): void {

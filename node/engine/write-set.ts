@@ -29,8 +29,8 @@ export interface BufferedRow {
 export interface Buffered {
   readonly rows: ReadonlyMap<RowKey, BufferedRow>;
   readonly tables: readonly Table[];
-  /** Before the transaction. */
-  readonly existed: (key: RowKey) => boolean;
+  /** There was a row before the transaction. */
+  existed(key: RowKey): boolean;
 }
 
 /** At one snapshot. Null: nothing is written. */
@@ -84,13 +84,13 @@ export function transactionOfStatements(buffered: Buffered, statements: Statemen
 }
 
 /** `observed`: takes the keys that were observed only, instead of checks. Returns how many items write. */
-function addItems(items: WriteSetItem[], { rows, existed }: Buffered, observed: RowKey[] | null): number {
+function addItems(items: WriteSetItem[], buffered: Buffered, observed: RowKey[] | null): number {
   let writes = 0;
-  for (const [key, row] of rows) {
+  for (const [key, row] of buffered.rows) {
     if (row.isWritten && row.image !== null) {
       items.push({ key, kind: 'put', image: row.image });
       writes++;
-    } else if (row.isWritten && existed(key)) {
+    } else if (row.isWritten && buffered.existed(key)) {
       items.push({ key, kind: 'delete', image: null });
       writes++;
     } else if (row.isObserved && observed !== null) observed.push(key);

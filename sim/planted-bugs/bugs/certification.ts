@@ -70,6 +70,18 @@ export const CERTIFICATION_BUGS: readonly SoughtBug[] = [
     ],
   },
   {
+    name: 'ranges-of-what-was-judged-ahead-left-out',
+    breaks: 'H11',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'certifier/certifier.ts',
+        find: 'return this.#judgeRanges(transaction) ?? Math.max(judged, ahead.highest);',
+        replace: 'return Math.max(judged, ahead.highest);',
+      },
+    ],
+  },
+  {
     name: 'floor-not-held-between-statements',
     breaks: 'H5',
     scenario: 'member',

@@ -9,7 +9,7 @@ export const SESSION_BUGS: readonly SoughtBug[] = [
     changes: [
       {
         file: 'node/engine/write-set.ts',
-        find: '} else if (row.isWritten && existed(key)) {',
+        find: '} else if (row.isWritten && buffered.existed(key)) {',
         replace: '} else if (row.isWritten && false) {',
       },
     ],
