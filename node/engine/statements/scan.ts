@@ -1,6 +1,6 @@
 /**
  * `scan`. With `limit`, an answer that leaves rows out carries a cursor; `scan` with that cursor gives the next ones, at
- * the same snapshot, with the same conditions. A cursor of a transaction lives no longer than the transaction.
+ * the same snapshot (at READ COMMITTED each page has its own, as every statement), with the same conditions. A cursor of a transaction lives no longer than the transaction.
  */
 import type { RowKey } from '../../../certifier/types.ts';
 import { invalidArgument, tooLarge } from '../errors.ts';
