@@ -96,6 +96,22 @@ describe('concert check', () => {
     assert.match(output, /^no violation of snapshot isolation; allowed at this level: 1 G2-item$/m);
   });
 
+  test('holds each transaction to the isolation that it asked for, if that is wanted', async (t) => {
+    const asking = (...levels: string[]) =>
+      SKEW.map((request, at) =>
+        at < levels.length ? { ...request, arguments: { ...request.arguments, isolation: levels[at] } } : request,
+      );
+    for (const [levels, last] of [
+      [['SERIALIZABLE', 'SERIALIZABLE'], '1 violation of as asked: 1 G2-item'],
+      [['SERIALIZABLE'], 'no violation of as asked; allowed at this level: 1 G2-item'],
+      [[], 'no violation of as asked; allowed at this level: 1 G2-item'],
+      [['READ COMMITTED', 'SERIALIZABLE'], 'no violation of as asked'],
+    ] as const) {
+      const { output } = await check(t, asking(...levels), '--level=as-asked');
+      assert(output.endsWith(`${last}\n`), output);
+    }
+  });
+
   test('takes levels with hyphens, and puts versions in order by either way', async (t) => {
     const old = [...append(1, 1, [], 10, 1), { ...get(LISTS, 1, null), process: 2 }];
     for (const order of ['reads', 'sequence-numbers']) {
