@@ -102,10 +102,10 @@ describe('concert check', () => {
         at < levels.length ? { ...request, arguments: { ...request.arguments, isolation: levels[at] } } : request,
       );
     for (const [levels, last] of [
-      [['SERIALIZABLE', 'SERIALIZABLE'], '1 violation of as asked: 1 G2-item'],
-      [['SERIALIZABLE'], 'no violation of as asked; allowed at this level: 1 G2-item'],
-      [[], 'no violation of as asked; allowed at this level: 1 G2-item'],
-      [['READ COMMITTED', 'SERIALIZABLE'], 'no violation of as asked'],
+      [['SERIALIZABLE', 'SERIALIZABLE'], '1 violation of what each transaction asked for: 1 G2-item'],
+      [['SERIALIZABLE'], 'no violation of what each transaction asked for; allowed at this level: 1 G2-item'],
+      [[], 'no violation of what each transaction asked for; allowed at this level: 1 G2-item'],
+      [['READ COMMITTED', 'SERIALIZABLE'], 'no violation of what each transaction asked for'],
     ] as const) {
       const { output } = await check(t, asking(...levels), '--level=as-asked');
       assert(output.endsWith(`${last}\n`), output);

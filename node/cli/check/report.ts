@@ -1,5 +1,5 @@
 /** What `concert check` found, as text and as JSON. */
-import type { CheckOptions, CheckResult, HistoryTransaction } from '../../../checker/index.ts';
+import { AS_ASKED, type CheckOptions, type CheckResult, type HistoryTransaction } from '../../../checker/index.ts';
 import { counted, grouped } from '../counts.ts';
 import { visible } from '../display/cell-text.ts';
 import { type ChosenColumns, nameOf } from './choose-columns.ts';
@@ -48,10 +48,11 @@ export function asText(checked: Checked, limit: number): string {
   }
   const hidden = violations.length + allowed.length - anomalies.length;
   if (hidden > 0) parts.push(`anomalies not shown (see --limit): ${grouped(hidden)}\n`);
+  const held = level === AS_ASKED ? 'what each transaction asked for' : level;
   const verdict =
     violations.length === 0
-      ? `no violation of ${level}`
-      : `${counted(violations.length, 'violation')} of ${level}: ${kindsText(violations)}`;
+      ? `no violation of ${held}`
+      : `${counted(violations.length, 'violation')} of ${held}: ${kindsText(violations)}`;
   const also = allowed.length === 0 ? '' : `; allowed at this level: ${kindsText(allowed)}`;
   parts.push(`${verdict}${also}\n`);
   return parts.filter((part) => part !== '').join('\n');
