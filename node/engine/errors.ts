@@ -122,15 +122,30 @@ export function cancelled(): RequestError {
   return new RequestError('CANCELLED', 'The client gave the request up while it waited.', {});
 }
 
-export function timeout(waitedFor: 'atLeast' | 'row' | 'transaction' | 'retry' | 'view', ms: number): RequestError {
+export function timeout(
+  waitedFor: 'atLeast' | 'row' | 'lock' | 'transaction' | 'retry' | 'view',
+  ms: number,
+): RequestError {
   const what = {
     atLeast: 'what `atLeast` names was not visible here',
     row: 'an earlier write of this connection to the same row was not finished',
+    lock: 'a row was still locked by another transaction',
     transaction: 'the transaction was not committed',
     retry: 'no attempt succeeded',
     view: 'the group had not made the change; it may yet',
   }[waitedFor];
   return new RequestError('TIMEOUT', `After ${ms} ms ${what}.`, { waitedFor, ms });
+}
+
+export function lockTimeout(facts: { table: string; key: unknown; ms: number }): RequestError {
+  const message = `After ${facts.ms} ms row ${show(facts.key)} of ${facts.table} was still locked by another transaction of this member.`;
+  return new RequestError('LOCK_TIMEOUT', message, facts);
+}
+
+/** `transactions`: how many wait for each other, this one included. */
+export function deadlock(facts: { table: string; key: unknown; transactions: number }): RequestError {
+  const message = `Row ${show(facts.key)} of ${facts.table} is locked by one of ${facts.transactions} transactions that would wait for each other; this one is rolled back.`;
+  return new RequestError('DEADLOCK', message, facts);
 }
 
 export function duplicateKey(facts: { table: string; index: string; values: unknown }): RequestError {
@@ -188,7 +203,8 @@ export function historyPurged(oldest: number): RequestError {
 }
 
 export function readOnlyTransaction(op: string): RequestError {
-  return new RequestError('READ_ONLY_TRANSACTION', `${show(op)} writes, and the transaction is read-only.`, { op });
+  const does = op === 'forUpdate' ? 'locks rows' : 'writes';
+  return new RequestError('READ_ONLY_TRANSACTION', `${show(op)} ${does}, and the transaction is read-only.`, { op });
 }
 
 export function notOnline(state: MemberState): RequestError {

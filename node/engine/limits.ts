@@ -35,6 +35,16 @@ export interface Limits {
   readonly transactionMsMax: number;
   /** How long a commit waits for the group where the client set no deadline. */
   readonly commitWaitMsMax: number;
+  /** Savepoints of one transaction: each keeps the rows written behind it as they were. */
+  readonly savepointsMax: number;
+  /** Rows that one transaction locks. */
+  readonly locksMax: number;
+  /** Rows that all transactions of the member lock; more is refused as OVERLOADED. */
+  readonly locksInAllMax: number;
+  /** Transactions of the member that wait for a locked row; more are refused as OVERLOADED. */
+  readonly lockWaitersInAllMax: number;
+  /** How long a transaction waits for a locked row where the client did not say. */
+  readonly lockTimeoutMsDefault: number;
   /** How long `atLeast` waits where the client did not say. */
   readonly waitMsDefault: number;
 }
@@ -57,5 +67,10 @@ export const DEFAULT_LIMITS: Limits = {
   attemptsMax: 1000,
   transactionMsMax: 300_000,
   commitWaitMsMax: 30_000,
+  savepointsMax: 64,
+  locksMax: 100_000,
+  locksInAllMax: 1_000_000,
+  lockWaitersInAllMax: 10_000,
+  lockTimeoutMsDefault: 10_000,
   waitMsDefault: 10_000,
 };

@@ -32,6 +32,10 @@ export class ReadSet {
     else this.#ranges.push({ from, to });
   }
 
+  clear(): void {
+    this.#ranges.length = 0;
+  }
+
   /** What is to be certified. `keys`: those that were read, and not written; in the result without those within a range. */
   bounded(keys: readonly RowKey[], bounds: ReadBounds): { keys: readonly RowKey[]; ranges: readonly ReadRange[] } {
     const { readKeysMax, readRangesMax } = bounds;

@@ -35,6 +35,8 @@ export interface Replica {
 
   /** What is known already to be lost, or null. */
   preCertify(transaction: Transaction): LostConflict | LostSnapshot | null;
+  /** From now on `rows` is told what the group's order writes. One at a time. */
+  watchRows(rows: WatchedRows): void;
   /** Pre-certifies, broadcasts, and reports the fate. `deadlineMs` (monotonic): when to give up waiting. */
   commit(transaction: Transaction, deadlineMs: number, done: (outcome: CommitOutcome) => void): void;
   changeSchema(change: SchemaChange, deadlineMs: number, done: (outcome: SchemaOutcome) => void): void;
@@ -75,6 +77,14 @@ export interface Replica {
   conflictSummary(limit: number, table: string | null): ConflictSummary;
   /** A client was answered that its transaction is committed, `ms` after its request was taken up. */
   commitAnswered(ms: number): void;
+}
+
+/** Rows of which somebody wants to know when they are written. */
+export interface WatchedRows {
+  /** How many. While there are none, nothing is told. */
+  readonly size: number;
+  /** A transaction has written these; it is visible here. Nothing of the member's is asked within but reads and commits. */
+  written(rows: readonly { readonly key: RowKey }[]): void;
 }
 
 export type Administration =

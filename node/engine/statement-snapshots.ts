@@ -48,8 +48,16 @@ export class StatementSnapshots {
     } else snapshot.release();
   }
 
+  /** Nothing is to be certified of the row any more: what was written there is undone. */
+  forget(key: RowKey): void {
+    this.#touched.delete(key);
+  }
+
+  /** Lets go of everything, as if no statement had run. */
   release(): void {
     this.#oldest?.release();
+    this.#oldest = null;
+    this.#last = null;
     this.#touched.clear();
   }
 }

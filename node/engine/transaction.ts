@@ -2,15 +2,26 @@
  * One transaction as it executes: what it reads, and what it wrote and observed, buffered. What of that is certified,
  * `write-set.ts` says; how the levels differ, `read-set.ts` and `statement-snapshots.ts`.
  */
-import type { Transaction as CertifiedTransaction, RowKey } from '../../certifier/types.ts';
+import type { Transaction as CertifiedTransaction, RowKey, WriteSetItem } from '../../certifier/types.ts';
 import { assert, type SequenceNumber } from '../../gcs/base/index.ts';
 import { conflictError } from './conflict-error.ts';
-import { noSuchTable, notOnline, overloaded, snapshotTooOld, tooLarge } from './errors.ts';
+import {
+  invalidArgument,
+  noSuchTable,
+  notOnline,
+  overloaded,
+  type RequestError,
+  readOnlyTransaction,
+  snapshotTooOld,
+  tooLarge,
+} from './errors.ts';
 import type { ImageCodec } from './image-codec.ts';
 import type { Isolation } from './isolation.ts';
 import type { Limits } from './limits.ts';
+import type { LockEvents, LockOwner, RowLocks } from './locks/row-locks.ts';
 import { ReadSet } from './read-set.ts';
 import type { Replica, SnapshotHandle } from './replica.ts';
+import { Savepoints } from './savepoints.ts';
 import { StatementSnapshots } from './statement-snapshots.ts';
 import { Table } from './table.ts';
 import type { TableDefinition } from './table-definition.ts';
@@ -33,6 +44,7 @@ export interface TransactionSetup {
   readonly imageCodec: ImageCodec;
   readonly tables: TableCache;
   readonly memory: TransactionMemory;
+  readonly locks: RowLocks;
 }
 
 /** What all open transactions of a member hold together. */
@@ -69,12 +81,15 @@ export interface RowChange {
   readonly image: Uint8Array | null;
 }
 
-export class Transaction implements Buffered {
+export class Transaction implements Buffered, LockOwner {
   readonly isReadOnly: boolean;
   /** A cursor goes on with it: whoever ran the statement does not release it. */
   isKept = false;
   /** Called when the member had to end the snapshot: nothing can be read any more. */
   snapshotEnded: (() => void) | null = null;
+  /** Who runs it, where it may lock rows; else null. */
+  lockEvents: LockEvents | null = null;
+  #hasLocks = false;
   readonly #setup: TransactionSetup;
   readonly #asOf: SequenceNumber | null;
   #isSnapshotEnded = false;
@@ -82,12 +97,15 @@ export class Transaction implements Buffered {
   #isReleased = false;
   readonly #rows = new Map<RowKey, BufferedRow>();
   readonly #tables: Table[] = [];
+  /** Of the buffered rows, and of what savepoints keep of them. */
   #bytes = 0;
   #writtenRows = 0;
   /** At SERIALIZABLE, where something may be written. */
   readonly #reads: ReadSet | null;
   /** At READ COMMITTED. */
   readonly #statements: StatementSnapshots | null;
+  /** Null: none was ever set. */
+  #savepoints: Savepoints<BufferedRow> | null = null;
 
   constructor(setup: TransactionSetup, { isolation, isReadOnly, asOf }: TransactionStart) {
     this.#setup = setup;
@@ -124,6 +142,14 @@ export class Transaction implements Buffered {
   /** Touched. */
   get tables(): readonly Table[] {
     return this.#tables;
+  }
+
+  get replica(): Replica {
+    return this.#setup.replica;
+  }
+
+  get writtenRows(): number {
+    return this.#writtenRows;
   }
 
   /** Keys of the rows written or observed, in the order in which that first happened. */
@@ -200,6 +226,43 @@ export class Transaction implements Buffered {
     return merged(stored, own, reverse);
   }
 
+  /**
+   * Locks rows until the transaction ends. Whatever it throws, what it has got so far stays locked.
+   *
+   * @throws RowAwaited; RequestError DEADLOCK, INVALID_ARGUMENT, OVERLOADED
+   */
+  lock(table: Table, keys: readonly RowKey[]): void {
+    if (this.isReadOnly) throw readOnlyTransaction('forUpdate');
+    if (this.lockEvents === null) {
+      throw invalidArgument('forUpdate', 'only in a transaction: the lock would be gone with the answer');
+    }
+    this.#hasLocks = true;
+    this.#setup.locks.lock(this, table, keys);
+  }
+
+  /** What has been written at these keys since the snapshot, as it refuses this transaction, or null. */
+  lostTo(keys: readonly RowKey[]): RequestError | null {
+    return this.#lossAgainst(this.fixSnapshot(), keys);
+  }
+
+  overtaken(key: RowKey): RequestError | null {
+    // A row that it has locked but not read is none of its concern: it waits for another one, to read both afterwards.
+    return this.isOver || !this.#rows.has(key) ? null : this.#lossAgainst(this.certifiedAgainst(key), [key]);
+  }
+
+  /** Forgets all that was executed, which has to wait: it takes its snapshot when it runs again. Locks stay. */
+  restart(): void {
+    this.#snapshot?.release();
+    this.#snapshot = null;
+    this.#isSnapshotEnded = false;
+    this.#statements?.release();
+    this.#reads?.clear();
+    this.#tables.length = 0;
+    this.#rows.clear();
+    this.#writtenRows = 0;
+    this.#shrink(this.#bytes);
+  }
+
   /** What was seen at `key` decided a statement's answer. @throws RequestError TRANSACTION_TOO_LARGE */
   observe(key: RowKey): void {
     const row = this.#rows.get(key);
@@ -210,7 +273,8 @@ export class Transaction implements Buffered {
       return;
     }
     this.#meet(key);
-    if (!row.isWritten) row.isObserved = true;
+    // What is written may yet be undone.
+    if (!row.isWritten || this.#savepoints !== null) row.isObserved = true;
   }
 
   /** Buffers one statement's changes, all of them or, when it throws, none. @throws RequestError TRANSACTION_TOO_LARGE */
@@ -218,9 +282,14 @@ export class Transaction implements Buffered {
     let bytes = this.#bytes;
     for (const change of changes) bytes += sizeOf(change) - this.#sizeAt(change.key);
     if (this.#statements !== null) for (const { key } of changes) this.#meet(key);
+    const savepoints = this.#savepoints;
+    if (savepoints !== null) {
+      for (const { key } of changes) bytes += savepoints.sizeToKeep(key, this.#rows.get(key) ?? null);
+    }
     this.#grow(bytes);
     for (const { key, image } of changes) {
       const row = this.#rows.get(key);
+      savepoints?.keep(key, row === undefined ? null : { ...row });
       if (row === undefined) {
         this.#rows.set(key, { image, isWritten: true, isObserved: false });
         this.#touch(key);
@@ -236,6 +305,46 @@ export class Transaction implements Buffered {
   existed(key: RowKey): boolean {
     if (this.#statements !== null) return this.#statements.firstTouch(key)!.existed;
     return this.#setup.replica.get(key, this.fixSnapshot()) !== undefined;
+  }
+
+  /** Those that can be gone back to. */
+  get savepoints(): number {
+    return this.#savepoints?.count ?? 0;
+  }
+
+  hasSavepoint(name: string): boolean {
+    return this.#savepoints?.has(name) ?? false;
+  }
+
+  /** Sets a savepoint; an earlier one of that name is forgotten. */
+  setSavepoint(name: string): void {
+    this.#savepoints ??= new Savepoints(sizeOfKept);
+    const kept = this.#savepoints.bytes;
+    this.#savepoints.set(name);
+    this.#shrink(kept - this.#savepoints.bytes);
+  }
+
+  /**
+   * Writes are as they were at that savepoint. What was observed since stays so: it decided answers that were given.
+   * Cost: rows written since.
+   */
+  rollBackTo(name: string): void {
+    const savepoints = this.#savepoints!;
+    let shrunk = savepoints.bytes;
+    savepoints.rollBackTo(name, (key, before) => {
+      const row = this.#rows.get(key)!;
+      if (row.isWritten && !before?.isWritten) this.#writtenRows--;
+      shrunk += sizeOf({ key, image: row.image });
+      if (before === null && !row.isObserved) {
+        this.#rows.delete(key);
+        this.#statements?.forget(key);
+      } else {
+        const { isObserved } = row;
+        Object.assign(row, before ?? { image: null, isWritten: false }, { isObserved });
+        shrunk -= sizeOf({ key, image: row.image });
+      }
+    });
+    this.#shrink(shrunk - savepoints.bytes);
   }
 
   /** What is to be certified, or null where nothing is to be written. */
@@ -258,10 +367,11 @@ export class Transaction implements Buffered {
     this.#isReleased = true;
     this.#snapshot?.release();
     this.#statements?.release();
-    this.#setup.memory.bytes -= this.#bytes;
-    this.#bytes = 0;
+    this.#shrink(this.#bytes);
     this.#rows.clear();
     this.#writtenRows = 0;
+    this.#savepoints = null;
+    if (this.#hasLocks) this.#setup.locks.release(this);
   }
 
   #acquireSnapshot(replica: Replica): SnapshotHandle {
@@ -287,12 +397,18 @@ export class Transaction implements Buffered {
   #meet(key: RowKey): void {
     const first = this.#statements?.firstTouch(key);
     if (first === undefined || first.snapshotVersion === this.fixSnapshot()) return;
+    const lost = this.#lossAgainst(first.snapshotVersion, [key]);
+    if (lost !== null) throw lost;
+  }
+
+  /** What is known to be written at these keys behind `snapshotVersion`, as an error; null: nothing. */
+  #lossAgainst(snapshotVersion: SequenceNumber, keys: readonly RowKey[]): RequestError | null {
     const { replica } = this.#setup;
-    const { snapshotVersion } = first;
-    const lost = replica.preCertify({ snapshotVersion, writeSet: [{ key, kind: 'check', image: null }] });
-    if (lost === null) return;
-    if (lost.kind === 'conflict') throw conflictError(lost, { transaction: this, replica });
-    throw snapshotTooOld({ snapshotVersion, purgeFloor: lost.purgeFloor });
+    const writeSet = keys.map((key): WriteSetItem => ({ key, kind: 'check', image: null }));
+    const lost = replica.preCertify({ snapshotVersion, writeSet });
+    if (lost === null) return null;
+    if (lost.kind === 'conflict') return conflictError(lost, { transaction: this, replica });
+    return snapshotTooOld({ snapshotVersion, purgeFloor: lost.purgeFloor });
   }
 
   #sizeAt(key: RowKey): number {
@@ -312,6 +428,11 @@ export class Transaction implements Buffered {
     this.#bytes = bytes;
   }
 
+  #shrink(bytes: number): void {
+    this.#setup.memory.bytes -= bytes;
+    this.#bytes -= bytes;
+  }
+
   #endSnapshot(): void {
     this.#isSnapshotEnded = true;
     this.snapshotEnded?.();
@@ -320,6 +441,11 @@ export class Transaction implements Buffered {
 
 function sizeOf({ key, image }: RowChange): number {
   return ROW_OVERHEAD_BYTES + key.length + (image === null ? 0 : image.length);
+}
+
+/** What a savepoint takes for a row; its key is that of the buffer. */
+function sizeOfKept(before: BufferedRow | null): number {
+  return ROW_OVERHEAD_BYTES + (before?.image?.length ?? 0);
 }
 
 /** Own writes over stored rows, both in the order of the scan. */

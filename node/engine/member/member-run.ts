@@ -32,7 +32,7 @@ import {
   memberNamed,
   type StateSource,
 } from '../../../gcs/core/index.ts';
-import type { MemberState } from '../replica.ts';
+import type { MemberState, WatchedRows } from '../replica.ts';
 import { Administrator } from './administrator.ts';
 import { AppliedWaiters } from './applied-waiters.ts';
 import type { MemberEvents, MemberSetup, RestartReason } from './contract.ts';
@@ -75,6 +75,7 @@ export class MemberRun {
   readonly #restoration: Restoration;
   readonly #housekeeping: Housekeeping;
   #running: ReplicatedState | null = null;
+  #watchedRows: WatchedRows | null = null;
   #state: MemberState = 'OFFLINE';
   #leader: MemberOrdinal | null = null;
   #hasQuorum = false;
@@ -244,6 +245,12 @@ export class MemberRun {
     group.serve((atLeast) => this.#openState(atLeast));
   }
 
+  /** From now on `rows` is told what is written. */
+  watchRows(rows: WatchedRows): void {
+    this.#watchedRows = rows;
+    if (this.#running !== null) this.#running.watchedRows = rows;
+  }
+
   /** Null before this member has rebuilt itself. */
   get running(): ReplicatedState | null {
     return this.#running;
@@ -370,6 +377,7 @@ export class MemberRun {
       failed: (error) => this.#failed(error),
     });
     this.#running = state;
+    state.watchedRows = this.#watchedRows;
     if (state.history.transactions > 0) this.followers.mayReturn();
     this.watchers.viewChanged();
     const upTo = state.certifier.sequenceNumber;

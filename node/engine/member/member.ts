@@ -29,6 +29,7 @@ import type {
   SchemaOutcome,
   SnapshotHandle,
   ViewRow,
+  WatchedRows,
 } from '../replica.ts';
 import type { TableDefinition } from '../table-definition.ts';
 import type { ChangeHistory } from './change-history.ts';
@@ -189,6 +190,10 @@ export class Member implements Replica {
     const lost = this.#running.preCertify(transaction);
     if (lost !== null) this.#run.watchers.tell();
     return lost;
+  }
+
+  watchRows(rows: WatchedRows): void {
+    this.#run.watchRows(rows);
   }
 
   commit(transaction: Transaction, deadlineMs: number, done: (outcome: CommitOutcome) => void): void {

@@ -35,7 +35,7 @@ import type { Delivery, GroupDefinition, GroupMember, MessageLog } from '../../.
 import { Catalog, decodeSchemaChange } from '../catalog.ts';
 import type { ImageCodec } from '../image-codec.ts';
 import { catalogItemKey } from '../key-codec.ts';
-import type { CommitOutcome, LostConflict, LostSnapshot, SchemaOutcome } from '../replica.ts';
+import type { CommitOutcome, LostConflict, LostSnapshot, SchemaOutcome, WatchedRows } from '../replica.ts';
 import { ChangeHistory } from './change-history.ts';
 import { ConflictLog, type SeenConflict } from './conflict-log.ts';
 import type { MemberCounters, MemberSetup } from './contract.ts';
@@ -123,6 +123,8 @@ export class ReplicatedState {
   readonly catalog: Catalog;
   readonly digests: DigestWatch;
   readonly conflicts: ConflictLog;
+  /** Who is told of the rows that are written; null: nobody. */
+  watchedRows: WatchedRows | null = null;
   readonly #imageCodec: ImageCodec;
   readonly #counters: MemberCounters;
   readonly #wallMs: () => number;
@@ -334,6 +336,7 @@ export class ReplicatedState {
       if (judged.isPositive) store.publishLarge(after + 1, large);
     };
     const fates = this.#conclude(passage, { publish, rows: judged.isPositive ? large.writeSet.length : 0 });
+    if (judged.isPositive && this.#isWatched) this.watchedRows!.written(large.writeSet);
     this.#settleLater(Math.ceil(itemsPerSlice / SETTLING_PARTS));
     return fates;
   }
@@ -375,10 +378,16 @@ export class ReplicatedState {
         this.store.publish(sequenceNumber, writes, clear);
       }
     };
-    return this.#conclude(passage, {
+    const fates = this.#conclude(passage, {
       publish,
       rows: passage.publications.reduce((sum, { writes }) => sum + writes.length, 0),
     });
+    if (this.#isWatched) for (const { writes } of passage.publications) this.watchedRows!.written(writes);
+    return fates;
+  }
+
+  get #isWatched(): boolean {
+    return this.watchedRows !== null && this.watchedRows.size > 0;
   }
 
   /** All in one turn, the verdicts first. */

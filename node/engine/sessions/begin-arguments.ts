@@ -14,6 +14,8 @@ export interface BeginOptions {
   /** To be visible here before the snapshot is taken. */
   readonly atLeast: SequenceNumber | null;
   readonly waitTimeoutMs: number;
+  /** For each locked row. */
+  readonly lockTimeoutMs: number;
   /** From its arrival; null: the limits' defaults. */
   readonly timeoutMs: number | null;
   /** Executions at most, where the member may re-execute. */
@@ -31,6 +33,7 @@ export const BEGIN_ARGUMENTS = [
   'atLeast',
   'timeoutMs',
   'waitTimeoutMs',
+  'lockTimeoutMs',
   'onError',
 ];
 
@@ -61,6 +64,7 @@ export function beginOptionsOf(message: Message, setup: { groupId: string; limit
     // What is to be read has to be here first.
     atLeast: asOf === null ? atLeast : Math.max(asOf, atLeast ?? 0),
     waitTimeoutMs: wholeNumberOf(message, 'waitTimeoutMs', waitBounds) ?? limits.waitMsDefault,
+    lockTimeoutMs: wholeNumberOf(message, 'lockTimeoutMs', waitBounds) ?? limits.lockTimeoutMsDefault,
     timeoutMs: wholeNumberOf(message, 'timeoutMs', { min: 1, max: limits.transactionMsMax }),
     attempts: wholeNumberOf(message, 'attempts', { min: 1, max: limits.attemptsMax }) ?? ATTEMPTS_DEFAULT,
     continuesOnError: onErrorOf(message.onError),
@@ -74,6 +78,7 @@ export function defaultBeginOptions(limits: Limits): BeginOptions {
     asOf: null,
     atLeast: null,
     waitTimeoutMs: limits.waitMsDefault,
+    lockTimeoutMs: limits.lockTimeoutMsDefault,
     timeoutMs: null,
     attempts: ATTEMPTS_DEFAULT,
     continuesOnError: false,

@@ -24,6 +24,7 @@ import {
   unknownOperation,
 } from '../errors.ts';
 import { DEFAULT_ISOLATION } from '../isolation.ts';
+import { RowAwaited } from '../locks/row-locks.ts';
 import type { Administration } from '../replica.ts';
 import { optionalTableNameOf, wholeNumberOf } from '../statements/arguments.ts';
 import { schemaChangeOf } from '../statements/schema-change.ts';
@@ -34,11 +35,13 @@ import { administrationError, administrationOf } from './administration.ts';
 import { type BeginOptions, beginOptionsOf, defaultBeginOptions } from './begin-arguments.ts';
 import { Cursors } from './cursors.ts';
 import { Execution } from './execution.ts';
-import { OpenTransaction } from './open-transaction.ts';
+import { OpenTransaction, type QueuedRequest } from './open-transaction.ts';
 import { OPERATIONS, type Operation } from './operations.ts';
 import { commitError, committed, nothingWritten, refusalError } from './outcomes.ts';
+import { RowWait } from './row-wait.ts';
 import { RowsInFlight } from './rows-in-flight.ts';
 import { runStatement } from './run-statement.ts';
+import { moveSavepoint } from './savepoints.ts';
 import type { EngineContext, RequestId, Session, WaitingRequest } from './session.ts';
 import type { Outlet } from './subscriptions/subscription.ts';
 import { Subscriptions } from './subscriptions/subscriptions.ts';
@@ -49,6 +52,14 @@ const OVERLOADED_RETRY_MS = 100;
 const CONFLICTS_DEFAULT = 100;
 const CONFLICTS_MAX = 10_000;
 const TRANSACTION_NAME_CHARACTERS_MAX = 256;
+/** What is about a transaction that the client named, beside its statements. */
+const OF_TRANSACTION: ReadonlySet<Operation['kind']> = new Set([
+  'begin',
+  'commit',
+  'rollback',
+  'savepoint',
+  'rollbackTo',
+]);
 const READ_NOW: TransactionStart = { isolation: DEFAULT_ISOLATION, isReadOnly: true, asOf: null };
 
 export class Connection implements Session {
@@ -161,7 +172,7 @@ export class Connection implements Session {
     if (this.isEnding || typeof op !== 'string') return false;
     const kind = OPERATIONS.get(op)?.kind;
     if (kind === 'schema') return this.#behindSchema.length > 0;
-    return kind === 'statement' || kind === 'begin' || kind === 'commit' || kind === 'rollback' || kind === 'transact';
+    return kind !== undefined && (OF_TRANSACTION.has(kind) || kind === 'statement' || kind === 'transact');
   }
 
   #startOrRefuse(id: RequestId, message: Message): void {
@@ -186,7 +197,7 @@ export class Connection implements Session {
     if (operation.kind === 'statement' && message.tx === undefined) {
       return this.#startAlone(id, op, operation, message);
     }
-    if (operation.kind === 'statement' || operation.kind === 'commit' || operation.kind === 'rollback') {
+    if (operation.kind === 'statement' || (operation.kind !== 'begin' && OF_TRANSACTION.has(operation.kind))) {
       const open = this.#transactionOf(message);
       if (open.queue !== null) open.queue.push({ id, op, message });
       else this.#executeInside(open, id, op, message);
@@ -265,6 +276,7 @@ export class Connection implements Session {
       this,
       id,
       {
+        mayLock: false,
         run: (transaction) => runStatement({ op, statement, message }, transaction, context),
         answer: (result, commit, attempts) => {
           if (!statement.isWrite) return result;
@@ -359,19 +371,23 @@ export class Connection implements Session {
     this.waiting.add(request);
   }
 
+  /** Until one of them has to wait for a locked row. */
   #executeQueued(open: OpenTransaction): void {
     const queue = open.queue ?? [];
     open.queue = null;
-    for (const { id, op, message } of queue) {
+    for (const [position, { id, op, message }] of queue.entries()) {
       try {
         if (this.#isShuttingDown) throw shuttingDown(this.engine.replica.state);
         if (open.isClosed) throw noSuchTransaction(open.name);
         this.#executeInside(open, id, op, message);
       } catch (error) {
         if (!(error instanceof RequestError)) throw error;
-        if (!open.options.continuesOnError) open.doom(error);
+        open.failed(error);
         this.refuse(id, error);
       }
+      if (open.wait === null) continue;
+      open.queue = queue.slice(position + 1);
+      return;
     }
   }
 
@@ -391,10 +407,32 @@ export class Connection implements Session {
       operation.argumentNames.check(message);
       return this.#commit(open, id);
     }
+    if (operation.kind === 'savepoint' || operation.kind === 'rollbackTo') {
+      operation.argumentNames.check(message);
+      moveSavepoint(operation.kind, open.transaction, message);
+      return this.succeed(id, {});
+    }
     if (operation.kind !== 'statement') throw unknownOperation(op);
     operation.inside.check(message);
-    const { statement } = operation;
-    this.succeed(id, runStatement({ op, statement, message }, open.transaction, this.#inside));
+    this.#runInside(open, { id, op, message }, operation.statement);
+  }
+
+  #runInside(open: OpenTransaction, request: QueuedRequest, statement: Statement): void {
+    const { transaction } = open;
+    const { id, op, message } = request;
+    const isFirst = transaction.snapshotVersion === null;
+    let result: unknown;
+    try {
+      result = runStatement({ op, statement, message }, transaction, this.#inside);
+    } catch (thrown) {
+      if (!(thrown instanceof RowAwaited)) throw thrown;
+      // Its snapshot is taken after the grant (H7).
+      if (isFirst) transaction.restart();
+      const goOn = (): void => this.#executeQueued(open);
+      new RowWait({ session: this, open, request, awaited: thrown, goOn });
+      return;
+    }
+    this.succeed(id, result);
   }
 
   #commit(open: OpenTransaction, id: RequestId): void {
@@ -438,7 +476,7 @@ export class Connection implements Session {
     const { tx, op } = message;
     if (typeof tx !== 'string' || op === 'begin') return;
     const open = this.#transactions.get(tx);
-    if (open !== undefined && !open.options.continuesOnError) open.doom(error);
+    open?.failed(error);
   }
 
   // Schema changes, cancelling, the end
@@ -486,7 +524,7 @@ export class Connection implements Session {
       const at = open.queue?.findIndex((queued) => queued.id === target) ?? -1;
       if (at < 0) continue;
       open.queue!.splice(at, 1);
-      if (!open.options.continuesOnError) open.doom(cause);
+      open.failed(cause);
       this.refuse(target, transactionAborted(open.name, cause.answer));
       return true;
     }

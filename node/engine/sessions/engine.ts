@@ -1,4 +1,5 @@
 /** What a member serves its clients with: one for all connections. */
+import { RowLocks } from '../locks/row-locks.ts';
 import { TableCache, TransactionMemory } from '../transaction.ts';
 import { Connection } from './connection.ts';
 import { Deadlines } from './deadlines.ts';
@@ -13,13 +14,23 @@ export class Engine {
   constructor(setup: EngineSetup) {
     const { replica, clock, limits, imageCodec } = setup;
     const tables = new TableCache();
+    const counters: EngineCounters = {
+      eventsSent: 0,
+      slowSubscriptionsEnded: 0,
+      lockWaits: 0,
+      lockTimeouts: 0,
+      deadlocks: 0,
+      locksLost: 0,
+    };
+    const locks = new RowLocks({ clock, limits, counters });
+    replica.watchRows(locks);
     this.#context = {
       ...setup,
       deadlines: new Deadlines(clock),
-      transactions: { replica, limits, imageCodec, tables, memory: new TransactionMemory() },
+      transactions: { replica, limits, imageCodec, tables, memory: new TransactionMemory(), locks },
       feed: new Feed({ replica, clock }),
       changeRows: new ChangeRows({ replica, tables, imageCodec }),
-      counters: { eventsSent: 0, slowSubscriptionsEnded: 0 },
+      counters,
     };
   }
 
@@ -33,6 +44,16 @@ export class Engine {
     let open = 0;
     for (const connection of this.#connections) open += connection.openTransactions;
     return open;
+  }
+
+  /** Rows that transactions have locked. */
+  get lockedRows(): number {
+    return this.#context.transactions.locks.size;
+  }
+
+  /** Transactions that wait for a locked row. */
+  get lockWaiters(): number {
+    return this.#context.transactions.locks.waiting;
   }
 
   /** Streams that clients follow, over all connections. */

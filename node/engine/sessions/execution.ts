@@ -2,11 +2,14 @@
  * A transaction that the member executes as a whole: one statement without `tx` that writes, or a `transact`. It is
  * executed, held back while an earlier write of the connection to one of its rows is on the way, and committed; on a
  * conflict it is executed again on a fresh snapshot that includes the winner. Each execution stands alone: what a
- * refused one read or wrote leaves no trace.
+ * refused one read or wrote leaves no trace. One that has to wait for a locked row is executed from the beginning when the
+ * row is its own; so it holds locks only while it waits for another one, and from its last execution to its end. Whoever
+ * waits for an earlier write of the connection holds none, so that the two kinds of waiting never wait for each other.
  */
 import type { RowKey } from '../../../certifier/types.ts';
 import { assert } from '../../../gcs/base/index.ts';
-import { RequestError, timeout } from '../errors.ts';
+import { type ErrorCode, RequestError, timeout } from '../errors.ts';
+import { type LockEvents, RowAwaited } from '../locks/row-locks.ts';
 import type { CommitOutcome } from '../replica.ts';
 import { Transaction } from '../transaction.ts';
 import type { BeginOptions } from './begin-arguments.ts';
@@ -20,20 +23,22 @@ const BACKOFF_MS = 2;
 const BACKOFF_MS_MAX = 128;
 
 export interface Work {
-  /** Executes in `transaction`. @throws RequestError */
+  /** Its statements may lock rows. */
+  readonly mayLock: boolean;
+  /** Executes in `transaction`. @throws RequestError, RowAwaited */
   run(transaction: Transaction): unknown;
   /** The answer, from what `run` gave. `attempts`: executions that went as far as they could. */
   answer(result: unknown, commit: CommitAnswer, attempts: number): unknown;
 }
 
-type WaitedFor = 'atLeast' | 'row' | 'retry';
+type WaitedFor = 'atLeast' | 'row' | 'lock' | 'retry';
 
-export class Execution implements RowUser, WaitingRequest {
+export class Execution implements RowUser, WaitingRequest, LockEvents {
   readonly id: RequestId;
   readonly #session: Session;
   readonly #work: Work;
   readonly #options: BeginOptions;
-  readonly #startedMs: number;
+  readonly startedMs: number;
   #attempts = 0;
   #transaction: Transaction | null = null;
   #result: unknown;
@@ -41,19 +46,20 @@ export class Execution implements RowUser, WaitingRequest {
   #waitedFor: WaitedFor | null = null;
   #waitDeadline: Deadline | null = null;
   #stopWaiting: (() => void) | null = null;
+  #awaited: RowAwaited | null = null;
 
   constructor(session: Session, id: RequestId, work: Work, options: BeginOptions) {
     this.#session = session;
     this.id = id;
     this.#work = work;
     this.#options = options;
-    this.#startedMs = session.engine.clock.monotonicMs();
+    this.startedMs = session.engine.clock.monotonicMs();
   }
 
   start(): void {
     const { atLeast, waitTimeoutMs } = this.#options;
     if (atLeast === null) this.#execute();
-    else this.#whenApplied(atLeast, 'atLeast', waitTimeoutMs, () => this.#execute());
+    else this.#whenApplied(atLeast, 'atLeast', this.startedMs + waitTimeoutMs, () => this.#execute());
   }
 
   rowFreed(): void {
@@ -70,14 +76,40 @@ export class Execution implements RowUser, WaitingRequest {
     this.#refuse(error);
   }
 
+  // Row locks
+
+  /** Only while it waits for one: else it is executed within a turn, or handed to the group. */
+  get isUndecided(): boolean {
+    return this.#waitedFor === 'lock';
+  }
+
+  rowGranted(): void {
+    if (this.#waitedFor !== 'lock' || this.#session.isEnding) return;
+    this.#endWait();
+    this.#executeIn(this.#transaction!);
+  }
+
+  lockLost(error: RequestError): void {
+    if (this.#waitedFor !== 'lock') return;
+    this.#endWait();
+    this.#attempts++;
+    if (!this.#retried()) this.#refuse(error);
+  }
+
   #execute(): void {
-    const { engine, rows } = this.#session;
-    const transaction = new Transaction(engine.transactions, this.#options);
+    const transaction = new Transaction(this.#session.engine.transactions, this.#options);
     this.#transaction = transaction;
+    if (this.#work.mayLock) transaction.lockEvents = this;
+    this.#executeIn(transaction);
+  }
+
+  #executeIn(transaction: Transaction): void {
+    const { engine, rows } = this.#session;
     let error: RequestError | null = null;
     try {
       this.#result = this.#work.run(transaction);
     } catch (thrown) {
+      if (thrown instanceof RowAwaited) return this.#awaitRow(transaction, thrown);
       if (!(thrown instanceof RequestError)) throw thrown;
       error = thrown;
     }
@@ -93,7 +125,10 @@ export class Execution implements RowUser, WaitingRequest {
       this.#hold(keys);
     }
     this.#attempts++;
-    if (error !== null) return this.#refuse(error);
+    if (error !== null) {
+      if (!LOST.has(error.answer.code) || !this.#retried()) this.#refuse(error);
+      return;
+    }
     const toCertify = transaction.toCertify();
     if (toCertify === null) return this.#succeed(nothingWritten(transaction));
     const nowMs = engine.clock.monotonicMs();
@@ -107,7 +142,7 @@ export class Execution implements RowUser, WaitingRequest {
     const { engine } = this.#session;
     if (outcome.kind === 'committed') {
       this.#succeed(committed(outcome, transaction, engine.replica));
-      return engine.replica.commitAnswered(engine.clock.monotonicMs() - this.#startedMs);
+      return engine.replica.commitAnswered(engine.clock.monotonicMs() - this.startedMs);
     }
     const error = commitError(outcome, transaction, engine.replica);
     const isConflict = outcome.kind === 'conflict' || outcome.kind === 'snapshot-too-old';
@@ -117,6 +152,25 @@ export class Execution implements RowUser, WaitingRequest {
       this.#whenApplied(outcome.winner.sequenceNumber, 'retry', null, () => this.#retry());
     } else this.#retry();
   };
+
+  /** Executes again, with a new snapshot and no locks, where it may. */
+  #retried(): boolean {
+    if (this.#attempts >= this.#options.attempts || this.#session.isEnding) return false;
+    this.#transaction!.release();
+    this.#retry();
+    return true;
+  }
+
+  /** Executes from the beginning when the row is its own. Its place among the connection's writes is not kept. */
+  #awaitRow(transaction: Transaction, awaited: RowAwaited): void {
+    const { engine } = this.#session;
+    const { lockTimeoutMs } = this.#options;
+    transaction.restart();
+    this.#awaited = awaited;
+    const stop = (): void => engine.transactions.locks.stopWaiting(transaction);
+    this.#wait('lock', engine.clock.monotonicMs() + lockTimeoutMs, stop);
+    this.#freeRows();
+  }
 
   #retry(): void {
     const { clock, random } = this.#session.engine;
@@ -130,7 +184,7 @@ export class Execution implements RowUser, WaitingRequest {
   }
 
   /** Goes on with `next` once `sequenceNumber` is visible, perhaps in this turn. */
-  #whenApplied(sequenceNumber: number, waitedFor: WaitedFor, waitMs: number | null, next: () => void): void {
+  #whenApplied(sequenceNumber: number, waitedFor: WaitedFor, untilMs: number | null, next: () => void): void {
     let isApplied = false;
     let isWaiting = false;
     const waiter = this.#session.engine.replica.whenApplied(sequenceNumber, () => {
@@ -141,18 +195,18 @@ export class Execution implements RowUser, WaitingRequest {
     });
     if (isApplied) return next();
     isWaiting = true;
-    this.#wait(waitedFor, waitMs, () => waiter.cancel());
+    this.#wait(waitedFor, untilMs, () => waiter.cancel());
   }
 
-  #wait(waitedFor: WaitedFor, waitMs: number | null, stop: () => void): void {
+  /** `untilMs`: monotonic; null: until the deadline of the whole. */
+  #wait(waitedFor: WaitedFor, untilMs: number | null, stop: () => void): void {
     assert(this.#waitedFor === null, 'an execution waits for one thing at a time');
     const { engine, waiting } = this.#session;
     this.#waitedFor = waitedFor;
     this.#stopWaiting = stop;
     waiting.add(this);
     const ofTransaction = this.#deadlineMs();
-    const ofWait = waitMs === null ? null : this.#startedMs + waitMs;
-    const atMs = ofWait === null ? ofTransaction : Math.min(ofWait, ofTransaction ?? ofWait);
+    const atMs = untilMs === null ? ofTransaction : Math.min(untilMs, ofTransaction ?? untilMs);
     if (atMs !== null) this.#waitDeadline = engine.deadlines.add(atMs, () => this.giveUp(this.#timeout(waitedFor)));
   }
 
@@ -166,14 +220,19 @@ export class Execution implements RowUser, WaitingRequest {
   }
 
   #timeout(waitedFor: WaitedFor | 'transaction'): RequestError {
-    const { waitTimeoutMs, timeoutMs } = this.#options;
+    const { waitTimeoutMs, lockTimeoutMs, timeoutMs } = this.#options;
+    const { clock, counters } = this.#session.engine;
+    if (waitedFor === 'lock' && clock.monotonicMs() < (this.#deadlineMs() ?? Number.POSITIVE_INFINITY)) {
+      counters.lockTimeouts++;
+      return this.#awaited!.timeout(lockTimeoutMs);
+    }
     const isOfWait = waitedFor === 'atLeast' && (timeoutMs === null || waitTimeoutMs <= timeoutMs);
     return timeout(waitedFor, isOfWait ? waitTimeoutMs : timeoutMs!);
   }
 
   #deadlineMs(): number | null {
     const { timeoutMs } = this.#options;
-    return timeoutMs === null ? null : this.#startedMs + timeoutMs;
+    return timeoutMs === null ? null : this.startedMs + timeoutMs;
   }
 
   #succeed(commit: CommitAnswer): void {
@@ -205,3 +264,5 @@ export class Execution implements RowUser, WaitingRequest {
 }
 
 const NO_ROWS: readonly RowKey[] = [];
+/** What a statement that locks rows may be refused with, so that the whole is worth another execution. */
+const LOST: ReadonlySet<ErrorCode> = new Set(['CERTIFICATION_CONFLICT', 'DEADLOCK']);

@@ -1,9 +1,11 @@
 /** A transaction that its client began and named. Its requests are executed in the order in which they came. */
 import { type ErrorAnswer, type RequestError, snapshotTooOld, timeout, transactionAborted } from '../errors.ts';
+import type { LockEvents } from '../locks/row-locks.ts';
 import type { Message } from '../statements/statement.ts';
 import { Transaction } from '../transaction.ts';
 import type { BeginOptions } from './begin-arguments.ts';
 import type { Deadline } from './deadlines.ts';
+import type { RowWait } from './row-wait.ts';
 import type { EngineContext, RequestId } from './session.ts';
 
 /** A request of a transaction whose `begin` still waits. */
@@ -13,29 +15,34 @@ export interface QueuedRequest {
   readonly message: Message;
 }
 
-export class OpenTransaction {
+export class OpenTransaction implements LockEvents {
   readonly name: string;
   readonly transaction: Transaction;
   readonly options: BeginOptions;
   /** Monotonic; what the client asked for, or the age at which any transaction is ended. */
   readonly deadlineMs: number;
-  /** What is to be executed once `begin` has got what it waits for; null when it has. */
+  readonly startedMs: number;
+  readonly engine: EngineContext;
+  /** What is to be executed once `begin`, or a statement, has got what it waits for; null when it has. */
   queue: QueuedRequest[] | null = null;
+  /** The statement that waits for a locked row. */
+  wait: RowWait | null = null;
   /** Its `commit` was refused because it is doomed: it is kept only so that `rollback` succeeds. */
   isSettled = false;
-  readonly #engine: EngineContext;
   readonly #deadline: Deadline;
   #doom: RequestError | null = null;
   #isClosed = false;
 
   constructor(engine: EngineContext, name: string, options: BeginOptions) {
-    this.#engine = engine;
+    this.engine = engine;
     this.name = name;
     this.options = options;
     this.transaction = new Transaction(engine.transactions, options);
     this.transaction.snapshotEnded = () => this.#snapshotEnded();
+    this.transaction.lockEvents = this;
     const ageMax = options.timeoutMs ?? engine.limits.transactionMsMax;
-    this.deadlineMs = engine.clock.monotonicMs() + ageMax;
+    this.startedMs = engine.clock.monotonicMs();
+    this.deadlineMs = this.startedMs + ageMax;
     this.#deadline = engine.deadlines.add(this.deadlineMs, () => this.doom(timeout('transaction', ageMax)));
   }
 
@@ -54,14 +61,33 @@ export class OpenTransaction {
     const { answer } = cause;
     const first = answer.code === 'TRANSACTION_ABORTED' ? (answer.cause as ErrorAnswer) : answer;
     this.#doom = transactionAborted(this.name, first);
-    this.#engine.deadlines.remove(this.#deadline);
+    this.engine.deadlines.remove(this.#deadline);
     this.transaction.release();
+    this.wait?.doomed(this.#doom);
+  }
+
+  /** One of its requests failed. A deadlock is over only when its victim's locks are gone, whatever it was begun with. */
+  failed(error: RequestError): void {
+    if (!this.options.continuesOnError || error.answer.code === 'DEADLOCK') this.doom(error);
+  }
+
+  get isUndecided(): boolean {
+    return this.#doom === null && !this.#isClosed;
+  }
+
+  rowGranted(): void {
+    this.wait?.granted();
+  }
+
+  lockLost(error: RequestError): void {
+    if (this.wait !== null && error.answer.code === 'DEADLOCK') this.wait.giveUp(error);
+    else this.doom(error);
   }
 
   /** No request is of this transaction any more; its snapshot stays until `transaction` is released. */
   close(): void {
     this.#isClosed = true;
-    this.#engine.deadlines.remove(this.#deadline);
+    this.engine.deadlines.remove(this.#deadline);
   }
 
   #snapshotEnded(): void {

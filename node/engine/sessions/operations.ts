@@ -20,6 +20,8 @@ export type Operation =
         | 'begin'
         | 'commit'
         | 'rollback'
+        | 'savepoint'
+        | 'rollbackTo'
         | 'transact'
         | 'cancel'
         | 'ping'
@@ -45,6 +47,8 @@ export const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operat
   simple('begin', ['tx', ...BEGIN_ARGUMENTS], BEGIN_UNSUPPORTED),
   simple('commit', ['tx'], PROFILE),
   simple('rollback', ['tx']),
+  simple('savepoint', ['tx', 'name']),
+  simple('rollbackTo', ['tx', 'name']),
   simple('transact', ['steps', 'attempts', ...BEGIN_ARGUMENTS], { ...BEGIN_UNSUPPORTED, ...PROFILE }),
   simple('cancel', ['target']),
   simple('ping', []),

@@ -3,6 +3,7 @@ import type { Clock, Random } from '../../../gcs/base/index.ts';
 import type { RequestError } from '../errors.ts';
 import type { ImageCodec } from '../image-codec.ts';
 import type { Limits } from '../limits.ts';
+import type { LockCounters } from '../locks/row-locks.ts';
 import type { Replica } from '../replica.ts';
 import type { TransactionSetup } from '../transaction.ts';
 import type { Deadlines } from './deadlines.ts';
@@ -29,7 +30,7 @@ export interface EngineContext extends EngineSetup {
 }
 
 /** Since the start. */
-export interface EngineCounters {
+export interface EngineCounters extends LockCounters {
   eventsSent: number;
   /** Ended with `tooSlow`. */
   slowSubscriptionsEnded: number;

@@ -33,6 +33,7 @@ export function transactWork(message: Message, context: StatementContext, option
   if (given.length > limits.stepsMax) throw invalidArgument('steps', `at most ${limits.stepsMax} are allowed`);
   const steps = given.map((step, position) => stepOf(step, position));
   return {
+    mayLock: true,
     run: (transaction) =>
       steps.map((step, position) => runStep(step, position, transaction, context, continuesOnError)),
     answer: (results, commit, attempts) => ({ ...commit, results, attempts }),
@@ -82,7 +83,8 @@ function runStep(
     result = runStatement(step, transaction, context);
   } catch (error) {
     if (!(error instanceof RequestError)) throw error;
-    if (!continuesOnError) throw error.atStep(position);
+    // A deadlock is over only when its victim has let go of its locks.
+    if (!continuesOnError || error.answer.code === 'DEADLOCK') throw error.atStep(position);
     return { error: error.answer };
   }
   if (step.expected !== null) requireExpected(step.expected, result, position);

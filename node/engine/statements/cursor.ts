@@ -14,6 +14,7 @@ export interface ScanState {
   readonly reverse: boolean;
   /** Rows of one answer; null: all. */
   readonly limit: number | null;
+  readonly forUpdate: boolean;
 }
 
 export interface OpenCursor {

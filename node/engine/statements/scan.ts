@@ -1,22 +1,24 @@
 /**
  * `scan`. With `limit`, an answer that leaves rows out carries a cursor; `scan` with that cursor gives the next ones, at
  * the same snapshot (at READ COMMITTED each page has its own, as every statement), with the same conditions. A cursor of a transaction lives no longer than the transaction.
+ * `forUpdate` locks the rows that are returned, page by page; rows that come to match later are not kept from coming.
  */
+import type { KeyRange } from '../../../applier/types.ts';
 import type { RowKey } from '../../../certifier/types.ts';
 import { invalidArgument, tooLarge } from '../errors.ts';
 import type { Row } from '../image-codec.ts';
 import type { Transaction } from '../transaction.ts';
 import { booleanOf, columnsOf, limitOf, tableNameOf, tableOf, withColumns } from './arguments.ts';
 import type { ScanState } from './cursor.ts';
+import { lockForUpdate } from './for-update.ts';
 import { matches } from './predicate.ts';
 import { SELECTION_ARGUMENTS, selectionOf } from './selection.ts';
 import type { Message, Statement, StatementContext } from './statement.ts';
 
-const FIXED_BY_CURSOR = [...SELECTION_ARGUMENTS, 'columns', 'reverse'];
+const FIXED_BY_CURSOR = [...SELECTION_ARGUMENTS, 'columns', 'reverse', 'forUpdate'];
 
 export const scan: Statement = {
-  argumentNames: ['table', ...SELECTION_ARGUMENTS, 'columns', 'limit', 'reverse', 'cursor'],
-  unsupported: { forUpdate: 'row locks' },
+  argumentNames: ['table', ...SELECTION_ARGUMENTS, 'columns', 'limit', 'reverse', 'cursor', 'forUpdate'],
   isWrite: false,
   run(transaction, message, context) {
     if (message.cursor !== undefined) return continueScan(transaction, message, context);
@@ -24,7 +26,8 @@ export const scan: Statement = {
     const columns = columnsOf(table, message);
     const { range, predicate } = selectionOf(transaction, table, message);
     const reverse = booleanOf(message, 'reverse');
-    const state: ScanState = { table, range, predicate, columns, reverse, limit: limitOf(message) };
+    const forUpdate = booleanOf(message, 'forUpdate');
+    const state: ScanState = { table, range, predicate, columns, reverse, limit: limitOf(message), forUpdate };
     const { rows, lastKey } = rowsOf(transaction, state);
     if (lastKey === null || context.cursors === null) return { rows };
     const { isAlone } = context;
@@ -58,20 +61,22 @@ function continueScan(transaction: Transaction, message: Message, context: State
 
 /** `lastKey`: the last one returned, where more rows would follow; else null. */
 function rowsOf(transaction: Transaction, state: ScanState): { rows: Row[]; lastKey: RowKey | null } {
-  const { table, range, predicate, columns, reverse, limit } = state;
+  const { table, range, predicate, columns, reverse, limit, forUpdate } = state;
   const { imageCodec, limits } = transaction;
   const bytesMax = limits.resultBytesMax;
   const rows: Row[] = [];
   let bytes = 0;
   let lastKey: RowKey | null = null;
+  /** Those to be locked. */
+  const keys: RowKey[] = [];
+  /** Where `limit` cut it. */
+  let left: KeyRange | null = null;
   for (const [key, image] of transaction.scan(range.from, range.to, reverse)) {
     const row = table.decode(image, imageCodec);
     if (!matches(row, predicate)) continue;
     if (rows.length === limit) {
-      const left = behind(state, lastKey!).range;
-      if (reverse) transaction.observeRange(left.to, range.to);
-      else transaction.observeRange(range.from, left.from);
-      return { rows, lastKey };
+      left = behind(state, lastKey!).range;
+      break;
     }
     bytes += image.length;
     if (bytes > bytesMax) {
@@ -79,10 +84,14 @@ function rowsOf(transaction: Transaction, state: ScanState): { rows: Row[]; last
       throw tooLarge('RESULT_TOO_LARGE', { bytes, bytesMax, table: table.name });
     }
     rows.push(withColumns(row, columns));
+    if (forUpdate) keys.push(key);
     lastKey = key;
   }
-  transaction.observeRange(range.from, range.to);
-  return { rows, lastKey: null };
+  if (forUpdate) lockForUpdate(transaction, table, keys);
+  if (left === null) transaction.observeRange(range.from, range.to);
+  else if (reverse) transaction.observeRange(left.to, range.to);
+  else transaction.observeRange(range.from, left.from);
+  return { rows, lastKey: left === null ? null : lastKey };
 }
 
 /** What is left behind `lastKey`. No key begins with another one: a key and one more byte lies between it and the next. */

@@ -23,6 +23,7 @@ import type {
   SchemaOutcome,
   SnapshotHandle,
   ViewRow,
+  WatchedRows,
 } from '../replica.ts';
 import type { Connection } from '../sessions/connection.ts';
 import { Engine } from '../sessions/engine.ts';
@@ -107,6 +108,7 @@ export class SoloReplica implements Replica {
   readonly #publications: Publication[] = [];
   readonly #conflicts: ConflictRecord[] = [];
   #watchers: (() => void)[] = [];
+  #watchedRows: WatchedRows | null = null;
   readonly #clock: Clock;
   readonly #rows = new Map<RowKey, Version[]>();
   readonly #writers = new Map<RowKey, SequenceNumber>();
@@ -175,6 +177,10 @@ export class SoloReplica implements Replica {
   preCertify(transaction: Transaction): LostConflict | null {
     const lost = this.#conflictOf(transaction);
     return lost === null ? null : { ...lost, phase: 'local' };
+  }
+
+  watchRows(rows: WatchedRows): void {
+    this.#watchedRows = rows;
   }
 
   commit(transaction: Transaction, _deadlineMs: number, done: (outcome: CommitOutcome) => void): void {
@@ -336,6 +342,7 @@ export class SoloReplica implements Replica {
   }
 
   #conflictOf({ snapshotVersion, writeSet, ranges = [] }: Transaction): LostConflict | null {
+    if (writeSet.length === 0) throw new Error('a write set is not empty');
     for (const { key, snapshotVersion: own = snapshotVersion } of writeSet) {
       const sequenceNumber = this.#writers.get(key) ?? 0;
       if (sequenceNumber > own) {
@@ -358,6 +365,7 @@ export class SoloReplica implements Replica {
     for (const { key, image } of writes) this.#write(key, sequenceNumber, image);
     const { commitTime } = this.#publish(sequenceNumber, { writes, schema: null });
     this.#applied(sequenceNumber);
+    this.#watchedRows?.written(writes);
     return { kind: 'committed', sequenceNumber, commitTime };
   }
 
