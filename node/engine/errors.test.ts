@@ -35,6 +35,11 @@ function refused(refusal: NonNullable<TestWorld['replica']['refusal']>) {
   };
 }
 
+function lockFirst(client: TestWorld['client']): void {
+  client.do('begin', { tx: 't' });
+  client.do('get', { tx: 't', table: TABLE, key: 1, forUpdate: true });
+}
+
 const PROVOKED: readonly Provoked[] = [
   {
     code: 'CERTIFICATION_CONFLICT',
@@ -69,6 +74,64 @@ const PROVOKED: readonly Provoked[] = [
       client.do('put', { tx: 't', table: TABLE, row: { id: 2 } });
       connect().do('put', { table: TABLE, row: { id: 7 } });
       return client.fail('commit', { tx: 't' });
+    },
+  },
+  {
+    code: 'CERTIFICATION_CONFLICT',
+    facts: {
+      table: TABLE,
+      item: 'row',
+      key: 1,
+      snapshotVersion: 2,
+      winner: { gtid: `${GROUP_ID}:3`, member: MEMBER_ID },
+      phase: 'local',
+    },
+    by: ({ client, connect }) => {
+      client.do('begin', { tx: 't' });
+      client.do('count', { tx: 't', table: TABLE });
+      connect().do('update', { table: TABLE, key: 1, set: { v: 1 } });
+      return client.fail('get', { tx: 't', table: TABLE, key: 1, forUpdate: true });
+    },
+  },
+  {
+    code: 'LOCK_TIMEOUT',
+    facts: { table: TABLE, key: 1, ms: 0 },
+    by: ({ client, connect, clock }) => {
+      lockFirst(client);
+      const other = connect();
+      other.do('begin', { tx: 't', lockTimeoutMs: 0 });
+      const waits = other.send('get', { tx: 't', table: TABLE, key: 1, forUpdate: true });
+      clock.advance(50);
+      return other.answerTo(waits).error;
+    },
+  },
+  {
+    code: 'DEADLOCK',
+    facts: { table: TABLE, key: 1, transactions: 2 },
+    by: ({ client, connect }) => {
+      lockFirst(client);
+      const other = connect();
+      other.do('begin', { tx: 't' });
+      other.do('get', { tx: 't', table: TABLE, key: 2, forUpdate: true });
+      client.do('put', { tx: 't', table: TABLE, row: { id: 3 } });
+      client.send('get', { tx: 't', table: TABLE, key: 2, forUpdate: true });
+      return other.fail('get', { tx: 't', table: TABLE, key: 1, forUpdate: true });
+    },
+  },
+  {
+    code: 'READ_ONLY_TRANSACTION',
+    facts: { op: 'forUpdate' },
+    by: ({ client }) => {
+      client.do('begin', { tx: 't', readOnly: true });
+      return client.fail('get', { tx: 't', table: TABLE, key: 1, forUpdate: true });
+    },
+  },
+  {
+    code: 'INVALID_ARGUMENT',
+    facts: { argument: 'name', problem: 'the transaction has no savepoint "s"' },
+    by: ({ client }) => {
+      client.do('begin', { tx: 't' });
+      return client.fail('rollbackTo', { tx: 't', name: 's' });
     },
   },
   {
@@ -257,7 +320,6 @@ test('what belongs to later versions is refused and said to be unsupported', () 
   const refusals: [string, object, string][] = [
     ['begin', { tx: 't', consistency: 'AFTER' }, 'consistency'],
     ['begin', { tx: 't', idempotencyKey: 'k' }, 'idempotencyKey'],
-    ['get', { table: TABLE, key: 1, forUpdate: true }, 'forUpdate'],
     ['put', { table: TABLE, row: { id: 1 }, profile: true }, 'profile'],
     ['put', { table: TABLE, row: { id: 1 }, idempotencyKey: 'k' }, 'idempotencyKey'],
     ['transact', { steps: [], profile: true }, 'profile'],
@@ -267,16 +329,7 @@ test('what belongs to later versions is refused and said to be unsupported', () 
     assert.deepEqual([error.code, error.argument], ['INVALID_ARGUMENT', argument]);
     assert.match(error.problem, /^not supported by this version: /);
   }
-  for (const op of [
-    'savepoint',
-    'rollbackTo',
-    'outcome',
-    'alterTable',
-    'variables',
-    'forceMembers',
-    '__proto__',
-    'toString',
-  ]) {
+  for (const op of ['outcome', 'alterTable', 'variables', 'forceMembers', '__proto__', 'toString']) {
     assert.equal(client.fail(op).code, 'UNKNOWN_OPERATION', op);
   }
   client.do('begin', { tx: 't', isolation: 'REPEATABLE READ', consistency: 'EVENTUAL', onError: 'abort' });
@@ -311,6 +364,9 @@ test('wrong arguments are named', () => {
     ['begin', { tx: 't', onError: 'ignore' }, 'onError'],
     ['begin', { tx: 't', asOf: -1 }, 'asOf'],
     ['get', { table: TABLE, key: 1, asOf: '2026-11-20T09:00:00.000Z' }, 'asOf'],
+    ['begin', { tx: 't', lockTimeoutMs: -1 }, 'lockTimeoutMs'],
+    ['get', { table: TABLE, key: 1, forUpdate: true }, 'forUpdate'],
+    ['scan', { table: TABLE, forUpdate: true }, 'forUpdate'],
     ['cancel', {}, 'target'],
     ['conflicts', { limit: 0 }, 'limit'],
     ['conflicts', { table: 5 }, 'table'],

@@ -232,10 +232,10 @@ export class Transaction implements Buffered, LockOwner {
    * @throws RowAwaited; RequestError DEADLOCK, INVALID_ARGUMENT, OVERLOADED
    */
   lock(table: Table, keys: readonly RowKey[]): void {
-    if (this.isReadOnly) throw readOnlyTransaction('forUpdate');
     if (this.lockEvents === null) {
       throw invalidArgument('forUpdate', 'only in a transaction: the lock would be gone with the answer');
     }
+    if (this.isReadOnly) throw readOnlyTransaction('forUpdate');
     this.#hasLocks = true;
     this.#setup.locks.lock(this, table, keys);
   }

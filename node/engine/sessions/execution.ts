@@ -157,7 +157,8 @@ export class Execution implements RowUser, WaitingRequest, LockEvents {
   #retried(): boolean {
     if (this.#attempts >= this.#options.attempts || this.#session.isEnding) return false;
     this.#transaction!.release();
-    this.#retry();
+    // Not in this turn: whoever it made way for is about to take the row.
+    this.#retryLater();
     return true;
   }
 
@@ -173,9 +174,13 @@ export class Execution implements RowUser, WaitingRequest, LockEvents {
   }
 
   #retry(): void {
+    if (this.#attempts < 2) this.#execute();
+    else this.#retryLater();
+  }
+
+  #retryLater(): void {
     const { clock, random } = this.#session.engine;
-    if (this.#attempts < 2) return this.#execute();
-    const boundMs = Math.min(BACKOFF_MS * 2 ** (this.#attempts - 2), BACKOFF_MS_MAX);
+    const boundMs = Math.min(BACKOFF_MS * 2 ** Math.max(this.#attempts - 2, 0), BACKOFF_MS_MAX);
     const call = clock.schedule(1 + random.below(boundMs), () => {
       this.#endWait();
       this.#execute();
