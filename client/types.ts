@@ -40,6 +40,8 @@ export interface RunOptions {
   readonly atLeast?: string | number;
   /** For `atLeast` and consistency BEFORE. */
   readonly waitTimeoutMs?: number;
+  /** How long a statement with `forUpdate` waits for a locked row: LOCK_TIMEOUT. Default: the member's (10,000); 0: not at all. */
+  readonly lockTimeoutMs?: number;
   /** Reads as of this sequence number, which the member waits for; SNAPSHOT_TOO_OLD where it is held no more. */
   readonly asOf?: number;
   /** With a key, an unknown outcome is asked about again with the same key instead of being given as an error. */
@@ -86,6 +88,8 @@ export interface ScanArguments extends Selection {
   readonly columns?: readonly string[];
   readonly limit?: number;
   readonly reverse?: boolean;
+  /** Locks the rows that are answered, as in `GetArguments`. In a transaction only. */
+  readonly forUpdate?: boolean;
   /** From an earlier answer; then nothing but `limit` may stand beside it. */
   readonly cursor?: string;
 }
@@ -108,6 +112,10 @@ export interface ScanResult<R> {
 
 export interface GetArguments {
   readonly columns?: readonly string[];
+  /**
+   * In a transaction only: waits until no other transaction of this member holds the row, and holds it until the end. What is
+   * read has to be unchanged at the commit. Writes of others without `forUpdate` do not wait, and win.
+   */
   readonly forUpdate?: boolean;
 }
 
@@ -129,11 +137,7 @@ export interface Written {
  */
 export interface Transaction {
   get<R extends object = Row>(table: string, key: Key, options?: GetArguments): Promise<R | null>;
-  getMany<R extends object = Row>(
-    table: string,
-    keys: readonly Key[],
-    options?: Pick<GetArguments, 'columns'>,
-  ): Promise<(R | null)[]>;
+  getMany<R extends object = Row>(table: string, keys: readonly Key[], options?: GetArguments): Promise<(R | null)[]>;
   scan<R extends object = Row>(table: string, selection?: ScanArguments): Promise<ScanResult<R>>;
   /** All rows selected, read page by page on the transaction's snapshot. */
   rows<R extends object = Row>(table: string, selection?: RowsArguments): AsyncIterable<R>;
@@ -144,6 +148,13 @@ export interface Transaction {
   update(table: string, target: Target, set: object, options?: { readonly if?: object }): Promise<Changed>;
   delete(table: string, target: Target, options?: { readonly if?: object }): Promise<Changed>;
   increment(table: string, key: Key, change: Increment): Promise<void>;
+  /** Something to go back to; an earlier one of that name is forgotten. */
+  savepoint(name: string): Promise<void>;
+  /**
+   * Undoes what was written since that savepoint, which stays; later ones are forgotten. What was observed still has to hold
+   * at the commit, and locks stay. With `onError: 'continue'` also after a statement that failed.
+   */
+  rollbackTo(name: string): Promise<void>;
   /** Any statement, as the contract has it, without `tx`. */
   request<T = unknown>(op: string, args?: object): Promise<T>;
 }

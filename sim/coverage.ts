@@ -30,6 +30,11 @@ export const MEMBER_SITUATIONS = [
   'the purge floor is raised',
   'a range that was read was written into',
   'a stranger is refused',
+  'a row is waited for',
+  'a lock ends in LOCK_TIMEOUT',
+  'a lock ends in DEADLOCK',
+  'a holder is overtaken',
+  'an insert is undone',
 ] as const;
 
 export const GROUP_SITUATIONS = [

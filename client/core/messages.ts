@@ -18,13 +18,10 @@ export function getMessage(table: string, key: Key, options: GetArguments | unde
   return message;
 }
 
-export function getManyMessage(
-  table: string,
-  keys: readonly Key[],
-  options: Pick<GetArguments, 'columns'> | undefined,
-): Message {
+export function getManyMessage(table: string, keys: readonly Key[], options: GetArguments | undefined): Message {
   const message: Message = { id: 0, op: 'getMany', table, keys };
   if (options?.columns !== undefined) message.columns = options.columns;
+  if (options?.forUpdate !== undefined) message.forUpdate = options.forUpdate;
   return message;
 }
 

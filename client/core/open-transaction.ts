@@ -26,7 +26,7 @@ import {
   scanMessage,
   updateMessage,
 } from './messages.ts';
-import { isRead, isStatement } from './operations.ts';
+import { isRead, isSavepoint, isStatement } from './operations.ts';
 import { invalidArgument } from './own-errors.ts';
 import { pagesOfRows } from './pages-of-rows.ts';
 import type { PinnedTransaction } from './pinned-transaction.ts';
@@ -47,11 +47,7 @@ export class OpenTransaction implements Transaction {
     return this.#ask(getMessage(table, key, options));
   }
 
-  getMany<R extends object = Row>(
-    table: string,
-    keys: readonly Key[],
-    options?: Pick<GetArguments, 'columns'>,
-  ): Promise<(R | null)[]> {
+  getMany<R extends object = Row>(table: string, keys: readonly Key[], options?: GetArguments): Promise<(R | null)[]> {
     return this.#ask(getManyMessage(table, keys, options));
   }
 
@@ -87,13 +83,21 @@ export class OpenTransaction implements Transaction {
     await this.#ask(incrementMessage(table, key, change));
   }
 
+  async savepoint(name: string): Promise<void> {
+    await this.#ask(rawMessage('savepoint', { name }));
+  }
+
+  async rollbackTo(name: string): Promise<void> {
+    await this.#ask(rawMessage('rollbackTo', { name }));
+  }
+
   request<T = unknown>(op: string, args?: object): Promise<T> {
-    if (isStatement(op) || op === 'savepoint' || op === 'rollbackTo') return this.#ask(rawMessage(op, args));
+    if (isStatement(op) || isSavepoint(op)) return this.#ask(rawMessage(op, args));
     return Promise.reject(invalidArgument('op', `${JSON.stringify(op)} is no statement of a transaction`));
   }
 
   #ask<T>(message: Message): Promise<T> {
-    if (!isRead(message.op)) this.#hasWritten = true;
+    if (!isRead(message.op) && !isSavepoint(message.op)) this.#hasWritten = true;
     return this.#transaction.ask(message) as Promise<T>;
   }
 }

@@ -41,6 +41,7 @@ export const RUN_ARGUMENTS = [
   'readOnly',
   'atLeast',
   'waitTimeoutMs',
+  'lockTimeoutMs',
   'asOf',
   'idempotencyKey',
 ] as const;
@@ -51,4 +52,9 @@ export function isRead(op: string): boolean {
 
 export function isStatement(op: string): boolean {
   return STATEMENTS.has(op);
+}
+
+/** Moves within a transaction; writes nothing by itself. */
+export function isSavepoint(op: string): boolean {
+  return op === 'savepoint' || op === 'rollbackTo';
 }

@@ -12,7 +12,12 @@ type Method = (...args: unknown[]) => unknown;
 /** The arguments of a method, as the WebSocket API has them; options on how to run it are left out. */
 const statements: Readonly<Record<string, (...args: never[]) => object>> = {
   get: (table: string, key: unknown, { columns, forUpdate }: Arguments = {}) => ({ table, key, columns, forUpdate }),
-  getMany: (table: string, keys: unknown, { columns }: Arguments = {}) => ({ table, keys, columns }),
+  getMany: (table: string, keys: unknown, { columns, forUpdate }: Arguments = {}) => ({
+    table,
+    keys,
+    columns,
+    forUpdate,
+  }),
   scan: (table: string, selection: object = {}) => ({ table, ...selection }),
   count: (table: string, selection: object = {}) => ({ table, ...selection }),
   insert: (table: string, row: object) => ({ table, row }),

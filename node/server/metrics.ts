@@ -236,8 +236,14 @@ function transferOf(member: Pick<Member, 'members' | 'memberId'>): TransferRow |
 
 /** Of one run. What clients have open on the member, and what they are sent beside their answers. */
 export function engineSources(
-  engine: () => Pick<Engine, 'openTransactions' | 'openSubscriptions' | 'counters'>,
+  engine: () => Pick<Engine, 'openTransactions' | 'openSubscriptions' | 'lockedRows' | 'lockWaiters' | 'counters'>,
 ): readonly MetricSource[] {
+  const counter = (name: string, help: string, field: keyof Engine['counters']): MetricSource => ({
+    kind: 'counter',
+    name,
+    help,
+    read: () => engine().counters[field],
+  });
   return [
     {
       name: 'concert_open_transactions',
@@ -252,17 +258,31 @@ export function engineSources(
       read: () => engine().openSubscriptions,
     },
     {
-      name: 'concert_events_sent_total',
-      help: 'Events sent to those who follow a stream',
-      kind: 'counter',
-      read: () => engine().counters.eventsSent,
+      name: 'concert_locked_rows',
+      help: 'Rows that open transactions have locked here',
+      kind: 'gauge',
+      read: () => engine().lockedRows,
     },
     {
-      name: 'concert_slow_subscriptions_ended_total',
-      help: 'Streams ended: their client was too slow for what is held',
-      kind: 'counter',
-      read: () => engine().counters.slowSubscriptionsEnded,
+      name: 'concert_lock_waiters',
+      help: 'Transactions that wait for a locked row here',
+      kind: 'gauge',
+      read: () => engine().lockWaiters,
     },
+    counter('concert_lock_waits_total', 'Times that a transaction had to wait for a locked row', 'lockWaits'),
+    counter('concert_lock_timeouts_total', 'Times that a locked row was not free in time', 'lockTimeouts'),
+    counter('concert_deadlocks_total', 'Transactions rolled back because several waited for each other', 'deadlocks'),
+    counter(
+      'concert_locks_lost_total',
+      "Transactions aborted because the group's order wrote a row that they had locked",
+      'locksLost',
+    ),
+    counter('concert_events_sent_total', 'Events sent to those who follow a stream', 'eventsSent'),
+    counter(
+      'concert_slow_subscriptions_ended_total',
+      'Streams ended: their client was too slow for what is held',
+      'slowSubscriptionsEnded',
+    ),
   ];
 }
 

@@ -130,6 +130,7 @@ class MemberSeed {
       {
         history: this.#history,
         ...workload,
+        met: (situation) => world.coverage.add(situation),
         schemaChanged: (sequenceNumber, op, table) => this.#checkSchemaChange(sequenceNumber, op, table),
       },
     );
@@ -271,6 +272,7 @@ class MemberSeed {
     const isDone = (): boolean => roster.isSettled && roster.wanted.every(({ host }) => cluster.isUpToDate(host));
     if (!waitUntil(phase, { what: 'the healing of all', msMax: CONVERGENCE_MS_MAX * this.#patience, isDone })) return;
     this.#compareAll();
+    this.#checkNothingLocked();
     this.#world.tell('power is lost everywhere, and comes back');
     for (const { host } of roster.machines) host.crash('power-lost');
     for (const { host } of roster.wanted) cluster.restart(host);
@@ -299,6 +301,22 @@ class MemberSeed {
       if (above !== null) return above;
     }
     return null;
+  }
+
+  /** All clients have ended what they had begun. */
+  #checkNothingLocked(): void {
+    for (const { host } of this.#cluster.roster.wanted) {
+      const running = this.#cluster.runningOn(host);
+      if (running === null || running.member.waitingCommits > 0) continue;
+      const { lockedRows, lockWaiters, counters } = running.engine;
+      if (counters.lockWaits > 0) this.#world.coverage.add('a row is waited for', counters.lockWaits);
+      if (counters.locksLost > 0) this.#world.coverage.add('a holder is overtaken', counters.locksLost);
+      this.#judge.check(
+        lockedRows === 0 && lockWaiters === 0,
+        () =>
+          `${host.name} has ${lockedRows} rows locked and ${lockWaiters} waiting for one, although nobody does anything`,
+      );
+    }
   }
 
   #compareAll(): void {

@@ -1,5 +1,6 @@
 /** All bugs that the simulator has to find, by the part of the program that they are in. */
 import { CERTIFICATION_BUGS } from './bugs/certification.ts';
+import { LOCK_BUGS } from './bugs/locks.ts';
 import { LOG_BUGS } from './bugs/log.ts';
 import { MEMBERSHIP_BUGS } from './bugs/membership.ts';
 import { MESSAGE_BUGS } from './bugs/messages.ts';
@@ -19,5 +20,6 @@ export const PLANTED_BUGS: readonly SoughtBug[] = [
   ...CERTIFICATION_BUGS,
   ...VERSION_BUGS,
   ...SESSION_BUGS,
+  ...LOCK_BUGS,
   ...STREAM_BUGS,
 ];

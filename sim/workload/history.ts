@@ -10,6 +10,9 @@
  *   COMMITTED that is so of the version that a statement found, and changed for that reason (H6).
  * - What a SERIALIZABLE transaction read and did not write is the same right before its place in the order: executed one
  *   after the other in that order, all of them would have read what they did (H11).
+ * - What a committed transaction read `forUpdate`, or was told to be absent, is unchanged up to its own place (H7, H20).
+ * - A first statement that locks rows loses to nobody: its snapshot is younger than the grant. Whoever holds a row that is
+ *   overtaken learns it before it asks to commit.
  * - The ledger's total is the same at every sequence number.
  */
 import type { Transaction } from '../../certifier/index.ts';
@@ -26,6 +29,7 @@ import {
 } from '../../node/engine/index.ts';
 import type { Judge } from '../observers/judge.ts';
 import type { ShadowDatabase } from '../observers/shadow-database.ts';
+import type { Answer } from './simulated-client.ts';
 
 /** Columns of every row, and of the ledger's. */
 export const TAG = 'tag';
@@ -73,6 +77,10 @@ export class Attempt {
   readonly reads: (ReadRow | ScannedRows)[] = [];
   /** Versions of rows that a statement changed because it found them. */
   readonly builtOn: ReadRow[] = [];
+  /** What has to be so still when it commits, although it may not write it. */
+  readonly heldRows: ReadRow[] = [];
+  /** Of these, those that it has locked. */
+  readonly lockedRows = new Set<string>();
   /** Rows written if it commits at all. */
   readonly mustWrite = new Set<string>();
   /** Rows written if they were there. */
@@ -104,6 +112,22 @@ export class Attempt {
   /** A statement said that the row is there with that tag, and changed it. */
   changed(table: string, key: Key, tag: number): void {
     this.builtOn.push({ table, key, tag });
+  }
+
+  /** Read `forUpdate`. */
+  lock(table: string, key: Key, row: Row | null): void {
+    this.hold(table, key, row);
+    this.lockedRows.add(rowName(table, key));
+  }
+
+  hold(table: string, key: Key, row: Row | null): void {
+    this.heldRows.push({ table, key, tag: row === null ? null : (row[TAG] as number) });
+  }
+
+  /** It has read the row by its key already. */
+  touches(table: string, key: Key): boolean {
+    const name = rowName(table, key);
+    return this.reads.some((read) => !('part' in read) && rowName(read.table, read.key) === name);
   }
 
   toString(): string {
@@ -159,6 +183,7 @@ export class History {
       this.#checkNoLostUpdate(attempt, sequenceNumber);
       this.#checkSerial(attempt, sequenceNumber);
       this.#checkDeleted(attempt, sequenceNumber);
+      this.#checkHeld(attempt, sequenceNumber);
     }
     if (snapshotVersion === null) return;
     this.#judge.check(
@@ -186,6 +211,26 @@ export class History {
       snapshotVersion < evictedUpTo,
       () =>
         `${attempt} is refused for its snapshot ${snapshotVersion}, and items were evicted up to ${evictedUpTo} only`,
+    );
+  }
+
+  /** A first statement that locks rows. */
+  firstStatementFailed(attempt: Attempt, code: string): void {
+    this.#judge.check(
+      code !== 'CERTIFICATION_CONFLICT',
+      () => `the first statement of ${attempt} waited for a row, and is refused for its snapshot`,
+    );
+  }
+
+  /** Its `commit` was refused, which it asked for when its member had applied everything up to `appliedUpTo`. */
+  commitRefused(attempt: Attempt, error: NonNullable<Answer['error']>, appliedUpTo: SequenceNumber): void {
+    const { code, table, key, winner } = error;
+    if (code !== 'CERTIFICATION_CONFLICT' || table === undefined || winner === undefined) return;
+    const name = rowName(table, (Array.isArray(key) ? key : [key]) as Key);
+    const wonAt = Number(winner.gtid.slice(winner.gtid.lastIndexOf(':') + 1));
+    this.#judge.check(
+      wonAt > appliedUpTo || !attempt.lockedRows.has(name),
+      () => `${attempt} held ${name}, and was not told that ${wonAt} had overtaken it before it asked to commit`,
     );
   }
 
@@ -305,6 +350,16 @@ export class History {
       this.#judge.check(
         tag === null,
         () => `${attempt} at ${sequenceNumber} leaves ${rowName(table, key)} as of ${tag}`,
+      );
+    }
+  }
+
+  #checkHeld(attempt: Attempt, sequenceNumber: SequenceNumber): void {
+    for (const { table, key, tag } of attempt.heldRows) {
+      const before = this.#tagAt(table, key, sequenceNumber - 1);
+      this.#judge.check(
+        before === tag,
+        () => `${attempt} at ${sequenceNumber} held ${rowName(table, key)} as of ${tag}, and it was ${before}`,
       );
     }
   }

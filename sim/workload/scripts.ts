@@ -38,6 +38,8 @@ export interface Workload {
   readonly slowClientPercent: number;
   /** Now and then a row is as long. */
   readonly largeRowBytes: number;
+  /** One of the situations that a batch of seeds has to meet. */
+  met(situation: string): void;
   /** Answers to schema changes: the sequence number, and what was changed. */
   schemaChanged(sequenceNumber: number, op: string, table: string): void;
 }
@@ -148,8 +150,12 @@ function* transact(client: SimulatedClient, workload: Workload): Script {
   for (const target of drawTargets(random, workload, random.between(1, 5))) {
     const { table, key } = target;
     const name = rowName(table, key);
-    steps.push({ op: 'get', table, key: keyArgument(target) });
-    reads.push((row) => attempt.read(table, key, row));
+    const forUpdate = random.chance(20);
+    steps.push({ op: 'get', table, key: keyArgument(target), ...(forUpdate && { forUpdate }) });
+    reads.push((row) => {
+      attempt.read(table, key, row);
+      if (forUpdate) attempt.hold(table, key, row);
+    });
     const op = random.pick(['put', 'update', 'delete', 'nothing']);
     if (op === 'nothing') continue;
     if (op === 'put') {
@@ -175,16 +181,17 @@ function* interactive(
   workload: Workload,
   attempt: Attempt,
   body: (ask: (request: object) => Generator<Ask, Answer, Answer>) => Generator<Ask, void, Answer>,
+  begin: object = {},
 ): Script {
   const tx = `t${attempt.tag}`;
   const { history } = workload;
   function* ask(request: object): Generator<Ask, Answer, Answer> {
     const answer: Answer = yield { ...(request as { op: string }), tx };
-    if (!answer.ok) throw new StatementFailed();
+    if (!answer.ok) throw new StatementFailed(answer.error!.code);
     return answer;
   }
   try {
-    yield* ask({ op: 'begin', isolation: attempt.isolation });
+    yield* ask({ op: 'begin', isolation: attempt.isolation, ...begin });
     yield* body(ask);
   } catch (error) {
     // What was not asked to commit never does.
@@ -199,11 +206,19 @@ function* interactive(
     history.refused(attempt);
     return;
   }
-  yield* decide(client, history, attempt, { op: 'commit', tx });
+  const appliedUpTo = client.appliedUpTo;
+  const answer = yield* decide(client, history, attempt, { op: 'commit', tx });
+  if (!answer.ok) history.commitRefused(attempt, answer.error!, appliedUpTo);
 }
 
 class StatementFailed extends Error {
   override readonly name = 'StatementFailed';
+  readonly code: string;
+
+  constructor(code: string) {
+    super(code);
+    this.code = code;
+  }
 }
 
 /** Reads rows and writes some of them. */
@@ -314,7 +329,7 @@ function* transfer(client: SimulatedClient, workload: Workload): Script {
     for (const account of [from, to]) {
       const got = yield* ask({ op: 'get', table: LEDGER_TABLE, key: account });
       attempt.read(LEDGER_TABLE, [account], got.result);
-      if (got.result === null) throw new StatementFailed();
+      if (got.result === null) throw new StatementFailed('no account');
       accounts.push(got.result);
     }
     for (const [account, read, more] of [
@@ -325,12 +340,109 @@ function* transfer(client: SimulatedClient, workload: Workload): Script {
       const condition = conditionOf(attempt, read, TAG);
       const updated = yield* ask({ op: 'update', table: LEDGER_TABLE, key: account, ...condition, set });
       // At READ COMMITTED somebody else may have been there in between.
-      if (updated.result.matched === 0) throw new StatementFailed();
+      if (updated.result.matched === 0) throw new StatementFailed('another balance');
       attempt.changed(LEDGER_TABLE, [account], read.tag);
       if (random.chance(30)) yield { waitMs: random.between(1, 20) };
       attempt.mustWrite.add(rowName(LEDGER_TABLE, [account]));
     }
   });
+}
+
+/** Locks rows, undoes some of what it writes to them, and writes some of them. */
+function* lockAndModify(client: SimulatedClient, workload: Workload): Script {
+  const { random } = client;
+  const { history } = workload;
+  const attempt = history.begin('lock, modify', client.seenUpTo, drawIsolation(random));
+  const isSlow = random.chance(workload.slowClientPercent);
+  const begin = { lockTimeoutMs: random.pick([0, 200, 5000, 5000]) };
+  yield* interactive(
+    client,
+    workload,
+    attempt,
+    function* (ask) {
+      let isFirst = true;
+      const hot = random.chance(60) ? { ...workload, keyCount: 2 } : workload;
+      for (const target of drawTargets(random, hot, random.between(1, 3))) {
+        const { table, key } = target;
+        let row: Row | null;
+        try {
+          row = yield* readForUpdate(ask, random, target);
+        } catch (error) {
+          const { code } = error as { readonly code?: string };
+          if (code === 'LOCK_TIMEOUT' || code === 'DEADLOCK') workload.met(`a lock ends in ${code}`);
+          if (isFirst) history.firstStatementFailed(attempt, code ?? '');
+          throw error;
+        }
+        isFirst = false;
+        attempt.read(table, key, row);
+        attempt.lock(table, key, row);
+        if (random.chance(30)) yield { waitMs: isSlow ? random.between(100, 2000) : random.between(1, 20) };
+        if (random.chance(40)) yield* writeAndUndo(ask, { client, workload, attempt, target, row });
+        const op = random.pick(['put', 'update', 'delete', 'nothing']);
+        if (op === 'put') {
+          yield* ask({ op, table, row: rowOf(target, attempt.tag, { random, largeRowBytes: workload.largeRowBytes }) });
+          attempt.mustWrite.add(rowName(table, key));
+        } else if (op === 'update') {
+          const updated = yield* ask({ op, table, key: keyArgument(target), set: { tag: attempt.tag } });
+          if (updated.result.matched === 1) attempt.mustWrite.add(rowName(table, key));
+        } else if (op === 'delete') {
+          const deleted = yield* ask({ op, table, key: keyArgument(target) });
+          if (deleted.result.matched === 1) attempt.deletes.push(target);
+        }
+      }
+    },
+    begin,
+  );
+}
+
+function* readForUpdate(
+  ask: (request: object) => Generator<Ask, Answer, Answer>,
+  random: SeededRandom,
+  target: Target,
+): Generator<Ask, Row | null, Answer> {
+  const { table } = target;
+  const key = keyArgument(target);
+  const how = random.pick(['get', 'get', 'getMany', 'scan']);
+  if (how === 'get') return (yield* ask({ op: 'get', table, key, forUpdate: true })).result;
+  if (how === 'getMany') return (yield* ask({ op: 'getMany', table, keys: [key], forUpdate: true })).result[0];
+  const { rows } = (yield* ask({ op: 'scan', table, gte: key, lte: key, forUpdate: true })).result;
+  // An empty range locks nothing: the row itself is asked for.
+  return rows[0] ?? (yield* ask({ op: 'get', table, key, forUpdate: true })).result;
+}
+
+/** Behind a savepoint; another row perhaps, of which nothing stays but what was seen of it. */
+function* writeAndUndo(
+  ask: (request: object) => Generator<Ask, Answer, Answer>,
+  on: {
+    readonly client: SimulatedClient;
+    readonly workload: Workload;
+    readonly attempt: Attempt;
+    readonly target: Target;
+    readonly row: Row | null;
+  },
+): Generator<Ask, void, Answer> {
+  const { client, workload, attempt, target, row } = on;
+  const { random } = client;
+  const { table, key } = target;
+  const sizes = { random, largeRowBytes: workload.largeRowBytes };
+  yield* ask({ op: 'savepoint', name: 'before' });
+  yield* ask({ op: 'put', table, row: rowOf(target, attempt.tag, sizes) });
+  if (random.chance(30)) yield* ask({ op: 'savepoint', name: 'between' });
+  if (random.chance(50)) yield* ask({ op: 'delete', table, key: keyArgument(target) });
+  const other = drawTarget(random, workload);
+  const isOfOthers = !attempt.touches(other.table, other.key);
+  if (isOfOthers && random.chance(50)) {
+    const found = (yield* ask({ op: 'get', table: other.table, key: keyArgument(other) })).result;
+    attempt.read(other.table, other.key, found);
+    if (found === null) {
+      yield* ask({ op: 'insert', table: other.table, row: rowOf(other, attempt.tag, sizes) });
+      attempt.hold(other.table, other.key, null);
+      workload.met('an insert is undone');
+    }
+  }
+  yield* ask({ op: 'rollbackTo', name: 'before' });
+  const seen = (yield* ask({ op: 'get', table, key: keyArgument(target) })).result;
+  workload.history.readOwn(attempt, { table, key, tag: row === null ? null : (row.tag as number) }, seen);
 }
 
 function* openLedger(client: SimulatedClient, workload: Workload): Generator<Ask, Answer, Answer> {
@@ -375,6 +487,7 @@ export function drawScript(client: SimulatedClient, workload: Workload): Script 
     readTables,
     scanAndPut,
     transfer,
+    lockAndModify,
   ]);
   return script(client, workload);
 }

@@ -12,8 +12,15 @@ export interface Answer {
   /** Of any shape: what the contract says of the operation. */
   // biome-ignore lint/suspicious/noExplicitAny: results are as various as operations
   readonly result?: any;
-  /** With facts; these of SNAPSHOT_TOO_OLD where the purge floor is the reason. */
-  readonly error?: { readonly code: string; readonly snapshotVersion?: number; readonly purgeFloor?: number };
+  /** With facts: these of SNAPSHOT_TOO_OLD where the purge floor is the reason, and of CERTIFICATION_CONFLICT. */
+  readonly error?: {
+    readonly code: string;
+    readonly snapshotVersion?: number;
+    readonly purgeFloor?: number;
+    readonly table?: string;
+    readonly key?: unknown;
+    readonly winner?: { readonly gtid: string };
+  };
 }
 
 export type Ask = { readonly op: string; readonly [argument: string]: unknown } | { readonly waitMs: number };
@@ -72,6 +79,11 @@ export class SimulatedClient {
   /** A script runs; every one comes to an end. */
   get isBusy(): boolean {
     return this.#script !== null;
+  }
+
+  /** How far its member is. */
+  get appliedUpTo(): number {
+    return this.#connected?.run.member.appliedUpTo ?? 0;
   }
 
   /** At the end of a script: the next one begins at another member, or the same. */

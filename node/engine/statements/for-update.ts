@@ -10,6 +10,7 @@ import type { Transaction } from '../transaction.ts';
 /** @throws RowAwaited; RequestError CERTIFICATION_CONFLICT, DEADLOCK and what `Transaction.lock` throws */
 export function lockForUpdate(transaction: Transaction, table: Table, keys: readonly RowKey[]): void {
   transaction.lock(table, keys);
+  if (keys.length === 0) return;
   const lost = transaction.lostTo(keys);
   if (lost !== null) throw lost;
   for (const key of keys) transaction.observe(key);
