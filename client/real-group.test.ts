@@ -64,6 +64,43 @@ async function prepared(client: Client): Promise<void> {
 }
 
 describe('over a real group', () => {
+  test('transactions that lock a row queue for it, one after the other, and savepoints undo', async (t) => {
+    const group = await LocalGroup.create(t, { members: 1 });
+    const client = await connect(group.members[0]!.url, { attempts: 1 });
+    t.after(() => client.close());
+    await client.createTable({ table: 'test.counters', primaryKey: ['id'] });
+    await client.put('test.counters', { id: 1, count: 0 });
+    const countUp = () =>
+      client.transaction(
+        async (tx) => {
+          const [row] = await tx.getMany<{ count: number }>('test.counters', [1], { forUpdate: true });
+          await tx.savepoint('before');
+          await tx.delete('test.counters', 1);
+          await tx.rollbackTo('before');
+          await tx.update('test.counters', 1, { count: row!.count + 1 });
+        },
+        { lockTimeoutMs: LIMIT_MS },
+      );
+    await within('all have counted', LIMIT_MS, Promise.all(Array.from({ length: 20 }, countUp)));
+    assert.deepEqual(await client.get('test.counters', 1), { id: 1, count: 20 });
+    await assert.rejects(
+      client.transaction((tx) => tx.rollbackTo('nowhere')),
+      (error) => error instanceof ConcertError && error.code === 'INVALID_ARGUMENT',
+    );
+    // In one that goes on after errors, also behind one.
+    await client.transaction(
+      async (tx) => {
+        await tx.savepoint('before');
+        await tx.put('test.counters', { id: 2, count: 5 });
+        await assert.rejects(tx.insert('test.counters', { id: 1, count: 0 }));
+        await tx.rollbackTo('before');
+        await tx.put('test.counters', { id: 3, count: 6 });
+      },
+      { onError: 'continue' },
+    );
+    assert.deepEqual(await client.getMany('test.counters', [2, 3]), [null, { id: 3, count: 6 }]);
+  });
+
   test('kill -9 of the member in use under load: what was acknowledged is there once, and a subscription has all of it once', async (t) => {
     const group = await LocalGroup.create(t);
     const urls = group.members.map((member) => member.url);

@@ -44,22 +44,31 @@ const SELECTION = { where: 'object', ...BOUNDS, index: 'name' } as const;
 const SELECTION_DETAILS =
   'where takes {column: value} or {column: {op: value}}, op one of eq ne lt lte gt gte in. The bounds gte, gt, lte, lt are keys, or the first columns of one.';
 
+const FOR_UPDATE_DETAILS =
+  'In a transaction forUpdate waits for the rows and locks them here until its end; writes without it do not wait, and win.';
+
 export const FORMS: readonly Form[] = [
   {
     name: 'get',
     group: 'rows',
     summary: 'one row by its key',
     positionals: [TABLE, KEY],
-    clauses: { columns: 'list' },
-    details: 'A key of several columns is an array in key order.',
-    examples: ['get shop.products 1', 'get shop.items ["order-7", 2]', 'get shop.products 1 columns ["stock"]'],
+    clauses: { columns: 'list', forUpdate: 'flag' },
+    details: `A key of several columns is an array in key order. ${FOR_UPDATE_DETAILS}`,
+    examples: [
+      'get shop.products 1',
+      'get shop.items ["order-7", 2]',
+      'get shop.products 1 columns ["stock"]',
+      'get shop.products 1 forUpdate',
+    ],
   },
   {
     name: 'getMany',
     group: 'rows',
     summary: 'several rows by their keys',
     positionals: [TABLE, { argument: 'keys', kind: 'list', shown: '[KEY,…]' }],
-    clauses: { columns: 'list' },
+    clauses: { columns: 'list', forUpdate: 'flag' },
+    details: FOR_UPDATE_DETAILS,
     examples: ['getMany shop.products [1, 2, 5]'],
   },
   {
@@ -67,8 +76,8 @@ export const FORMS: readonly Form[] = [
     group: 'rows',
     summary: 'rows in key order',
     positionals: [TABLE],
-    clauses: { ...SELECTION, columns: 'list', limit: 'number', reverse: 'flag' },
-    details: SELECTION_DETAILS,
+    clauses: { ...SELECTION, columns: 'list', limit: 'number', reverse: 'flag', forUpdate: 'flag' },
+    details: `${SELECTION_DETAILS} ${FOR_UPDATE_DETAILS}`,
     examples: [
       'scan shop.products limit 10',
       'scan shop.products where {stock: {lt: 3}} columns ["id", "stock"]',
@@ -128,10 +137,23 @@ export const FORMS: readonly Form[] = [
     group: 'transactions',
     summary: 'opens a transaction, which the statements after it belong to',
     positionals: [],
-    clauses: { readOnly: 'flag', isolation: 'name', atLeast: 'value', timeoutMs: 'number' },
+    clauses: {
+      readOnly: 'flag',
+      isolation: 'name',
+      atLeast: 'value',
+      timeoutMs: 'number',
+      lockTimeoutMs: 'number',
+      onError: 'name',
+    },
     details:
-      'Its snapshot is fixed by the first statement; with isolation "READ COMMITTED" each has its own. A statement that fails dooms it: only rollback is left. Without begin each statement is a transaction of its own.',
-    examples: ['begin', 'begin readOnly', 'begin isolation SERIALIZABLE', 'begin atLeast 4711'],
+      'Its snapshot is fixed by the first statement; with isolation "READ COMMITTED" each has its own. A statement that fails dooms it: only rollback is left, unless it was begun with onError continue. Without begin each statement is a transaction of its own.',
+    examples: [
+      'begin',
+      'begin readOnly',
+      'begin isolation SERIALIZABLE',
+      'begin atLeast 4711',
+      'begin onError continue lockTimeoutMs 0',
+    ],
   },
   {
     name: 'commit',
@@ -148,6 +170,25 @@ export const FORMS: readonly Form[] = [
     positionals: [],
     clauses: {},
     examples: ['rollback'],
+  },
+  {
+    name: 'savepoint',
+    group: 'transactions',
+    summary: 'a place in the open transaction to go back to',
+    positionals: [{ argument: 'name', kind: 'name', shown: 'NAME' }],
+    clauses: {},
+    details: 'A name that is given again moves.',
+    examples: ['savepoint before'],
+  },
+  {
+    name: 'rollbackTo',
+    group: 'transactions',
+    summary: 'undoes what was written since a savepoint, which stays',
+    positionals: [{ argument: 'name', kind: 'name', shown: 'NAME' }],
+    clauses: {},
+    details:
+      'Later savepoints are forgotten; locks stay. After a statement that failed only in a transaction begun with onError continue.',
+    examples: ['rollbackTo before'],
   },
   {
     name: 'transact',

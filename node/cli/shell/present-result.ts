@@ -41,6 +41,10 @@ export function presentResult(
       return [line('transaction open')];
     case 'rollback':
       return [line('rolled back')];
+    case 'savepoint':
+      return [line('savepoint set')];
+    case 'rollbackTo':
+      return [line('rolled back to the savepoint')];
     case 'transact':
       return transacted(value as Done & { results: readonly unknown[] }, args.steps);
     case 'createTable':

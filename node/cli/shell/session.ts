@@ -26,6 +26,8 @@ const STATEMENTS = new Set([
   ...['get', 'getMany', 'scan', 'count', 'insert', 'put', 'update', 'delete', 'increment', 'tables', 'describe'],
   ...['savepoint', 'rollbackTo'],
 ]);
+/** After these nothing is left of a transaction, whatever it was begun with. */
+const ENDS: ReadonlySet<string> = new Set(['DEADLOCK', 'TRANSACTION_ABORTED']);
 const READS = new Set(['get', 'getMany', 'scan', 'count', 'tables', 'describe']);
 const APART = new Set(['createTable', 'alterTable', 'dropTable', 'truncateTable', 'transact']);
 /** How often a member executes a statement, on conflict, where the user does not say. */
@@ -166,7 +168,7 @@ export class Session {
         // What becomes of a commit says its error.
         if (op === 'commit') this.#transaction = null;
         await this.#lost();
-      } else if (!open.outlivesErrors) open.doomedBy ??= error;
+      } else if (!open.outlivesErrors || ENDS.has(error.code)) open.doomedBy ??= error;
       throw error;
     }
   }

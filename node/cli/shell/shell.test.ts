@@ -31,6 +31,34 @@ describe('concert shell', { timeout: 180_000 }, () => {
   const run = (input: string, ...more: string[]) => runCommand(['shell', '--url', url, ...more], environment, input);
 
   describe('from a pipe', () => {
+    test('goes back to savepoints, and locks rows', async () => {
+      const { output } = succeeded(
+        await run(`createTable shop.saved ["id"]
+put shop.saved {id: 1, n: 0}
+begin onError continue
+get shop.saved 1 forUpdate
+savepoint before
+update shop.saved 1 {n: 1}
+rollbackTo before
+get shop.saved 1
+rollback
+dropTable shop.saved
+`),
+      );
+      const done = output.replaceAll(/committed as \d+/g, 'committed as N').split('\n');
+      assert.deepEqual(
+        done.filter((line) => /savepoint|open|rolled|committed/.test(line)),
+        [
+          'committed as N',
+          'transaction open',
+          'savepoint set',
+          '1 row matched, in the open transaction',
+          'rolled back to the savepoint',
+          'rolled back',
+        ],
+      );
+    });
+
     test('runs statements one after the other and shows rows as tables', async () => {
       const { output } = succeeded(
         await run(`# a shop
