@@ -247,6 +247,29 @@ export interface MemberStats {
   readonly [fact: string]: unknown;
 }
 
+/** Something that a client has open on a member. */
+export interface TransactionRow {
+  readonly transactionId: string;
+  readonly member: string;
+  /** What its client calls it. */
+  readonly tx: string;
+  /** `waiting`: for a locked row, or for `atLeast`. `committing`: the group decides. `cursor`: a scan that was cut by its limit. */
+  readonly state: 'open' | 'waiting' | 'committing' | 'cursor';
+  readonly ageMs: number;
+  readonly isReadOnly: boolean;
+  /** The purge floor rises no higher while it is open; null: it has none yet. */
+  readonly snapshotVersion: number | null;
+  /** No other that is shown has an older one. */
+  readonly holdsFloor: boolean;
+  readonly rowsWritten: number;
+  readonly bytes: number;
+  /** Rows that it has locked. */
+  readonly locks: number;
+  /** The locked row that it waits for, and the transaction that holds it. */
+  readonly waitsFor: { readonly table: string; readonly key: string; readonly heldBy: string | null } | null;
+  readonly [fact: string]: unknown;
+}
+
 export interface ConflictRow {
   readonly time: string;
   readonly table: string;
@@ -401,6 +424,10 @@ export interface Client {
 
   members(): Promise<MemberRow[]>;
   memberStats(): Promise<MemberStats[]>;
+  /** What clients have open: all of the member that is asked, and the oldest 20 of each other one. The oldest first. */
+  transactions(options?: { readonly limit?: number }): Promise<TransactionRow[]>;
+  /** Ends one, at the member that has it: its client is told TRANSACTION_ABORTED, with the cause CANCELLED. */
+  abortTransaction(transactionId: string): Promise<void>;
   /** Newest first. */
   conflicts(options?: ConflictArguments): Promise<ConflictRow[]>;
   conflictSummary(options?: ConflictArguments): Promise<ConflictSummary>;

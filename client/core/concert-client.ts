@@ -29,6 +29,7 @@ import type {
   Transacted,
   Transaction,
   TransactionOptions,
+  TransactionRow,
   Written,
 } from '../types.ts';
 import { Call } from './call.ts';
@@ -182,6 +183,16 @@ export class ConcertClient implements Client {
 
   memberStats(): Promise<MemberStats[]> {
     return this.#ask(rawMessage('memberStats', {}));
+  }
+
+  transactions(options?: { readonly limit?: number }): Promise<TransactionRow[]> {
+    return this.#ask(rawMessage('transactions', options));
+  }
+
+  async abortTransaction(transactionId: string): Promise<void> {
+    // Its id begins with that of its member, which alone can end it.
+    const has = this.status().find(({ memberId }) => memberId !== null && transactionId.startsWith(`${memberId}:`));
+    await (has === undefined ? this : this.at(has.url)).request('abortTransaction', { transactionId }, { attempts: 1 });
   }
 
   conflicts(options?: ConflictArguments): Promise<ConflictRow[]> {

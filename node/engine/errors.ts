@@ -51,7 +51,7 @@ export const ERROR_CLASSES = {
   FORBIDDEN: { sqlState: '42501', retry: 'no' },
   MALFORMED_MESSAGE: { sqlState: '08P01', retry: 'no' },
   UNKNOWN_OPERATION: { sqlState: '0A000', retry: 'no' },
-  /** Only as the `cause` of TRANSACTION_ABORTED: the client gave the request up. */
+  /** Only as the `cause` of TRANSACTION_ABORTED: the client gave the request up, or an operator the transaction. */
   CANCELLED: { sqlState: '57014', retry: 'no' },
 } as const satisfies Readonly<Record<string, ErrorClass>>;
 
@@ -122,6 +122,10 @@ export function cancelled(): RequestError {
   return new RequestError('CANCELLED', 'The client gave the request up while it waited.', {});
 }
 
+export function endedByOperator(): RequestError {
+  return new RequestError('CANCELLED', 'It was ended by `abortTransaction`.', {});
+}
+
 export function timeout(
   waitedFor: 'atLeast' | 'row' | 'lock' | 'transaction' | 'retry' | 'view',
   ms: number,
@@ -154,7 +158,10 @@ export function duplicateKey(facts: { table: string; index: string; values: unkn
 }
 
 export function nullViolation(table: string, column: string): RequestError {
-  return new RequestError('NULL_VIOLATION', `Column ${show(column)} of ${table} must have a value.`, { table, column });
+  return new RequestError('NULL_VIOLATION', `Column ${show(column)} of ${table} must have a value.`, {
+    table,
+    column,
+  });
 }
 
 export function expectationFailed(facts: { step: number; expected: unknown; got: unknown }): RequestError {
@@ -188,7 +195,14 @@ export function invalidArgument(argument: string, problem: string): RequestError
 }
 
 export function noSuchTransaction(tx: string): RequestError {
-  return new RequestError('NO_SUCH_TRANSACTION', `No transaction ${show(tx)} is open on this connection.`, { tx });
+  return new RequestError('NO_SUCH_TRANSACTION', `No transaction ${show(tx)} is open on this connection.`, {
+    tx,
+  });
+}
+
+export function noSuchOpenTransaction(transactionId: string): RequestError {
+  const message = `No transaction ${show(transactionId)} is open, or not any more.`;
+  return new RequestError('NO_SUCH_TRANSACTION', message, { transactionId });
 }
 
 export function noSuchSubscription(subscription: string): RequestError {
@@ -204,7 +218,9 @@ export function historyPurged(oldest: number): RequestError {
 
 export function readOnlyTransaction(op: string): RequestError {
   const does = op === 'forUpdate' ? 'locks rows' : 'writes';
-  return new RequestError('READ_ONLY_TRANSACTION', `${show(op)} ${does}, and the transaction is read-only.`, { op });
+  return new RequestError('READ_ONLY_TRANSACTION', `${show(op)} ${does}, and the transaction is read-only.`, {
+    op,
+  });
 }
 
 export function notOnline(state: MemberState): RequestError {
@@ -250,7 +266,7 @@ export function unknownOperation(op: string): RequestError {
 }
 
 /** A short form of a client's value for a message; facts carry it in full. */
-function show(value: unknown): string {
+export function show(value: unknown): string {
   const text =
     JSON.stringify(value, (_, part) =>
       typeof part === 'bigint' ? String(part) : part instanceof Uint8Array ? `<${part.length} bytes>` : part,

@@ -6,7 +6,7 @@
 import type { Write } from '../../applier/index.ts';
 import type { KeyRange } from '../../applier/types.ts';
 import type { CommitTime, RowKey, Transaction, Writer } from '../../certifier/types.ts';
-import type { LogIndex, MemberId, MemberOrdinal, SequenceNumber } from '../../gcs/base/index.ts';
+import type { Incarnation, LogIndex, MemberId, MemberOrdinal, SequenceNumber } from '../../gcs/base/index.ts';
 import type { SchemaEffect } from './member/schema-effect.ts';
 import type { TableDefinition } from './table-definition.ts';
 
@@ -16,6 +16,8 @@ export interface Replica {
   readonly groupName: string;
   readonly groupId: string;
   readonly memberId: MemberId;
+  /** Of this run. */
+  readonly incarnation: Incarnation;
   readonly state: MemberState;
   readonly appliedUpTo: SequenceNumber;
   memberIdOf(ordinal: MemberOrdinal): MemberId;
@@ -35,8 +37,10 @@ export interface Replica {
 
   /** What is known already to be lost, or null. */
   preCertify(transaction: Transaction): LostConflict | LostSnapshot | null;
-  /** From now on `rows` is told what the group's order writes. One at a time. */
-  watchRows(rows: WatchedRows): void;
+  /** These are the sessions on this member, from now on. */
+  attach(sessions: AttachedSessions): void;
+  /** Open on the other members that are reached: the oldest of each, as it told last. */
+  transactionsElsewhere(): readonly Omit<TransactionRow, 'holdsFloor'>[];
   /** Pre-certifies, broadcasts, and reports the fate. `deadlineMs` (monotonic): when to give up waiting. */
   commit(transaction: Transaction, deadlineMs: number, done: (outcome: CommitOutcome) => void): void;
   changeSchema(change: SchemaChange, deadlineMs: number, done: (outcome: SchemaOutcome) => void): void;
@@ -77,6 +81,41 @@ export interface Replica {
   conflictSummary(limit: number, table: string | null): ConflictSummary;
   /** A client was answered that its transaction is committed, `ms` after its request was taken up. */
   commitAnswered(ms: number): void;
+}
+
+/** What a member wants of its sessions. */
+export interface AttachedSessions {
+  readonly lockedRows: WatchedRows;
+  /** Open transactions, oldest first. */
+  oldestTransactions(limit: number): readonly SessionTransaction[];
+}
+
+/** Something that a client has open on a member. */
+export interface SessionTransaction {
+  /** `memberId:incarnation:number`. */
+  readonly transactionId: string;
+  /** What its client calls it; of a cursor its name. */
+  readonly tx: string;
+  /**
+   * `waiting`: for a locked row, or for what `atLeast` names. `committing`: the group decides. `cursor`: a scan without `tx`
+   * that was cut by its limit.
+   */
+  readonly state: 'open' | 'waiting' | 'committing' | 'cursor';
+  readonly ageMs: number;
+  readonly isReadOnly: boolean;
+  /** What it holds back: no purge floor rises above it. Null: no statement yet, or a declared reader of the past. */
+  readonly snapshotVersion: SequenceNumber | null;
+  readonly rowsWritten: number;
+  readonly bytes: number;
+  readonly locks: number;
+  /** The locked row that it waits for. `key`: as text. `heldBy`: null where that is no named transaction. */
+  readonly waitsFor: { readonly table: string; readonly key: string; readonly heldBy: string | null } | null;
+}
+
+export interface TransactionRow extends SessionTransaction {
+  readonly member: MemberId;
+  /** None that is shown has an older snapshot. */
+  readonly holdsFloor: boolean;
 }
 
 /** Rows of which somebody wants to know when they are written. */

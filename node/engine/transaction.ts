@@ -152,6 +152,11 @@ export class Transaction implements Buffered, LockOwner {
     return this.#writtenRows;
   }
 
+  /** Buffered. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** Keys of the rows written or observed, in the order in which that first happened. */
   get rowKeys(): IterableIterator<RowKey> {
     return this.#rows.keys();

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { MemberRow } from '../../../client/index.ts';
+import type { MemberRow, TransactionRow } from '../../../client/index.ts';
+import { memberLabel } from '../member-label.ts';
 import { statusTable } from '../status.ts';
 import { runCommand } from '../testing/run-command.ts';
+import { transactionTable } from './open-transactions.ts';
 import { memberCalled } from './run-admin.ts';
 
 const ROWS: readonly MemberRow[] = ['aa10', 'aa20', 'bb30'].map((memberId, i) => ({
@@ -40,6 +42,37 @@ test('status shows the view, what keeps members from being full ones, and who he
   assert.match(lines[9]!, /^127\.0\.0\.1:7003 +\? +\? +\?$/);
 });
 
+test('open transactions are shown with what they hold back and whom they wait for', () => {
+  const row: TransactionRow = {
+    transactionId: 'aa10:3:7',
+    member: 'aa10',
+    tx: '#1',
+    state: 'open',
+    ageMs: 61_240,
+    isReadOnly: false,
+    snapshotVersion: 12,
+    holdsFloor: true,
+    rowsWritten: 2,
+    bytes: 300,
+    locks: 1,
+    waitsFor: null,
+  };
+  const waiting: TransactionRow = {
+    ...row,
+    transactionId: 'bb30:1:2',
+    member: 'bb30',
+    state: 'waiting',
+    snapshotVersion: null,
+    holdsFloor: false,
+    isReadOnly: true,
+    waitsFor: { table: 'bank.account', key: '5', heldBy: 'aa10:3:7' },
+  };
+  const lines = transactionTable([row, waiting], memberLabel([], ROWS)).split('\n');
+  assert.match(lines[1]!, /^aa10:3:7 +127\.0\.0\.1:7001 +#1 +open +61\.2 +12 \(oldest\) +2 +1$/);
+  assert.match(lines[2]!, /waiting, read-only +61\.2 +- +2 +1 +bank\.account 5, held by aa10:3:7$/);
+  assert.equal(transactionTable([], memberLabel([], ROWS)), 'no transaction is open\n');
+});
+
 describe('concert admin', () => {
   const fails = async (code: number, expected: RegExp, ...args: string[]) => {
     const { code: exitCode, errors } = await runCommand(['admin', ...args]);
@@ -51,16 +84,20 @@ describe('concert admin', () => {
   test('says what it can do', async () => {
     const { code, output } = await runCommand(['admin', '--help']);
     assert.equal(code, 0);
-    for (const name of ['leave', 'join', 'expel', 'transfer-leader'])
+    for (const name of ['leave', 'join', 'expel', 'transfer-leader', 'transactions', 'abort'])
       assert.match(output, new RegExp(`admin ${name} `));
     const expel = await runCommand(['admin', 'expel', '--help']);
     assert.match(expel.output, /^concert admin expel MEMBER: /);
   });
 
   test('refuses in one line what makes no sense', async () => {
-    await fails(2, /says nothing of what to do; it takes one of leave, join, expel, transfer-leader/);
+    await fails(
+      2,
+      /says nothing of what to do; it takes one of leave, join, expel, transfer-leader, transactions, abort/,
+    );
     await fails(2, /has no "evict"/, 'evict');
     await fails(2, /MEMBER is missing/, 'expel');
+    await fails(2, /TRANSACTION is missing/, 'abort');
     await fails(2, /--url is missing; it says which member is meant/, 'leave');
     await fails(2, /--url names several members/, 'join', '--url', 'ws://127.0.0.1:1/v1,ws://127.0.0.1:2/v1');
     await fails(2, /unknown option --force/, 'expel', 'aa', '--force');

@@ -1,4 +1,4 @@
-/** `concert admin …`: changes of the membership, one subcommand each. What they do is loaded when one runs. */
+/** `concert admin …`: the membership, and what clients have open, one subcommand each. What they do is loaded when one runs. */
 import { wrongOption } from '../cli-error.ts';
 import { type Command, command } from '../command.ts';
 import { flag, text, wholeNumber } from '../options.ts';
@@ -57,11 +57,32 @@ const SUBCOMMANDS: readonly Command[] = [
       return transferLeader({ url, member: to ?? null, json }, output);
     },
   }),
+  command({
+    name: 'admin transactions',
+    summary: 'what clients have open: the oldest first, which hold the purge floor back',
+    options: { url: urlOption, json },
+    notes: `All of the member that is asked, and the oldest 20 of each other one, as it told last.`,
+    async run({ url, json = false }, { output }) {
+      const { transactions } = await import('./open-transactions.ts');
+      return transactions({ url, json }, output);
+    },
+  }),
+  command({
+    name: 'admin abort',
+    summary: 'ends an open transaction, at whichever member it is',
+    options: { url: urlOption, json },
+    operands: ['TRANSACTION'],
+    notes: `TRANSACTION is a transactionId as \`concert admin transactions\` shows it. Its client is told TRANSACTION_ABORTED.`,
+    async run({ url, json = false }, { operands, output }) {
+      const { abort } = await import('./open-transactions.ts');
+      return abort({ url, transactionId: operands[0]!, json }, output);
+    },
+  }),
 ];
 
 export const adminCommand: Command = {
   name: 'admin',
-  summary: 'change who belongs to a group: leave, join, expel, transfer-leader',
+  summary: 'look after a group: leave, join, expel, transfer-leader, transactions, abort',
   optionNames: [...new Set(SUBCOMMANDS.flatMap(({ optionNames }) => optionNames))],
   async run(context) {
     const [name, ...args] = context.args;
@@ -86,5 +107,5 @@ function one(url: string | undefined): string {
 function overview(): string {
   const width = Math.max(...SUBCOMMANDS.map((one) => one.name.length)) + 2;
   const lines = SUBCOMMANDS.map((one) => `  concert ${one.name.padEnd(width)}${one.summary}`);
-  return `concert admin: change who belongs to a group\n\n${lines.join('\n')}\n\nconcert admin SUBCOMMAND --help shows its options.\n`;
+  return `concert admin: look after a group\n\n${lines.join('\n')}\n\nconcert admin SUBCOMMAND --help shows its options.\n`;
 }

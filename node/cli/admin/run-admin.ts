@@ -85,7 +85,7 @@ export function memberCalled(called: string, rows: readonly MemberRow[]): Member
   throw wrongOption(`MEMBER ${JSON.stringify(called)} ${problem}: ${members}`);
 }
 
-async function withGroup<T>(url: string | undefined, work: (client: Client) => Promise<T>): Promise<T> {
+export async function withGroup<T>(url: string | undefined, work: (client: Client) => Promise<T>): Promise<T> {
   const client = await connectGroup(url, { prefer: 'first', timeoutMs: ANSWER_MS_MAX });
   try {
     return await work(client);
@@ -94,7 +94,7 @@ async function withGroup<T>(url: string | undefined, work: (client: Client) => P
   }
 }
 
-async function ask(client: Client, op: string, args: object): Promise<{ readonly viewId: string | null }> {
+export async function ask(client: Client, op: string, args: object): Promise<{ readonly viewId: string | null }> {
   try {
     return await client.request(op, args, { attempts: 1, timeoutMs: ANSWER_MS_MAX });
   } catch (error) {
@@ -146,11 +146,11 @@ function told(out: Out, json: boolean, done: Done, line: string): number {
   return 0;
 }
 
-function nameOf({ host, port }: MemberRow): string {
+export function nameOf({ host, port }: MemberRow): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-function urlOf(member: MemberRow): string {
+export function urlOf(member: MemberRow): string {
   return `ws://${nameOf(member)}/v1`;
 }
 

@@ -7,7 +7,7 @@
  */
 import type { RowKey } from '../../../certifier/types.ts';
 import type { Clock } from '../../../gcs/base/index.ts';
-import { deadlock, invalidArgument, lockTimeout, overloaded, type RequestError } from '../errors.ts';
+import { deadlock, invalidArgument, lockTimeout, overloaded, type RequestError, show } from '../errors.ts';
 import { decodeKey, shownKey } from '../key-codec.ts';
 import type { Limits } from '../limits.ts';
 import type { WatchedRows } from '../replica.ts';
@@ -53,6 +53,12 @@ export class RowAwaited extends Error {
 
   deadlock(transactions: number): RequestError {
     return deadlock({ ...this.#row, transactions });
+  }
+
+  /** For people, and for members that are told of it. */
+  get shown(): { readonly table: string; readonly key: string } {
+    const { table, key } = this.#row;
+    return { table, key: show(key) };
   }
 
   get #row(): { readonly table: string; readonly key: unknown } {

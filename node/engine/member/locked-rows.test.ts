@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SimulatedWorld } from '../../../sim/world/index.ts';
+import type { TransactionRow } from '../replica.ts';
 import { SimulatedMemberClient, startGroup, until } from '../testing/simulated-group.ts';
 import { MEMBER_DEFAULTS } from './index.ts';
 
@@ -43,6 +44,20 @@ test('H7: a transaction of another member that writes a locked row wins, and its
   assert.equal(member.conflicts(10, TABLE)[0]!.winner!.gtid, gtid);
   waiting.do('begin', { tx: 't' });
   assert.equal(waiting.do('get', { tx: 't', table: TABLE, key: 1, forUpdate: true }).v, 9);
+});
+
+test('other members show what is open here with the next notice, and cannot end it', () => {
+  const { world, member, holder, writer } = lockedHere(34);
+  const shown = () => writer.do('transactions') as readonly TransactionRow[];
+  until(world, () => shown().length > 0);
+  const [row] = shown();
+  assert.deepEqual([row!.member, row!.tx, row!.locks, row!.holdsFloor], [member.memberId, 't', 1, true]);
+  const { transactionId } = row!;
+  assert.match(writer.fail('abortTransaction', { transactionId }).problem, /^it is open at member .*, which alone/);
+  assert.deepEqual(holder.do('transactions')[0].transactionId, transactionId);
+  holder.do('abortTransaction', { transactionId });
+  assert.equal(holder.fail('commit', { tx: 't' }).cause.code, 'CANCELLED');
+  until(world, () => shown().length === 0);
 });
 
 test('H7: the same where the winner is large and taken through in slices', () => {

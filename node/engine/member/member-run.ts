@@ -32,7 +32,7 @@ import {
   memberNamed,
   type StateSource,
 } from '../../../gcs/core/index.ts';
-import type { MemberState, WatchedRows } from '../replica.ts';
+import type { AttachedSessions, MemberState, SessionTransaction } from '../replica.ts';
 import { Administrator } from './administrator.ts';
 import { AppliedWaiters } from './applied-waiters.ts';
 import type { MemberEvents, MemberSetup, RestartReason } from './contract.ts';
@@ -75,7 +75,7 @@ export class MemberRun {
   readonly #restoration: Restoration;
   readonly #housekeeping: Housekeeping;
   #running: ReplicatedState | null = null;
-  #watchedRows: WatchedRows | null = null;
+  #sessions: AttachedSessions | null = null;
   #state: MemberState = 'OFFLINE';
   #leader: MemberOrdinal | null = null;
   #hasQuorum = false;
@@ -245,10 +245,14 @@ export class MemberRun {
     group.serve((atLeast) => this.#openState(atLeast));
   }
 
-  /** From now on `rows` is told what is written. */
-  watchRows(rows: WatchedRows): void {
-    this.#watchedRows = rows;
-    if (this.#running !== null) this.#running.watchedRows = rows;
+  /** Who has these sessions is told what is written, and asked what it has open. */
+  attach(sessions: AttachedSessions): void {
+    this.#sessions = sessions;
+    if (this.#running !== null) this.#running.watchedRows = sessions.lockedRows;
+  }
+
+  oldestTransactions(limit: number): readonly SessionTransaction[] {
+    return this.#sessions?.oldestTransactions(limit) ?? [];
   }
 
   /** Null before this member has rebuilt itself. */
@@ -377,7 +381,7 @@ export class MemberRun {
       failed: (error) => this.#failed(error),
     });
     this.#running = state;
-    state.watchedRows = this.#watchedRows;
+    state.watchedRows = this.#sessions?.lockedRows ?? null;
     if (state.history.transactions > 0) this.followers.mayReturn();
     this.watchers.viewChanged();
     const upTo = state.certifier.sequenceNumber;

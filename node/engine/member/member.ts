@@ -4,6 +4,7 @@ import { type Certifier, encodeGroupMessage } from '../../../certifier/index.ts'
 import type { RowKey, Transaction } from '../../../certifier/types.ts';
 import {
   assert,
+  type Incarnation,
   type LogIndex,
   type MemberId,
   type MemberOrdinal,
@@ -14,6 +15,7 @@ import { encodeSchemaChange } from '../catalog.ts';
 import type {
   Administration,
   AdministrationOutcome,
+  AttachedSessions,
   CommitOutcome,
   ConflictRecord,
   ConflictSummary,
@@ -28,8 +30,8 @@ import type {
   SchemaChange,
   SchemaOutcome,
   SnapshotHandle,
+  TransactionRow,
   ViewRow,
-  WatchedRows,
 } from '../replica.ts';
 import type { TableDefinition } from '../table-definition.ts';
 import type { ChangeHistory } from './change-history.ts';
@@ -81,6 +83,10 @@ export class Member implements Replica {
 
   get memberId(): MemberId {
     return this.#setup.memberId;
+  }
+
+  get incarnation(): Incarnation {
+    return this.#setup.incarnation;
   }
 
   get counters(): MemberCounters {
@@ -192,8 +198,18 @@ export class Member implements Replica {
     return lost;
   }
 
-  watchRows(rows: WatchedRows): void {
-    this.#run.watchRows(rows);
+  attach(sessions: AttachedSessions): void {
+    this.#run.attach(sessions);
+  }
+
+  transactionsElsewhere(): readonly Omit<TransactionRow, 'holdsFloor'>[] {
+    const { membership, report } = this.#run;
+    const reached = report.reaches();
+    return [...membership.notices].flatMap(([ordinal, { transactions }]) => {
+      const member = membership.memberIdOf(ordinal);
+      if (member === this.memberId || !reached.includes(ordinal)) return [];
+      return transactions.map((row) => ({ ...row, member }));
+    });
   }
 
   commit(transaction: Transaction, deadlineMs: number, done: (outcome: CommitOutcome) => void): void {

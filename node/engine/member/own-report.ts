@@ -1,7 +1,7 @@
 /** What a member says of itself: to the others in its notices, and to whoever asks it. */
 import type { Clock, MemberOrdinal } from '../../../gcs/base/index.ts';
 import { type Group, memberNamed } from '../../../gcs/core/index.ts';
-import type { MemberState, MemberStatsRow } from '../replica.ts';
+import type { MemberState, MemberStatsRow, SessionTransaction } from '../replica.ts';
 import { CommitLatencies } from './commit-latency.ts';
 import type { MemberSetup } from './contract.ts';
 import { memberStatsRows, type OwnFacts, ownStats } from './member-reports.ts';
@@ -16,7 +16,11 @@ export interface OwnReportSetup {
   readonly group: Pick<Group, 'status' | 'reachability'>;
   readonly membership: Membership;
   /** As it is at the moment. */
-  readonly run: { readonly state: MemberState; readonly hasRoom: boolean };
+  readonly run: {
+    readonly state: MemberState;
+    readonly hasRoom: boolean;
+    oldestTransactions(limit: number): readonly SessionTransaction[];
+  };
   readonly outbox: { readonly waiting: number };
   readonly restoration: Pick<Restoration, 'progress'>;
 }
@@ -99,6 +103,10 @@ export class OwnReport {
       reaches: this.reaches(),
       hasRoom: run.hasRoom,
       claims: this.claims,
+      transactions: run.oldestTransactions(TRANSACTIONS_TOLD),
     };
   }
 }
+
+/** Some kilobytes, each time. */
+const TRANSACTIONS_TOLD = 20;

@@ -6,7 +6,7 @@ import {
   utf8Decode,
   utf8Encode,
 } from '../../../gcs/base/index.ts';
-import type { CommitLatency, MemberState, MemberStatsRow } from '../replica.ts';
+import type { CommitLatency, MemberState, MemberStatsRow, SessionTransaction } from '../replica.ts';
 import type { DigestPoint } from './digest-watch.ts';
 
 export interface StatusNotice {
@@ -26,6 +26,8 @@ export interface StatusNotice {
   readonly hasRoom: boolean;
   /** Its log lost what it had promised to keep: it does not stand. */
   readonly claims: boolean;
+  /** The oldest that clients have open there. */
+  readonly transactions: readonly SessionTransaction[];
 }
 
 export function encodeStatusNotice(notice: StatusNotice): Uint8Array {
@@ -35,6 +37,7 @@ export function encodeStatusNotice(notice: StatusNotice): Uint8Array {
 const STATES: readonly unknown[] = ['OFFLINE', 'RECOVERING', 'ONLINE', 'ERROR'] satisfies MemberState[];
 const DIGESTS_MAX = 100;
 const MEMBERS_MAX = 1000;
+const TRANSACTIONS_MAX = 100;
 
 const COUNTS = [
   'countTransactionsInQueue',
@@ -61,6 +64,8 @@ export function decodeStatusNotice(bytes: Uint8Array): StatusNotice | null {
   if (typeof value !== 'object' || value === null) return null;
   const { state, version, stats, digests, followsChanges, oldestNeeded, reaches, hasRoom, claims, stateFrom } =
     value as Record<string, unknown>;
+  // A member of an earlier version tells none.
+  const { transactions = [] } = value as Record<string, unknown>;
   if (!STATES.includes(state) || typeof version !== 'string' || !isStats(stats) || !Array.isArray(digests)) return null;
   if (
     typeof followsChanges !== 'boolean' ||
@@ -72,6 +77,9 @@ export function decodeStatusNotice(bytes: Uint8Array): StatusNotice | null {
   if (stateFrom !== null && typeof stateFrom !== 'string') return null;
   if (!Array.isArray(reaches) || reaches.length > MEMBERS_MAX || !reaches.every(isCount)) return null;
   if (digests.length > DIGESTS_MAX || !digests.every(isDigestPoint)) return null;
+  if (!Array.isArray(transactions) || transactions.length > TRANSACTIONS_MAX || !transactions.every(isTransaction)) {
+    return null;
+  }
   return {
     state: state as MemberState,
     version,
@@ -83,7 +91,35 @@ export function decodeStatusNotice(bytes: Uint8Array): StatusNotice | null {
     reaches,
     hasRoom,
     claims,
+    transactions,
   };
+}
+
+const SESSION_STATES: readonly unknown[] = [
+  'open',
+  'waiting',
+  'committing',
+  'cursor',
+] satisfies SessionTransaction['state'][];
+
+function isTransaction(value: unknown): value is SessionTransaction {
+  if (typeof value !== 'object' || value === null) return false;
+  const row = value as Record<string, unknown>;
+  return (
+    typeof row.transactionId === 'string' &&
+    typeof row.tx === 'string' &&
+    SESSION_STATES.includes(row.state) &&
+    typeof row.isReadOnly === 'boolean' &&
+    (row.snapshotVersion === null || isCount(row.snapshotVersion)) &&
+    [row.ageMs, row.rowsWritten, row.bytes, row.locks].every(isCount) &&
+    (row.waitsFor === null || isAwaited(row.waitsFor))
+  );
+}
+
+function isAwaited(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const { table, key, heldBy } = value as Record<string, unknown>;
+  return typeof table === 'string' && typeof key === 'string' && (heldBy === null || typeof heldBy === 'string');
 }
 
 function isCount(value: unknown): value is number {

@@ -51,6 +51,8 @@ import { transactWork } from './transact.ts';
 const OVERLOADED_RETRY_MS = 100;
 const CONFLICTS_DEFAULT = 100;
 const CONFLICTS_MAX = 10_000;
+const TRANSACTIONS_DEFAULT = 100;
+const TRANSACTIONS_MAX = 10_000;
 const TRANSACTION_NAME_CHARACTERS_MAX = 256;
 /** What is about a transaction that the client named, beside its statements. */
 const OF_TRANSACTION: ReadonlySet<Operation['kind']> = new Set([
@@ -104,6 +106,7 @@ export class Connection implements Session {
       openMax: limits.openCursorsMax,
       unusedMsMax: limits.transactionMsMax,
       nowMs: () => clock.monotonicMs(),
+      listed: engine.openTransactions,
     });
     this.#alone = { clock, random, cursors: this.#cursors, isAlone: true };
     this.#inside = { clock, random, cursors: this.#cursors, isAlone: false };
@@ -229,6 +232,13 @@ export class Connection implements Session {
         return this.succeed(id, replica.members());
       case 'memberStats':
         return this.succeed(id, replica.memberStats());
+      case 'transactions': {
+        const limit = wholeNumberOf(message, 'limit', { min: 1, max: TRANSACTIONS_MAX }) ?? TRANSACTIONS_DEFAULT;
+        return this.succeed(id, this.engine.openTransactions.rows(limit));
+      }
+      case 'abortTransaction':
+        this.engine.openTransactions.abort(message.transactionId);
+        return this.succeed(id, {});
       case 'conflicts':
       case 'conflictSummary': {
         const table = optionalTableNameOf(message);
@@ -444,7 +454,7 @@ export class Connection implements Session {
     this.#transactions.delete(open.name);
     if (toCertify === null) {
       const answer = nothingWritten(transaction);
-      transaction.release();
+      open.end();
       return this.succeed(id, answer);
     }
     const deadlineMs = Math.min(open.deadlineMs, startedMs + limits.commitWaitMsMax);
@@ -453,7 +463,7 @@ export class Connection implements Session {
         this.succeed(id, committed(outcome, transaction, replica));
         replica.commitAnswered(clock.monotonicMs() - startedMs);
       } else this.refuse(id, commitError(outcome, transaction, replica));
-      transaction.release();
+      open.end();
     });
   }
 
@@ -467,7 +477,7 @@ export class Connection implements Session {
 
   #forget(open: OpenTransaction): void {
     open.close();
-    open.transaction.release();
+    open.end();
     if (this.#transactions.get(open.name) === open) this.#transactions.delete(open.name);
   }
 

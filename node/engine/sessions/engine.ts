@@ -3,6 +3,7 @@ import { RowLocks } from '../locks/row-locks.ts';
 import { TableCache, TransactionMemory } from '../transaction.ts';
 import { Connection } from './connection.ts';
 import { Deadlines } from './deadlines.ts';
+import { OpenTransactions } from './open-transactions.ts';
 import type { EngineContext, EngineCounters, EngineSetup } from './session.ts';
 import { ChangeRows } from './subscriptions/change-rows.ts';
 import { Feed } from './subscriptions/feed.ts';
@@ -23,7 +24,8 @@ export class Engine {
       locksLost: 0,
     };
     const locks = new RowLocks({ clock, limits, counters });
-    replica.watchRows(locks);
+    const openTransactions = new OpenTransactions({ replica, nowMs: () => clock.monotonicMs() });
+    replica.attach({ lockedRows: locks, oldestTransactions: (limit) => openTransactions.oldest(limit) });
     this.#context = {
       ...setup,
       deadlines: new Deadlines(clock),
@@ -31,6 +33,7 @@ export class Engine {
       feed: new Feed({ replica, clock }),
       changeRows: new ChangeRows({ replica, tables, imageCodec }),
       counters,
+      openTransactions,
     };
   }
 

@@ -1,10 +1,18 @@
 /** A transaction that its client began and named. Its requests are executed in the order in which they came. */
-import { type ErrorAnswer, type RequestError, snapshotTooOld, timeout, transactionAborted } from '../errors.ts';
+import {
+  type ErrorAnswer,
+  endedByOperator,
+  type RequestError,
+  snapshotTooOld,
+  timeout,
+  transactionAborted,
+} from '../errors.ts';
 import type { LockEvents } from '../locks/row-locks.ts';
 import type { Message } from '../statements/statement.ts';
 import { Transaction } from '../transaction.ts';
 import type { BeginOptions } from './begin-arguments.ts';
 import type { Deadline } from './deadlines.ts';
+import type { Listed } from './open-transactions.ts';
 import type { RowWait } from './row-wait.ts';
 import type { EngineContext, RequestId } from './session.ts';
 
@@ -15,7 +23,7 @@ export interface QueuedRequest {
   readonly message: Message;
 }
 
-export class OpenTransaction implements LockEvents {
+export class OpenTransaction implements LockEvents, Listed {
   readonly name: string;
   readonly transaction: Transaction;
   readonly options: BeginOptions;
@@ -30,6 +38,7 @@ export class OpenTransaction implements LockEvents {
   /** Its `commit` was refused because it is doomed: it is kept only so that `rollback` succeeds. */
   isSettled = false;
   readonly #deadline: Deadline;
+  readonly #number: number;
   #doom: RequestError | null = null;
   #isClosed = false;
 
@@ -43,6 +52,7 @@ export class OpenTransaction implements LockEvents {
     const ageMax = options.timeoutMs ?? engine.limits.transactionMsMax;
     this.startedMs = engine.clock.monotonicMs();
     this.deadlineMs = this.startedMs + ageMax;
+    this.#number = engine.openTransactions.add(this);
     this.#deadline = engine.deadlines.add(this.deadlineMs, () => this.doom(timeout('transaction', ageMax)));
   }
 
@@ -62,7 +72,7 @@ export class OpenTransaction implements LockEvents {
     const first = answer.code === 'TRANSACTION_ABORTED' ? (answer.cause as ErrorAnswer) : answer;
     this.#doom = transactionAborted(this.name, first);
     this.engine.deadlines.remove(this.#deadline);
-    this.transaction.release();
+    this.end();
     this.wait?.doomed(this.#doom);
   }
 
@@ -88,6 +98,41 @@ export class OpenTransaction implements LockEvents {
   close(): void {
     this.#isClosed = true;
     this.engine.deadlines.remove(this.#deadline);
+  }
+
+  /** Nothing is left of it but its name. */
+  end(): void {
+    this.transaction.release();
+    this.engine.openTransactions.remove(this.#number);
+  }
+
+  // For those who look after the member
+
+  get transactionId(): string {
+    return this.engine.openTransactions.idOf(this.#number);
+  }
+
+  describe(): ReturnType<Listed['describe']> {
+    const { transaction, wait } = this;
+    const { locks } = this.engine.transactions;
+    const holder = locks.blockerOf(transaction)?.lockEvents;
+    const heldBy = holder instanceof OpenTransaction ? holder.transactionId : null;
+    return {
+      tx: this.name,
+      state: this.#isClosed ? 'committing' : this.queue === null ? 'open' : 'waiting',
+      isReadOnly: transaction.isReadOnly,
+      snapshotVersion: transaction.snapshotVersion,
+      rowsWritten: transaction.writtenRows,
+      bytes: transaction.bytes,
+      locks: locks.heldBy(transaction),
+      waitsFor: wait === null ? null : { ...wait.awaited.shown, heldBy },
+    };
+  }
+
+  abort(): boolean {
+    if (this.#isClosed) return false;
+    this.doom(endedByOperator());
+    return true;
   }
 
   #snapshotEnded(): void {

@@ -27,6 +27,8 @@ export type Operation =
         | 'ping'
         | 'members'
         | 'memberStats'
+        | 'transactions'
+        | 'abortTransaction'
         | 'conflicts'
         | 'conflictSummary'
         | 'leave'
@@ -54,6 +56,8 @@ export const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operat
   simple('ping', []),
   simple('members', []),
   simple('memberStats', []),
+  simple('transactions', ['limit']),
+  simple('abortTransaction', ['transactionId']),
   simple('conflicts', ['limit', 'table']),
   simple('conflictSummary', ['limit', 'table']),
   simple('leave', []),

@@ -7,6 +7,7 @@ import type { LockCounters } from '../locks/row-locks.ts';
 import type { Replica } from '../replica.ts';
 import type { TransactionSetup } from '../transaction.ts';
 import type { Deadlines } from './deadlines.ts';
+import type { OpenTransactions } from './open-transactions.ts';
 import type { RowsInFlight } from './rows-in-flight.ts';
 import type { ChangeRows } from './subscriptions/change-rows.ts';
 import type { Feed } from './subscriptions/feed.ts';
@@ -27,6 +28,7 @@ export interface EngineContext extends EngineSetup {
   readonly feed: Feed;
   readonly changeRows: ChangeRows;
   readonly counters: EngineCounters;
+  readonly openTransactions: OpenTransactions;
 }
 
 /** Since the start. */

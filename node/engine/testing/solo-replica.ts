@@ -11,10 +11,12 @@ import { DEFAULT_LIMITS, type Limits } from '../limits.ts';
 import type {
   Administration,
   AdministrationOutcome,
+  AttachedSessions,
   CommitOutcome,
   ConflictRecord,
   ConflictSummary,
   LostConflict,
+  MemberRow,
   MemberState,
   Publication,
   Refusal,
@@ -22,6 +24,7 @@ import type {
   SchemaChange,
   SchemaOutcome,
   SnapshotHandle,
+  TransactionRow,
   ViewRow,
   WatchedRows,
 } from '../replica.ts';
@@ -87,6 +90,9 @@ export class SoloReplica implements Replica {
   readonly groupName = 'test';
   readonly groupId = GROUP_ID;
   readonly memberId = MEMBER_ID;
+  readonly incarnation = 7;
+  /** Told by other members. */
+  elsewhere: readonly Omit<TransactionRow, 'holdsFloor'>[] = [];
   state: MemberState = 'ONLINE';
   appliedUpTo: SequenceNumber = 0;
   /** What every commit is refused with, while it is set. */
@@ -179,8 +185,12 @@ export class SoloReplica implements Replica {
     return lost === null ? null : { ...lost, phase: 'local' };
   }
 
-  watchRows(rows: WatchedRows): void {
-    this.#watchedRows = rows;
+  attach({ lockedRows }: AttachedSessions): void {
+    this.#watchedRows = lockedRows;
+  }
+
+  transactionsElsewhere(): readonly Omit<TransactionRow, 'holdsFloor'>[] {
+    return this.elsewhere;
   }
 
   commit(transaction: Transaction, _deadlineMs: number, done: (outcome: CommitOutcome) => void): void {
@@ -232,7 +242,7 @@ export class SoloReplica implements Replica {
     };
   }
 
-  members() {
+  members(): readonly MemberRow[] {
     return [
       {
         memberId: MEMBER_ID,

@@ -47,6 +47,7 @@ export function noticeOf(changes: Partial<StatusNotice> = {}): StatusNotice {
     reaches: [],
     hasRoom: true,
     claims: false,
+    transactions: [],
     ...changes,
   };
 }

@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { accounts, TABLE } from './testing/accounts.ts';
+import { MEMBER_ID } from './testing/solo-replica.ts';
+
+const OTHER = '6f1c1e0a-0000-4000-8000-0000000000bb';
+
+test('transactions shows what is open, the oldest first, with what it holds back and whom it waits for', () => {
+  const { client, connect, clock } = accounts([1]);
+  client.do('begin', { tx: 'old' });
+  client.do('get', { tx: 'old', table: TABLE, key: 1, forUpdate: true });
+  clock.advance(1500);
+  const other = connect();
+  other.do('update', { table: TABLE, key: 1, set: { v: 1 }, if: { v: 9 } });
+  other.do('put', { table: TABLE, row: { id: 2 } });
+  other.do('begin', { tx: 'waits' });
+  other.send('get', { tx: 'waits', table: TABLE, key: 1, forUpdate: true });
+  client.do('put', { tx: 'old', table: TABLE, row: { id: 5 } });
+  const [old, waits] = client.do('transactions');
+  assert.deepEqual(old, {
+    transactionId: `${MEMBER_ID}:7:1`,
+    member: MEMBER_ID,
+    tx: 'old',
+    state: 'open',
+    ageMs: 1500,
+    isReadOnly: false,
+    snapshotVersion: 2,
+    holdsFloor: true,
+    rowsWritten: 1,
+    bytes: old.bytes,
+    locks: 1,
+    waitsFor: null,
+  });
+  assert.ok(old.bytes > 0);
+  assert.deepEqual([waits.tx, waits.state, waits.snapshotVersion, waits.holdsFloor], ['waits', 'waiting', null, false]);
+  assert.deepEqual(waits.waitsFor, { table: TABLE, key: '1', heldBy: old.transactionId });
+  assert.equal(client.do('transactions', { limit: 1 }).length, 1);
+  client.do('rollback', { tx: 'old' });
+  assert.deepEqual(
+    client.do('transactions').map(({ tx }: { tx: string }) => tx),
+    ['waits'],
+  );
+});
+
+test('what commits is shown until its fate is known, what is aborted is not, and a cursor is', () => {
+  const { client, replica } = accounts([1, 2]);
+  const shown = () => client.do('transactions').map(({ tx, state }: { tx: string; state: string }) => [tx, state]);
+  client.do('begin', { tx: 't' });
+  client.do('put', { tx: 't', table: TABLE, row: { id: 3 } });
+  client.send('commit', { tx: 't' });
+  const id = client.send('transactions');
+  assert.equal(client.answerTo(id).result[0].state, 'committing');
+  const commitsId = client.answerTo(id).result[0].transactionId;
+  assert.match(client.answerTo(client.send('abortTransaction', { transactionId: commitsId })).error.problem, /group/);
+  replica.settle();
+  assert.deepEqual(shown(), []);
+  client.do('begin', { tx: 'u' });
+  client.fail('get', { tx: 'u', table: 'no.such', key: 1 });
+  assert.deepEqual(shown(), []);
+  const { cursor } = client.do('scan', { table: TABLE, limit: 1 });
+  assert.deepEqual(shown(), [[cursor, 'cursor']]);
+  const [{ transactionId }] = client.do('transactions');
+  client.do('abortTransaction', { transactionId });
+  assert.equal(client.fail('scan', { table: TABLE, cursor }).code, 'SNAPSHOT_TOO_OLD');
+  assert.deepEqual([shown(), replica.openSnapshots], [[], 0]);
+});
+
+test('abortTransaction ends a transaction of any connection, and its client learns it', () => {
+  const { client, connect, replica, clock } = accounts([1]);
+  const victim = connect();
+  victim.do('begin', { tx: 't', onError: 'continue' });
+  victim.do('get', { tx: 't', table: TABLE, key: 1, forUpdate: true });
+  victim.do('savepoint', { tx: 't', name: 's' });
+  const waiting = connect();
+  waiting.do('begin', { tx: 't' });
+  const get = waiting.send('get', { tx: 't', table: TABLE, key: 1, forUpdate: true });
+  const [{ transactionId }] = client.do('transactions');
+  assert.deepEqual(client.do('abortTransaction', { transactionId }), {});
+  const { code, cause, retry } = victim.fail('commit', { tx: 't' });
+  assert.deepEqual([code, cause.code, retry], ['TRANSACTION_ABORTED', 'CANCELLED', 'no']);
+  assert.match(cause.message, /abortTransaction/);
+  clock.turn();
+  assert.equal(waiting.answerTo(get).ok, true);
+  assert.equal(client.fail('abortTransaction', { transactionId }).code, 'NO_SUCH_TRANSACTION');
+  waiting.do('rollback', { tx: 't' });
+  assert.equal(replica.openSnapshots, 0);
+});
+
+test('one that waits is ended, too', () => {
+  const { client, connect, engine } = accounts([1]);
+  client.do('begin', { tx: 't' });
+  client.do('get', { tx: 't', table: TABLE, key: 1, forUpdate: true });
+  const waiting = connect();
+  waiting.do('begin', { tx: 't' });
+  const get = waiting.send('get', { tx: 't', table: TABLE, key: 1, forUpdate: true });
+  const commit = waiting.send('commit', { tx: 't' });
+  client.do('abortTransaction', { transactionId: client.do('transactions')[1].transactionId });
+  assert.equal(waiting.answerTo(get).error.cause.code, 'CANCELLED');
+  assert.equal(waiting.answerTo(commit).error.cause.code, 'CANCELLED');
+  assert.equal(engine.lockWaiters, 0);
+});
+
+test("other members' are shown as they told them, and ended by them alone", () => {
+  const { client, replica } = accounts([1]);
+  client.do('begin', { tx: 't' });
+  client.do('get', { tx: 't', table: TABLE, key: 1 });
+  const row = {
+    transactionId: `${OTHER}:1:4`,
+    member: OTHER,
+    tx: 'far',
+    state: 'open',
+    ageMs: 9000,
+    isReadOnly: false,
+    snapshotVersion: 1,
+    rowsWritten: 0,
+    bytes: 0,
+    locks: 0,
+    waitsFor: null,
+  } as const;
+  replica.elsewhere = [row];
+  const [far, near] = client.do('transactions');
+  assert.deepEqual([far, near.holdsFloor], [{ ...row, holdsFloor: true }, false]);
+  assert.equal(client.fail('abortTransaction', { transactionId: row.transactionId }).code, 'NO_SUCH_TRANSACTION');
+  const members = replica.members();
+  replica.members = () => [...members, { ...members[0]!, memberId: OTHER, port: 7002 }];
+  const { code, problem } = client.fail('abortTransaction', { transactionId: row.transactionId });
+  assert.deepEqual(
+    [code, problem],
+    ['INVALID_ARGUMENT', `it is open at member ${OTHER} (127.0.0.1:7002), which alone can end it`],
+  );
+  for (const transactionId of ['', 'x', `${MEMBER_ID}:6:1`, `${MEMBER_ID}:7:99`]) {
+    assert.equal(client.fail('abortTransaction', { transactionId }).code, 'NO_SUCH_TRANSACTION');
+  }
+  assert.equal(client.fail('abortTransaction', {}).argument, 'transactionId');
+});

@@ -1,0 +1,88 @@
+/**
+ * What clients have open on this member, for those who look after it: named transactions, those that commit included, and
+ * cursors of scans without one. The oldest come first, which are those that hold the purge floor back.
+ */
+import { invalidArgument, noSuchOpenTransaction } from '../errors.ts';
+import type { Replica, SessionTransaction, TransactionRow } from '../replica.ts';
+
+/** One of them, as it is at the moment. */
+export interface Listed {
+  readonly startedMs: number;
+  /** Facts of its row but for its name and age. */
+  describe(): Omit<SessionTransaction, 'transactionId' | 'ageMs'>;
+  /** Ends it; false: it was handed to the group, which decides. */
+  abort(): boolean;
+}
+
+const SEPARATOR = ':';
+
+export class OpenTransactions {
+  readonly #replica: Pick<Replica, 'memberId' | 'incarnation' | 'members' | 'transactionsElsewhere'>;
+  readonly #nowMs: () => number;
+  /** By number, in the order in which they were begun. */
+  readonly #open = new Map<number, Listed>();
+  #last = 0;
+
+  constructor(setup: {
+    readonly replica: Pick<Replica, 'memberId' | 'incarnation' | 'members' | 'transactionsElsewhere'>;
+    readonly nowMs: () => number;
+  }) {
+    this.#replica = setup.replica;
+    this.#nowMs = setup.nowMs;
+  }
+
+  /** Returns its number. */
+  add(listed: Listed): number {
+    this.#open.set(++this.#last, listed);
+    return this.#last;
+  }
+
+  remove(number: number): void {
+    this.#open.delete(number);
+  }
+
+  /** What the group calls it: of no other transaction ever. */
+  idOf(number: number): string {
+    const { memberId, incarnation } = this.#replica;
+    return [memberId, incarnation, number].join(SEPARATOR);
+  }
+
+  /** Of this member, oldest first, at most so many. */
+  oldest(limit: number): readonly SessionTransaction[] {
+    const rows: SessionTransaction[] = [];
+    const nowMs = this.#nowMs();
+    for (const [number, listed] of this.#open) {
+      if (rows.length === limit) break;
+      const ageMs = Math.round(nowMs - listed.startedMs);
+      rows.push({ transactionId: this.idOf(number), ageMs, ...listed.describe() });
+    }
+    return rows;
+  }
+
+  /** Of the group: all of this member, and the oldest of the others as they told last. Oldest first, at most so many. */
+  rows(limit: number): readonly TransactionRow[] {
+    const { memberId: member } = this.#replica;
+    const own = this.oldest(limit).map((row) => ({ ...row, member }));
+    const all = [...own, ...this.#replica.transactionsElsewhere()];
+    const snapshots = all.flatMap(({ snapshotVersion }) => (snapshotVersion === null ? [] : [snapshotVersion]));
+    const oldest = Math.min(...snapshots);
+    all.sort((left, right) => right.ageMs - left.ageMs);
+    return all.slice(0, limit).map((row) => ({ ...row, holdsFloor: row.snapshotVersion === oldest }));
+  }
+
+  /** @throws RequestError INVALID_ARGUMENT: it is another member's, or commits; NO_SUCH_TRANSACTION */
+  abort(transactionId: unknown): void {
+    if (typeof transactionId !== 'string') throw invalidArgument('transactionId', 'expected what `transactions` shows');
+    const { memberId, incarnation } = this.#replica;
+    const [member, run, number] = transactionId.split(SEPARATOR);
+    if (member !== memberId) {
+      const other = this.#replica.members().find((row) => row.memberId === member);
+      if (other === undefined) throw noSuchOpenTransaction(transactionId);
+      const problem = `it is open at member ${other.memberId} (${other.host}:${other.port}), which alone can end it`;
+      throw invalidArgument('transactionId', problem);
+    }
+    const listed = run === String(incarnation) ? this.#open.get(Number(number)) : undefined;
+    if (listed === undefined) throw noSuchOpenTransaction(transactionId);
+    if (!listed.abort()) throw invalidArgument('transactionId', 'its commit was handed to the group, which decides');
+  }
+}
