@@ -360,23 +360,24 @@ function* lockAndModify(client: SimulatedClient, workload: Workload): Script {
     workload,
     attempt,
     function* (ask) {
-      let isFirst = true;
-      const hot = random.chance(60) ? { ...workload, keyCount: 2 } : workload;
-      for (const target of drawTargets(random, hot, random.between(1, 3))) {
+      // Whether its next statement is the first.
+      const place = { isFirst: true };
+      const targets = random.chance(70) ? drawHotTargets(random) : drawTargets(random, workload, random.between(1, 3));
+      for (const target of targets) {
         const { table, key } = target;
         let row: Row | null;
         try {
-          row = yield* readForUpdate(ask, random, target);
+          row = yield* readForUpdate(ask, { random, target, place });
         } catch (error) {
           const { code } = error as { readonly code?: string };
           if (code === 'LOCK_TIMEOUT' || code === 'DEADLOCK') workload.met(`a lock ends in ${code}`);
-          if (isFirst) history.firstStatementFailed(attempt, code ?? '');
+          if (place.isFirst) history.firstStatementFailed(attempt, code ?? '');
           throw error;
         }
-        isFirst = false;
+        place.isFirst = false;
         attempt.read(table, key, row);
         attempt.lock(table, key, row);
-        if (random.chance(30)) yield { waitMs: isSlow ? random.between(100, 2000) : random.between(1, 20) };
+        if (random.chance(60)) yield { waitMs: isSlow ? random.between(100, 2000) : random.between(1, 60) };
         if (random.chance(40)) yield* writeAndUndo(ask, { client, workload, attempt, target, row });
         const op = random.pick(['put', 'update', 'delete', 'nothing']);
         if (op === 'put') {
@@ -395,19 +396,28 @@ function* lockAndModify(client: SimulatedClient, workload: Workload): Script {
   );
 }
 
+/** Few enough that clients of one member queue for them, in any order. */
+function drawHotTargets(random: SeededRandom): readonly Target[] {
+  const first = random.below(2);
+  return [first, 1 - first].slice(0, random.between(1, 2)).map((id) => ({ table: ONE_TABLE, key: [id] }));
+}
+
 function* readForUpdate(
   ask: (request: object) => Generator<Ask, Answer, Answer>,
-  random: SeededRandom,
-  target: Target,
+  on: { readonly random: SeededRandom; readonly target: Target; readonly place: { isFirst: boolean } },
 ): Generator<Ask, Row | null, Answer> {
+  const { random, target, place } = on;
   const { table } = target;
   const key = keyArgument(target);
   const how = random.pick(['get', 'get', 'getMany', 'scan']);
-  if (how === 'get') return (yield* ask({ op: 'get', table, key, forUpdate: true })).result;
   if (how === 'getMany') return (yield* ask({ op: 'getMany', table, keys: [key], forUpdate: true })).result[0];
-  const { rows } = (yield* ask({ op: 'scan', table, gte: key, lte: key, forUpdate: true })).result;
-  // An empty range locks nothing: the row itself is asked for.
-  return rows[0] ?? (yield* ask({ op: 'get', table, key, forUpdate: true })).result;
+  if (how === 'scan') {
+    const { rows } = (yield* ask({ op: 'scan', table, gte: key, lte: key, forUpdate: true })).result;
+    if (rows.length > 0) return rows[0];
+    // An empty range locks nothing: the row itself is asked for.
+    place.isFirst = false;
+  }
+  return (yield* ask({ op: 'get', table, key, forUpdate: true })).result;
 }
 
 /** Behind a savepoint; another row perhaps, of which nothing stays but what was seen of it. */
