@@ -256,6 +256,7 @@ export interface TransactionRow {
   /** `waiting`: for a locked row, or for `atLeast`. `committing`: the group decides. `cursor`: a scan that was cut by its limit. */
   readonly state: 'open' | 'waiting' | 'committing' | 'cursor';
   readonly ageMs: number;
+  readonly isolation: Isolation;
   readonly isReadOnly: boolean;
   /** The purge floor rises no higher while it is open; null: it has none yet. */
   readonly snapshotVersion: number | null;

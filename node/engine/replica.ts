@@ -7,6 +7,7 @@ import type { Write } from '../../applier/index.ts';
 import type { KeyRange } from '../../applier/types.ts';
 import type { CommitTime, RowKey, Transaction, Writer } from '../../certifier/types.ts';
 import type { Incarnation, LogIndex, MemberId, MemberOrdinal, SequenceNumber } from '../../gcs/base/index.ts';
+import type { Isolation } from './isolation.ts';
 import type { SchemaEffect } from './member/schema-effect.ts';
 import type { TableDefinition } from './table-definition.ts';
 
@@ -102,6 +103,7 @@ export interface SessionTransaction {
    */
   readonly state: 'open' | 'waiting' | 'committing' | 'cursor';
   readonly ageMs: number;
+  readonly isolation: Isolation;
   readonly isReadOnly: boolean;
   /** What it holds back: no purge floor rises above it. Null: no statement yet, or a declared reader of the past. */
   readonly snapshotVersion: SequenceNumber | null;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { ISOLATION_LEVELS } from './isolation.ts';
 import { accounts, TABLE } from './testing/accounts.ts';
 import { type TestClient, testWorld } from './testing/solo-replica.ts';
 
@@ -322,6 +323,53 @@ test('plain writes are not held up by locks, and win', () => {
   assert.equal(client.fail('commit', { tx: 't' }).cause.code, 'CERTIFICATION_CONFLICT');
 });
 
+test('at READ COMMITTED each statement that locks reads what is newest after its grant', () => {
+  const { client, connect, clock } = accounts([1, 2]);
+  const other = connect();
+  locking(other, 't', 1);
+  client.do('begin', { tx: 't', isolation: 'READ COMMITTED' });
+  client.do('update', { tx: 't', table: TABLE, key: 2, set: { v: 1 } });
+  const get = client.send('get', lock('t', 1));
+  other.do('update', { tx: 't', table: TABLE, key: 1, set: { v: 7 } });
+  other.do('commit', { tx: 't' });
+  clock.turn();
+  assert.equal(client.answerTo(get).result.v, 7);
+  client.do('update', { tx: 't', table: TABLE, key: 1, set: { v: 8 } });
+  client.do('commit', { tx: 't' });
+  assert.equal(client.do('get', { table: TABLE, key: 1 }).v, 8);
+});
+
+test('at READ COMMITTED the holder of a row that is overtaken learns it between its statements, too', () => {
+  const { client, connect } = accounts([1]);
+  locking(client, 't', 1, { isolation: 'READ COMMITTED' });
+  connect().do('update', { table: TABLE, key: 1, set: { v: 7 } });
+  assert.equal(client.fail('get', { tx: 't', table: TABLE, key: 1 }).cause.code, 'CERTIFICATION_CONFLICT');
+});
+
+test('at SERIALIZABLE a scan that waited is certified as it ran in the end, and a transact as it was executed last', () => {
+  const { client, connect, clock, replica } = accounts([1, 2]);
+  const other = connect();
+  locking(other, 't', 2);
+  client.do('begin', { tx: 't', isolation: 'SERIALIZABLE' });
+  const scan = client.send('scan', { tx: 't', table: TABLE, forUpdate: true });
+  const third = connect();
+  const steps = [
+    { op: 'count', table: TABLE },
+    { op: 'get', table: TABLE, key: 2, forUpdate: true },
+    { op: 'put', table: TABLE, row: { id: 9 } },
+  ];
+  const transact = third.send('transact', { steps, isolation: 'SERIALIZABLE', attempts: 1 });
+  connect().do('put', { table: TABLE, row: { id: 5 } });
+  other.do('rollback', { tx: 't' });
+  clock.turn();
+  assert.equal(client.answerTo(scan).result.rows.length, 3);
+  client.do('put', { tx: 't', table: TABLE, row: { id: 6 } });
+  client.do('commit', { tx: 't' });
+  clock.turn();
+  replica.settle();
+  assert.equal(third.answerTo(transact).result.results[0].count, 4);
+});
+
 test('random transactions that lock, write and end: each gets its answers, and nothing stays locked or lost', () => {
   const step = fc.record({
     who: fc.integer({ min: 0, max: 3 }),
@@ -329,7 +377,7 @@ test('random transactions that lock, write and end: each gets its answers, and n
     key: fc.integer({ min: 1, max: 3 }),
   });
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+    fc.property(fc.array(step, { maxLength: 60 }), fc.constantFrom(...ISOLATION_LEVELS), (steps, isolation) => {
       const { connect, clock, replica, engine, client: auditor } = accounts([1, 2, 3]);
       const clients = Array.from({ length: 4 }, () => connect());
       const sent = clients.map((): number[] => []);
@@ -347,7 +395,7 @@ test('random transactions that lock, write and end: each gets its answers, and n
           replica.settle();
         } else {
           send(what, { tx: 't' });
-          send('begin', { tx: 't', lockTimeoutMs: 60_000 });
+          send('begin', { tx: 't', lockTimeoutMs: 60_000, isolation });
         }
       }
       for (const [who, client] of clients.entries()) sent[who]!.push(client.send('commit', { tx: 't' }));

@@ -74,6 +74,18 @@ test('what a write would have conflicted with is none of its concern once the wr
   client.do('commit', { tx: 't' });
 });
 
+test('at READ COMMITTED a row whose write is undone is touched for the first time by what comes after', () => {
+  const { client, connect } = accounts([1]);
+  client.do('begin', { tx: 't', isolation: 'READ COMMITTED' });
+  client.do('savepoint', { tx: 't', name: 's' });
+  client.do('update', { tx: 't', table: TABLE, key: 1, set: { v: 1 } });
+  client.do('rollbackTo', { tx: 't', name: 's' });
+  connect().do('update', { table: TABLE, key: 1, set: { v: 2 } });
+  assert.equal(client.do('get', { tx: 't', table: TABLE, key: 1 }).v, 2);
+  client.do('update', { tx: 't', table: TABLE, key: 1, set: { v: 3 } });
+  client.do('commit', { tx: 't' });
+});
+
 test('a transaction of which everything is undone writes nothing', () => {
   const { client, replica } = accounts([1]);
   client.do('begin', { tx: 't' });
@@ -190,9 +202,10 @@ test('random writes, savepoints and rollbacks end in the write set of what survi
     fc.property(
       fc.uniqueArray(fc.integer({ min: 0, max: 5 })),
       fc.array(step, { maxLength: 40 }),
-      (existing, steps) => {
+      fc.constantFrom('REPEATABLE READ', 'READ COMMITTED'),
+      (existing, steps, isolation) => {
         const { client, replica } = accounts(existing);
-        client.do('begin', { tx: 't', onError: 'continue' });
+        client.do('begin', { tx: 't', onError: 'continue', isolation });
         for (const { op, id, v } of steps) {
           if (op === 'put' || op === 'insert') client.ask(op, { tx: 't', table: TABLE, row: { id, v } });
           else if (op === 'delete') client.do(op, { tx: 't', table: TABLE, key: id });

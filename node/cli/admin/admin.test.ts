@@ -49,6 +49,7 @@ test('open transactions are shown with what they hold back and whom they wait fo
     tx: '#1',
     state: 'open',
     ageMs: 61_240,
+    isolation: 'SERIALIZABLE',
     isReadOnly: false,
     snapshotVersion: 12,
     holdsFloor: true,

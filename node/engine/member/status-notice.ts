@@ -6,6 +6,7 @@ import {
   utf8Decode,
   utf8Encode,
 } from '../../../gcs/base/index.ts';
+import { ISOLATION_LEVELS, type Isolation } from '../isolation.ts';
 import type { CommitLatency, MemberState, MemberStatsRow, SessionTransaction } from '../replica.ts';
 import type { DigestPoint } from './digest-watch.ts';
 
@@ -109,6 +110,7 @@ function isTransaction(value: unknown): value is SessionTransaction {
     typeof row.transactionId === 'string' &&
     typeof row.tx === 'string' &&
     SESSION_STATES.includes(row.state) &&
+    ISOLATION_LEVELS.includes(row.isolation as Isolation) &&
     typeof row.isReadOnly === 'boolean' &&
     (row.snapshotVersion === null || isCount(row.snapshotVersion)) &&
     [row.ageMs, row.rowsWritten, row.bytes, row.locks].every(isCount) &&

@@ -1,5 +1,6 @@
 /** The open cursors of one connection, the one used last at the end. */
 import { invalidArgument, snapshotTooOld } from '../errors.ts';
+import { DEFAULT_ISOLATION } from '../isolation.ts';
 import type { CursorStore, OpenCursor, ScanState } from '../statements/cursor.ts';
 import type { Deadline, Deadlines } from './deadlines.ts';
 import type { Listed, OpenTransactions } from './open-transactions.ts';
@@ -79,6 +80,7 @@ export class Cursors implements CursorStore {
       describe: () => ({
         tx: name,
         state: 'cursor',
+        isolation: DEFAULT_ISOLATION,
         isReadOnly: transaction.isReadOnly,
         snapshotVersion: transaction.isOver ? null : transaction.snapshotVersion,
         rowsWritten: 0,

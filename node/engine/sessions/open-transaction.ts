@@ -120,6 +120,7 @@ export class OpenTransaction implements LockEvents, Listed {
     return {
       tx: this.name,
       state: this.#isClosed ? 'committing' : this.queue === null ? 'open' : 'waiting',
+      isolation: this.options.isolation,
       isReadOnly: transaction.isReadOnly,
       snapshotVersion: transaction.snapshotVersion,
       rowsWritten: transaction.writtenRows,
