@@ -439,15 +439,17 @@ function* writeAndUndo(
   yield* ask({ op: 'put', table, row: rowOf(target, attempt.tag, sizes) });
   if (random.chance(30)) yield* ask({ op: 'savepoint', name: 'between' });
   if (random.chance(50)) yield* ask({ op: 'delete', table, key: keyArgument(target) });
-  const other = drawTarget(random, workload);
+  const other = random.chance(70) ? { table: ONE_TABLE, key: [2 + random.below(2)] } : drawTarget(random, workload);
   const isOfOthers = !attempt.touches(other.table, other.key);
-  if (isOfOthers && random.chance(50)) {
+  if (isOfOthers && random.chance(70)) {
     const found = (yield* ask({ op: 'get', table: other.table, key: keyArgument(other) })).result;
     attempt.read(other.table, other.key, found);
     if (found === null) {
       yield* ask({ op: 'insert', table: other.table, row: rowOf(other, attempt.tag, sizes) });
       attempt.hold(other.table, other.key, null);
       workload.met('an insert is undone');
+      // Somebody else may come meanwhile.
+      if (random.chance(60)) yield { waitMs: random.between(20, 400) };
     }
   }
   yield* ask({ op: 'rollbackTo', name: 'before' });

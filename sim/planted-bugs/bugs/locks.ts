@@ -58,7 +58,7 @@ export const LOCK_BUGS: readonly SoughtBug[] = [
       {
         file: 'node/engine/transaction.ts',
         find: 'if (before === null && !row.isObserved) {',
-        replace: 'if (before === null) {',
+        replace: 'if (!before?.isWritten) {',
       },
     ],
   },
