@@ -185,6 +185,7 @@ export class CertificationDatabase {
     this.#unsettled = { large, writer, settled: 0, line: [], settledOfLine: 0, last: new Map() };
     this.recent.skip();
     this.#writes?.addLarge(large.writeSet, writer, this.#purgeFloor);
+    if (this.#writes?.isUnasked) this.#writes = null;
   }
 
   get isSettled(): boolean {

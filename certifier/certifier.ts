@@ -291,7 +291,8 @@ export class Certifier {
     if (typeof judged !== 'number') return judged;
     while (!ahead.goOn(transaction, itemsPerSlice)) yield;
     if (ahead.isSpoilt) return null;
-    if (transaction.ranges !== undefined) yield;
+    if (transaction.ranges === undefined) return Math.max(judged, ahead.highest);
+    yield;
     return this.#judgeRanges(transaction) ?? Math.max(judged, ahead.highest);
   }
 

@@ -37,8 +37,6 @@ interface Block {
   readonly keys: RowKey[];
   /** At the same places; one for all where one transaction wrote them. */
   readonly writers: Writer[];
-  /** Part of a large transaction whose keys are not here yet. */
-  large: readonly WriteSetItem[] | null;
   wasAsked: boolean;
   sorted: readonly RowKey[] | null;
 }
@@ -74,14 +72,18 @@ export class RecentWrites {
     if (block.keys.length >= this.#bounds.blockWrites) this.#begin(newBlock(), purgeFloor);
   }
 
-  /** Cost: O(items), one copy of references. */
+  /** Cost: O(items). Keeps their keys alone: an image would keep its whole message. */
   addLarge(writeSet: readonly WriteSetItem[], writer: Writer, purgeFloor: SequenceNumber): void {
     if (this.#blocks.at(-1)!.keys.length === 0) this.#blocks.pop();
     const { blockWrites } = this.#bounds;
     for (let at = 0; at < writeSet.length; at += blockWrites) {
       const block = newBlock();
       block.writers.push(writer);
-      block.large = writeSet.slice(at, at + blockWrites);
+      const end = Math.min(writeSet.length, at + blockWrites);
+      for (let place = at; place < end; place++) {
+        const { key, kind } = writeSet[place]!;
+        if (kind !== 'check') block.keys.push(key);
+      }
       this.#begin(block, purgeFloor);
     }
     this.#begin(newBlock(), purgeFloor);
@@ -99,7 +101,7 @@ export class RecentWrites {
       const isWhole = at < this.#blocks.length - 1;
       if (block.sorted === null && block.wasAsked && isWhole && sortsLeft > 0) {
         sortsLeft--;
-        block.sorted = keysOf(block).toSorted();
+        block.sorted = block.keys.toSorted();
       }
       if (isWhole) block.wasAsked = true;
       if (block.sorted !== null && !hasAnyWithin(block.sorted, ranges)) continue;
@@ -122,15 +124,7 @@ export class RecentWrites {
 }
 
 function newBlock(): Block {
-  return { keys: [], writers: [], large: null, wasAsked: false, sorted: null };
-}
-
-function keysOf(block: Block): readonly RowKey[] {
-  const { keys, large } = block;
-  if (large === null) return keys;
-  for (const { key, kind } of large) if (kind !== 'check') keys.push(key);
-  block.large = null;
-  return keys;
+  return { keys: [], writers: [], wasAsked: false, sorted: null };
 }
 
 function lastOfBlockWithin(
@@ -138,8 +132,7 @@ function lastOfBlockWithin(
   ranges: readonly ReadRange[],
   snapshotVersion: SequenceNumber,
 ): WrittenKey | null {
-  const { writers } = block;
-  const keys = keysOf(block);
+  const { keys, writers } = block;
   for (let at = keys.length - 1; at >= 0; at--) {
     const writer = writers[at] ?? writers[0]!;
     if (writer.sequenceNumber <= snapshotVersion) return null;

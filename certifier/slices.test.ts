@@ -3,9 +3,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { binaryStringOf } from '../gcs/base/index.ts';
+import { lruRecencyCache } from './cache/lru-recency-cache.ts';
 import {
   type AheadJudgement,
   BatchDecoder,
+  CertificationDatabase,
+  Certifier,
   decodeBatch,
   encodeBatch,
   encodeGroupMessage,
@@ -157,6 +160,22 @@ test('an order certified in slices has the verdicts, the floor and the digest th
     ),
     { numRuns: 300 },
   );
+});
+
+test('nobody asks what was written into ranges for a large transaction that read none', (context) => {
+  const database = new CertificationDatabase({ capacity: 1000, newCache: lruRecencyCache });
+  const { mock } = context.mock.method(database, 'lastWithin');
+  const certifier = new Certifier({ database });
+  const transaction: Transaction = {
+    snapshotVersion: 0,
+    writeSet: Array.from({ length: 20 }, (_, i) => ({ key: `key ${i}`, kind: 'delete', image: null })),
+  };
+  const ahead = certifier.judgeAhead();
+  const large = largeOf(transaction);
+  ahead.goOn(large, 100);
+  const slices = certifier.certifyInSlices(large, { origin: 0, stampMs: 1 }, 100, ahead);
+  assert.equal(finished(slices).result.conclude().verdict.kind, 'positive');
+  assert.equal(mock.callCount(), 0);
 });
 
 test('an order judged ahead and settled later, as small ones, changes of the schema and floors come in between, is the same', () => {

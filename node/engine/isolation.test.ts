@@ -334,6 +334,25 @@ const CONVERSATIONS: readonly Conversation[] = [
     gives: ['committed', 'committed', 'CERTIFICATION_CONFLICT: range 9, local'],
   },
   {
+    name: 'a cursor behind a full page says nothing of what follows, where that is not certified',
+    talk: (one, two) => {
+      const cursorOf = (page: unknown): boolean => (page as { cursor?: string }).cursor !== undefined;
+      const pages = [
+        one.run('scan', { limit: 2 }),
+        one.run('scan', { limit: 1 }),
+        two.run('scan', { limit: 1, reverse: true }),
+      ];
+      one.run('delete', { key: 1 });
+      two.run('delete', { key: 2 });
+      return [...pages.map(cursorOf), one.commit(), two.commit()];
+    },
+    gives: [
+      [false, true, true, 'committed', 'committed'],
+      [false, true, true, 'committed', 'committed'],
+      [true, true, true, 'committed', 'committed'],
+    ],
+  },
+  {
     name: 'a cursor adds the pages that were read, as they are read',
     talk: (one, two, three) => {
       const { cursor } = one.run('scan', { limit: 1 }) as { cursor: string };

@@ -19,17 +19,18 @@ export class ReadSet {
   /** What `add` would add to the memory that this takes. */
   bytesOf(from: RowKey, to: RowKey): number {
     const last = this.#ranges.at(-1);
-    const isNew = last === undefined || (!isWithin(last, from, to) && last.to !== from && last.from !== to);
-    return isNew ? RANGE_OVERHEAD_BYTES + from.length + to.length : 0;
+    return last === undefined || !touches(last, from, to) ? RANGE_OVERHEAD_BYTES + from.length + to.length : 0;
   }
 
   /** `from` is below `to`. The pages of one scan become one range. */
   add(from: RowKey, to: RowKey): void {
     const last = this.#ranges.at(-1);
-    if (last !== undefined && isWithin(last, from, to)) return;
-    if (last !== undefined && last.to === from) last.to = to;
-    else if (last !== undefined && last.from === to) last.from = from;
-    else this.#ranges.push({ from, to });
+    if (last === undefined || !touches(last, from, to)) {
+      this.#ranges.push({ from, to });
+      return;
+    }
+    if (from < last.from) last.from = from;
+    if (to > last.to) last.to = to;
   }
 
   clear(): void {
@@ -53,6 +54,11 @@ export class ReadSet {
 export interface ReadBounds {
   readonly readKeysMax: number;
   readonly readRangesMax: number;
+}
+
+/** `from` to `to` and `range` have something in common, or nothing lies between them. */
+function touches(range: ReadRange, from: RowKey, to: RowKey): boolean {
+  return from <= range.to && range.from <= to;
 }
 
 /** `from` to `to` lies within `range`. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { ISOLATION_LEVELS } from './isolation.ts';
+import { DEFAULT_LIMITS } from './limits.ts';
 import { accounts, TABLE } from './testing/accounts.ts';
 import { type TestClient, testWorld } from './testing/solo-replica.ts';
 
@@ -221,6 +222,38 @@ test('locks go with rollback, deadline, a lost connection and a lost snapshot', 
     assert.equal(waiting.answerTo(get).ok, true);
     assert.equal(engine.lockedRows, 1);
   }
+});
+
+test('nothing that a lost connection left behind a wait is executed, though its transaction was to go on after errors', () => {
+  const { client, connect, clock, replica, engine } = accounts([1, 2]);
+  locking(client, 't', 1);
+  const lost = connect();
+  lost.do('begin', { tx: 't', onError: 'continue' });
+  lost.do('put', { tx: 't', table: TABLE, row: { id: 77 } });
+  lost.send('get', lock('t', 1));
+  lost.send('get', lock('t', 2));
+  lost.send('commit', { tx: 't' });
+  lost.connection.close();
+  assert.deepEqual([engine.lockWaiters, lost.connection.openTransactions], [0, 0]);
+  clock.turn();
+  replica.settle();
+  clock.advance(60_000);
+  assert.equal(engine.counters.lockTimeouts, 0);
+  assert.equal(client.do('get', { table: TABLE, key: 77 }), null);
+});
+
+test('one `transact` that waits for one row after another ends at the age at which any transaction does', () => {
+  const { client, connect, clock, engine } = accounts([1]);
+  const { transactionMsMax } = DEFAULT_LIMITS;
+  locking(client, 't', 1, { timeoutMs: transactionMsMax });
+  const waiting = connect();
+  const steps = [{ op: 'get', table: TABLE, key: 1, forUpdate: true }];
+  clock.advance(1);
+  const id = waiting.send('transact', { steps, lockTimeoutMs: transactionMsMax });
+  assert.equal(waiting.hasAnswer(id), false);
+  clock.advance(transactionMsMax + 1000);
+  assert.ok(waiting.hasAnswer(id));
+  assert.equal(engine.lockWaiters, 0);
 });
 
 test('who waits and is cancelled, closed or past its deadline leaves the queue', () => {

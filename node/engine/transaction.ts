@@ -211,6 +211,11 @@ export class Transaction implements Buffered, LockOwner {
     return this.#setup.replica.get(key, this.fixSnapshot());
   }
 
+  /** At SERIALIZABLE: what it reads is certified, too. */
+  get certifiesReads(): boolean {
+    return this.#reads !== null;
+  }
+
   /** A statement looked through all that lies from `from` to before `to`, and answers what it found. @throws RequestError TRANSACTION_TOO_LARGE */
   observeRange(from: RowKey, to: RowKey): void {
     if (this.#reads === null || from >= to) return;

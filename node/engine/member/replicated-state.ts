@@ -450,9 +450,10 @@ export class ReplicatedState {
     }
     const isConflict = verdict.kind === 'conflict';
     verdicts.push({ kind: 'negative', reason: isConflict ? REASON_CONFLICT : REASON_SNAPSHOT_TOO_OLD });
-    if (isConflict) this.#counters.conflictsDetected++;
-    if (isConflict && verdict.item === null) this.#counters.rangeConflicts++;
-    else this.#counters.snapshotsTooOld++;
+    if (isConflict) {
+      this.#counters.conflictsDetected++;
+      if (verdict.item === null) this.#counters.rangeConflicts++;
+    } else this.#counters.snapshotsTooOld++;
     const loserTransactionId = `${incarnation}-${messageNumber}-${verdicts.length}`;
     this.#noteConflict(verdict, transaction, { loser: origin, loserTransactionId, stampMs, phase: 'group' });
     fates.push(outcomeOf(verdict, 'group'));

@@ -387,7 +387,8 @@ export class Connection implements Session {
     open.queue = null;
     for (const [position, { id, op, message }] of queue.entries()) {
       try {
-        if (this.#isShuttingDown) throw shuttingDown(this.engine.replica.state);
+        // A client that is gone learns nothing, and nothing of what it left behind may commit, or wait again.
+        if (this.isEnding) throw shuttingDown(this.engine.replica.state);
         if (open.isClosed) throw noSuchTransaction(open.name);
         this.#executeInside(open, id, op, message);
       } catch (error) {

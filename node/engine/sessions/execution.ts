@@ -210,7 +210,8 @@ export class Execution implements RowUser, WaitingRequest, LockEvents {
     this.#waitedFor = waitedFor;
     this.#stopWaiting = stop;
     waiting.add(this);
-    const ofTransaction = this.#deadlineMs();
+    // One that holds locks, and waits for the next one again and again, ends some time.
+    const ofTransaction = waitedFor === 'lock' ? this.#endMs() : this.#deadlineMs();
     const atMs = untilMs === null ? ofTransaction : Math.min(untilMs, ofTransaction ?? untilMs);
     if (atMs !== null) this.#waitDeadline = engine.deadlines.add(atMs, () => this.giveUp(this.#timeout(waitedFor)));
   }
@@ -226,13 +227,17 @@ export class Execution implements RowUser, WaitingRequest, LockEvents {
 
   #timeout(waitedFor: WaitedFor | 'transaction'): RequestError {
     const { waitTimeoutMs, lockTimeoutMs, timeoutMs } = this.#options;
-    const { clock, counters } = this.#session.engine;
-    if (waitedFor === 'lock' && clock.monotonicMs() < (this.#deadlineMs() ?? Number.POSITIVE_INFINITY)) {
+    const { clock, counters, limits } = this.#session.engine;
+    if (waitedFor === 'lock' && clock.monotonicMs() < this.#endMs()) {
       counters.lockTimeouts++;
       return this.#awaited!.timeout(lockTimeoutMs);
     }
     const isOfWait = waitedFor === 'atLeast' && (timeoutMs === null || waitTimeoutMs <= timeoutMs);
-    return timeout(waitedFor, isOfWait ? waitTimeoutMs : timeoutMs!);
+    return timeout(waitedFor, isOfWait ? waitTimeoutMs : (timeoutMs ?? limits.transactionMsMax));
+  }
+
+  #endMs(): number {
+    return this.#deadlineMs() ?? this.startedMs + this.#session.engine.limits.transactionMsMax;
   }
 
   #deadlineMs(): number | null {

@@ -28,7 +28,7 @@ export const scan: Statement = {
     const reverse = booleanOf(message, 'reverse');
     const forUpdate = booleanOf(message, 'forUpdate');
     const state: ScanState = { table, range, predicate, columns, reverse, limit: limitOf(message), forUpdate };
-    const { rows, lastKey } = rowsOf(transaction, state);
+    const { rows, lastKey } = rowsOf(transaction, state, context.cursors !== null);
     if (lastKey === null || context.cursors === null) return { rows };
     const { isAlone } = context;
     return { rows, cursor: context.cursors.open({ transaction, isAlone, scan: behind(state, lastKey) }) };
@@ -50,7 +50,7 @@ function continueScan(transaction: Transaction, message: Message, context: State
   }
   const limit = limitOf(message);
   const state = limit === null ? cursor.scan : { ...cursor.scan, limit };
-  const { rows, lastKey } = rowsOf(cursor.transaction, state);
+  const { rows, lastKey } = rowsOf(cursor.transaction, state, true);
   if (lastKey === null) {
     context.cursors.drop(name);
     return { rows };
@@ -59,11 +59,20 @@ function continueScan(transaction: Transaction, message: Message, context: State
   return { rows, cursor: name };
 }
 
-/** `lastKey`: the last one returned, where more rows would follow; else null. */
-function rowsOf(transaction: Transaction, state: ScanState): { rows: Row[]; lastKey: RowKey | null } {
+/**
+ * `lastKey`: the last one returned, where more rows may follow; else null. `tellsMore`: a cursor tells the client so. Where
+ * what is read is certified, a full page has a cursor whatever follows: that there is a row behind it, which nobody reads,
+ * is nothing that a client may go by.
+ */
+function rowsOf(
+  transaction: Transaction,
+  state: ScanState,
+  tellsMore: boolean,
+): { rows: Row[]; lastKey: RowKey | null } {
   const { table, range, predicate, columns, reverse, limit, forUpdate } = state;
   const { imageCodec, limits } = transaction;
   const bytesMax = limits.resultBytesMax;
+  const mayNotLookFurther = tellsMore && transaction.certifiesReads;
   const rows: Row[] = [];
   let bytes = 0;
   let lastKey: RowKey | null = null;
@@ -86,11 +95,15 @@ function rowsOf(transaction: Transaction, state: ScanState): { rows: Row[]; last
     rows.push(withColumns(row, columns));
     if (forUpdate) keys.push(key);
     lastKey = key;
+    if (mayNotLookFurther && rows.length === limit) {
+      left = behind(state, key).range;
+      break;
+    }
   }
-  if (forUpdate) lockForUpdate(transaction, table, keys);
   if (left === null) transaction.observeRange(range.from, range.to);
   else if (reverse) transaction.observeRange(left.to, range.to);
   else transaction.observeRange(range.from, left.from);
+  if (forUpdate) lockForUpdate(transaction, table, keys);
   return { rows, lastKey: left === null ? null : lastKey };
 }
 
