@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { SimulatedWorld } from '../../sim/world/index.ts';
+import type { ErrorAnswer } from './errors.ts';
 import { ISOLATION_LEVELS, type Isolation } from './isolation.ts';
 import { type SimulatedMember, SimulatedMemberClient, startGroup, until } from './testing/simulated-group.ts';
 
@@ -517,8 +518,7 @@ class TestSession implements Session {
   }
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: an error of any shape
-function codeOf({ code, item, key, phase }: any): string {
+function codeOf({ code, item, key, phase }: ErrorAnswer): string {
   return code === 'CERTIFICATION_CONFLICT' ? `${code}: ${item} ${key}, ${phase}` : code;
 }
 

@@ -118,14 +118,16 @@ function register(registry: Registry, source: MetricSource): void {
   });
 }
 
+/** Makes sources of the numbers that are counted there. */
+function countersOf<C extends { readonly [F in keyof C]: number }>(
+  counters: () => C,
+): (name: string, help: string, field: keyof C) => MetricSource {
+  return (name, help, field) => ({ kind: 'counter', name, help, read: () => counters()[field] });
+}
+
 /** Counters of the member itself, over all its runs in this process. */
 export function memberCounterSources(counters: MemberCounters): readonly MetricSource[] {
-  const source = (name: string, help: string, field: keyof MemberCounters): MetricSource => ({
-    kind: 'counter',
-    name,
-    help,
-    read: () => counters[field],
-  });
+  const source = countersOf(() => counters);
   return [
     source('concert_transactions_committed_total', 'Transactions of the group applied here', 'transactionsCommitted'),
     source('concert_transactions_checked_total', 'Transactions certified here', 'transactionsCertified'),
@@ -238,12 +240,7 @@ function transferOf(member: Pick<Member, 'members' | 'memberId'>): TransferRow |
 export function engineSources(
   engine: () => Pick<Engine, 'openTransactions' | 'openSubscriptions' | 'lockedRows' | 'lockWaiters' | 'counters'>,
 ): readonly MetricSource[] {
-  const counter = (name: string, help: string, field: keyof Engine['counters']): MetricSource => ({
-    kind: 'counter',
-    name,
-    help,
-    read: () => engine().counters[field],
-  });
+  const counter = countersOf(() => engine().counters);
   return [
     {
       name: 'concert_open_transactions',
@@ -311,12 +308,7 @@ function statsSources(stats: OwnStats): readonly MetricSource[] {
 }
 
 function clientSources(counters: ServerCounters, connections: () => number): readonly MetricSource[] {
-  const counter = (name: string, help: string, field: keyof ServerCounters): MetricSource => ({
-    kind: 'counter',
-    name,
-    help,
-    read: () => counters[field],
-  });
+  const counter = countersOf(() => counters);
   return [
     { kind: 'gauge', name: 'concert_client_connections', help: 'Open client connections', read: connections },
     counter('concert_client_connections_opened_total', 'Client connections opened', 'connectionsOpened'),
