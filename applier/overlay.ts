@@ -7,6 +7,7 @@
  *
  * Memory is counted by slab: an image is a view of the buffer that it arrived in, and pins all of it (H21).
  */
+import { isOfRow } from '../certifier/index.ts';
 import type { LargeTransaction, RowKey } from '../certifier/types.ts';
 import { assert, type SequenceNumber } from '../gcs/base/index.ts';
 import type { KeyRange } from './types.ts';
@@ -267,7 +268,7 @@ export class Overlay {
 
   #settleItem({ large, sequenceNumber, early }: Unsettled, at: number): void {
     const { key, kind, image } = large.writeSet[at]!;
-    if (kind !== 'check' && !early.has(at)) this.#addVersion(key, sequenceNumber, image);
+    if (isOfRow(kind) && !early.has(at)) this.#addVersion(key, sequenceNumber, image);
   }
 
   /** The versions of a chain that someone reads, whose next newer version is that of `before`. */

@@ -5,8 +5,9 @@
  * What is remembered of a last writer may lie at or below the purge floor of the place, where judging there would find
  * none: whoever uses the highest takes the floor if that is higher. Ranges that were read are judged at the place.
  */
+import type { SequenceNumber } from '../gcs/base/index.ts';
 import type { CertificationDatabase } from './certification-database.ts';
-import type { LargeTransaction } from './types.ts';
+import type { LargeTransaction, Writer } from './types.ts';
 
 export class AheadJudgement {
   readonly #database: CertificationDatabase;
@@ -43,9 +44,14 @@ export class AheadJudgement {
     for (; this.#judged < end && !this.#isSpoilt; this.#judged++) {
       const item = writeSet[this.#judged]!;
       const last = this.#database.lastWritten(item.key);
-      if (last > (item.snapshotVersion ?? snapshotVersion)) this.#isSpoilt = true;
+      const against = item.snapshotVersion ?? snapshotVersion;
+      if (last > against && isNewer(this.#database.lastOpponent(item.key, item.kind), against)) this.#isSpoilt = true;
       if (last > this.#highest) this.#highest = last;
     }
     return this.#isSpoilt || end === writeSet.length;
   }
+}
+
+function isNewer(opponent: Writer | undefined, snapshotVersion: SequenceNumber): boolean {
+  return opponent !== undefined && opponent.sequenceNumber > snapshotVersion;
 }

@@ -10,8 +10,8 @@ const newDatabase = (capacity: number, fingerprint: (key: RowKey) => number = ha
 describe('the certification database', () => {
   test('two keys with one fingerprint are two items (H12, C9)', () => {
     const database = newDatabase(10, () => 7);
-    database.record('a', { sequenceNumber: 1, origin: 0 });
-    database.record('b', { sequenceNumber: 2, origin: 1 });
+    database.record('a', { sequenceNumber: 1, origin: 0 }, 'put');
+    database.record('b', { sequenceNumber: 2, origin: 1 }, 'put');
     assert.deepEqual(database.lastWriter('a'), { sequenceNumber: 1, origin: 0 });
     assert.deepEqual(database.lastWriter('b'), { sequenceNumber: 2, origin: 1 });
     assert.equal(database.lastWriter('c'), undefined);
@@ -20,7 +20,8 @@ describe('the certification database', () => {
 
   test('recording more items than it holds raises the floor to the highest writer that went', () => {
     const database = newDatabase(2);
-    for (const [at, key] of ['a', 'b', 'a', 'c'].entries()) database.record(key, { sequenceNumber: at + 1, origin: 0 });
+    for (const [at, key] of ['a', 'b', 'a', 'c'].entries())
+      database.record(key, { sequenceNumber: at + 1, origin: 0 }, 'put');
     assert.deepEqual([database.purgeFloor, database.itemCount], [2, 2]);
     assert.equal(database.lastWriter('b'), undefined);
     assert.equal(database.lastWriter('a')?.sequenceNumber, 3);
@@ -28,10 +29,10 @@ describe('the certification database', () => {
 
   test('looking up does not keep an item from being evicted (H2)', () => {
     const database = newDatabase(2);
-    database.record('a', { sequenceNumber: 1, origin: 0 });
-    database.record('b', { sequenceNumber: 2, origin: 0 });
+    database.record('a', { sequenceNumber: 1, origin: 0 }, 'put');
+    database.record('b', { sequenceNumber: 2, origin: 0 }, 'put');
     for (let i = 0; i < 10; i++) database.lastWriter('a');
-    database.record('c', { sequenceNumber: 3, origin: 0 });
+    database.record('c', { sequenceNumber: 3, origin: 0 }, 'put');
     assert.equal(database.lastWriter('a'), undefined);
     assert.equal(database.purgeFloor, 1);
   });
@@ -52,7 +53,7 @@ describe('the certification database', () => {
           floor = oldest[1];
           expected.delete(oldest[0]);
         }
-        database.record(key, { sequenceNumber, origin: 0 });
+        database.record(key, { sequenceNumber, origin: 0 }, 'put');
         assert.deepEqual([database.purgeFloor, database.itemCount], [floor, expected.size]);
         for (let other = 0; other < 20; other++) {
           const name = `key ${other}`;
@@ -65,7 +66,7 @@ describe('the certification database', () => {
   test('an item is found although adding it evicted the one farthest from their common fingerprint', () => {
     const database = newDatabase(3, () => 7);
     const keys = ['a', 'b', 'c', 'a', 'b', 'd', 'a', 'b', 'e'];
-    for (const [at, key] of keys.entries()) database.record(key, { sequenceNumber: at + 1, origin: 0 });
+    for (const [at, key] of keys.entries()) database.record(key, { sequenceNumber: at + 1, origin: 0 }, 'put');
     assert.deepEqual(
       ['a', 'b', 'c', 'd', 'e'].map((key) => database.lastWriter(key)?.sequenceNumber),
       [7, 8, undefined, undefined, 9],
@@ -92,14 +93,14 @@ describe('the certification database', () => {
     const database = new CertificationDatabase({ capacity, newCache });
     const plain = newDatabase(capacity);
     const record = (key: RowKey, sequenceNumber: number): void => {
-      for (const each of [database, plain]) each.record(key, { sequenceNumber, origin: 0 });
+      for (const each of [database, plain]) each.record(key, { sequenceNumber, origin: 0 }, 'put');
     };
     for (let i = 0; i < 550; i++) record(`old ${i}`, i + 1);
     const writeSet = Array.from({ length: 400 }, (_, i) => ({ key: `key ${i}`, kind: 'delete', image: null }) as const);
     const places = new Map(writeSet.map(({ key }, at) => [key, at]));
     assert.ok(!database.canRecordLarge(401), 'fifty places stay free');
     database.recordLarge({ snapshotVersion: 0, writeSet, places }, { sequenceNumber: 551, origin: 0 });
-    for (const { key } of writeSet) plain.record(key, { sequenceNumber: 551, origin: 0 });
+    for (const { key } of writeSet) plain.record(key, { sequenceNumber: 551, origin: 0 }, 'put');
     sets = 0;
     for (let i = 0; i < 60; i++) {
       const before = sets;
@@ -120,7 +121,7 @@ describe('the certification database', () => {
     database.raisePurgeFloor(5);
     database.raisePurgeFloor(3);
     assert.equal(database.purgeFloor, 5);
-    assert.throws(() => database.record('a', { sequenceNumber: 4, origin: 0 }), InvariantViolation);
+    assert.throws(() => database.record('a', { sequenceNumber: 4, origin: 0 }, 'put'), InvariantViolation);
   });
 
   test('a capacity out of range and writers out of order stop the member', () => {
@@ -128,8 +129,8 @@ describe('the certification database', () => {
       assert.throws(() => newDatabase(capacity), InvariantViolation);
     }
     const database = newDatabase(2);
-    database.record('a', { sequenceNumber: 2, origin: 0 });
-    assert.throws(() => database.record('b', { sequenceNumber: 1, origin: 0 }), InvariantViolation);
-    assert.throws(() => database.record('a', { sequenceNumber: 2, origin: 0 }), InvariantViolation);
+    database.record('a', { sequenceNumber: 2, origin: 0 }, 'put');
+    assert.throws(() => database.record('b', { sequenceNumber: 1, origin: 0 }, 'put'), InvariantViolation);
+    assert.throws(() => database.record('a', { sequenceNumber: 2, origin: 0 }, 'put'), InvariantViolation);
   });
 });

@@ -1,5 +1,5 @@
 /**
- * Who last wrote each row, for a bounded number of rows, without ever missing a conflict.
+ * Who last wrote each key, and of which kind that was (`item-kinds.ts`), for a bounded number of rows, without ever missing a conflict.
  *
  * Each recorded key is one item, kept in a cache of an outside library under a 32-bit fingerprint of the key. Where two
  * keys share a fingerprint, the later one goes to the next free place of that fingerprint; a hit counts only if the keys
@@ -17,7 +17,16 @@
  * evicts another, and the floor is at each place what it would be. There is always room in proportion to what is not
  * settled: where it gets short, each key that is recorded settles a few others, so that it never has to wait for all.
  */
-import { assert, hash32, type MemberOrdinal, type SequenceNumber } from '../gcs/base/index.ts';
+import { assert, hash32, type SequenceNumber } from '../gcs/base/index.ts';
+import {
+  addWriter,
+  firstWriter,
+  type ItemKind,
+  isOpponent,
+  type KeyWriters,
+  opponentIn,
+  type WriteKind,
+} from './item-kinds.ts';
 import { newestWithin, rangeAround } from './read-ranges.ts';
 import { RecentKeys } from './recent-keys.ts';
 import { RECENT_WRITES_BOUNDS, RecentWrites, type RecentWritesBounds, type WrittenKey } from './recent-writes.ts';
@@ -66,10 +75,10 @@ interface Unsettled {
   readonly writer: Writer;
   /** The first so many items of the large one, and of the line, are in the cache. */
   settled: number;
-  readonly line: { readonly key: RowKey; readonly writer: Writer }[];
+  readonly line: { readonly key: RowKey; readonly writer: Writer; readonly kind: WriteKind }[];
   settledOfLine: number;
-  /** The last of each key in the line. */
-  readonly last: Map<RowKey, Writer>;
+  /** Those of each key in the line. */
+  readonly writers: Map<RowKey, KeyWriters>;
 }
 
 export class CertificationDatabase {
@@ -113,18 +122,26 @@ export class CertificationDatabase {
     return this.#items.size;
   }
 
-  /** Undefined: no writer above the floor. One at or below the floor may or may not be named. Changes nothing. */
+  /**
+   * Of whatever kind. Undefined: no writer above the floor. One at or below the floor may or may not be named. Changes
+   * nothing.
+   */
   lastWriter(key: RowKey): Writer | undefined {
-    const unsettled = this.#unsettledWriter(key);
-    if (unsettled !== undefined) return unsettled;
-    const item = this.#find(key, this.#firstPlace(key));
-    return item === undefined ? undefined : { sequenceNumber: item.sequenceNumber, origin: item.origin };
+    return this.lastOpponent(key, 'check');
   }
 
   /** That of `lastWriter`; 0: there is none. */
   lastWritten(key: RowKey): SequenceNumber {
     if (this.#unsettled !== null) return this.lastWriter(key)?.sequenceNumber ?? 0;
     return this.#find(key, this.#firstPlace(key))?.sequenceNumber ?? 0;
+  }
+
+  /** As `lastWriter`, of those that an item of `kind` conflicts with. */
+  lastOpponent(key: RowKey, kind: ItemKind): Writer | undefined {
+    const unsettled = this.#unsettledOpponent(key, kind);
+    if (unsettled !== undefined) return unsettled;
+    const item = this.#find(key, this.#firstPlace(key));
+    return item === undefined ? undefined : opponentIn(item, kind);
   }
 
   /**
@@ -146,10 +163,10 @@ export class CertificationDatabase {
   }
 
   /**
-   * Makes `writer` the last one of `key`, and the key the most recent.
+   * Makes `writer` the last one of `key`, by an item of `kind`, and the key the most recent.
    * Order of calls: by sequence number; one transaction's keys once each, and always in the same order.
    */
-  record(key: RowKey, writer: Writer): void {
+  record(key: RowKey, writer: Writer, kind: WriteKind): void {
     const { sequenceNumber } = writer;
     assert(sequenceNumber >= this.#lastRecorded, 'writers are recorded in the order of their sequence numbers');
     assert(sequenceNumber >= this.#purgeFloor, 'a recorded writer is not below the purge floor');
@@ -157,12 +174,14 @@ export class CertificationDatabase {
     if (this.#writes !== null) this.#noteWrite(key, writer);
     const unsettled = this.#unsettled;
     if (unsettled === null) {
-      this.recent.add(this.#put(key, writer).key);
+      this.recent.add(this.#put(key, writer, kind).key);
       return;
     }
     assert(this.#hasRoomFor(1), 'nothing is evicted before all is settled');
-    unsettled.line.push({ key, writer });
-    unsettled.last.set(key, writer);
+    unsettled.line.push({ key, writer, kind });
+    const writers = unsettled.writers.get(key);
+    if (writers === undefined) unsettled.writers.set(key, firstWriter(writer, kind));
+    else addWriter(writers, writer, kind);
     this.recent.add(key);
     const waiting = waitingOf(unsettled);
     const free = this.#capacity - this.#items.size - waiting;
@@ -182,7 +201,7 @@ export class CertificationDatabase {
     assert(this.canRecordLarge(large.writeSet.length), 'a transaction that is settled later has room');
     assert(writer.sequenceNumber > this.#lastRecorded, 'writers are recorded in the order of their sequence numbers');
     this.#lastRecorded = writer.sequenceNumber;
-    this.#unsettled = { large, writer, settled: 0, line: [], settledOfLine: 0, last: new Map() };
+    this.#unsettled = { large, writer, settled: 0, line: [], settledOfLine: 0, writers: new Map() };
     this.recent.skip();
     this.#writes?.addLarge(large.writeSet, writer, this.#purgeFloor);
     if (this.#writes?.isUnasked) this.#writes = null;
@@ -201,10 +220,13 @@ export class CertificationDatabase {
     const end = Math.min(writeSet.length, unsettled.settled + itemsMax);
     for (let at = unsettled.settled; at < end; at++) {
       const { key, kind } = writeSet[at]!;
-      if (kind !== 'check') this.#put(key, writer);
+      if (kind !== 'check') this.#put(key, writer, kind);
     }
     const endOfLine = Math.min(line.length, unsettled.settledOfLine + itemsMax - (end - unsettled.settled));
-    for (let at = unsettled.settledOfLine; at < endOfLine; at++) this.#put(line[at]!.key, line[at]!.writer);
+    for (let at = unsettled.settledOfLine; at < endOfLine; at++) {
+      const { key, writer: last, kind } = line[at]!;
+      this.#put(key, last, kind);
+    }
     unsettled.settled = end;
     unsettled.settledOfLine = endOfLine;
     if (end === writeSet.length && endOfLine === line.length) this.#unsettled = null;
@@ -225,22 +247,25 @@ export class CertificationDatabase {
     return this.#items.size + waiting + items <= this.#capacity;
   }
 
-  #unsettledWriter(key: RowKey): Writer | undefined {
+  /** What waits in the line is newer than the large transaction. */
+  #unsettledOpponent(key: RowKey, kind: ItemKind): Writer | undefined {
     if (this.#unsettled === null) return undefined;
-    const { large, writer, last } = this.#unsettled;
+    const { large, writer, writers } = this.#unsettled;
+    const ofLine = writers.get(key);
+    const inLine = ofLine === undefined ? undefined : opponentIn(ofLine, kind);
+    if (inLine !== undefined) return inLine;
     const place = large.places.get(key);
-    const isWritten = place !== undefined && large.writeSet[place]!.kind !== 'check';
-    return last.get(key) ?? (isWritten ? writer : undefined);
+    const written = place === undefined ? 'check' : large.writeSet[place]!.kind;
+    return written !== 'check' && isOpponent(written, kind) ? writer : undefined;
   }
 
   /** Into the cache, as the newest. */
-  #put(key: RowKey, writer: Writer): Item {
+  #put(key: RowKey, writer: Writer, kind: WriteKind): Item {
     const first = this.#firstPlace(key);
     const known = this.#find(key, first);
-    if (known === undefined) return this.#add(key, first, writer);
+    if (known === undefined) return this.#add(key, first, writer, kind);
     assert(known.sequenceNumber < writer.sequenceNumber, 'a transaction writes a key once');
-    known.sequenceNumber = writer.sequenceNumber;
-    known.origin = writer.origin;
+    addWriter(known, writer, kind);
     this.#items.set(known.place, known);
     return known;
   }
@@ -261,12 +286,12 @@ export class CertificationDatabase {
     return undefined;
   }
 
-  #add(key: RowKey, first: number, writer: Writer): Item {
+  #add(key: RowKey, first: number, writer: Writer, kind: WriteKind): Item {
     let n = 0;
     while (this.#items.peek(first + n * placeStride) !== undefined) n++;
     const place = first + n * placeStride;
     const { sequenceNumber, origin } = writer;
-    const item = { key, place, sequenceNumber, origin };
+    const item: Item = { key, place, sequenceNumber, origin, kind, before: null };
     this.#items.set(place, item);
     // Only now: an eviction inside `set` may have drawn the farthest place in, without seeing the new item.
     if (n > this.#farthestOf(first)) this.#farthest.set(first, n);
@@ -297,11 +322,9 @@ function waitingOf({ large, settled, line, settledOfLine }: Unsettled): number {
 const placeStride = 0x1_0000_0000;
 
 /** Its writer is part of it: a young object that an old one refers to costs the collector as much as the whole item. */
-interface Item {
+interface Item extends KeyWriters {
   readonly key: RowKey;
   readonly place: number;
-  sequenceNumber: SequenceNumber;
-  origin: MemberOrdinal;
 }
 
 /** What waits in the line is newer than the large transaction, and that is newer than what was settled before it. */

@@ -15,7 +15,7 @@ import {
   type Writer,
   type WriteSetItem,
 } from './index.ts';
-import { CertificationByDefinition } from './testing/certification-by-definition.ts';
+import { CertificationByDefinition, type Written, writtenBy } from './testing/certification-by-definition.ts';
 import {
   newCertifier,
   newDatabase,
@@ -239,7 +239,7 @@ describe('a certifier', () => {
 function assertByDefinition(steps: readonly Step[], capacity: number, fingerprintBits: number): void {
   const certifier = newCertifier({ capacity, fingerprintBits });
   const definition = new CertificationByDefinition();
-  const written: { key: RowKey; writer: number }[] = [];
+  const recorded: { key: RowKey; writer: number }[] = [];
   let raisedTo = 0;
   for (const step of steps) {
     if (step.kind === 'purge-floor') {
@@ -247,7 +247,8 @@ function assertByDefinition(steps: readonly Step[], capacity: number, fingerprin
     }
     const before = { floor: certifier.purgeFloor, digest: certifier.digest, itemCount: certifier.itemCount };
     const upTo = certifier.sequenceNumber;
-    let keys = step.kind === 'schema-change' ? step.keys.map(rowKey) : [];
+    let written: readonly Written[] =
+      step.kind === 'schema-change' ? step.keys.map((key) => ({ key: rowKey(key), kind: 'put' })) : [];
     if (step.kind === 'transaction') {
       const transaction = transactionOf(step, upTo);
       const refusal =
@@ -263,15 +264,15 @@ function assertByDefinition(steps: readonly Step[], capacity: number, fingerprin
       } else {
         const lastCommitted = Math.max(before.floor, definition.lastWriterOf(step.items.map(({ key }) => rowKey(key))));
         assert.deepEqual(verdict, { kind: 'positive', sequenceNumber: upTo + 1, lastCommitted });
-        keys = transaction.writeSet.filter(({ kind }) => kind !== 'check').map(({ key }) => key);
+        written = writtenBy(transaction.writeSet);
       }
     } else run(certifier, step);
     if (certifier.sequenceNumber > upTo) {
-      definition.accept(keys, 'origin' in step ? step.origin : 0);
-      for (const key of keys) written.push({ key, writer: certifier.sequenceNumber });
+      definition.accept(written, 'origin' in step ? step.origin : 0);
+      for (const { key } of written) recorded.push({ key, writer: certifier.sequenceNumber });
     }
     assert.equal(certifier.sequenceNumber, definition.sequenceNumber);
-    assert.equal(certifier.purgeFloor, Math.max(raisedTo, CertificationByDefinition.floor(written, capacity)));
+    assert.equal(certifier.purgeFloor, Math.max(raisedTo, CertificationByDefinition.floor(recorded, capacity)));
     assert.ok(certifier.itemCount <= capacity);
   }
 }
@@ -318,6 +319,86 @@ describe('certification against its definition', () => {
     for (const capacity of [1, 2]) {
       for (const a of choices)
         for (const b of choices) for (const c of choices) assertByDefinition([a, b, c], capacity, 1);
+    }
+  });
+});
+
+describe('kinds of items (H8, H10)', () => {
+  const delta = (key: RowKey): WriteSetItem => ({ key, kind: 'delta', image: new Uint8Array([1]) });
+  const reference = (key: RowKey): WriteSetItem => ({ key, kind: 'reference', image: null });
+  const mark = (key: RowKey): WriteSetItem => ({ key, kind: 'mark', image: null });
+  const isRefusedAfter = (first: WriteSetItem, second: WriteSetItem): boolean => {
+    const certifier = newCertifier({ capacity: unbounded });
+    certifier.certify(at(0, first), 0, 1);
+    return certifier.certify(at(0, second, put('b')), 1, 1).verdict.kind === 'conflict';
+  };
+
+  test('of two on one key with the same snapshot, the second is refused as the table says', () => {
+    const all = { put, remove, delta, reference, mark, check };
+    const refused: Record<string, string[]> = {};
+    for (const [name, second] of Object.entries(all)) {
+      refused[name] = Object.entries(all).flatMap(([first, make]) =>
+        first !== 'check' && isRefusedAfter(make('a'), second('a')) ? [first] : [],
+      );
+    }
+    const any = ['put', 'remove', 'delta', 'reference', 'mark'];
+    assert.deepEqual(refused, {
+      put: any,
+      remove: any,
+      mark: any,
+      check: any,
+      reference: ['put', 'remove', 'mark'],
+      delta: ['remove'],
+    });
+  });
+
+  test('a put of an older snapshot erases no delta, and a delta does not outlive the row that it was made for', () => {
+    const certifier = newCertifier({ capacity: unbounded });
+    const verdicts = [
+      certifier.certify(at(0, put('a')), 0, 1),
+      certifier.certify(at(1, delta('a')), 1, 1),
+      certifier.certify(at(1, delta('a')), 2, 1),
+      certifier.certify(at(2, put('a')), 0, 1),
+      certifier.certify(at(3, put('a')), 0, 1),
+      certifier.certify(at(1, delta('a')), 1, 1),
+      certifier.certify(at(5, remove('a')), 0, 1),
+      certifier.certify(at(6, put('a')), 0, 1),
+      certifier.certify(at(5, delta('a')), 1, 1),
+      certifier.certify(at(6, delta('a')), 1, 1),
+    ];
+    assert.deepEqual(
+      verdicts.map(({ verdict }) => (verdict.kind === 'conflict' ? verdict.winner.sequenceNumber : verdict.kind)),
+      ['positive', 'positive', 'positive', 3, 'positive', 'positive', 'positive', 'positive', 6, 'positive'],
+    );
+  });
+
+  test('three writers of one key, whatever they do and with whatever snapshots, as the definition has it', () => {
+    const written = ['put', 'delete', 'delta', 'reference', 'mark'] as const;
+    const step = (kind: WriteSetItem['kind'], age: number): Step => ({
+      kind: 'transaction',
+      age,
+      items:
+        kind === 'check'
+          ? [
+              { key: 0, kind },
+              { key: 1, kind: 'put' },
+            ]
+          : [{ key: 0, kind }],
+      origin: 0,
+      stampMs: 1,
+    });
+    for (const one of written) {
+      for (const two of written) {
+        for (const three of written) {
+          for (const kind of [...written, 'check'] as const) {
+            for (const age of [0, 1, 2, 3]) {
+              const steps = [step(one, 0), step(two, 0), step(three, 0), step(kind, age)];
+              assertByDefinition(steps, 1, 1);
+              assertByDefinition(steps, unbounded, 4);
+            }
+          }
+        }
+      }
     }
   });
 });

@@ -108,7 +108,7 @@ export class Certifier {
    * @param stampMs The leader's, of the log entry that carried it.
    * @throws InvariantViolation if the snapshot is ahead of the certified order.
    *
-   * Cost: O(items), and with ranges the keys written after the snapshot. Source: MySQL Group Replication, `Certifier::certify`; hazards H1, H2, H6, H11, H13, H22.
+   * Cost: O(items), and with ranges the keys written after the snapshot. Source: MySQL Group Replication, `Certifier::certify`; hazards H1, H2, H6, H8, H10, H11, H13, H22.
    */
   certify(transaction: Transaction, origin: MemberOrdinal, stampMs: number): CertificationResult {
     const judged = this.#judge(transaction);
@@ -188,7 +188,7 @@ export class Certifier {
   certifySchemaChange(keys: readonly RowKey[], origin: MemberOrdinal, stampMs: number): SchemaChangeResult {
     const result = this.#accept(stampMs, schemaChangeMark);
     const writer: Writer = { sequenceNumber: result.sequenceNumber, origin };
-    for (const key of keys) this.#database.record(key, writer);
+    for (const key of keys) this.#database.record(key, writer, 'put');
     return result;
   }
 
@@ -222,7 +222,7 @@ export class Certifier {
 
   /** As `restorePositive`, for a change of the schema. */
   restoreSchemaChange(keys: readonly RowKey[], writer: Writer): void {
-    if (this.#isToRestore(writer)) for (const key of keys) this.#database.record(key, writer);
+    if (this.#isToRestore(writer)) for (const key of keys) this.#database.record(key, writer, 'put');
     this.#assertNothingEvicted();
   }
 
@@ -252,7 +252,10 @@ export class Certifier {
     for (const item of items) {
       const last = this.#database.lastWritten(item.key);
       if (last > snapshotVersion && last > (item.snapshotVersion ?? snapshotVersion)) {
-        return { kind: 'conflict', item, winner: this.#database.lastWriter(item.key)! };
+        const winner = this.#database.lastOpponent(item.key, item.kind);
+        if (winner !== undefined && winner.sequenceNumber > (item.snapshotVersion ?? snapshotVersion)) {
+          return { kind: 'conflict', item, winner };
+        }
       }
       if (last > highest) highest = last;
     }
@@ -320,7 +323,7 @@ export class Certifier {
   }
 
   #recordWrites(items: readonly WriteSetItem[], writer: Writer): void {
-    for (const item of items) if (item.kind !== 'check') this.#database.record(item.key, writer);
+    for (const { key, kind } of items) if (kind !== 'check') this.#database.record(key, writer, kind);
   }
 
   #digestRefusal(negative: Negative): void {

@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { ByteWriter, binaryStringOf } from '../gcs/base/index.ts';
 import {
+  attributesMax,
   BatchDecoder,
   decodeBatch,
   encodeBatch,
@@ -11,6 +12,7 @@ import {
   readRangesMax,
   type WriteSetItem,
 } from './index.ts';
+import { imageOf, itemKind } from './testing/random-order.ts';
 
 const plain = { noNullPrototype: true } as const;
 const bytes = fc.uint8Array({ maxLength: 40 });
@@ -19,12 +21,18 @@ const key = fc.oneof(
   fc.uint8Array({ minLength: 600, maxLength: 1200 }),
 );
 const item = fc
-  .tuple(key.map(binaryStringOf), fc.constantFrom('put' as const, 'delete' as const, 'check' as const), bytes)
-  .map(([key, kind, image]): WriteSetItem => ({ key, kind, image: kind === 'put' ? image : null }));
+  .tuple(key.map(binaryStringOf), itemKind, bytes)
+  .map(([key, kind, image]): WriteSetItem => ({ key, kind, image: imageOf(kind, image) }));
 const ranges = fc
   .uniqueArray(key.map(binaryStringOf), { maxLength: 8 })
   .map((keys) => keys.sort((one, other) => (one < other ? -1 : 1)))
   .map((keys) => Array.from({ length: keys.length >> 1 }, (_, i) => ({ from: keys[2 * i]!, to: keys[2 * i + 1]! })));
+const attributes = fc
+  .uniqueArray(fc.record({ tag: fc.integer({ min: 1, max: 255 }), content: bytes }, plain), {
+    maxLength: 3,
+    selector: ({ tag }) => tag,
+  })
+  .map((all) => all.sort((one, other) => one.tag - other.tag));
 const transaction = fc.record(
   {
     kind: fc.constant('transaction' as const),
@@ -37,16 +45,18 @@ const transaction = fc.record(
             .filter((items) => items.some((one) => one.kind !== 'check')),
           offsets: fc.array(fc.nat(300), { maxLength: 20 }),
           ranges,
+          attributes,
         },
         plain,
       )
-      .map(({ snapshotVersion, writeSet, offsets, ranges }) => ({
+      .map(({ snapshotVersion, writeSet, offsets, ranges, attributes }) => ({
         snapshotVersion,
         writeSet: writeSet.map((one, at) => {
           const own = snapshotVersion + (offsets[at] ?? 0);
           return own > snapshotVersion && Number.isSafeInteger(own) ? { ...one, snapshotVersion: own } : one;
         }),
         ...(ranges.length > 0 && { ranges }),
+        ...(attributes.length > 0 && { attributes }),
       })),
   },
   plain,
@@ -128,18 +138,30 @@ describe('a batch of group messages', () => {
     }
   });
 
-  test('of version 1, as a log may still have it, is read: it has no ranges', () => {
+  test('of versions 1 and 2, as a log may still have them, is read: they have no attributes, and 1 no ranges', () => {
     const message = encodeGroupMessage({
       kind: 'transaction',
       transaction: { snapshotVersion: 7, writeSet: [{ key: 'abcd', kind: 'delete', image: null }] },
     });
-    const old = encodeBatch([message.subarray(0, -1), message.subarray(0, -1)]);
-    old[0] = 1;
-    assert.deepEqual(decodeBatch(old), decodeBatch(encodeBatch([message, message])));
-    const alone = encodeBatch([message.subarray(0, -1)]);
-    alone[0] = 1;
-    const { value } = new BatchDecoder(alone).inSlices(10).next();
-    assert.deepEqual(value, decodeBatch(encodeBatch([message])));
+    for (const version of [1, 2]) {
+      const oldMessage = message.subarray(0, version - 3);
+      const old = encodeBatch([oldMessage, oldMessage]);
+      old[0] = version;
+      assert.deepEqual(decodeBatch(old), decodeBatch(encodeBatch([message, message])));
+      const alone = encodeBatch([oldMessage]);
+      alone[0] = version;
+      const { value } = new BatchDecoder(alone).inSlices(10).next();
+      assert.deepEqual(value, decodeBatch(encodeBatch([message])));
+    }
+    const ranges = [{ from: 'abcd', to: 'abce' }];
+    const transaction = {
+      snapshotVersion: 7,
+      writeSet: [{ key: 'abcd', kind: 'delete', image: null }],
+      ranges,
+    } as const;
+    const read = encodeBatch([encodeGroupMessage({ kind: 'transaction', transaction }).subarray(0, -1)]);
+    read[0] = 2;
+    assert.deepEqual(decodeBatch(read), { kind: 'batch', messages: [{ kind: 'transaction', transaction }] });
   });
 
   test('names what is wrong and where', () => {
@@ -150,7 +172,7 @@ describe('a batch of group messages', () => {
     };
     const one = (write: (writer: ByteWriter) => void) =>
       frame((writer) => {
-        writer.u8(2);
+        writer.u8(3);
         writer.varint(1);
         write(writer);
       });
@@ -165,6 +187,13 @@ describe('a batch of group messages', () => {
         writer.varint(count);
         for (const end of ends) writer.binaryString(end);
       };
+    const attributes =
+      (count: number, ...bytes: number[]) =>
+      (writer: ByteWriter) => {
+        ranges(0)(writer);
+        writer.varint(count);
+        for (const byte of bytes) writer.u8(byte);
+      };
     const transaction = (count: number, write: (writer: ByteWriter) => void) =>
       one((writer) => {
         writer.u8(1);
@@ -177,12 +206,12 @@ describe('a batch of group messages', () => {
       { kind: 'malformed', reason: 'unknown format version', offset: 0 },
     );
     assert.deepEqual(
-      frame((writer) => writer.u8(3)),
+      frame((writer) => writer.u8(4)),
       { kind: 'malformed', reason: 'unknown format version', offset: 0 },
     );
     assert.deepEqual(
       frame((writer) => {
-        writer.u8(2);
+        writer.u8(3);
         writer.varint(0);
       }),
       { kind: 'malformed', reason: 'message count', offset: 1 },
@@ -218,6 +247,13 @@ describe('a batch of group messages', () => {
       ['range ends early', 1, ranges(1, 'ab')],
       ['ranges out of order', 1, ranges(1, 'ab', 'ab')],
       ['ranges out of order', 1, ranges(2, 'ab', 'cd', 'cd', 'ef')],
+      ['attribute count', 1, attributes(attributesMax + 1)],
+      ['attribute ends early', 1, attributes(1, 7)],
+      ['attributes out of order', 1, attributes(2, 7, 0, 7, 0)],
+      ['attributes out of order', 1, attributes(1, 0, 0)],
+      ['unknown item kind', 1, (writer) => item(writer, 11, 'abcd')],
+      ['unknown item kind', 1, (writer) => item(writer, 255, 'abcd')],
+      ['item ends early', 1, (writer) => item(writer, 8, 'abcd')],
       [
         'a key twice in a write set',
         2,
@@ -235,8 +271,9 @@ describe('a batch of group messages', () => {
         item(writer, 2, 'abcd');
         writer.u8(0);
         writer.u8(0);
+        writer.u8(0);
       }),
-      { kind: 'malformed', reason: 'bytes behind the last message', offset: 12 },
+      { kind: 'malformed', reason: 'bytes behind the last message', offset: 13 },
     );
   });
 });

@@ -1,30 +1,38 @@
 /**
  * What members broadcast, as bytes. A broadcast is a batch of messages of one origin, in their order:
  *
- *     batch          version u8 (2), message count varint, messages
- *     transaction    kind u8 (1), snapshot version varint, item count varint, items, range count varint, ranges
- *     item           kind u8 (1 put, 2 delete, 3 check; 4 more: with a snapshot of its own), key (length varint, bytes),
- *                    own snapshot: what it is above the transaction's, varint, put: image (length varint, bytes)
+ *     batch          version u8 (3), message count varint, messages
+ *     transaction    kind u8 (1), snapshot version varint, item count varint, items, range count varint, ranges,
+ *                    attribute count varint, attributes
+ *     item           kind u8 (1 put, 2 delete, 3 check, 8 delta, 9 reference, 10 mark; 4 more: with a snapshot of its own),
+ *                    key (length varint, bytes), own snapshot: what it is above the transaction's, varint,
+ *                    put and delta: image (length varint, bytes)
  *     range          from, to (length varint, bytes)
+ *     attribute      tag u8, ascending, content (length varint, bytes)
  *     schema change  kind u8 (2), change (length varint, bytes)
  *     purge floor    kind u8 (3), sequence number varint
  *
- * Each message is encoded once, when it is ready; batches are joined from encoded messages. Version 1, which a log may
- * still have, is the same without ranges.
+ * Attributes by their tags: none so far.
+ *
+ * Each message is encoded once, when it is ready; batches are joined from encoded messages. Versions 1 and 2, which a log
+ * may still have, are the same without attributes, and 1 without ranges, too.
  */
 import { assert, ByteReader, ByteWriter, type SequenceNumber } from '../gcs/base/index.ts';
 import {
+  attributesLengthMax,
   itemLengthMax,
   itemLengthMin,
   rangesLengthMax,
+  readAttributes,
   readItem,
   readRanges,
   varintLengthMax,
+  writeAttributes,
   writeItem,
   writeRanges,
 } from './item-codec.ts';
 import { ItemPlaces } from './item-places.ts';
-import type { LargeTransaction, ReadRange, Transaction, WriteSetItem } from './types.ts';
+import type { LargeTransaction, ReadRange, Transaction, TransactionAttribute, WriteSetItem } from './types.ts';
 
 export type GroupMessage = TransactionMessage | SchemaChangeMessage | PurgeFloorMessage;
 
@@ -69,6 +77,7 @@ export function encodeGroupMessage(message: GroupMessage): Uint8Array {
   writer.varint(writeSet.length);
   for (const item of writeSet) writeItem(writer, item, snapshotVersion);
   writeRanges(writer, message.transaction);
+  writeAttributes(writer, message.transaction);
   return writer.view();
 }
 
@@ -111,7 +120,7 @@ export function* encodeTransactionInSlices(
   bytesPerSlice: number,
 ): Generator<void, Uint8Array, void> {
   const { snapshotVersion, writeSet } = transaction;
-  let length = 2 + 1 + 2 * varintLengthMax + rangesLengthMax(transaction);
+  let length = 2 + 1 + 2 * varintLengthMax + rangesLengthMax(transaction) + attributesLengthMax(transaction);
   for (const item of writeSet) length += itemLengthMax(item);
   const writer = new ByteWriter(length);
   writer.u8(formatVersion);
@@ -130,6 +139,7 @@ export function* encodeTransactionInSlices(
     cost += ITEM_COST_BYTES + writer.length - before;
   }
   writeRanges(writer, transaction);
+  writeAttributes(writer, transaction);
   return writer.view();
 }
 
@@ -152,7 +162,7 @@ export class BatchDecoder {
   readonly #writeSet: WriteSetItem[] = [];
   #places: ItemPlaces | null = null;
   #isKeyTwice = false;
-  #transaction: (LargeTransaction & { ranges?: readonly ReadRange[] }) | null = null;
+  #transaction: (LargeTransaction & BehindItems) | null = null;
   #writes = false;
   #problem: DecodedBatch | null = null;
 
@@ -190,8 +200,8 @@ export class BatchDecoder {
   }
 
   /**
-   * The transaction as far as it is read, well-formed or not: the same object grows, the ranges come at the end of
-   * `inSlices`. Null: there is none, or not yet.
+   * The transaction as far as it is read, well-formed or not: the same object grows, ranges and attributes come at the
+   * end of `inSlices`. Null: there is none, or not yet.
    */
   get transaction(): LargeTransaction | null {
     return this.#transaction;
@@ -211,10 +221,9 @@ export class BatchDecoder {
     if (this.#problem !== null) return this.#problem;
     if (!this.#writes) return malformed('a write set that writes nothing', MESSAGE_OFFSET);
     if (this.#isKeyTwice) return malformed('a key twice in a write set', MESSAGE_OFFSET);
-    const ranges = rangesOf(this.#reader, version);
-    if (typeof ranges === 'string') return malformed(ranges, MESSAGE_OFFSET);
+    const problem = readBehindItems(this.#reader, version, this.#transaction!);
+    if (problem !== null) return malformed(problem, MESSAGE_OFFSET);
     if (!this.#reader.finished) return malformed('bytes behind the last message', this.#offset);
-    if (ranges.length > 0) this.#transaction!.ranges = ranges;
     const { places: _, ...transaction } = this.#transaction!;
     return { kind: 'batch', messages: [{ kind: 'transaction', transaction }] };
   }
@@ -239,8 +248,9 @@ export class BatchDecoder {
   }
 }
 
-const formatVersion = 2;
-const formatVersionWithoutRanges = 1;
+const formatVersion = 3;
+const firstVersionWithRanges = 2;
+const firstVersionWithAttributes = 3;
 /** An item takes as long as so many bytes. */
 const ITEM_COST_BYTES = 500;
 /** In a batch of one: behind the version and the count. */
@@ -253,8 +263,9 @@ const purgeFloorKind = 3;
 function encodedLengthMax(message: GroupMessage): number {
   if (message.kind === 'schema-change') return 1 + varintLengthMax + message.change.length;
   if (message.kind === 'purge-floor') return 1 + varintLengthMax;
-  let length = 1 + 2 * varintLengthMax + rangesLengthMax(message.transaction);
-  for (const item of message.transaction.writeSet) length += itemLengthMax(item);
+  const { transaction } = message;
+  let length = 1 + 2 * varintLengthMax + rangesLengthMax(transaction) + attributesLengthMax(transaction);
+  for (const item of transaction.writeSet) length += itemLengthMax(item);
   return length;
 }
 
@@ -285,18 +296,32 @@ function decodeTransaction(reader: ByteReader, version: number): TransactionMess
   }
   if (!writes) return 'a write set that writes nothing';
   if (!hasDistinctKeys(writeSet)) return 'a key twice in a write set';
-  const ranges = rangesOf(reader, version);
-  if (typeof ranges === 'string') return ranges;
-  const transaction = ranges.length === 0 ? { snapshotVersion, writeSet } : { snapshotVersion, writeSet, ranges };
-  return { kind: 'transaction', transaction };
+  const transaction: Transaction & BehindItems = { snapshotVersion, writeSet };
+  return readBehindItems(reader, version, transaction) ?? { kind: 'transaction', transaction };
 }
 
-function rangesOf(reader: ByteReader, version: number): readonly ReadRange[] | string {
-  return version === formatVersionWithoutRanges ? [] : readRanges(reader);
+interface BehindItems {
+  ranges?: readonly ReadRange[];
+  attributes?: readonly TransactionAttribute[];
+}
+
+/** Reads what lies behind the items into `target`. Null, or what is wrong with it. */
+function readBehindItems(reader: ByteReader, version: number, target: BehindItems): string | null {
+  if (version >= firstVersionWithRanges) {
+    const ranges = readRanges(reader);
+    if (typeof ranges === 'string') return ranges;
+    if (ranges.length > 0) target.ranges = ranges;
+  }
+  if (version >= firstVersionWithAttributes) {
+    const attributes = readAttributes(reader);
+    if (typeof attributes === 'string') return attributes;
+    if (attributes.length > 0) target.attributes = attributes;
+  }
+  return null;
 }
 
 function isKnown(version: number): boolean {
-  return version === formatVersion || version === formatVersionWithoutRanges;
+  return version >= 1 && version <= formatVersion;
 }
 
 /** Small write sets are the rule; comparing each with each is quickest for them. */

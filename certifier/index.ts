@@ -3,4 +3,5 @@ export * from './certification-database.ts';
 export * from './certifier.ts';
 export { compareCommitTimes, formatCommitTime } from './commit-time.ts';
 export * from './group-message.ts';
+export { type ItemKind, isOfRow, type WriteKind } from './item-kinds.ts';
 export * from './types.ts';

@@ -1,7 +1,15 @@
-/** One item of a write set, and the ranges that were read, as bytes: see the head of `group-message.ts`. */
+/** One item of a write set, the ranges that were read and the attributes, as bytes: see the head of `group-message.ts`. */
 import { assert, type ByteReader, type ByteWriter, type SequenceNumber } from '../gcs/base/index.ts';
+import type { ItemKind } from './item-kinds.ts';
 import { areInOrder } from './read-ranges.ts';
-import { type ReadRange, readRangesMax, type Transaction, type WriteSetItem } from './types.ts';
+import {
+  attributesMax,
+  type ReadRange,
+  readRangesMax,
+  type Transaction,
+  type TransactionAttribute,
+  type WriteSetItem,
+} from './types.ts';
 
 export const varintLengthMax = 8;
 /** A key begins with the id of its table. */
@@ -9,10 +17,15 @@ const keyLengthMin = 4;
 /** Kind, key length and key: how many items so many bytes can be, whatever is said of their number. */
 export const itemLengthMin = 1 + 1 + keyLengthMin;
 /** By the number that stands for them. */
-const itemKinds: readonly (WriteSetItem['kind'] | null)[] = [null, 'put', 'delete', 'check'];
-/** Added to it, where the item has a snapshot of its own. */
+const itemKinds: readonly (ItemKind | null)[] = [
+  ...[null, 'put', 'delete', 'check'],
+  ...[null, null, null, null],
+  ...['delta', 'reference', 'mark'],
+] as const;
+/** The bit that is set, where the item has a snapshot of its own. */
 const OWN_SNAPSHOT = 4;
 const NO_RANGES: readonly ReadRange[] = [];
+const NO_ATTRIBUTES: readonly TransactionAttribute[] = [];
 
 export function itemLengthMax({ key, image }: WriteSetItem): number {
   return 1 + 3 * varintLengthMax + key.length + (image === null ? 0 : image.length);
@@ -21,10 +34,10 @@ export function itemLengthMax({ key, image }: WriteSetItem): number {
 export function writeItem(writer: ByteWriter, item: WriteSetItem, snapshotVersion: SequenceNumber): void {
   const { kind, key, image } = item;
   assert(key.length >= keyLengthMin, 'a key begins with the id of its table');
-  assert((kind === 'put') === (image !== null), 'a put, and nothing else, has an image');
+  assert(hasImage(kind) === (image !== null), 'a put or a delta, and nothing else, has an image');
   const own = item.snapshotVersion;
   const number = itemKinds.indexOf(kind);
-  writer.u8(own === undefined ? number : number + OWN_SNAPSHOT);
+  writer.u8(own === undefined ? number : number | OWN_SNAPSHOT);
   writer.binaryString(key);
   if (own !== undefined) {
     assert(own > snapshotVersion, "an item's own snapshot is above the transaction's");
@@ -36,18 +49,22 @@ export function writeItem(writer: ByteWriter, item: WriteSetItem, snapshotVersio
 /** The item, its image a view of what is read, or what is wrong with it. */
 export function readItem(reader: ByteReader, snapshotVersion: SequenceNumber): WriteSetItem | string {
   const number = reader.u8();
-  const isOwn = number >= OWN_SNAPSHOT;
-  const kind = itemKinds[isOwn ? number - OWN_SNAPSHOT : number] ?? null;
+  const isOwn = (number & OWN_SNAPSHOT) !== 0;
+  const kind = itemKinds[number & ~OWN_SNAPSHOT] ?? null;
   if (kind === null) return 'unknown item kind';
   const key = reader.binaryString();
   const offset = isOwn ? reader.varint() : 0;
-  const image = kind === 'put' ? reader.blob() : null;
+  const image = hasImage(kind) ? reader.blob() : null;
   if (reader.malformed) return 'item ends early';
   if (key.length < keyLengthMin) return 'a key without a table';
   if (!isOwn) return { key, kind, image };
   const own = snapshotVersion + offset;
   if (offset === 0 || !Number.isSafeInteger(own)) return "an item's own snapshot";
   return { key, kind, image, snapshotVersion: own };
+}
+
+function hasImage(kind: ItemKind): boolean {
+  return kind === 'put' || kind === 'delta';
 }
 
 export function rangesLengthMax({ ranges = NO_RANGES }: Transaction): number {
@@ -74,4 +91,34 @@ export function readRanges(reader: ByteReader): readonly ReadRange[] | string {
   for (let i = 0; i < count; i++) ranges.push({ from: reader.binaryString(), to: reader.binaryString() });
   if (reader.malformed) return 'range ends early';
   return areInOrder(ranges) ? ranges : 'ranges out of order';
+}
+
+export function attributesLengthMax({ attributes = NO_ATTRIBUTES }: Transaction): number {
+  let length = varintLengthMax;
+  for (const { content } of attributes) length += 1 + varintLengthMax + content.length;
+  return length;
+}
+
+export function writeAttributes(writer: ByteWriter, { attributes = NO_ATTRIBUTES }: Transaction): void {
+  assert(attributes.length <= attributesMax && areAscending(attributes), 'attributes are few and in order');
+  writer.varint(attributes.length);
+  for (const { tag, content } of attributes) {
+    writer.u8(tag);
+    writer.blob(content);
+  }
+}
+
+/** The attributes, their contents views of what is read, or what is wrong with them. */
+export function readAttributes(reader: ByteReader): readonly TransactionAttribute[] | string {
+  const count = reader.varint();
+  if (reader.malformed || count > attributesMax) return 'attribute count';
+  if (count === 0) return NO_ATTRIBUTES;
+  const attributes: TransactionAttribute[] = [];
+  for (let i = 0; i < count; i++) attributes.push({ tag: reader.u8(), content: reader.blob() });
+  if (reader.malformed) return 'attribute ends early';
+  return areAscending(attributes) ? attributes : 'attributes out of order';
+}
+
+function areAscending(attributes: readonly TransactionAttribute[]): boolean {
+  return attributes.every(({ tag }, at) => tag > (at === 0 ? 0 : attributes[at - 1]!.tag));
 }

@@ -17,19 +17,19 @@ import {
   type Transaction,
   type WriteSetItem,
 } from './index.ts';
-import { newCertifier } from './testing/random-order.ts';
+import { imageOf, itemKind, newCertifier } from './testing/random-order.ts';
 
 const key = fc.uint8Array({ minLength: 4, maxLength: 5, max: 2 }).map(binaryStringOf);
 const item = fc
-  .tuple(key, fc.constantFrom('put' as const, 'delete' as const, 'check' as const), fc.uint8Array({ maxLength: 30 }))
-  .map(([key, kind, image]): WriteSetItem => ({ key, kind, image: kind === 'put' ? image : null }));
+  .tuple(key, itemKind, fc.uint8Array({ maxLength: 30 }))
+  .map(([key, kind, image]): WriteSetItem => ({ key, kind, image: imageOf(kind, image) }));
 const writeSet = fc
   .uniqueArray(item, { minLength: 1, maxLength: 30, selector: (one) => one.key })
   .filter((items) => items.some((one) => one.kind !== 'check'));
 const fewKeys = fc.integer({ min: 0, max: 15 }).map((number) => `key ${number}`);
 const fewItems = fc
-  .tuple(fewKeys, fc.constantFrom('put' as const, 'put' as const, 'delete' as const, 'check' as const))
-  .map(([key, kind]): WriteSetItem => ({ key, kind, image: kind === 'put' ? Uint8Array.of(1) : null }));
+  .tuple(fewKeys, itemKind)
+  .map(([key, kind]): WriteSetItem => ({ key, kind, image: imageOf(kind, Uint8Array.of(1)) }));
 const writeSetOfFewKeys = fc
   .uniqueArray(fewItems, { minLength: 1, maxLength: 12, selector: (one) => one.key })
   .filter((items) => items.some((one) => one.kind !== 'check'));
@@ -40,6 +40,11 @@ const ranges = fc
 const reads = fc.oneof(
   fc.constant({}),
   ranges.map((ranges) => (ranges.length > 0 ? { ranges } : {})),
+
+  ranges.map((ranges) => ({
+    attributes: [{ tag: 7, content: Uint8Array.of(ranges.length) }],
+    ...(ranges.length > 0 && { ranges }),
+  })),
 );
 const perSlice = fc.integer({ min: 1, max: 40 });
 

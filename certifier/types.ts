@@ -1,5 +1,6 @@
 /** The shapes of certification. A row key is a binary string (one character a byte) that compares as its bytes do. */
 import type { MemberOrdinal, SequenceNumber } from '../gcs/base/index.ts';
+import type { ItemKind } from './item-kinds.ts';
 
 /** Table id (4 bytes, big-endian) and memory-comparable primary key, as a binary string. Compared in full. */
 export type RowKey = string;
@@ -7,13 +8,8 @@ export type RowKey = string;
 /** One item of a transaction's write set. */
 export interface WriteSetItem {
   readonly key: RowKey;
-  /**
-   * `put`: the row has `image` afterwards. `delete`: there is no row afterwards. `check`: not written, but what was
-   * observed there (an absence, a duplicate, a failed `if`, the table's definition) must still hold: it conflicts with
-   * a newer writer and leaves no trace.
-   */
-  readonly kind: 'put' | 'delete' | 'check';
-  /** The encoded row; null unless `put`. Opaque here. */
+  readonly kind: ItemKind;
+  /** `put`: the encoded row. `delta`: the encoded change. Else null. Opaque here. */
   readonly image: Uint8Array | null;
   /** What it is judged against, where that is above the transaction's (READ COMMITTED, H6). Absent: the transaction's. */
   readonly snapshotVersion?: SequenceNumber;
@@ -34,9 +30,25 @@ export interface Transaction {
   readonly snapshotVersion: SequenceNumber;
   /** At most one item a key. At least one is not a `check`. */
   readonly writeSet: readonly WriteSetItem[];
-  /** Ascending, none touching another. Absent: none. It conflicts if a key in one has a writer above the snapshot. */
+  /**
+   * Ascending, none touching another. Absent: none. It conflicts if a key in one has a writer above the snapshot, of
+   * whatever kind: keys that are referred to, and not read, do not belong in one.
+   */
   readonly ranges?: readonly ReadRange[];
+  /** Ascending by tag, each once. Absent: none. */
+  readonly attributes?: readonly TransactionAttribute[];
 }
+
+/** What is said of a transaction beside what it writes and reads. */
+export interface TransactionAttribute {
+  /** 1 to 255; the head of `group-message.ts` has which is which. */
+  readonly tag: number;
+  /** Opaque here. */
+  readonly content: Uint8Array;
+}
+
+/** A transaction has so many at most. */
+export const attributesMax = 16;
 
 /** One that is worked on in slices. */
 export interface LargeTransaction extends Transaction {
@@ -79,7 +91,7 @@ export interface SnapshotTooOld {
   readonly purgeFloor: SequenceNumber;
 }
 
-/** Who last wrote a row. */
+/** Who last wrote a key. */
 export interface Writer {
   readonly sequenceNumber: SequenceNumber;
   readonly origin: MemberOrdinal;

@@ -1,9 +1,30 @@
 import type { MemberOrdinal, SequenceNumber } from '../../gcs/base/index.ts';
-import type { Negative, RowKey, Transaction } from '../types.ts';
+import type { ItemKind, WriteKind } from '../item-kinds.ts';
+import type { Negative, RowKey, Transaction, WriteSetItem } from '../types.ts';
+
+export interface Written {
+  readonly key: RowKey;
+  readonly kind: WriteKind;
+}
+
+/** With what was done after its snapshot an item conflicts, in full. */
+const CONFLICTS: Readonly<Record<ItemKind, ReadonlySet<WriteKind>>> = {
+  put: new Set(['put', 'delete', 'delta', 'reference', 'mark']),
+  delete: new Set(['put', 'delete', 'delta', 'reference', 'mark']),
+  check: new Set(['put', 'delete', 'delta', 'reference', 'mark']),
+  mark: new Set(['put', 'delete', 'delta', 'reference', 'mark']),
+  reference: new Set(['put', 'delete', 'mark']),
+  delta: new Set(['delete']),
+};
+
+/** What a transaction leaves behind, in its order. */
+export function writtenBy(writeSet: readonly WriteSetItem[]): readonly Written[] {
+  return writeSet.flatMap(({ key, kind }) => (kind === 'check' ? [] : [{ key, kind }]));
+}
 
 /** Certification by its definition: looks through everything certified so far. Slow and obviously right. */
 export class CertificationByDefinition {
-  readonly #certified: { readonly keys: ReadonlySet<RowKey>; readonly origin: MemberOrdinal }[] = [];
+  readonly #certified: { readonly written: ReadonlyMap<RowKey, WriteKind>; readonly origin: MemberOrdinal }[] = [];
 
   get sequenceNumber(): SequenceNumber {
     return this.#certified.length;
@@ -13,13 +34,16 @@ export class CertificationByDefinition {
     for (const item of writeSet) {
       const own = item.snapshotVersion ?? snapshotVersion;
       for (let sequenceNumber = this.#certified.length; sequenceNumber > own; sequenceNumber--) {
-        const { keys, origin } = this.#certified[sequenceNumber - 1]!;
-        if (keys.has(item.key)) return { kind: 'conflict', item, winner: { sequenceNumber, origin } };
+        const { written, origin } = this.#certified[sequenceNumber - 1]!;
+        const did = written.get(item.key);
+        if (did !== undefined && CONFLICTS[item.kind].has(did)) {
+          return { kind: 'conflict', item, winner: { sequenceNumber, origin } };
+        }
       }
     }
     for (let sequenceNumber = this.#certified.length; sequenceNumber > snapshotVersion; sequenceNumber--) {
-      const { keys, origin } = this.#certified[sequenceNumber - 1]!;
-      for (const key of [...keys].reverse()) {
+      const { written, origin } = this.#certified[sequenceNumber - 1]!;
+      for (const key of [...written.keys()].reverse()) {
         const range = ranges.find(({ from, to }) => from <= key && key < to);
         if (range !== undefined) {
           return { kind: 'conflict', item: null, range, key, winner: { sequenceNumber, origin } };
@@ -29,14 +53,14 @@ export class CertificationByDefinition {
     return null;
   }
 
-  accept(keys: readonly RowKey[], origin: MemberOrdinal): void {
-    this.#certified.push({ keys: new Set(keys), origin });
+  accept(written: readonly Written[], origin: MemberOrdinal): void {
+    this.#certified.push({ written: new Map(written.map(({ key, kind }) => [key, kind])), origin });
   }
 
   /** The highest sequence number that wrote one of the keys; 0 for none. */
   lastWriterOf(keys: readonly RowKey[]): SequenceNumber {
     for (let sequenceNumber = this.#certified.length; sequenceNumber > 0; sequenceNumber--) {
-      if (keys.some((key) => this.#certified[sequenceNumber - 1]!.keys.has(key))) return sequenceNumber;
+      if (keys.some((key) => this.#certified[sequenceNumber - 1]!.written.has(key))) return sequenceNumber;
     }
     return 0;
   }

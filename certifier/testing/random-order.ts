@@ -8,6 +8,7 @@ import {
   type CertificationResult,
   Certifier,
   type CertifierState,
+  type ItemKind,
   type NewRecencyCache,
   type ReadRange,
   type RowKey,
@@ -35,13 +36,24 @@ export interface TransactionStep {
   readonly stampMs: number;
 }
 
+/** Half of them are those of plain rows. */
+export const itemKind: fc.Arbitrary<ItemKind> = fc.oneof(
+  fc.constantFrom<ItemKind[]>('put', 'put', 'delete', 'check'),
+  fc.constantFrom<ItemKind[]>('delta', 'delta', 'reference', 'mark', 'delete', 'put'),
+);
+
+/** The image of an item of `kind` that has one. */
+export function imageOf(kind: ItemKind, image: Uint8Array): Uint8Array | null {
+  return kind === 'put' || kind === 'delta' ? image : null;
+}
+
 const origin = fc.integer({ min: 0, max: 2 });
 const stampMs = fc.integer({ min: 0, max: 20 });
 
 export function stepOf({ keys, age }: { keys: number; age: number }): fc.Arbitrary<Step> {
   const key = fc.integer({ min: 0, max: keys - 1 });
   const later = fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, fc.integer({ min: 0, max: age }));
-  const item = fc.record({ key, kind: fc.constantFrom('put', 'put', 'delete', 'check'), later });
+  const item = fc.record({ key, kind: itemKind, later });
   const end = fc.integer({ min: 0, max: keys });
   const rangeEnds = fc
     .uniqueArray(end, { maxLength: 4 })
@@ -94,7 +106,7 @@ export function transactionOf({ age, items, rangeEnds = [] }: TransactionStep, c
     return {
       key: rowKey(key),
       kind,
-      image: kind === 'put' ? new Uint8Array([key]) : null,
+      image: imageOf(kind, new Uint8Array([key])),
       ...(own > snapshotVersion && { snapshotVersion: own }),
     };
   });

@@ -1,16 +1,18 @@
 /**
  * The observers' own database: it takes the one total order and keeps everything, every version of every row and every
  * writer of every key. Verdicts come from a certifier that never restarts, and each is judged by its definition over the
- * whole history: positive exactly if nobody wrote an item after its snapshot, or where the transaction has read after the
- * transaction's, refused beyond that only as too old.
+ * whole history: positive exactly if after its snapshot nobody did with an item what that kind of item conflicts with, or
+ * wrote where the transaction has read, refused beyond that only as too old.
  */
 import {
   CertificationDatabase,
   Certifier,
   decodeBatch,
+  isOfRow,
   type NewRecencyCache,
   type RowKey,
   type Transaction,
+  type WriteKind,
   type WriteSetItem,
 } from '../../certifier/index.ts';
 import type { SequenceNumber } from '../../gcs/base/index.ts';
@@ -60,7 +62,8 @@ export class ShadowDatabase {
   readonly #judge: Judge;
   readonly #codec: ImageCodec;
   readonly #certifier: Certifier;
-  readonly #lastWriters = new Map<RowKey, SequenceNumber>();
+  /** Of each key all who left something, the last one last. */
+  readonly #writers = new Map<RowKey, { readonly sequenceNumber: SequenceNumber; readonly kind: WriteKind }[]>();
   readonly #rows = new Map<RowKey, Version<Uint8Array>[]>();
   readonly #tables = new Map<string, Version<TableDefinition>[]>();
   readonly #tablesById = new Map<number, TableDefinition>();
@@ -171,7 +174,7 @@ export class ShadowDatabase {
     const { snapshotVersion, writeSet, ranges = [] } = transaction;
     const where = `index ${index}, snapshot ${snapshotVersion}`;
     const floorBefore = this.#purgeFloor;
-    const newestWriter = Math.max(...writeSet.map((item) => this.#lastWriters.get(item.key) ?? 0));
+    const newestWriter = Math.max(...writeSet.map((item) => this.#lastWriter(item.key)));
     const { verdict } = this.#certifier.certify(transaction, origin, stampMs);
     this.#watchEvictions();
     if (verdict.kind === 'snapshot-too-old') {
@@ -188,7 +191,7 @@ export class ShadowDatabase {
       const { item } = verdict;
       if (item === null) this.counts.rangeConflicts++;
       const key = item === null ? verdict.key : item.key;
-      const writer = this.#lastWriters.get(key) ?? 0;
+      const writer = item === null ? this.#lastWriter(key) : this.#lastOpponent(item);
       this.#judge.check(
         item !== null || ranges.some(({ from, to }) => from <= key && key < to),
         () => `${where}: refused for a key that it has not read`,
@@ -201,7 +204,7 @@ export class ShadowDatabase {
     this.counts.committed++;
     const { sequenceNumber, lastCommitted } = verdict;
     for (const item of writeSet) {
-      const writer = this.#lastWriters.get(item.key) ?? 0;
+      const writer = this.#lastOpponent(item);
       this.#judge.check(
         writer <= (item.snapshotVersion ?? snapshotVersion),
         () => `${where}: ${sequenceNumber} loses the update ${writer}`,
@@ -217,13 +220,14 @@ export class ShadowDatabase {
       () => `${where}: last committed is ${lastCommitted}, not ${Math.max(floorBefore, newestWriter)}`,
     );
     this.#certified.push({ kind: 'transaction', transaction });
-    for (const item of writeSet) if (item.kind !== 'check') this.#write(sequenceNumber, item);
+    for (const item of writeSet) this.#write(sequenceNumber, item);
     this.transactionCertified(sequenceNumber, transaction);
   }
 
   /** Nobody wrote where it has read. */
   #checkUnwritten({ snapshotVersion, ranges = [] }: Transaction, sequenceNumber: SequenceNumber): void {
-    for (const [key, writer] of this.#lastWriters) {
+    for (const key of this.#writers.keys()) {
+      const writer = this.#lastWriter(key);
       if (writer <= snapshotVersion) continue;
       this.#judge.check(
         !ranges.some(({ from, to }) => from <= key && key < to),
@@ -232,9 +236,24 @@ export class ShadowDatabase {
     }
   }
 
-  #write(sequenceNumber: SequenceNumber, { key, image }: WriteSetItem): void {
-    this.#lastWriters.set(key, sequenceNumber);
-    push(this.#rows, key, { sequenceNumber, content: image });
+  #lastWriter(key: RowKey): SequenceNumber {
+    return this.#writers.get(key)?.at(-1)?.sequenceNumber ?? 0;
+  }
+
+  /** Who did last what the item conflicts with. */
+  #lastOpponent({ key, kind }: WriteSetItem): SequenceNumber {
+    const isOpponent = (written: WriteKind): boolean => {
+      if (kind === 'delta') return written === 'delete';
+      if (kind === 'reference') return written !== 'reference' && written !== 'delta';
+      return true;
+    };
+    return this.#writers.get(key)?.findLast((writer) => isOpponent(writer.kind))?.sequenceNumber ?? 0;
+  }
+
+  #write(sequenceNumber: SequenceNumber, { key, kind, image }: WriteSetItem): void {
+    if (kind === 'check') return;
+    push(this.#writers, key, { sequenceNumber, kind });
+    if (isOfRow(kind)) push(this.#rows, key, { sequenceNumber, content: image });
   }
 
   #changeSchema(change: SchemaChange, { origin, stampMs }: OrderedMessage): void {
@@ -252,7 +271,7 @@ export class ShadowDatabase {
     this.#watchEvictions();
     this.counts.schemaChanges++;
     this.#certified.push({ kind: 'schema-change', change });
-    for (const key of keys) this.#lastWriters.set(key, sequenceNumber);
+    for (const key of keys) push(this.#writers, key, { sequenceNumber, kind: 'put' });
     const definition =
       change.kind === 'create-table'
         ? { tableId: sequenceNumber, ...change.table }
@@ -289,7 +308,7 @@ export class ShadowDatabase {
   }
 }
 
-function push<K, T>(map: Map<K, Version<T>[]>, key: K, version: Version<T>): void {
+function push<K, T>(map: Map<K, T[]>, key: K, version: T): void {
   const versions = map.get(key);
   if (versions === undefined) map.set(key, [version]);
   else versions.push(version);

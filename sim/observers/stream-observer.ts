@@ -3,6 +3,7 @@
  * now and then. What it is told has to be the order, without a gap: every row before and after as the shadow database
  * has them, word for word as any other member tells it; and with one table, all of that table and nothing else.
  */
+import { isOfRow } from '../../certifier/index.ts';
 import type { SeededRandom, SequenceNumber } from '../../gcs/base/index.ts';
 import {
   decodeKey,
@@ -234,7 +235,7 @@ export class StreamObserver {
     if (certified.kind === 'schema-change') return null;
     const rows: ExpectedRow[] = [];
     for (const { key, kind } of certified.transaction.writeSet) {
-      if (kind === 'check') continue;
+      if (!isOfRow(kind)) continue;
       const table = shadow.tableById(tableIdOf(key))!;
       const columns = table.columns === null ? null : Object.keys(table.columns);
       const rowAt = (at: SequenceNumber) => {

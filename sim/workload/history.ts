@@ -15,7 +15,7 @@
  *   overtaken learns it before it asks to commit.
  * - The ledger's total is the same at every sequence number.
  */
-import type { Transaction } from '../../certifier/index.ts';
+import { isOfRow, type Transaction } from '../../certifier/index.ts';
 import type { SequenceNumber } from '../../gcs/base/index.ts';
 import {
   decodeKey,
@@ -262,7 +262,7 @@ export class History {
     let attempt: Attempt | null = null;
     let touchesLedger = false;
     for (const { key, kind, image } of transaction.writeSet) {
-      if (kind === 'check') continue;
+      if (!isOfRow(kind)) continue;
       const decoded = decodeKey(key, null);
       const table = decoded.kind === 'row' ? this.#shadow.tableById(decoded.tableId) : undefined;
       if (decoded.kind !== 'row' || table === undefined) {

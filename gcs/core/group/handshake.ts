@@ -21,7 +21,7 @@ import type { GroupView } from '../types.ts';
 import { isView } from '../views.ts';
 import type { Formation } from './contract.ts';
 
-export const GROUP_PROTOCOL_VERSION = 4;
+export const GROUP_PROTOCOL_VERSION = 5;
 
 /** Who speaks: the same facts in both directions. */
 export interface Introduction {

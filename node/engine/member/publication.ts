@@ -1,15 +1,16 @@
 /** What the version store is to publish of a certified message. */
 
 import type { KeyRange, Write } from '../../../applier/index.ts';
+import { isOfRow } from '../../../certifier/index.ts';
 import type { Transaction } from '../../../certifier/types.ts';
 import { tableRange } from '../key-codec.ts';
 import type { SchemaEffect } from './schema-effect.ts';
 
-/** The rows that a transaction writes; its checks leave no trace. */
+/** The rows that a transaction writes. */
 export function writesOf(transaction: Transaction): readonly Write[] {
   const { writeSet } = transaction;
-  // As a rule there are none, and an item that is no check is a write: a large write set is not copied.
-  return writeSet.some(({ kind }) => kind === 'check') ? writeSet.filter(({ kind }) => kind !== 'check') : writeSet;
+  // As a rule all are, and an item of a row is a write: a large write set is not copied.
+  return writeSet.every(({ kind }) => isOfRow(kind)) ? writeSet : writeSet.filter(({ kind }) => isOfRow(kind));
 }
 
 /** The row of the catalog that a schema change writes, and the rows that it clears. */

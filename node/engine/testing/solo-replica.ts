@@ -3,6 +3,7 @@
  * stands still until `advance`; commits and schema changes are decided when `settle` is called, in the order handed in.
  */
 import type { KeyRange } from '../../../applier/types.ts';
+import { isOfRow } from '../../../certifier/index.ts';
 import type { RowKey, Transaction } from '../../../certifier/types.ts';
 import { type Clock, SeededRandom, type SequenceNumber } from '../../../gcs/base/index.ts';
 import { Catalog } from '../catalog.ts';
@@ -371,7 +372,7 @@ export class SoloReplica implements Replica {
     if (lost !== null) return lost;
     const { writeSet } = transaction;
     const sequenceNumber = this.appliedUpTo + 1;
-    const writes = writeSet.filter(({ kind }) => kind !== 'check').map(({ key, image }) => ({ key, image }));
+    const writes = writeSet.filter(({ kind }) => isOfRow(kind)).map(({ key, image }) => ({ key, image }));
     for (const { key, image } of writes) this.#write(key, sequenceNumber, image);
     const { commitTime } = this.#publish(sequenceNumber, { writes, schema: null });
     this.#applied(sequenceNumber);

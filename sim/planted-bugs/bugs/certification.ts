@@ -156,7 +156,7 @@ export const CERTIFICATION_BUGS: readonly SoughtBug[] = [
     if (typeof judged !== 'number') return this.#refuse(judged);`,
         replace: `const judged = this.#judge(transaction);
     if (typeof judged !== 'number') {
-      for (const { key } of transaction.writeSet) if ((this.#database.lastWriter(key)?.sequenceNumber ?? 0) < this.#sequenceNumber) this.#database.record(key, { sequenceNumber: this.#sequenceNumber, origin });
+      for (const { key } of transaction.writeSet) if ((this.#database.lastWriter(key)?.sequenceNumber ?? 0) < this.#sequenceNumber) this.#database.record(key, { sequenceNumber: this.#sequenceNumber, origin }, 'put');
       return this.#refuse(judged);
     }`,
       },
@@ -208,7 +208,7 @@ export const CERTIFICATION_BUGS: readonly SoughtBug[] = [
     changes: [
       {
         file: 'certifier/certifier.ts',
-        find: 'if (this.#isToRestore(writer)) for (const key of keys) this.#database.record(key, writer);',
+        find: "if (this.#isToRestore(writer)) for (const key of keys) this.#database.record(key, writer, 'put');",
         replace: 'if (this.#isToRestore(writer)) void keys;',
       },
     ],
