@@ -13,7 +13,7 @@ export interface Limits {
   readonly transactionsBytesMax: number;
   /** Rows that a SERIALIZABLE transaction has read, certified one by one; more become ranges. */
   readonly readKeysMax: number;
-  /** Ranges that it has read, certified one by one, at most the certifier's `readRangesMax`; more become wider ones. */
+  /** Ranges that it has read, certified one by one, more become wider ones; never more than the certifier's `readRangesMax`. */
   readonly readRangesMax: number;
   /** Encoded rows of one answer. */
   readonly resultBytesMax: number;

@@ -43,6 +43,24 @@ test('transactions shows what is open, the oldest first, with what it holds back
   );
 });
 
+test('names are shown in a form that does no harm, however long and of whatever they are', () => {
+  const { client } = accounts([]);
+  const shown = (tx: string): string => {
+    client.do('begin', { tx });
+    const [row] = client.do('transactions');
+    client.do('rollback', { tx });
+    return row.tx;
+  };
+  assert.equal(shown('räksmörgås 🎻'), 'räksmörgås 🎻');
+  assert.equal(shown('a\u001b[2J\u202eb'), 'a\\u{1b}[2J\\u{202e}b');
+  assert.equal(shown('x'.repeat(64)), 'x'.repeat(64));
+  assert.equal(shown('x'.repeat(256)), `${'x'.repeat(64)}…`);
+  for (const name of ['\0'.repeat(256), `${'x'.repeat(63)}🎻`, `${'x'.repeat(64)}🎻`, '🎻'.repeat(100)]) {
+    const text = shown(name);
+    assert.ok(text.length <= 65 && text.isWellFormed() && !/\p{Cc}/u.test(text), text);
+  }
+});
+
 test('what commits is shown until its fate is known, what is aborted is not, and a cursor is', () => {
   const { client, replica } = accounts([1, 2]);
   const shown = () => client.do('transactions').map(({ tx, state }: { tx: string; state: string }) => [tx, state]);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { readRangesMax } from '../../certifier/types.ts';
 import { encodeKey, tablePrefix, tableRange } from './key-codec.ts';
 import { ReadSet } from './read-set.ts';
 import { accounts, TABLE } from './testing/accounts.ts';
@@ -163,6 +164,64 @@ test('what was read counts for the transaction’s bytes, and the error names th
   client.do('begin', { tx: 'u', isolation: 'SERIALIZABLE', readOnly: true });
   for (let at = 0; at < 10; at++) client.do(...scan('u', 2 * at));
   client.do('commit', { tx: 'u' });
+});
+
+test('a range that is widened counts for what its bounds take more, or less', () => {
+  const reads = new ReadSet();
+  let bytes = 0;
+  const add = (from: string, to: string): void => {
+    bytes += reads.bytesOf(from, to);
+    reads.add(from, to);
+    const { ranges } = reads.bounded([], unbounded);
+    assert.equal(bytes, 64 + ranges[0]!.from.length + ranges[0]!.to.length);
+  };
+  add('cc', 'cd');
+  add('cd', `d${'x'.repeat(500)}`);
+  add('a', 'cc');
+  add('b', 'c');
+});
+
+test('no more ranges are certified than the certifier takes, whatever the limit says', () => {
+  const reads = new ReadSet();
+  for (let at = 0; at < 2000; at++) {
+    const from = `\0\0\0\0\0\x01${String(at).padStart(5, '0')}`;
+    reads.add(`${from}a`, `${from}b`);
+  }
+  const { ranges } = reads.bounded([], { readKeysMax: 10, readRangesMax: 5000 });
+  assert.ok(ranges.length <= readRangesMax, `${ranges.length}`);
+});
+
+test('at SERIALIZABLE a row put and deleted that was not there has to be absent still; below that it is as if never written', () => {
+  for (const [isolation, kinds] of [
+    ['SERIALIZABLE', ['check', 'put', 'check']],
+    ['REPEATABLE READ', ['check', 'put']],
+  ] as const) {
+    const { client, connect, replica } = accounts([1]);
+    client.do('begin', { tx: 't', isolation });
+    client.do('put', { tx: 't', table: TABLE, row: { id: 5 } });
+    client.do('delete', { tx: 't', table: TABLE, key: 5 });
+    client.do('update', { tx: 't', table: TABLE, key: 1, set: { v: 1 } });
+    const conflicts = isolation === 'SERIALIZABLE';
+    connect().do('put', { table: TABLE, row: { id: 5 } });
+    assert.equal(client.ask('commit', { tx: 't' }).ok, !conflicts);
+    const { writeSet } = replica.committed.at(-1)!;
+    assert.deepEqual(
+      writeSet.map(({ kind }) => kind),
+      kinds,
+    );
+  }
+});
+
+test('at READ COMMITTED a scan meets the own writes that it comes to, none behind its limit', () => {
+  const { client, connect } = accounts([1, 2, 3]);
+  const other = connect();
+  client.do('begin', { tx: 't', isolation: 'READ COMMITTED', onError: 'continue' });
+  client.do('update', { tx: 't', table: TABLE, key: 3, set: { v: 1 } });
+  other.do('update', { table: TABLE, key: 3, set: { v: 2 } });
+  assert.equal(client.do('scan', { tx: 't', table: TABLE, limit: 1 }).rows.length, 1);
+  assert.equal(client.fail('scan', { tx: 't', table: TABLE, limit: 2 }).code, 'CERTIFICATION_CONFLICT');
+  assert.equal(client.do('scan', { tx: 't', table: TABLE, limit: 1, lt: 3 }).rows.length, 1);
+  assert.equal(client.fail('scan', { tx: 't', table: TABLE, limit: 1, reverse: true }).code, 'CERTIFICATION_CONFLICT');
 });
 
 test('H5, H6: at READ COMMITTED the floor is held for the first statement that wrote, and nothing else is held between statements', () => {

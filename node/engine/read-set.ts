@@ -6,7 +6,7 @@
  * What is certified is bounded: where there are more keys or ranges than that, those of a table become one range around
  * them, the table with most of them first. That refuses more than has to be, and never less.
  */
-import type { ReadRange, RowKey } from '../../certifier/types.ts';
+import { readRangesMax as certifiedRangesMax, type ReadRange, type RowKey } from '../../certifier/types.ts';
 import { tableIdOf } from './key-codec.ts';
 
 /** What a range takes besides its keys; more than in the message to the group. */
@@ -16,10 +16,12 @@ export class ReadSet {
   /** In the order in which they were scanned. */
   readonly #ranges: { from: RowKey; to: RowKey }[] = [];
 
-  /** What `add` would add to the memory that this takes. */
+  /** What `add` would add to the memory that this takes; below 0 where a range is widened to a shorter key. */
   bytesOf(from: RowKey, to: RowKey): number {
     const last = this.#ranges.at(-1);
-    return last === undefined || !touches(last, from, to) ? RANGE_OVERHEAD_BYTES + from.length + to.length : 0;
+    if (last === undefined || !touches(last, from, to)) return RANGE_OVERHEAD_BYTES + from.length + to.length;
+    const before = from < last.from ? from.length - last.from.length : 0;
+    return before + (to > last.to ? to.length - last.to.length : 0);
   }
 
   /** `from` is below `to`. The pages of one scan become one range. */
@@ -39,7 +41,8 @@ export class ReadSet {
 
   /** What is to be certified. `keys`: those that were read, and not written; in the result without those within a range. */
   bounded(keys: readonly RowKey[], bounds: ReadBounds): { keys: readonly RowKey[]; ranges: readonly ReadRange[] } {
-    const { readKeysMax, readRangesMax } = bounds;
+    const { readKeysMax } = bounds;
+    const readRangesMax = Math.min(bounds.readRangesMax, certifiedRangesMax);
     const widened = coarsened(keys, readKeysMax, (key) => ({ from: key, to: `${key}\0` }));
     let ranges = merged([...this.#ranges, ...widened.ranges]);
     if (ranges.length > readRangesMax) {

@@ -95,7 +95,7 @@ export interface AttachedSessions {
 export interface SessionTransaction {
   /** `memberId:incarnation:number`. */
   readonly transactionId: string;
-  /** What its client calls it; of a cursor its name. */
+  /** What its client calls it, cut and made visible; of a cursor its name. */
   readonly tx: string;
   /**
    * `waiting`: for a locked row, or for what `atLeast` names. `committing`: the group decides. `cursor`: a scan without `tx`

@@ -45,6 +45,26 @@ test('H7: a row read forUpdate is certified although it is not written, present 
   }
 });
 
+test('H7: a row that was put, deleted and read forUpdate is certified, though nothing of it is written in the end', () => {
+  for (const [isolation, kinds] of [
+    ['READ COMMITTED', ['check', 'check', 'put']],
+    ['REPEATABLE READ', ['check', 'check', 'put']],
+    ['SERIALIZABLE', ['check', 'put', 'check']],
+  ] as const) {
+    const { client, replica } = accounts([1]);
+    client.do('begin', { tx: 't', isolation });
+    client.do('put', { tx: 't', table: TABLE, row: { id: 5 } });
+    client.do('delete', { tx: 't', table: TABLE, key: 5 });
+    assert.equal(client.do('get', lock('t', 5)), null);
+    client.do('put', { tx: 't', table: TABLE, row: { id: 9 } });
+    client.do('commit', { tx: 't' });
+    assert.deepEqual(
+      replica.committed[0]!.writeSet.map(({ kind }) => kind),
+      kinds,
+    );
+  }
+});
+
 test('H7: a row that was written since the snapshot fails at once', () => {
   const { client, connect } = accounts([1, 2]);
   client.do('begin', { tx: 't' });
@@ -98,6 +118,28 @@ test('a transaction that holds one row, reads nothing yet and waits for another 
     { id: 2, v: 0 },
     { id: 1, v: 5 },
   ]);
+});
+
+test('one that has its snapshot, holds one row and waits for another is ended when the first is written', () => {
+  for (const isolation of ISOLATION_LEVELS) {
+    const { client, connect, clock } = accounts([1, 2, 3]);
+    const [holder, writer] = [connect(), connect()];
+    locking(holder, 'h', 2);
+    client.do('begin', { tx: 't', isolation });
+    client.do('get', { tx: 't', table: TABLE, key: 3 });
+    const get = client.send('getMany', { tx: 't', table: TABLE, keys: [1, 2], forUpdate: true });
+    writer.do('update', { table: TABLE, key: 1, set: { v: 7 } });
+    if (isolation !== 'READ COMMITTED') {
+      const { code, cause } = client.answerTo(get).error;
+      assert.deepEqual([code, cause.code, cause.key], ['TRANSACTION_ABORTED', 'CERTIFICATION_CONFLICT', 1]);
+      continue;
+    }
+    // It reads both as of the grant.
+    assert.equal(client.hasAnswer(get), false);
+    holder.do('rollback', { tx: 'h' });
+    clock.turn();
+    assert.equal(client.answerTo(get).result[0].v, 7);
+  }
 });
 
 test('what is sent behind a statement that waits waits with it, in order', () => {

@@ -230,10 +230,10 @@ export class Transaction implements Buffered, LockOwner {
     const own: [RowKey, Uint8Array | null][] = [];
     for (const [key, row] of this.#rows) if (row.isWritten && key >= from && key < to) own.push([key, row.image]);
     if (own.length === 0) return stored;
-    for (const [key] of own) this.#meet(key);
     own.sort(([left], [right]) => (left < right ? -1 : 1));
     if (reverse) own.reverse();
-    return merged(stored, own, reverse);
+    // One that nobody comes to, as behind a limit, is none of the statement's concern.
+    return merged(stored, own, { reverse, meet: (key) => this.#meet(key) });
   }
 
   /**
@@ -256,8 +256,12 @@ export class Transaction implements Buffered, LockOwner {
   }
 
   overtaken(key: RowKey): RequestError | null {
-    // A row that it has locked but not read is none of its concern: it waits for another one, to read both afterwards.
-    return this.isOver || !this.#rows.has(key) ? null : this.#lossAgainst(this.certifiedAgainst(key), [key]);
+    if (this.isOver) return null;
+    if (this.#rows.has(key)) return this.#lossAgainst(this.certifiedAgainst(key), [key]);
+    // Locked and not read: it waits for another row, to read both afterwards. What is read then is as of the snapshot that it
+    // has; where it has none yet, or takes one for each statement, the row is none of its concern.
+    if (this.#snapshot === null || this.#setup.locks.blockerOf(this) === null) return null;
+    return this.#lossAgainst(this.#snapshot.sequenceNumber, [key]);
   }
 
   /** Forgets all that was executed, which has to wait: it takes its snapshot when it runs again. Locks stay. */
@@ -273,8 +277,11 @@ export class Transaction implements Buffered, LockOwner {
     this.#shrink(this.#bytes);
   }
 
-  /** What was seen at `key` decided a statement's answer. @throws RequestError TRANSACTION_TOO_LARGE */
-  observe(key: RowKey): void {
+  /**
+   * What was seen at `key` decided a statement's answer. `isLocked`: it was read `forUpdate`, and so is to stay as it was below
+   * the transaction's own writes, too (H7). @throws RequestError TRANSACTION_TOO_LARGE
+   */
+  observe(key: RowKey, isLocked = false): void {
     const row = this.#rows.get(key);
     if (row === undefined) {
       this.#grow(this.#bytes + sizeOf({ key, image: null }));
@@ -283,8 +290,8 @@ export class Transaction implements Buffered, LockOwner {
       return;
     }
     this.#meet(key);
-    // What is written may yet be undone.
-    if (!row.isWritten || this.#savepoints !== null) row.isObserved = true;
+    // What the transaction has written itself decided it, whatever is below; but that may yet be undone.
+    if (isLocked || !row.isWritten || this.#savepoints !== null) row.isObserved = true;
   }
 
   /** Buffers one statement's changes, all of them or, when it throws, none. @throws RequestError TRANSACTION_TOO_LARGE */
@@ -458,25 +465,28 @@ function sizeOfKept(before: BufferedRow | null): number {
   return ROW_OVERHEAD_BYTES + (before?.image?.length ?? 0);
 }
 
-/** Own writes over stored rows, both in the order of the scan. */
+/** Own writes over stored rows, both in the order of the scan. `meet`: told of each own one that is come to; it may throw. */
 function* merged(
   stored: Iterable<readonly [RowKey, Uint8Array]>,
   own: readonly (readonly [RowKey, Uint8Array | null])[],
-  reverse: boolean,
+  { reverse, meet }: { readonly reverse: boolean; readonly meet: (key: RowKey) => void },
 ): Generator<readonly [RowKey, Uint8Array]> {
   let next = 0;
   for (const row of stored) {
     while (next < own.length && (reverse ? own[next]![0] > row[0] : own[next]![0] < row[0])) {
       const [key, image] = own[next++]!;
+      meet(key);
       if (image !== null) yield [key, image];
     }
     if (next < own.length && own[next]![0] === row[0]) {
       const [key, image] = own[next++]!;
+      meet(key);
       if (image !== null) yield [key, image];
     } else yield row;
   }
   for (; next < own.length; next++) {
     const [key, image] = own[next]!;
+    meet(key);
     if (image !== null) yield [key, image];
   }
 }

@@ -3,7 +3,8 @@
  * how it ends (H20):
  *
  *   existed  ends     item
- *   no       none     none; a check where its absence was observed
+ *   no       none     none; a check where its absence was observed, and at SERIALIZABLE: whoever puts the row meanwhile comes
+ *                     before this transaction, which then would have deleted it
  *   no       present  put
  *   yes      none     delete
  *   yes      present  put
@@ -93,7 +94,7 @@ function addItems(items: WriteSetItem[], buffered: Buffered, observed: RowKey[] 
     } else if (row.isWritten && buffered.existed(key)) {
       items.push({ key, kind: 'delete', image: null });
       writes++;
-    } else if (row.isObserved && observed !== null) observed.push(key);
+    } else if (observed !== null) observed.push(key);
     else if (row.isObserved) items.push({ key, kind: 'check', image: null });
   }
   return writes;

@@ -15,6 +15,7 @@ import type { Deadline } from './deadlines.ts';
 import type { Listed } from './open-transactions.ts';
 import type { RowWait } from './row-wait.ts';
 import type { EngineContext, RequestId } from './session.ts';
+import { shownName } from './shown-name.ts';
 
 /** A request of a transaction whose `begin` still waits. */
 export interface QueuedRequest {
@@ -118,7 +119,7 @@ export class OpenTransaction implements LockEvents, Listed {
     const holder = locks.blockerOf(transaction)?.lockEvents;
     const heldBy = holder instanceof OpenTransaction ? holder.transactionId : null;
     return {
-      tx: this.name,
+      tx: shownName(this.name),
       state: this.#isClosed ? 'committing' : this.queue === null ? 'open' : 'waiting',
       isolation: this.options.isolation,
       isReadOnly: transaction.isReadOnly,

@@ -13,5 +13,5 @@ export function lockForUpdate(transaction: Transaction, table: Table, keys: read
   if (keys.length === 0) return;
   const lost = transaction.lostTo(keys);
   if (lost !== null) throw lost;
-  for (const key of keys) transaction.observe(key);
+  for (const key of keys) transaction.observe(key, true);
 }

@@ -9,7 +9,7 @@ export const LOCK_BUGS: readonly SoughtBug[] = [
     changes: [
       {
         file: 'node/engine/statements/for-update.ts',
-        find: 'for (const key of keys) transaction.observe(key);',
+        find: 'for (const key of keys) transaction.observe(key, true);',
         replace: '',
       },
     ],
