@@ -2,8 +2,9 @@ import { type Scenario, scenario } from '../scenario.ts';
 import { inventory } from './inventory.ts';
 import { large } from './large.ts';
 import { micro } from './micro.ts';
+import { oltp } from './oltp.ts';
 
-export const scenarios: readonly Scenario[] = [scenario(micro), scenario(inventory), scenario(large)];
+export const scenarios: readonly Scenario[] = [scenario(micro), scenario(inventory), scenario(large), scenario(oltp)];
 
 export function scenarioNamed(name: string): Scenario | undefined {
   return scenarios.find((scenario) => scenario.name === name);
