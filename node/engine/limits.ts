@@ -45,6 +45,14 @@ export interface Limits {
   readonly lockWaitersInAllMax: number;
   /** How long a transaction waits for a locked row where the client did not say. */
   readonly lockTimeoutMsDefault: number;
+  /** So long writers of this member hold back from rows that one of another member has lost; 0: not at all. */
+  readonly yieldMs: number;
+  /** Writers hold back from rows that a member has lost so often in a row, and was not able to write in between. */
+  readonly helpedAfterLosses: number;
+  /** For a transaction that writes more rows nobody holds back. */
+  readonly yieldKeysMax: number;
+  /** Rows that are kept free so at a time. */
+  readonly yieldingMax: number;
   /** How long `atLeast` waits where the client did not say. */
   readonly waitMsDefault: number;
 }
@@ -72,5 +80,9 @@ export const DEFAULT_LIMITS: Limits = {
   locksInAllMax: 1_000_000,
   lockWaitersInAllMax: 10_000,
   lockTimeoutMsDefault: 10_000,
+  yieldMs: 20,
+  helpedAfterLosses: 2,
+  yieldKeysMax: 64,
+  yieldingMax: 10_000,
   waitMsDefault: 10_000,
 };

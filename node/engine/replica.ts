@@ -5,7 +5,7 @@
 
 import type { Write } from '../../applier/index.ts';
 import type { KeyRange } from '../../applier/types.ts';
-import type { CommitTime, RowKey, Transaction, Writer } from '../../certifier/types.ts';
+import type { CommitTime, RowKey, Transaction, Writer, WriteSetItem } from '../../certifier/types.ts';
 import type { Incarnation, LogIndex, MemberId, MemberOrdinal, SequenceNumber } from '../../gcs/base/index.ts';
 import type { Isolation } from './isolation.ts';
 import type { SchemaEffect } from './member/schema-effect.ts';
@@ -86,7 +86,7 @@ export interface Replica {
 
 /** What a member wants of its sessions. */
 export interface AttachedSessions {
-  readonly lockedRows: WatchedRows;
+  readonly watchedRows: WatchedRows;
   /** Open transactions, oldest first. */
   oldestTransactions(limit: number): readonly SessionTransaction[];
 }
@@ -122,10 +122,12 @@ export interface TransactionRow extends SessionTransaction {
 
 /** Rows of which somebody wants to know when they are written. */
 export interface WatchedRows {
-  /** How many. While there are none, nothing is told. */
+  /** How many. While there are none, nothing that was written is told. */
   readonly size: number;
-  /** A transaction has written these; it is visible here. Nothing of the member's is asked within but reads and commits. */
-  written(rows: readonly { readonly key: RowKey }[]): void;
+  /** A transaction of that member has written these; it is visible here. Nothing of the member's is asked within but reads and commits. */
+  written(rows: readonly { readonly key: RowKey }[], origin: MemberOrdinal): void;
+  /** A transaction of another member was refused for a conflict: it may come again. */
+  lost(items: readonly WriteSetItem[], origin: MemberOrdinal): void;
 }
 
 export type Administration =

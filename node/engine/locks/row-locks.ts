@@ -10,7 +10,6 @@ import type { Clock } from '../../../gcs/base/index.ts';
 import { deadlock, invalidArgument, lockTimeout, overloaded, type RequestError, show } from '../errors.ts';
 import { decodeKey, shownKey } from '../key-codec.ts';
 import type { Limits } from '../limits.ts';
-import type { WatchedRows } from '../replica.ts';
 import type { Table } from '../table.ts';
 import { LockTable } from './lock-table.ts';
 
@@ -79,7 +78,7 @@ export interface LockCounters {
 
 const OVERLOADED_RETRY_MS = 100;
 
-export class RowLocks implements WatchedRows {
+export class RowLocks {
   readonly #counters: LockCounters;
   readonly #clock: Clock;
   readonly #limits: Limits;

@@ -248,7 +248,7 @@ export class MemberRun {
   /** Who has these sessions is told what is written, and asked what it has open. */
   attach(sessions: AttachedSessions): void {
     this.#sessions = sessions;
-    if (this.#running !== null) this.#running.watchedRows = sessions.lockedRows;
+    if (this.#running !== null) this.#running.watchedRows = sessions.watchedRows;
   }
 
   oldestTransactions(limit: number): readonly SessionTransaction[] {
@@ -381,7 +381,7 @@ export class MemberRun {
       failed: (error) => this.#failed(error),
     });
     this.#running = state;
-    state.watchedRows = this.#sessions?.lockedRows ?? null;
+    state.watchedRows = this.#sessions?.watchedRows ?? null;
     if (state.history.transactions > 0) this.followers.mayReturn();
     this.watchers.viewChanged();
     const upTo = state.certifier.sequenceNumber;

@@ -336,7 +336,7 @@ export class ReplicatedState {
       if (judged.isPositive) store.publishLarge(after + 1, large);
     };
     const fates = this.#conclude(passage, { publish, rows: judged.isPositive ? large.writeSet.length : 0 });
-    if (judged.isPositive && this.#isWatched) this.watchedRows!.written(large.writeSet);
+    if (judged.isPositive && this.#isWatched) this.watchedRows!.written(large.writeSet, delivery.origin);
     this.#settleLater(Math.ceil(itemsPerSlice / SETTLING_PARTS));
     return fates;
   }
@@ -382,7 +382,8 @@ export class ReplicatedState {
       publish,
       rows: passage.publications.reduce((sum, { writes }) => sum + writes.length, 0),
     });
-    if (this.#isWatched) for (const { writes } of passage.publications) this.watchedRows!.written(writes);
+    if (this.#isWatched)
+      for (const { writes } of passage.publications) this.watchedRows!.written(writes, delivery.origin);
     return fates;
   }
 
@@ -453,6 +454,7 @@ export class ReplicatedState {
     if (isConflict) {
       this.#counters.conflictsDetected++;
       if (verdict.item === null) this.#counters.rangeConflicts++;
+      if (origin !== this.self.ordinal) this.watchedRows?.lost(transaction.writeSet, origin);
     } else this.#counters.snapshotsTooOld++;
     const loserTransactionId = `${incarnation}-${messageNumber}-${verdicts.length}`;
     this.#noteConflict(verdict, transaction, { loser: origin, loserTransactionId, stampMs, phase: 'group' });

@@ -39,7 +39,6 @@ import { OpenTransaction, type QueuedRequest } from './open-transaction.ts';
 import { OPERATIONS, type Operation } from './operations.ts';
 import { commitError, committed, nothingWritten, refusalError } from './outcomes.ts';
 import { RowWait } from './row-wait.ts';
-import { RowsInFlight } from './rows-in-flight.ts';
 import { runStatement } from './run-statement.ts';
 import { moveSavepoint } from './savepoints.ts';
 import type { EngineContext, RequestId, Session, WaitingRequest } from './session.ts';
@@ -66,7 +65,6 @@ const READ_NOW: TransactionStart = { isolation: DEFAULT_ISOLATION, isReadOnly: t
 
 export class Connection implements Session {
   readonly engine: EngineContext;
-  readonly rows = new RowsInFlight();
   readonly waiting = new Set<WaitingRequest>();
   readonly #send: (answer: object) => void;
   readonly #ended: (connection: Connection) => void;

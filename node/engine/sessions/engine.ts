@@ -4,9 +4,11 @@ import { TableCache, TransactionMemory } from '../transaction.ts';
 import { Connection } from './connection.ts';
 import { Deadlines } from './deadlines.ts';
 import { OpenTransactions } from './open-transactions.ts';
+import { RowsInFlight } from './rows-in-flight.ts';
 import type { EngineContext, EngineCounters, EngineSetup } from './session.ts';
 import { ChangeRows } from './subscriptions/change-rows.ts';
 import { Feed } from './subscriptions/feed.ts';
+import { Yielding } from './yielding.ts';
 
 export class Engine {
   readonly #context: EngineContext;
@@ -22,18 +24,25 @@ export class Engine {
       lockTimeouts: 0,
       deadlocks: 0,
       locksLost: 0,
+      yields: 0,
     };
     const locks = new RowLocks({ clock, limits, counters });
     const openTransactions = new OpenTransactions({ replica, nowMs: () => clock.monotonicMs() });
-    replica.attach({ lockedRows: locks, oldestTransactions: (limit) => openTransactions.oldest(limit) });
+    const deadlines = new Deadlines(clock);
+    const rows = new RowsInFlight();
+    replica.attach({
+      watchedRows: new Yielding({ clock, limits, deadlines, rows, locks }, counters),
+      oldestTransactions: (limit) => openTransactions.oldest(limit),
+    });
     this.#context = {
       ...setup,
-      deadlines: new Deadlines(clock),
+      deadlines,
       transactions: { replica, limits, imageCodec, tables, memory: new TransactionMemory(), locks },
       feed: new Feed({ replica, clock }),
       changeRows: new ChangeRows({ replica, tables, imageCodec }),
       counters,
       openTransactions,
+      rows,
     };
   }
 
@@ -57,6 +66,11 @@ export class Engine {
   /** Transactions that wait for a locked row. */
   get lockWaiters(): number {
     return this.#context.transactions.locks.waiting;
+  }
+
+  /** Requests that wait for an earlier write of this member to one of their rows, or for one of another member that lost. */
+  get rowWaiters(): number {
+    return this.#context.rows.waiting;
   }
 
   /** Streams that clients follow, over all connections. */

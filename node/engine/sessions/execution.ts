@@ -1,19 +1,22 @@
 /**
  * A transaction that the member executes as a whole: one statement without `tx` that writes, or a `transact`. It is
- * executed, held back while an earlier write of the connection to one of its rows is on the way, and committed; on a
- * conflict it is executed again on a fresh snapshot that includes the winner. Each execution stands alone: what a
- * refused one read or wrote leaves no trace. One that has to wait for a locked row is executed from the beginning when the
- * row is its own; so it holds locks only while it waits for another one, and from its last execution to its end. Whoever
- * waits for an earlier write of the connection holds none, so that the two kinds of waiting never wait for each other.
+ * executed, held back while an earlier write of the member to one of its rows is on the way, and committed; on a
+ * conflict it is executed again on a fresh snapshot that includes the winner, with its rows still its own among those of
+ * this member. Each execution stands alone: what a refused one read or wrote leaves no trace. One that has to wait for a
+ * locked row is executed from the beginning when the row is its own; so it holds locks only while it waits for another
+ * one, and from its last execution to its end. Whoever waits for an earlier write holds no locks, so that the two kinds of
+ * waiting never wait for each other.
  */
 import type { RowKey } from '../../../certifier/types.ts';
 import { assert } from '../../../gcs/base/index.ts';
-import { type ErrorCode, RequestError, timeout } from '../errors.ts';
+import { type ErrorCode, endedByOperator, RequestError, timeout, transactionAborted } from '../errors.ts';
+import { tableIdOf } from '../key-codec.ts';
 import { type LockEvents, RowAwaited } from '../locks/row-locks.ts';
-import type { CommitOutcome } from '../replica.ts';
+import type { CommitOutcome, LostConflict } from '../replica.ts';
 import { Transaction } from '../transaction.ts';
 import type { BeginOptions } from './begin-arguments.ts';
 import type { Deadline } from './deadlines.ts';
+import { type Listed, transactionIdOf } from './open-transactions.ts';
 import { type CommitAnswer, commitError, committed, nothingWritten } from './outcomes.ts';
 import type { RowUser } from './rows-in-flight.ts';
 import type { RequestId, Session, WaitingRequest } from './session.ts';
@@ -33,7 +36,7 @@ export interface Work {
 
 type WaitedFor = 'atLeast' | 'row' | 'lock' | 'retry';
 
-export class Execution implements RowUser, WaitingRequest, LockEvents {
+export class Execution implements RowUser, WaitingRequest, LockEvents, Listed {
   readonly id: RequestId;
   readonly #session: Session;
   readonly #work: Work;
@@ -47,6 +50,10 @@ export class Execution implements RowUser, WaitingRequest, LockEvents {
   #waitDeadline: Deadline | null = null;
   #stopWaiting: (() => void) | null = null;
   #awaited: RowAwaited | null = null;
+  /** The row on its way that it waits for. */
+  #awaitedKey: RowKey | null = null;
+  /** As it is listed; null: it has never waited. */
+  #number: number | null = null;
 
   constructor(session: Session, id: RequestId, work: Work, options: BeginOptions) {
     this.#session = session;
@@ -74,6 +81,49 @@ export class Execution implements RowUser, WaitingRequest, LockEvents {
     this.#endWait();
     stop?.();
     this.#refuse(error);
+  }
+
+  // For those who look after the member
+
+  get transactionId(): string | null {
+    return this.#number === null ? null : this.#session.engine.openTransactions.idOf(this.#number);
+  }
+
+  describe(): ReturnType<Listed['describe']> {
+    const { locks } = this.#session.engine.transactions;
+    const { isolation, isReadOnly } = this.#options;
+    const transaction = this.#transaction;
+    return {
+      tx: String(this.id),
+      state: this.#waitedFor === null ? 'committing' : 'waiting',
+      isolation,
+      isReadOnly,
+      snapshotVersion: transaction === null || transaction.isOver ? null : transaction.snapshotVersion,
+      rowsWritten: transaction?.writtenRows ?? 0,
+      bytes: transaction?.bytes ?? 0,
+      locks: transaction === null ? 0 : locks.heldBy(transaction),
+      waitsFor: this.#waitsFor(),
+    };
+  }
+
+  abort(): boolean {
+    if (this.#waitedFor === null) return false;
+    this.giveUp(transactionAborted(null, endedByOperator().answer));
+    return true;
+  }
+
+  #waitsFor(): ReturnType<Listed['describe']>['waitsFor'] {
+    const { transactions, rows } = this.#session.engine;
+    const transaction = this.#transaction;
+    if (this.#waitedFor === 'lock') {
+      const holder = transactions.locks.blockerOf(transaction!)?.lockEvents;
+      return { ...this.#awaited!.shown, heldBy: transactionIdOf(holder) };
+    }
+    if (this.#waitedFor !== 'row') return null;
+    const key = this.#awaitedKey!;
+    const table = transaction!.touchedTable(tableIdOf(key));
+    if (table === undefined) return null;
+    return { ...new RowAwaited(table, key).shown, heldBy: transactionIdOf(rows.holderOf(key)) };
   }
 
   // Row locks
@@ -104,7 +154,8 @@ export class Execution implements RowUser, WaitingRequest, LockEvents {
   }
 
   #executeIn(transaction: Transaction): void {
-    const { engine, rows } = this.#session;
+    const { engine } = this.#session;
+    const { rows } = engine;
     let error: RequestError | null = null;
     try {
       this.#result = this.#work.run(transaction);
@@ -115,10 +166,12 @@ export class Execution implements RowUser, WaitingRequest, LockEvents {
     }
     const keys = [...transaction.rowKeys];
     if (keys.length > 0) {
-      if (!rows.hold(keys, this)) {
+      const awaited = rows.hold(keys, this);
+      if (awaited !== null) {
         // What the earlier write does may change this one's answer: it is executed again behind it.
         transaction.release();
-        this.#wait('row', null, () => rows.stopWaiting(this));
+        this.#awaitedKey = awaited;
+        this.#wait('row', null, () => rows.stopWaiting(awaited, this));
         this.#freeRows();
         return;
       }
@@ -149,8 +202,8 @@ export class Execution implements RowUser, WaitingRequest, LockEvents {
     if (!isConflict || this.#attempts >= this.#options.attempts || this.#session.isEnding) return this.#refuse(error);
     transaction.release();
     if (outcome.kind === 'conflict') {
-      this.#whenApplied(outcome.winner.sequenceNumber, 'retry', null, () => this.#retry());
-    } else this.#retry();
+      this.#whenApplied(outcome.winner.sequenceNumber, 'retry', null, () => this.#retry(outcome.phase));
+    } else this.#retry('group');
   };
 
   /** Executes again, with a new snapshot and no locks, where it may. */
@@ -173,8 +226,9 @@ export class Execution implements RowUser, WaitingRequest, LockEvents {
     this.#freeRows();
   }
 
-  #retry(): void {
-    if (this.#attempts < 2) this.#execute();
+  /** The others hold back from what they saw it lose. */
+  #retry(phase: LostConflict['phase']): void {
+    if (this.#attempts < 2 || phase === 'group') this.#execute();
     else this.#retryLater();
   }
 
@@ -210,6 +264,7 @@ export class Execution implements RowUser, WaitingRequest, LockEvents {
     this.#waitedFor = waitedFor;
     this.#stopWaiting = stop;
     waiting.add(this);
+    this.#number ??= engine.openTransactions.add(this);
     // One that holds locks, and waits for the next one again and again, ends some time.
     const ofTransaction = waitedFor === 'lock' ? this.#endMs() : this.#deadlineMs();
     const atMs = untilMs === null ? ofTransaction : Math.min(untilMs, ofTransaction ?? untilMs);
@@ -258,6 +313,7 @@ export class Execution implements RowUser, WaitingRequest, LockEvents {
   #end(): void {
     if (this.#transaction !== null && !this.#transaction.isKept) this.#transaction.release();
     this.#freeRows();
+    if (this.#number !== null) this.#session.engine.openTransactions.remove(this.#number);
   }
 
   #hold(keys: readonly RowKey[]): void {
@@ -269,7 +325,7 @@ export class Execution implements RowUser, WaitingRequest, LockEvents {
     const held = this.#held;
     if (held.length === 0) return;
     this.#held = NO_ROWS;
-    this.#session.rows.free(held, this);
+    this.#session.engine.rows.free(held, this);
   }
 }
 

@@ -12,7 +12,7 @@ import type { Message } from '../statements/statement.ts';
 import { Transaction } from '../transaction.ts';
 import type { BeginOptions } from './begin-arguments.ts';
 import type { Deadline } from './deadlines.ts';
-import type { Listed } from './open-transactions.ts';
+import { type Listed, transactionIdOf } from './open-transactions.ts';
 import type { RowWait } from './row-wait.ts';
 import type { EngineContext, RequestId } from './session.ts';
 import { shownName } from './shown-name.ts';
@@ -116,8 +116,7 @@ export class OpenTransaction implements LockEvents, Listed {
   describe(): ReturnType<Listed['describe']> {
     const { transaction, wait } = this;
     const { locks } = this.engine.transactions;
-    const holder = locks.blockerOf(transaction)?.lockEvents;
-    const heldBy = holder instanceof OpenTransaction ? holder.transactionId : null;
+    const heldBy = transactionIdOf(locks.blockerOf(transaction)?.lockEvents);
     return {
       tx: shownName(this.name),
       state: this.#isClosed ? 'committing' : this.queue === null ? 'open' : 'waiting',

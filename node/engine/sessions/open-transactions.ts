@@ -1,6 +1,6 @@
 /**
- * What clients have open on this member, for those who look after it: named transactions, those that commit included, and
- * cursors of scans without one. The oldest come first, which are those that hold the purge floor back.
+ * What clients have open on this member, for those who look after it: named transactions, those that commit included,
+ * writes without one and `transact` that wait or have waited, and cursors of scans without one. The oldest come first, which are those that hold the purge floor back.
  */
 import { invalidArgument, noSuchOpenTransaction } from '../errors.ts';
 import type { Replica, SessionTransaction, TransactionRow } from '../replica.ts';
@@ -12,6 +12,11 @@ export interface Listed {
   describe(): Omit<SessionTransaction, 'transactionId' | 'ageMs'>;
   /** Ends it; false: it was handed to the group, which decides. */
   abort(): boolean;
+}
+
+/** Of whom is listed; null: nobody, or not one that is listed. */
+export function transactionIdOf(one: object | null | undefined): string | null {
+  return one != null && 'transactionId' in one ? (one.transactionId as string | null) : null;
 }
 
 const SEPARATOR = ':';

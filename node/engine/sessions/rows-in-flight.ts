@@ -1,9 +1,13 @@
 /**
- * Rows that one connection's autocommit writes have on their way to the group. A write to such a row waits behind the
- * others, so that a client's pipelined writes never conflict with each other. Whoever waits for a row
- * holds none, so that no two wait for each other.
+ * Rows that autocommit writes and `transact` of this member, over all its connections, have on their way to the group. A
+ * write to such a row waits behind the others: at its place in the order it would conflict with them. Whoever waits for a
+ * row holds none, so that no two wait for each other. A row that nobody has on its way costs an entry while it has.
+ *
+ * Writers of other members meet in the order only. One that has lost there is seen to lose by everybody; so that it does
+ * not lose again to whoever comes next here, those wait until it has written the row, or for a bounded time: they yield.
  */
 import type { RowKey } from '../../../certifier/types.ts';
+import type { MemberOrdinal } from '../../../gcs/base/index.ts';
 
 /** One that holds rows, or waits for one. */
 export interface RowUser {
@@ -12,33 +16,62 @@ export interface RowUser {
 }
 
 interface Held {
-  readonly holder: RowUser;
+  /** Null: it is kept free for another member's. */
+  holder: RowUser | null;
   waiting: RowUser[] | null;
+  /** Members for whose writers it is kept free when its holder is done, each with the latest of its terms. Null: none. */
+  yields: Map<MemberOrdinal, YieldTerm> | null;
+}
+
+/** How long rows are kept free. Compared by identity. */
+export interface YieldTerm {
+  readonly origin: MemberOrdinal;
+  readonly keys: readonly RowKey[];
 }
 
 export class RowsInFlight {
   readonly #rows = new Map<RowKey, Held>();
+  #waiting = 0;
+  #yielding = 0;
 
-  /** Holds all `keys` for `user`, or none of them: then it waits for the first that another one holds. */
-  hold(keys: readonly RowKey[], user: RowUser): boolean {
-    for (const key of keys) {
-      const held = this.#rows.get(key);
-      if (held !== undefined && held.holder !== user) {
-        if (held.waiting === null) held.waiting = [user];
-        else held.waiting.push(user);
-        return false;
-      }
-    }
-    for (const key of keys) if (!this.#rows.has(key)) this.#rows.set(key, { holder: user, waiting: null });
-    return true;
+  /** Those that wait. */
+  get waiting(): number {
+    return this.#waiting;
   }
 
-  /** Someone who waits gives up. Cost: rows held. */
-  stopWaiting(user: RowUser): void {
-    for (const held of this.#rows.values()) {
-      const at = held.waiting?.indexOf(user) ?? -1;
-      if (at >= 0) held.waiting!.splice(at, 1);
+  /** Rows that are, or are to be, kept free for other members' writers. */
+  get yielding(): number {
+    return this.#yielding;
+  }
+
+  /** Holds all `keys` for `user`; or none of them: then it waits for the first that is not to be had, which is returned. */
+  hold(keys: readonly RowKey[], user: RowUser): RowKey | null {
+    for (const key of keys) {
+      const held = this.#rows.get(key);
+      if (held === undefined || held.holder === user) continue;
+      if (held.waiting === null) held.waiting = [user];
+      else held.waiting.push(user);
+      this.#waiting++;
+      return key;
     }
+    for (const key of keys) {
+      if (!this.#rows.has(key)) this.#rows.set(key, { holder: user, waiting: null, yields: null });
+    }
+    return null;
+  }
+
+  /** Who holds the row; null: nobody of this member. */
+  holderOf(key: RowKey): RowUser | null {
+    return this.#rows.get(key)?.holder ?? null;
+  }
+
+  /** Someone who waits for `key` gives up. Cost: those who wait for it. */
+  stopWaiting(key: RowKey, user: RowUser): void {
+    const waiting = this.#rows.get(key)?.waiting;
+    const at = waiting?.indexOf(user) ?? -1;
+    if (at < 0) return;
+    waiting!.splice(at, 1);
+    this.#waiting--;
   }
 
   /** Frees what `user` holds of `keys`. Those who waited go on in the order in which they came. */
@@ -47,14 +80,61 @@ export class RowsInFlight {
     for (const key of keys) {
       const held = this.#rows.get(key);
       if (held === undefined || held.holder !== user) continue;
+      if (held.yields !== null) {
+        held.holder = null;
+        continue;
+      }
       this.#rows.delete(key);
       if (held.waiting !== null) waiting.push({ key, users: held.waiting });
     }
     for (const { key, users } of waiting) this.#wake(key, users);
   }
 
-  #wake(key: RowKey, users: readonly RowUser[]): void {
+  // For writers of other members
+
+  /** From when these are free here they stay so, until `term.origin` has written them or `endYield`. */
+  beginYield(term: YieldTerm): void {
+    for (const key of term.keys) {
+      let held = this.#rows.get(key);
+      if (held === undefined) {
+        held = { holder: null, waiting: null, yields: null };
+        this.#rows.set(key, held);
+      }
+      if (held.yields === null) {
+        held.yields = new Map();
+        this.#yielding++;
+      }
+      held.yields.set(term.origin, term);
+    }
+  }
+
+  /** The term is over, as far as no later one of that member has taken its place. */
+  endYield(term: YieldTerm): void {
+    for (const key of term.keys) {
+      const held = this.#rows.get(key);
+      if (held?.yields?.get(term.origin) === term) this.#endYieldOf(key, held, term.origin);
+    }
+  }
+
+  /** A writer of that member has got through. */
+  written(key: RowKey, origin: MemberOrdinal): void {
+    const held = this.#rows.get(key);
+    if (held?.yields?.has(origin)) this.#endYieldOf(key, held, origin);
+  }
+
+  #endYieldOf(key: RowKey, held: Held, origin: MemberOrdinal): void {
+    held.yields!.delete(origin);
+    if (held.yields!.size > 0) return;
+    held.yields = null;
+    this.#yielding--;
+    if (held.holder !== null) return;
+    this.#rows.delete(key);
+    if (held.waiting !== null) this.#wake(key, held.waiting);
+  }
+
+  #wake(key: RowKey, users: RowUser[]): void {
     for (let i = 0; i < users.length; i++) {
+      this.#waiting--;
       users[i]!.rowFreed();
       const held = this.#rows.get(key);
       if (held === undefined) continue;

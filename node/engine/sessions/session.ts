@@ -11,6 +11,7 @@ import type { OpenTransactions } from './open-transactions.ts';
 import type { RowsInFlight } from './rows-in-flight.ts';
 import type { ChangeRows } from './subscriptions/change-rows.ts';
 import type { Feed } from './subscriptions/feed.ts';
+import type { YieldCounters } from './yielding.ts';
 
 /** What a member gives to its sessions. */
 export interface EngineSetup {
@@ -29,10 +30,12 @@ export interface EngineContext extends EngineSetup {
   readonly changeRows: ChangeRows;
   readonly counters: EngineCounters;
   readonly openTransactions: OpenTransactions;
+  /** Of what is executed as a whole, over all connections. */
+  readonly rows: RowsInFlight;
 }
 
 /** Since the start. */
-export interface EngineCounters extends LockCounters {
+export interface EngineCounters extends LockCounters, YieldCounters {
   eventsSent: number;
   /** Ended with `tooSlow`. */
   slowSubscriptionsEnded: number;
@@ -56,7 +59,6 @@ export interface WaitingRequest {
 /** One connection, as its requests see it. */
 export interface Session extends Answering {
   readonly engine: EngineContext;
-  readonly rows: RowsInFlight;
   readonly waiting: Set<WaitingRequest>;
   /** Nobody is served any more: the connection closed or the member stops. */
   readonly isEnding: boolean;

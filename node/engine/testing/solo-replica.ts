@@ -186,8 +186,8 @@ export class SoloReplica implements Replica {
     return lost === null ? null : { ...lost, phase: 'local' };
   }
 
-  attach({ lockedRows }: AttachedSessions): void {
-    this.#watchedRows = lockedRows;
+  attach({ watchedRows }: AttachedSessions): void {
+    this.#watchedRows = watchedRows;
   }
 
   transactionsElsewhere(): readonly Omit<TransactionRow, 'holdsFloor'>[] {
@@ -376,7 +376,7 @@ export class SoloReplica implements Replica {
     for (const { key, image } of writes) this.#write(key, sequenceNumber, image);
     const { commitTime } = this.#publish(sequenceNumber, { writes, schema: null });
     this.#applied(sequenceNumber);
-    this.#watchedRows?.written(writes);
+    this.#watchedRows?.written(writes, 0);
     return { kind: 'committed', sequenceNumber, commitTime };
   }
 
