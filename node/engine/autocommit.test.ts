@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { TransactionRow } from './replica.ts';
 import { accounts, TABLE } from './testing/accounts.ts';
-import { testWorld } from './testing/solo-replica.ts';
+import { type TestClient, testWorld } from './testing/solo-replica.ts';
+
+/** What is open, while the group decides nothing. */
+function shownTo(client: TestClient): readonly TransactionRow[] {
+  return client.answerTo(client.send('transactions')).result;
+}
 
 test('a write without tx answers its own facts and those of its commit', () => {
   const { client } = accounts([1]);
@@ -13,16 +19,16 @@ test('a write without tx answers its own facts and those of its commit', () => {
 
 test('an autocommit write that loses is executed again on a snapshot that includes the winner', () => {
   const { client, connect, replica } = accounts([1, 2, 3]);
-  const other = connect();
-  const first = client.send('update', { table: TABLE, key: 1, set: { v: 1 } });
-  const second = other.send('update', { table: TABLE, key: 1, if: { v: 1 }, set: { v: 2 } });
+  client.do('begin', { tx: 't' });
+  client.do('update', { tx: 't', table: TABLE, key: 1, set: { v: 1 } });
+  const first = client.send('commit', { tx: 't' });
   const loser = connect();
-  const third = loser.send('update', { table: TABLE, key: 1, set: { v: 3 } });
+  const second = loser.send('update', { table: TABLE, key: 1, set: { v: 3 } });
+  const third = loser.send('update', { table: TABLE, key: 2, set: { v: 3 } });
   replica.settle();
-  assert.equal(client.answerTo(first).result.matched, 1);
-  assert.equal(client.answerTo(first).result.attempts, undefined, 'told only where there was more than one');
-  assert.equal(loser.answerTo(third).result.attempts, 2);
-  assert.deepEqual([other.answerTo(second).result.matched, third], [0, 1]);
+  assert.equal(client.answerTo(first).ok, true);
+  assert.equal(loser.answerTo(second).result.attempts, 2);
+  assert.equal(loser.answerTo(third).result.attempts, undefined, 'told only where there was more than one');
   assert.equal(client.do('get', { table: TABLE, key: 1 }).v, 3);
   assert.equal(replica.openSnapshots, 0);
 });
@@ -88,6 +94,73 @@ test('a client that pipelines writes to one row never conflicts with itself, and
   assert.equal(answers[2]!.error.code, 'DUPLICATE_KEY');
   assert.equal(answers[3]!.result.matched, 1);
   assert.equal(client.do('get', { table: TABLE, key: 9 }).v, 4);
+});
+
+test('writes to one row by several connections queue, and none of them conflicts', () => {
+  const { client, connect, replica } = accounts([1, 2]);
+  const clients = [client, connect(), connect()] as const;
+  const sent = clients.map((one, at) => one.send('update', { table: TABLE, key: 1, set: { v: at + 1 }, attempts: 1 }));
+  const elsewhere = connect().send('update', { table: TABLE, key: 2, set: { v: 9 } });
+  assert.equal(replica.undecided, 2, 'a row that nobody else writes waits for nobody');
+  const rows = shownTo(client);
+  assert.deepEqual(
+    rows.map(({ tx, state, waitsFor }) => [tx, state, waitsFor]),
+    [1, 2].map((at) => [String(sent[at]), 'waiting', { table: TABLE, key: '1', heldBy: null }]),
+  );
+  replica.settle();
+  assert.deepEqual(
+    clients.map((one, at) => one.answerTo(sent[at]!).ok),
+    [true, true, true],
+  );
+  assert.equal(typeof elsewhere, 'number');
+  assert.deepEqual([replica.committed.length, client.do('get', { table: TABLE, key: 1 }).v], [4, 3]);
+  assert.deepEqual(client.do('transactions'), []);
+});
+
+test('an operator ends a write that waits for another one, and not one that was handed to the group', () => {
+  const { client, connect, replica } = accounts([1]);
+  const first = client.send('update', { table: TABLE, key: 1, set: { v: 1 } });
+  const other = connect();
+  const second = other.send('update', { table: TABLE, key: 1, set: { v: 2 } });
+  const third = other.send('update', { table: TABLE, key: 1, set: { v: 3 } });
+  const [waiting] = shownTo(client);
+  client.send('abortTransaction', { transactionId: waiting!.transactionId });
+  assert.equal(other.answerTo(second).error.cause.code, 'CANCELLED');
+  const [next] = shownTo(client);
+  replica.decideNext();
+  assert.equal(client.answerTo(first).ok, true);
+  const late = client.send('abortTransaction', { transactionId: next!.transactionId });
+  assert.match(client.answerTo(late).error.problem, /handed to the group/);
+  assert.equal(shownTo(client)[0]!.state, 'committing');
+  replica.settle();
+  assert.equal(other.answerTo(third).ok, true);
+});
+
+test('writers hold back from a row that another member has lost twice, until it has written it or for a moment', () => {
+  const { client, clock, engine, replica } = accounts([1, 2]);
+  const update = (key: number) => client.send('update', { table: TABLE, key, set: { v: 1 } });
+  const keys = update(1);
+  replica.settle();
+  assert.equal(client.answerTo(keys).ok, true);
+  const lost = replica.committed[0]!.writeSet;
+  replica.lostElsewhere(lost);
+  update(1);
+  assert.equal(replica.undecided, 1, 'once may be chance');
+  replica.settle();
+  replica.lostElsewhere(lost);
+  const [held, other] = [update(1), update(2)];
+  assert.equal(replica.undecided, 1, 'another row is not held back');
+  replica.settle();
+  assert.deepEqual([client.hasAnswer(held), client.hasAnswer(other), engine.rowWaiters], [false, true, 1]);
+  replica.writtenElsewhere(lost);
+  replica.settle();
+  assert.equal(client.answerTo(held).ok, true);
+  for (let i = 0; i < 2; i++) replica.lostElsewhere(lost);
+  const bounded = update(1);
+  clock.advance(100);
+  replica.settle();
+  assert.equal(client.answerTo(bounded).ok, true);
+  assert.deepEqual([engine.rowWaiters, engine.counters.yields, clock.scheduled], [0, 2, 0]);
 });
 
 test('writes of several rows and transact wait behind writes to any of their rows', () => {
@@ -172,7 +245,9 @@ test('a step that fails fails the whole and is named; with onError: "continue" i
 test('transact is executed again as a whole on conflict, and says how often', () => {
   const { client, connect, replica } = accounts([1, 2, 3]);
   const rival = connect();
-  const won = rival.send('update', { table: TABLE, key: 1, set: { v: 10 } });
+  rival.do('begin', { tx: 't' });
+  rival.do('update', { tx: 't', table: TABLE, key: 1, set: { v: 10 } });
+  const won = rival.send('commit', { tx: 't' });
   const lost = client.send('transact', {
     steps: [
       { op: 'get', table: TABLE, key: 1 },

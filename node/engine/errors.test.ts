@@ -52,7 +52,10 @@ const PROVOKED: readonly Provoked[] = [
       phase: 'group',
     },
     by: ({ client, connect, replica }) => {
-      connect().send('update', { table: TABLE, key: 1, set: { v: 1 } });
+      const winner = connect();
+      winner.do('begin', { tx: 't' });
+      winner.do('update', { tx: 't', table: TABLE, key: 1, set: { v: 1 } });
+      winner.send('commit', { tx: 't' });
       const lost = client.send('update', { table: TABLE, key: 1, set: { v: 2 }, attempts: 1 });
       replica.settle();
       return client.answerTo(lost).error;

@@ -203,7 +203,7 @@ export class Execution implements RowUser, WaitingRequest, LockEvents, Listed {
     transaction.release();
     if (outcome.kind === 'conflict') {
       this.#whenApplied(outcome.winner.sequenceNumber, 'retry', null, () => this.#retry(outcome.phase));
-    } else this.#retry('group');
+    } else this.#retry('local');
   };
 
   /** Executes again, with a new snapshot and no locks, where it may. */
@@ -226,9 +226,10 @@ export class Execution implements RowUser, WaitingRequest, LockEvents, Listed {
     this.#freeRows();
   }
 
-  /** The others hold back from what they saw it lose. */
+  /** At once where the others hold back from what they saw it lose; else that is how it would lose again. */
   #retry(phase: LostConflict['phase']): void {
-    if (this.#attempts < 2 || phase === 'group') this.#execute();
+    const { helpedAfterLosses } = this.#session.engine.limits;
+    if (this.#attempts < 2 || (phase === 'group' && this.#attempts <= helpedAfterLosses)) this.#execute();
     else this.#retryLater();
   }
 

@@ -4,7 +4,7 @@
  */
 import type { KeyRange } from '../../../applier/types.ts';
 import { isOfRow } from '../../../certifier/index.ts';
-import type { RowKey, Transaction } from '../../../certifier/types.ts';
+import type { RowKey, Transaction, WriteSetItem } from '../../../certifier/types.ts';
 import { type Clock, SeededRandom, type SequenceNumber } from '../../../gcs/base/index.ts';
 import { Catalog } from '../catalog.ts';
 import { catalogItemKey, tableRange } from '../key-codec.ts';
@@ -188,6 +188,16 @@ export class SoloReplica implements Replica {
 
   attach({ watchedRows }: AttachedSessions): void {
     this.#watchedRows = watchedRows;
+  }
+
+  /** A transaction of another member that writes these was refused. */
+  lostElsewhere(writeSet: readonly WriteSetItem[]): void {
+    this.#watchedRows?.lost(writeSet, 1);
+  }
+
+  /** As far as sessions are told of it. */
+  writtenElsewhere(rows: readonly { readonly key: RowKey }[]): void {
+    if (this.#watchedRows!.size > 0) this.#watchedRows!.written(rows, 1);
   }
 
   transactionsElsewhere(): readonly Omit<TransactionRow, 'holdsFloor'>[] {
