@@ -31,6 +31,14 @@ export const memberOptions = {
     kind: wholeNumber(0, 1024 * 1024 * 1024),
     help: `bytes from which on messages are compressed (${DEFAULTS.compressionThresholdBytes}); 0: none are`,
   },
+  'helped-after-losses': {
+    kind: wholeNumber(1, 1000),
+    help: `how often a member may lose a hot row in a row before the others' writers of it wait for its next attempt (${DEFAULTS.helpedAfterLosses})`,
+  },
+  'yield-ms': {
+    kind: wholeNumber(0, 1000),
+    help: `how long they wait at most, in milliseconds (${DEFAULTS.yieldMs}); 0: not at all`,
+  },
 } as const satisfies Options;
 
 export type MemberOptionValues = OptionValues<typeof memberOptions>;
@@ -46,6 +54,8 @@ export function readMemberOptions(
   | 'logBytesMax'
   | 'logSegmentBytes'
   | 'compressionThresholdBytes'
+  | 'helpedAfterLosses'
+  | 'yieldMs'
 > {
   const maxMib = values['log-max-mib'] ?? DEFAULTS.logBytesMax / MIB;
   const keepMib = values['log-keep-mib'] ?? Math.min(DEFAULTS.logKeepBytes / MIB, maxMib);
@@ -60,6 +70,8 @@ export function readMemberOptions(
     logBytesMax: maxMib * MIB,
     logSegmentBytes: (values['log-segment-mib'] ?? DEFAULTS.logSegmentBytes / MIB) * MIB,
     compressionThresholdBytes: threshold === 0 ? null : threshold,
+    helpedAfterLosses: values['helped-after-losses'] ?? DEFAULTS.helpedAfterLosses,
+    yieldMs: values['yield-ms'] ?? DEFAULTS.yieldMs,
   };
 }
 

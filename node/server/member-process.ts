@@ -79,6 +79,9 @@ export interface StartOptions {
   readonly logSegmentBytes: number;
   /** Messages that are longer are compressed for the log; null: none are. */
   readonly compressionThresholdBytes: number | null;
+  /** As in the engine's limits. */
+  readonly helpedAfterLosses: number;
+  readonly yieldMs: number;
 }
 
 export interface RunningMember {
@@ -188,7 +191,13 @@ class Runs {
       this.#counters.faultyFound++;
       log.event('damage', { file: 'lanes', reason });
     });
-    const limits = { ...DEFAULT_LIMITS, frameBytesMax: defaultServerLimits.frameBytesMax };
+    const { helpedAfterLosses, yieldMs } = options;
+    const limits = {
+      ...DEFAULT_LIMITS,
+      helpedAfterLosses,
+      yieldMs,
+      frameBytesMax: defaultServerLimits.frameBytesMax,
+    };
     const disk = new FileDisk(options.dataDirectory);
     const prepared = Member.prepare({
       environment: { clock, random, network: this.#network.next(), disk },

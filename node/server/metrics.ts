@@ -238,7 +238,10 @@ function transferOf(member: Pick<Member, 'members' | 'memberId'>): TransferRow |
 
 /** Of one run. What clients have open on the member, and what they are sent beside their answers. */
 export function engineSources(
-  engine: () => Pick<Engine, 'openTransactions' | 'openSubscriptions' | 'lockedRows' | 'lockWaiters' | 'counters'>,
+  engine: () => Pick<
+    Engine,
+    'openTransactions' | 'openSubscriptions' | 'lockedRows' | 'lockWaiters' | 'rowWaiters' | 'counters'
+  >,
 ): readonly MetricSource[] {
   const counter = countersOf(() => engine().counters);
   return [
@@ -266,6 +269,17 @@ export function engineSources(
       kind: 'gauge',
       read: () => engine().lockWaiters,
     },
+    {
+      name: 'concert_row_waiters',
+      help: 'Writes that wait here for an earlier write to one of their rows, or for another member that keeps losing it',
+      kind: 'gauge',
+      read: () => engine().rowWaiters,
+    },
+    counter(
+      'concert_yielded_rows_total',
+      'Rows kept free for a moment for another member that kept losing them',
+      'yields',
+    ),
     counter('concert_lock_waits_total', 'Times that a transaction had to wait for a locked row', 'lockWaits'),
     counter('concert_lock_timeouts_total', 'Times that a locked row was not free in time', 'lockTimeouts'),
     counter('concert_deadlocks_total', 'Transactions rolled back because several waited for each other', 'deadlocks'),

@@ -1,5 +1,6 @@
 /** What `concert start` takes where nothing is said. Loads nothing of storage or engine. */
 import { GROUP_DEFAULTS } from '../../gcs/core/index.ts';
+import { DEFAULT_LIMITS } from '../engine/limits.ts';
 
 export const PROCESS_DEFAULTS = {
   memberExpelTimeoutMs: GROUP_DEFAULTS.memberExpelTimeoutMs,
@@ -8,4 +9,6 @@ export const PROCESS_DEFAULTS = {
   logBytesMax: GROUP_DEFAULTS.logBytesMax,
   logSegmentBytes: GROUP_DEFAULTS.log.segmentBytes,
   compressionThresholdBytes: GROUP_DEFAULTS.compressionThresholdBytes,
+  helpedAfterLosses: DEFAULT_LIMITS.helpedAfterLosses,
+  yieldMs: DEFAULT_LIMITS.yieldMs,
 } as const;

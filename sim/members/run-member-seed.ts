@@ -308,13 +308,13 @@ class MemberSeed {
     for (const { host } of this.#cluster.roster.wanted) {
       const running = this.#cluster.runningOn(host);
       if (running === null || running.member.waitingCommits > 0) continue;
-      const { lockedRows, lockWaiters, counters } = running.engine;
+      const { lockedRows, lockWaiters, rowWaiters, counters } = running.engine;
       if (counters.lockWaits > 0) this.#world.coverage.add('a row is waited for', counters.lockWaits);
       if (counters.locksLost > 0) this.#world.coverage.add('a holder is overtaken', counters.locksLost);
       this.#judge.check(
-        lockedRows === 0 && lockWaiters === 0,
+        lockedRows === 0 && lockWaiters === 0 && rowWaiters === 0,
         () =>
-          `${host.name} has ${lockedRows} rows locked and ${lockWaiters} waiting for one, although nobody does anything`,
+          `${host.name} has ${lockedRows} rows locked and ${lockWaiters} waiting for one, and ${rowWaiters} writes waiting for others, although nobody does anything`,
       );
     }
   }
