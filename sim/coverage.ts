@@ -35,6 +35,7 @@ export const MEMBER_SITUATIONS = [
   'a lock ends in DEADLOCK',
   'a holder is overtaken',
   'an insert is undone',
+  'batches wait for company',
 ] as const;
 
 export const GROUP_SITUATIONS = [

@@ -39,6 +39,10 @@ export const memberOptions = {
     kind: wholeNumber(0, 1000),
     help: `how long they wait at most, in milliseconds (${DEFAULTS.yieldMs}); 0: not at all`,
   },
+  'batch-delay-max-ms': {
+    kind: wholeNumber(0, 100),
+    help: `milliseconds that a batch of commits waits at most for more of them, where many are under way (${DEFAULTS.batchDelayMsMax}); 0: never`,
+  },
 } as const satisfies Options;
 
 export type MemberOptionValues = OptionValues<typeof memberOptions>;
@@ -56,6 +60,7 @@ export function readMemberOptions(
   | 'compressionThresholdBytes'
   | 'helpedAfterLosses'
   | 'yieldMs'
+  | 'batchDelayMsMax'
 > {
   const maxMib = values['log-max-mib'] ?? DEFAULTS.logBytesMax / MIB;
   const keepMib = values['log-keep-mib'] ?? Math.min(DEFAULTS.logKeepBytes / MIB, maxMib);
@@ -69,6 +74,7 @@ export function readMemberOptions(
     logKeepBytes: keepMib * MIB,
     logBytesMax: maxMib * MIB,
     logSegmentBytes: (values['log-segment-mib'] ?? DEFAULTS.logSegmentBytes / MIB) * MIB,
+    batchDelayMsMax: values['batch-delay-max-ms'] ?? DEFAULTS.batchDelayMsMax,
     compressionThresholdBytes: threshold === 0 ? null : threshold,
     helpedAfterLosses: values['helped-after-losses'] ?? DEFAULTS.helpedAfterLosses,
     yieldMs: values['yield-ms'] ?? DEFAULTS.yieldMs,

@@ -82,6 +82,8 @@ export interface StartOptions {
   /** As in the engine's limits. */
   readonly helpedAfterLosses: number;
   readonly yieldMs: number;
+  /** The longest that a batch of commits waits for more of them; 0: none does. */
+  readonly batchDelayMsMax: number;
 }
 
 export interface RunningMember {
@@ -391,9 +393,18 @@ async function closeAll(lanes: readonly LaneStore[]): Promise<void> {
 }
 
 function memberOptions(options: StartOptions): MemberOptions {
-  const { memberExpelTimeoutMs, logKeepBytes, logBytesMax, logSegmentBytes, compressionThresholdBytes } = options;
+  const {
+    memberExpelTimeoutMs,
+    logKeepBytes,
+    logBytesMax,
+    logSegmentBytes,
+    compressionThresholdBytes,
+    batchDelayMsMax,
+  } = options;
+  const { outbox } = MEMBER_DEFAULTS;
   return {
     ...MEMBER_DEFAULTS,
+    outbox: { ...outbox, tuning: { ...outbox.tuning, delayMsMax: batchDelayMsMax } },
     group: {
       ...GROUP_DEFAULTS,
       memberExpelTimeoutMs,

@@ -136,6 +136,9 @@ export function memberCounterSources(counters: MemberCounters): readonly MetricS
     source('concert_transactions_remote_applied_total', 'Remote transactions applied here', 'remoteApplied'),
     source('concert_transactions_local_proposed_total', 'Local transactions sent to the group', 'localProposed'),
     source('concert_transactions_local_rollback_total', 'Local transactions that the group refused', 'localRolledBack'),
+    source('concert_batches_proposed_total', 'Messages that this member sent to the group', 'batchesProposed'),
+    source('concert_batch_delay_raised_total', 'Decisions to let batches wait longer for company', 'batchDelayRaised'),
+    source('concert_batch_delay_lowered_total', 'Decisions to let batches wait less for company', 'batchDelayLowered'),
     source('concert_snapshots_too_old_total', 'Transactions refused for a snapshot below the floor', 'snapshotsTooOld'),
     source(
       'concert_pre_certification_conflicts_total',
@@ -174,7 +177,7 @@ export function commitDurationSource(member: () => Pick<Member, 'commitLatencies
 export function memberGaugeSources(
   member: () => Pick<
     Member,
-    'group' | 'store' | 'history' | 'hasQuorum' | 'hasRoom' | 'members' | 'memberId' | 'viewNumber'
+    'group' | 'store' | 'history' | 'hasQuorum' | 'hasRoom' | 'members' | 'memberId' | 'viewNumber' | 'batchTuning'
   >,
 ): readonly MetricSource[] {
   const gauge = (name: string, help: string, read: () => number): MetricSource => ({ kind: 'gauge', name, help, read });
@@ -202,6 +205,16 @@ export function memberGaugeSources(
     gauge('concert_log_received_by_all', 'Log index durable on all members', () => group().status?.receivedByAll ?? 0),
     gauge('concert_log_first_index', 'First entry of the log that is kept here', () => group().log.firstIndex),
     gauge('concert_view_number', 'Number of the view in force here', () => member().viewNumber),
+    gauge(
+      'concert_batch_delay_milliseconds',
+      'How long a batch to the group waits for company at present',
+      () => member().batchTuning.delayMs,
+    ),
+    gauge(
+      'concert_batch_company_max',
+      'A batch of so many transactions does not wait',
+      () => member().batchTuning.companyMax,
+    ),
     gauge('concert_disk_full', '1 while the disk takes no more', () => (member().hasRoom ? 0 : 1)),
     gauge(
       'concert_transfer_rows',

@@ -8,6 +8,7 @@ export const PROCESS_DEFAULTS = {
   logKeepBytes: GROUP_DEFAULTS.logKeepBytes,
   logBytesMax: GROUP_DEFAULTS.logBytesMax,
   logSegmentBytes: GROUP_DEFAULTS.log.segmentBytes,
+  batchDelayMsMax: 1,
   compressionThresholdBytes: GROUP_DEFAULTS.compressionThresholdBytes,
   helpedAfterLosses: DEFAULT_LIMITS.helpedAfterLosses,
   yieldMs: DEFAULT_LIMITS.yieldMs,

@@ -13,6 +13,11 @@ export function drawMemberOptions(random: SeededRandom, profile: Profile): Membe
       batchBytesMax: random.pick([1, 1000, 1024 * 1024]),
       queuedBytesMax: random.pick([5000, 1024 * 1024]),
       noQuorumWaitMs: random.pick([200, 3000]),
+      tuning: {
+        delayMsMax: random.pick([0, 1, 50]),
+        waitingMin: random.pick([0, 1, 8]),
+        expectedMin: random.pick([0, 0.01, 2]),
+      },
     },
     slices: {
       largeBytes: random.pick([1, 60, 200, 256 * 1024]),

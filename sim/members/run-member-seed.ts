@@ -310,6 +310,8 @@ class MemberSeed {
       if (running === null || running.member.waitingCommits > 0) continue;
       const { lockedRows, lockWaiters, rowWaiters, counters } = running.engine;
       if (counters.lockWaits > 0) this.#world.coverage.add('a row is waited for', counters.lockWaits);
+      const { batchDelayRaised } = running.member.counters;
+      if (batchDelayRaised > 0) this.#world.coverage.add('batches wait for company', batchDelayRaised);
       if (counters.locksLost > 0) this.#world.coverage.add('a holder is overtaken', counters.locksLost);
       this.#judge.check(
         lockedRows === 0 && lockWaiters === 0 && rowWaiters === 0,

@@ -138,6 +138,11 @@ export interface MemberCounters {
   preCertificationConflicts: number;
   localProposed: number;
   localRolledBack: number;
+  /** Batches sent to the group, large messages among them. */
+  batchesProposed: number;
+  /** Decisions of the batch tuner. */
+  batchDelayRaised: number;
+  batchDelayLowered: number;
   remoteApplied: number;
   schemaChanges: number;
   batchesDelivered: number;
@@ -172,6 +177,9 @@ export function zeroCounters(): MemberCounters {
     preCertificationConflicts: 0,
     localProposed: 0,
     localRolledBack: 0,
+    batchesProposed: 0,
+    batchDelayRaised: 0,
+    batchDelayLowered: 0,
     remoteApplied: 0,
     schemaChanges: 0,
     batchesDelivered: 0,

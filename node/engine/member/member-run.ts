@@ -168,6 +168,7 @@ export class MemberRun {
       },
       clock,
       options: setup.options.outbox,
+      counters: setup.counters,
     });
     this.#deliveries = new Deliveries({
       clock,

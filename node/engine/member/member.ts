@@ -144,6 +144,11 @@ export class Member implements Replica {
     return this.#run.outbox.waiting;
   }
 
+  /** How long its batches wait for company, and for how much of it. */
+  get batchTuning(): { readonly delayMs: number; readonly companyMax: number } {
+    return this.#run.outbox.tuning;
+  }
+
   get hasQuorum(): boolean {
     return this.#run.hasQuorum;
   }

@@ -15,6 +15,8 @@ export const MEMBER_DEFAULTS: MemberOptions = {
     batchBytesMax: GROUP_DEFAULTS.fragmentBytesMax - 1024,
     queuedBytesMax: 64 * 1024 * 1024,
     noQuorumWaitMs: 3000,
+    // Where one commit comes after the other a wait is lost; where many come, small batches cost every member too much.
+    tuning: { delayMsMax: 1, waitingMin: 8, expectedMin: 2 },
   },
   // A slice takes some milliseconds.
   slices: { largeBytes: GROUP_DEFAULTS.fragmentBytesMax - 1024, items: 4000, bytes: 1024 * 1024 },

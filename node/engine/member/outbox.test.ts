@@ -35,7 +35,15 @@ class TestClock implements Clock {
   }
 }
 
-const options = { inFlightMax: 2, batchBytesMax: 100, queuedBytesMax: 300, noQuorumWaitMs: 1000 };
+const options = {
+  inFlightMax: 2,
+  batchBytesMax: 100,
+  queuedBytesMax: 300,
+  noQuorumWaitMs: 1000,
+  tuning: { delayMsMax: 0, waitingMin: 8, expectedMin: 2 },
+};
+
+const counters = { batchesProposed: 0, batchDelayRaised: 0, batchDelayLowered: 0 };
 
 let clock: TestClock;
 let sent: Uint8Array[];
@@ -51,6 +59,7 @@ beforeEach(() => {
   outbox = new Outbox({
     broadcaster: { canBroadcast: () => hasRoom, broadcast: (payload) => sent.push(payload) },
     clock,
+    counters,
     options,
   });
 });
@@ -239,4 +248,46 @@ test('a large message is refused while it has not left, and unknown when its dea
   assert.deepEqual(answers.slice(2), ['N: shutting-down']);
   assert.equal(outbox.isFullForLarge, false);
   assert.equal(sent.length, 1);
+});
+
+test('where many commits are under way a batch waits for company, for so long or until it has it', () => {
+  outbox = new Outbox({
+    broadcaster: { canBroadcast: () => hasRoom, broadcast: (payload) => sent.push(payload) },
+    clock,
+    counters,
+    options: { ...options, batchBytesMax: 10_000, tuning: { delayMsMax: 4, waitingMin: 2, expectedMin: 1 } },
+  });
+  const delay = (): number => outbox.tuning.delayMs;
+  for (let i = 0; delay() === 0; i++) {
+    assert.ok(i < 100, 'it begins to wait');
+    for (let j = 0; j < 10; j++) add(`${i}-${j}`);
+    clock.advance(20);
+    outbox.sweep(true);
+    if (sent.length > 1)
+      outbox.delivered(
+        sent.length - 1,
+        Array.from({ length: 10 }, () => 'done'),
+      );
+  }
+  outbox.delivered(
+    sent.length,
+    Array.from({ length: 10 }, () => 'done'),
+  );
+  assert.equal(delay(), 4);
+  const { companyMax } = outbox.tuning;
+  const before = sent.length;
+  add('alone');
+  clock.advance(3);
+  assert.equal(sent.length, before);
+  clock.advance(1);
+  assert.deepEqual(sent.slice(before).map(keysOf), [['....alone']]);
+  outbox.delivered(sent.length, ['done']);
+  const rush = Array.from({ length: companyMax }, (_, at) => `rush-${at}`);
+  for (const name of rush.slice(1)) add(name);
+  clock.advance(1);
+  assert.equal(sent.length, before + 1);
+  add(rush[0]!);
+  clock.advance(0);
+  const last = sent.slice(before + 1).map(keysOf);
+  assert.deepEqual(last, [[...rush.slice(1), rush[0]].map((name) => `....${name}`)]);
 });

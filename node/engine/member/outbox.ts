@@ -1,14 +1,16 @@
 /**
  * What this member has handed, or is about to hand, to the group. Messages that become ready in one turn of the event
- * loop, or while earlier batches are in flight, travel as one batch. Each is answered exactly once: with its fate, with
- * a refusal while it has not left, or as unknown when its deadline passes after that.
+ * loop, or while earlier batches are in flight, travel as one batch; where many are under way, a batch waits a moment for
+ * more (`tuning/batch-tuner.ts`). Each is answered exactly once: with its fate, with a refusal while it has not left, or as
+ * unknown when its deadline passes after that.
  *
  * A large message is a batch of its own and travels beside the others, one at a time, so that they do not wait for it.
  * It is made ready in slices, and only when it is its turn: of those that wait nothing is encoded yet.
  */
 import { encodeBatch } from '../../../certifier/index.ts';
-import type { Clock } from '../../../gcs/base/index.ts';
+import type { Clock, ScheduledCall } from '../../../gcs/base/index.ts';
 import { assert } from '../../../gcs/base/index.ts';
+import { BatchTuner, type BatchTunerCounters, type BatchTunerOptions } from './tuning/batch-tuner.ts';
 
 /** The way out: `Group`, as far as it is needed here. */
 export interface Broadcaster {
@@ -26,6 +28,11 @@ export interface OutboxOptions {
   readonly queuedBytesMax: number;
   /** A message that could not leave for so long, for want of a quorum, is refused. */
   readonly noQuorumWaitMs: number;
+  readonly tuning: BatchTunerOptions;
+}
+
+export interface OutboxCounters extends BatchTunerCounters {
+  batchesProposed: number;
 }
 
 /** One who waits for the fate of a message. */
@@ -73,12 +80,28 @@ export class Outbox<Fate> {
   #largeTicket: number | null = null;
   /** By ticket. The large one under way is among them. */
   readonly #inFlight = new Map<number, readonly Waiting<Fate>[]>();
-  #isFlushScheduled = false;
+  /** `atMs`: monotonic. */
+  #flushCall: { readonly atMs: number; readonly call: ScheduledCall } | null = null;
+  readonly #tuner: BatchTuner;
 
-  constructor(setup: { broadcaster: Broadcaster; clock: Clock; options: OutboxOptions }) {
+  readonly #counters: OutboxCounters;
+
+  constructor(setup: {
+    readonly broadcaster: Broadcaster;
+    readonly clock: Clock;
+    readonly options: OutboxOptions;
+    readonly counters: OutboxCounters;
+  }) {
     this.#broadcaster = setup.broadcaster;
     this.#clock = setup.clock;
     this.#options = setup.options;
+    this.#counters = setup.counters;
+    this.#tuner = new BatchTuner(setup.options.tuning, setup.counters);
+  }
+
+  /** How long batches wait for company. */
+  get tuning(): Pick<BatchTuner, 'delayMs' | 'companyMax'> {
+    return this.#tuner;
   }
 
   get isFull(): boolean {
@@ -101,7 +124,8 @@ export class Outbox<Fate> {
     const bytes = encoded.length;
     this.#queue.push({ encoded, bytes, deadlineMs, queuedMs: this.#clock.monotonicMs(), answer });
     this.#queuedBytes += bytes;
-    this.#scheduleFlush();
+    this.#tuner.added();
+    this.#flushSoon();
   }
 
   /** `prepare` is called when the message's turn has come. `bytes`: its length, at least about. */
@@ -112,7 +136,7 @@ export class Outbox<Fate> {
   ): void {
     this.#large.push({ prepare, bytes, deadlineMs, queuedMs: this.#clock.monotonicMs(), answer });
     this.#largeBytes += bytes;
-    this.#scheduleFlush();
+    this.#flushSoon();
   }
 
   /** The fates of a batch of ours, in its order. */
@@ -128,6 +152,7 @@ export class Outbox<Fate> {
   /** Answers what has waited too long. Called now and then; also tries to send, should there be room again. */
   sweep(hasQuorum: boolean): void {
     const now = this.#clock.monotonicMs();
+    this.#tuner.look(now, this.waiting);
     for (const batch of this.#inFlight.values()) {
       for (const pending of batch) if (pending.deadlineMs <= now) answerTo(pending, 'unknown');
     }
@@ -153,17 +178,27 @@ export class Outbox<Fate> {
   }
 
   #flushSoon(): void {
-    if (this.#queue.length > 0 || this.#large.length > 0) this.#scheduleFlush();
+    if (this.#large.length > 0) return this.#flushIn(0);
+    const first = this.#queue[0];
+    if (first === undefined) return;
+    const { delayMs, companyMax } = this.#tuner;
+    if (delayMs === 0 || this.#queue.length >= companyMax) return this.#flushIn(0);
+    this.#flushIn(Math.max(0, first.queuedMs + delayMs - this.#clock.monotonicMs()));
   }
 
-  #scheduleFlush(): void {
-    if (this.#isFlushScheduled) return;
-    this.#isFlushScheduled = true;
-    this.#clock.schedule(0, () => {
-      this.#isFlushScheduled = false;
+  /** Not later than that. */
+  #flushIn(delayMs: number): void {
+    const atMs = this.#clock.monotonicMs() + delayMs;
+    if (this.#flushCall !== null) {
+      if (this.#flushCall.atMs <= atMs) return;
+      this.#flushCall.call.cancel();
+    }
+    const call = this.#clock.schedule(delayMs, () => {
+      this.#flushCall = null;
       this.#flush();
       this.#flushLarge();
     });
+    this.#flushCall = { atMs, call };
   }
 
   #flush(): void {
@@ -179,6 +214,7 @@ export class Outbox<Fate> {
       this.#queuedBytes -= bytes;
       const ticket = this.#broadcaster.broadcast(encodeBatch(batch.map((pending) => pending.encoded)));
       this.#inFlight.set(ticket, batch);
+      this.#counters.batchesProposed++;
     }
   }
 
@@ -207,6 +243,7 @@ export class Outbox<Fate> {
     this.#dropFirstLarge();
     this.#largeTicket = this.#broadcaster.broadcast(batch);
     this.#inFlight.set(this.#largeTicket, [first]);
+    this.#counters.batchesProposed++;
   }
 
   #dropFirstLarge(): void {
