@@ -149,4 +149,6 @@ export interface Delivery {
   readonly payload: Uint8Array;
   /** What `broadcast` answered, if this run of this member broadcast it; else null. */
   readonly ticket: number | null;
+  /** Of an own one, monotonic: since when this member knows it to be chosen; it may have waited since for its own disk. Else 0. */
+  readonly chosenMs: number;
 }

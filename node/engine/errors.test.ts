@@ -323,9 +323,8 @@ test('what belongs to later versions is refused and said to be unsupported', () 
   const refusals: [string, object, string][] = [
     ['begin', { tx: 't', consistency: 'AFTER' }, 'consistency'],
     ['begin', { tx: 't', idempotencyKey: 'k' }, 'idempotencyKey'],
-    ['put', { table: TABLE, row: { id: 1 }, profile: true }, 'profile'],
     ['put', { table: TABLE, row: { id: 1 }, idempotencyKey: 'k' }, 'idempotencyKey'],
-    ['transact', { steps: [], profile: true }, 'profile'],
+    ['transact', { steps: [], idempotencyKey: 'k' }, 'idempotencyKey'],
   ];
   for (const [op, message, argument] of refusals) {
     const error = client.fail(op, message);

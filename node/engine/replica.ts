@@ -42,6 +42,8 @@ export interface Replica {
   attach(sessions: AttachedSessions): void;
   /** Open on the other members that are reached: the oldest of each, as it told last. */
   transactionsElsewhere(): readonly Omit<TransactionRow, 'holdsFloor'>[];
+  /** Where the time went of the commit whose `done` is called now, as far as it was not here; zeros where it did not leave. */
+  readonly orderedTimes: OrderedTimes;
   /** Pre-certifies, broadcasts, and reports the fate. `deadlineMs` (monotonic): when to give up waiting. */
   commit(transaction: Transaction, deadlineMs: number, done: (outcome: CommitOutcome) => void): void;
   changeSchema(change: SchemaChange, deadlineMs: number, done: (outcome: SchemaOutcome) => void): void;
@@ -80,8 +82,28 @@ export interface Replica {
   conflictsAfter(after: number, countMax: number): readonly ConflictRecord[] | null;
   /** All conflicts that are kept, counted; at most `limit` hot rows. */
   conflictSummary(limit: number, table: string | null): ConflictSummary;
-  /** A client was answered that its transaction is committed, `ms` after its request was taken up. */
-  commitAnswered(ms: number): void;
+  /**
+   * A client was answered that its transaction is committed, `ms` after its request was taken up; `ordered`: what of that its
+   * commits took outside of its session, all attempts together. Keeps nothing of `ordered`.
+   */
+  commitAnswered(ms: number, ordered: OrderedTimes): void;
+}
+
+/**
+ * Layers L2 and L0 of the time of a commit. What is left of it is L1: execution, locks, queues, certification.
+ */
+export interface OrderedTimes {
+  /**
+   * L2, the order: from the hand-over to the group until this member knew that the message was chosen. The network and the
+   * disks of a majority are in it.
+   */
+  readonly l2Ms: number;
+  /** L0, versions and disk: from then on until this member's own log had it durably, and its publication in the version store. */
+  readonly l0Ms: number;
+}
+
+export function zeroTimes(): { -readonly [Layer in keyof OrderedTimes]: OrderedTimes[Layer] } {
+  return { l2Ms: 0, l0Ms: 0 };
 }
 
 /** What a member wants of its sessions. */
@@ -273,6 +295,14 @@ export interface MemberStatsRow {
   readonly commitLatencyMs: CommitLatency;
 }
 
+/** Where the time of commits went, in milliseconds; together the whole of it. See `OrderedTimes`. */
+export interface CommitLayers {
+  readonly l2Ms: number;
+  /** L1, execution and queues: statements, locks, retries, the way to the group and certification. */
+  readonly l1Ms: number;
+  readonly l0Ms: number;
+}
+
 /** Of the commits that a member answered in the last ten seconds, in milliseconds. All 0 if there was none. */
 export interface CommitLatency {
   readonly count: number;
@@ -280,6 +310,8 @@ export interface CommitLatency {
   readonly p95: number;
   readonly p99: number;
   readonly max: number;
+  /** Averages: together the average latency. */
+  readonly layers: CommitLayers;
 }
 
 export interface ConflictRecord {

@@ -205,7 +205,7 @@ test('whatever fails in the name of a transaction dooms it, so that no half of i
     ['get', { table: 'no.such', key: 1 }],
     ['get', { table: TABLE, key: 1, unknownArgument: 1 }],
     ['createTable', { table: 'x.y', primaryKey: ['a'] }],
-    ['commit', { profile: true }],
+    ['commit', { profile: 1 }],
     [5, {}],
   ] as const;
   for (const [op, message] of half) {

@@ -30,6 +30,7 @@
 import type { LogIndex, MemberOrdinal, Term } from '../../base/index.ts';
 import { assert, unreachable } from '../../base/index.ts';
 import type { EntryId, GroupView, LogEntry, PersistRequest } from '../types.ts';
+import { ChosenTimes } from './chosen-times.ts';
 import { Context } from './context.ts';
 import type {
   ConsensusInput,
@@ -84,6 +85,7 @@ export class Consensus {
   readonly #elections: Elections;
   readonly #following: Following;
   readonly #delivery: Delivery;
+  readonly #chosenTimes = new ChosenTimes();
   readonly #broadcasts: OwnBroadcasts;
   readonly #reads: PendingReads;
 
@@ -271,6 +273,11 @@ export class Consensus {
   /** As of the last step; see `ConsensusStatus`. */
   get hasQuorum(): boolean {
     return this.#hasQuorum();
+  }
+
+  /** Monotonic: since when an entry, which the last step delivers, is known here to be chosen. */
+  chosenMs(index: LogIndex): number {
+    return this.#chosenTimes.of(index) ?? this.#context.now.monotonicMs;
   }
 
   /** Everything at once, as of the last step. Allocates: for people and metrics, not for every step. */
@@ -571,7 +578,12 @@ export class Consensus {
     const hardStateDurable = log.hardStateDurable;
     assert(hardStateDurable || this.#leadership === null, "a leader's term is durable");
     const send = outbox.take(hardStateDurable);
+    // What was delivered before was handed up.
+    this.#chosenTimes.delivered(this.#delivery.upTo);
     const deliver = this.#delivery.take((entry) => this.#delivered(entry));
+    if (this.#delivery.upTo < log.chosenUpTo) {
+      this.#chosenTimes.learnt(log.chosenUpTo, this.#context.now.monotonicMs);
+    }
     return {
       persist: request === null ? NO_REQUESTS : [request],
       send,

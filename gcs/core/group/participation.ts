@@ -191,7 +191,8 @@ export class Participation {
     }
     if (ordered.kind === 'view') return events.viewChanged(ordered.view, ordered.index);
     const { index, term, origin, incarnation: run, messageNumber, stampMs, payload } = ordered;
-    events.delivered({ index, term, origin, incarnation: run, messageNumber, stampMs, payload, ticket });
+    const chosenMs = ticket === null ? 0 : this.consensus.chosenMs(index);
+    events.delivered({ index, term, origin, incarnation: run, messageNumber, stampMs, payload, ticket, chosenMs });
   }
 
   /** As many parts of what waits as there is room for. */

@@ -19,7 +19,7 @@ export interface AssemblerSetup {
 
 /** A message, `index` to `stampMs` those of its last entry; or a view. */
 export type Ordered =
-  | (Omit<Delivery, 'ticket'> & { readonly kind: 'message' })
+  | (Omit<Delivery, 'ticket' | 'chosenMs'> & { readonly kind: 'message' })
   | (Pick<LogEntry, 'index' | 'term' | 'stampMs'> & { readonly kind: 'view'; readonly view: GroupView });
 
 /** What has come of a message so far. Invariant: taken < bytes.length. */

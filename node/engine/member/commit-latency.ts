@@ -1,11 +1,12 @@
 /**
- * How long this member's clients waited for what committed: of the last ten seconds as quantiles, and since the start as
- * the counts of a Prometheus histogram. Recording is a few additions and allocates nothing.
+ * How long this member's clients waited for what committed, and in which layer: of the last ten seconds as quantiles and
+ * averages, and since the start as the counts of Prometheus histograms. Recording is a few additions and allocates nothing.
  *
  * Each second has a histogram of its own, which the one ten seconds later takes over: exact microseconds up to 64, above
  * that 32 buckets for each power of two, so that a quantile is told to 3 % (from above).
  */
-import type { CommitLatency } from '../replica.ts';
+import { layersOf } from '../commit-layers.ts';
+import type { CommitLatency, OrderedTimes } from '../replica.ts';
 
 const SECONDS = 10;
 const EXACT_MAX = 64;
@@ -13,8 +14,10 @@ const BUCKETS_PER_DOUBLING = 32;
 const MICROSECONDS_MAX = 2 ** 31 - 1;
 const BUCKET_COUNT = EXACT_MAX + (31 - 6) * BUCKETS_PER_DOUBLING;
 
-/** Upper bounds of the cumulative histogram, in milliseconds: a commit takes a sync of the disk, and at most 30 s. */
-const BOUNDS_MS: readonly number[] = [0.5, 1, 2, 3, 5, 7.5, 10, 15, 25, 50, 100, 250, 500, 1000, 2500, 10_000];
+/** Upper bounds of the cumulative histograms, in milliseconds: a commit takes a sync of the disk, and at most 30 s. */
+const BOUNDS_MS: readonly number[] = [
+  0.1, 0.25, 0.5, 1, 2, 3, 5, 7.5, 10, 15, 25, 50, 100, 250, 500, 1000, 2500, 10_000,
+];
 
 /** Since the start. */
 export interface CommitDurations {
@@ -24,7 +27,8 @@ export interface CommitDurations {
   readonly buckets: readonly { readonly upToMs: number; readonly count: number }[];
 }
 
-const NOTHING: CommitLatency = { count: 0, p50: 0, p95: 0, p99: 0, max: 0 };
+const NO_TIME = { l2Ms: 0, l1Ms: 0, l0Ms: 0 };
+const NOTHING: CommitLatency = { count: 0, p50: 0, p95: 0, p99: 0, max: 0, layers: NO_TIME };
 
 interface OneSecond {
   /** Which one, of the monotonic clock; -1: none yet. */
@@ -33,6 +37,33 @@ interface OneSecond {
   counts: Uint32Array | null;
   count: number;
   maxMs: number;
+  sumMs: number;
+  l2Ms: number;
+  l0Ms: number;
+}
+
+/** Counts of durations since the start. */
+class Histogram {
+  readonly #withinBound = new Float64Array(BOUNDS_MS.length + 1);
+  #count = 0;
+  #sumMs = 0;
+
+  record(ms: number): void {
+    let bound = 0;
+    while (bound < BOUNDS_MS.length && ms > BOUNDS_MS[bound]!) bound++;
+    this.#withinBound[bound]!++;
+    this.#count++;
+    this.#sumMs += ms;
+  }
+
+  read(): CommitDurations {
+    let count = 0;
+    const buckets = BOUNDS_MS.map((upToMs, bound) => {
+      count += this.#withinBound[bound]!;
+      return { upToMs, count };
+    });
+    return { count: this.#count, sumMs: this.#sumMs, buckets };
+  }
 }
 
 export class CommitLatencies {
@@ -41,13 +72,17 @@ export class CommitLatencies {
     counts: null,
     count: 0,
     maxMs: 0,
+    sumMs: 0,
+    l2Ms: 0,
+    l0Ms: 0,
   }));
-  readonly #withinBound = new Float64Array(BOUNDS_MS.length + 1);
-  #count = 0;
-  #sumMs = 0;
+  readonly #all = new Histogram();
+  readonly #l2 = new Histogram();
+  readonly #l1 = new Histogram();
+  readonly #l0 = new Histogram();
 
   /** A commit was answered at `nowMs` (monotonic), `ms` after it had been asked for. */
-  record(ms: number, nowMs: number): void {
+  record(ms: number, { l2Ms, l0Ms }: OrderedTimes, nowMs: number): void {
     const second = Math.floor(nowMs / 1000);
     const slot = this.#seconds[second % SECONDS]!;
     if (slot.second !== second) {
@@ -55,16 +90,21 @@ export class CommitLatencies {
       slot.counts?.fill(0);
       slot.count = 0;
       slot.maxMs = 0;
+      slot.sumMs = 0;
+      slot.l2Ms = 0;
+      slot.l0Ms = 0;
     }
     slot.counts ??= new Uint32Array(BUCKET_COUNT);
     slot.counts[bucketOf(Math.min(ms * 1000, MICROSECONDS_MAX) | 0)]!++;
     slot.count++;
     if (ms > slot.maxMs) slot.maxMs = ms;
-    let bound = 0;
-    while (bound < BOUNDS_MS.length && ms > BOUNDS_MS[bound]!) bound++;
-    this.#withinBound[bound]!++;
-    this.#count++;
-    this.#sumMs += ms;
+    slot.sumMs += ms;
+    slot.l2Ms += l2Ms;
+    slot.l0Ms += l0Ms;
+    this.#all.record(ms);
+    this.#l2.record(l2Ms);
+    this.#l1.record(Math.max(0, ms - l2Ms - l0Ms));
+    this.#l0.record(l0Ms);
   }
 
   /** The second that has begun, and the nine before it. */
@@ -77,10 +117,16 @@ export class CommitLatencies {
     const counts = new Float64Array(BUCKET_COUNT);
     let count = 0;
     let max = 0;
+    let sumMs = 0;
+    let l2Ms = 0;
+    let l0Ms = 0;
     for (const slot of recent) {
       for (let bucket = 0; bucket < BUCKET_COUNT; bucket++) counts[bucket]! += slot.counts![bucket]!;
       count += slot.count;
       max = Math.max(max, slot.maxMs);
+      sumMs += slot.sumMs;
+      l2Ms += slot.l2Ms;
+      l0Ms += slot.l0Ms;
     }
     const quantile = (share: number) => Math.min(max, quantileMs(counts, Math.ceil(share * count)));
     return {
@@ -89,16 +135,17 @@ export class CommitLatencies {
       p95: toMicroseconds(quantile(0.95)),
       p99: toMicroseconds(quantile(0.99)),
       max: toMicroseconds(max),
+      layers: layersOf(sumMs / count, { l2Ms: l2Ms / count, l0Ms: l0Ms / count }),
     };
   }
 
   sinceStart(): CommitDurations {
-    let count = 0;
-    const buckets = BOUNDS_MS.map((upToMs, bound) => {
-      count += this.#withinBound[bound]!;
-      return { upToMs, count };
-    });
-    return { count: this.#count, sumMs: this.#sumMs, buckets };
+    return this.#all.read();
+  }
+
+  /** Of one layer. What they count is the same, and their sums are that of `sinceStart`. */
+  layerSinceStart(layer: 'l2' | 'l1' | 'l0'): CommitDurations {
+    return { l2: this.#l2, l1: this.#l1, l0: this.#l0 }[layer].read();
   }
 }
 

@@ -33,6 +33,10 @@ export class Deliveries {
   /** The lanes are behind. */
   #isOverloaded = false;
   #isPaused = false;
+  /** Since when something is worked on in slices; null: nothing is. */
+  #busySinceMs: number | null = null;
+  /** The last time that something was. */
+  #lastBusy = { fromMs: 0, toMs: 0 };
 
   constructor(setup: DeliveriesSetup) {
     const { clock, events } = setup;
@@ -40,6 +44,7 @@ export class Deliveries {
     this.#order = new OrderedWork({
       clock,
       busyChanged: (isBusy) => {
+        this.#noteBusy(isBusy);
         this.#pause();
         if (!isBusy) events.idle();
       },
@@ -53,7 +58,8 @@ export class Deliveries {
   }
 
   take(delivery: Delivery): void {
-    this.#order.take(() => this.#begin(delivery));
+    const takenMs = delivery.ticket === null ? 0 : this.#setup.clock.monotonicMs();
+    this.#order.take(() => this.#begin(delivery, takenMs));
   }
 
   /** Does `work` behind what was delivered before: now, or in a later turn. */
@@ -75,36 +81,60 @@ export class Deliveries {
     this.#order.stop();
   }
 
-  #begin(delivery: Delivery): Slices | null {
+  /** `takenMs`: when it came, if it is an own one. */
+  #begin(delivery: Delivery, takenMs: number): Slices | null {
     const { run, options } = this.#setup;
     const { running } = run;
     assert(running !== null, 'only a member that has rebuilt itself takes what is delivered');
     const before = running.store.appliedUpTo;
-    if (delivery.payload.length > options.largeBytes) return this.#takeInSlices(delivery, running, before);
-    this.#delivered(delivery, running.deliver(delivery), { running, before });
+    if (delivery.payload.length > options.largeBytes) return this.#takeInSlices(delivery, takenMs, { running, before });
+    this.#delivered(delivery, running.deliver(delivery), { running, before, takenMs });
     return null;
   }
 
-  *#takeInSlices(delivery: Delivery, running: ReplicatedState, before: SequenceNumber): Slices {
+  *#takeInSlices(
+    delivery: Delivery,
+    takenMs: number,
+    { running, before }: { readonly running: ReplicatedState; readonly before: SequenceNumber },
+  ): Slices {
     const fates = yield* running.deliverInSlices(delivery, this.#setup.options.items);
-    this.#delivered(delivery, fates, { running, before });
+    this.#delivered(delivery, fates, { running, before, takenMs });
   }
 
   /** `before`: what was applied. */
   #delivered(
     delivery: Delivery,
     fates: readonly Fate[],
-    { running, before }: { readonly running: ReplicatedState; readonly before: SequenceNumber },
+    {
+      running,
+      before,
+      takenMs,
+    }: { readonly running: ReplicatedState; readonly before: SequenceNumber; readonly takenMs: number },
   ): void {
     const { outbox, waiters, watchers, counters } = this.#setup;
     if (delivery.ticket !== null) {
       counters.localRolledBack += fates.filter(isRolledBack).length;
-      outbox.delivered(delivery.ticket, fates);
+      const { chosenMs } = delivery;
+      const waitedMs = Math.max(0, takenMs - chosenMs - this.#queuedMs(chosenMs, takenMs));
+      outbox.delivered(delivery.ticket, fates, { chosenMs, l0Ms: waitedMs + running.publicationMs });
     }
     const { store } = running;
     if (store.appliedUpTo > before) waiters.applied(store.appliedUpTo);
     if (store.isOverloaded) this.setOverloaded(true);
     watchers.tell();
+  }
+
+  /** Of that time, how long something before it was being worked on, for which the group was asked to wait. */
+  #queuedMs(fromMs: number, toMs: number): number {
+    if (this.#busySinceMs !== null) return Math.max(0, toMs - Math.max(fromMs, this.#busySinceMs));
+    const { fromMs: busyFromMs, toMs: busyToMs } = this.#lastBusy;
+    return Math.max(0, Math.min(toMs, busyToMs) - Math.max(fromMs, busyFromMs));
+  }
+
+  #noteBusy(isBusy: boolean): void {
+    const nowMs = this.#setup.clock.monotonicMs();
+    if (!isBusy && this.#busySinceMs !== null) this.#lastBusy = { fromMs: this.#busySinceMs, toMs: nowMs };
+    this.#busySinceMs = isBusy ? nowMs : null;
   }
 
   #pause(): void {

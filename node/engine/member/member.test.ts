@@ -192,12 +192,13 @@ test('how long commits took at one member is told by all', () => {
   const members = startGroup(world);
   until(world, () => members.every(({ member }) => member.state === 'ONLINE'));
   const [first, ...others] = members;
-  first!.host.process!.turn(() => first!.member.commitAnswered(12));
+  first!.host.process!.turn(() => first!.member.commitAnswered(12, { l2Ms: 7, l0Ms: 2 }));
   const latencyAt = ({ member }: SimulatedMember) =>
     member.memberStats().find(({ memberId }) => memberId === 'id-0')?.commitLatencyMs.count;
   until(world, () => others.every((other) => latencyAt(other) === 1));
   const row = others[0]!.member.memberStats().find(({ memberId }) => memberId === 'id-0')!;
-  assert.deepEqual(row.commitLatencyMs, { count: 1, p50: 12, p95: 12, p99: 12, max: 12 });
+  const layers = { l2Ms: 7, l1Ms: 3, l0Ms: 2 };
+  assert.deepEqual(row.commitLatencyMs, { count: 1, p50: 12, p95: 12, p99: 12, max: 12, layers });
   until(world, () => members.every((member) => latencyAt(member) === 0));
 });
 

@@ -24,6 +24,7 @@ import type {
   MemberRow,
   MemberState,
   MemberStatsRow,
+  OrderedTimes,
   Publication,
   Refusal,
   Replica,
@@ -217,6 +218,10 @@ export class Member implements Replica {
     });
   }
 
+  get orderedTimes(): OrderedTimes {
+    return this.#run.outbox.times;
+  }
+
   commit(transaction: Transaction, deadlineMs: number, done: (outcome: CommitOutcome) => void): void {
     const refusal = this.#whyNot();
     if (refusal !== null) return this.#answerLater(() => done(refusal));
@@ -344,8 +349,8 @@ export class Member implements Replica {
     return this.#conflicts.summary(limit, table);
   }
 
-  commitAnswered(ms: number): void {
-    this.#run.report.commitAnswered(ms);
+  commitAnswered(ms: number, ordered: OrderedTimes): void {
+    this.#run.report.commitAnswered(ms, ordered);
   }
 
   get #running(): ReplicatedState {

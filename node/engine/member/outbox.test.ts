@@ -35,6 +35,7 @@ class TestClock implements Clock {
   }
 }
 
+const PASSED = { chosenMs: 0, l0Ms: 0 };
 const options = {
   inFlightMax: 2,
   batchBytesMax: 100,
@@ -84,7 +85,7 @@ test('messages that become ready in one turn travel as one batch, in their order
   assert.equal(sent.length, 0);
   clock.advance(0);
   assert.deepEqual(sent.map(keysOf), [['....a', '....b']]);
-  outbox.delivered(1, ['one', 'two']);
+  outbox.delivered(1, ['one', 'two'], PASSED);
   assert.deepEqual(answers, ['a: one', 'b: two']);
 });
 
@@ -97,6 +98,7 @@ test('a batch takes no message beyond its bound, and no more batches leave than 
   outbox.delivered(
     1,
     keysOf(sent[0]!).map(() => 'done'),
+    PASSED,
   );
   clock.advance(0);
   assert.equal(sent.length, 3);
@@ -125,7 +127,7 @@ test('what has left is unknown at its deadline, and its late fate is answered to
   clock.advance(500);
   outbox.sweep(true);
   assert.deepEqual(answers, ['a: unknown']);
-  outbox.delivered(1, ['committed']);
+  outbox.delivered(1, ['committed'], PASSED);
   assert.deepEqual(answers, ['a: unknown']);
 });
 
@@ -138,7 +140,7 @@ test('at shutdown what has not left is refused, and what has left may still come
   outbox.shutDown();
   assert.deepEqual(answers, ['b: shutting-down']);
   assert.equal(outbox.waiting, 1);
-  outbox.delivered(1, ['committed']);
+  outbox.delivered(1, ['committed'], PASSED);
   assert.deepEqual(answers, ['b: shutting-down', 'a: committed']);
   assert.equal(outbox.waiting, 0);
 });
@@ -177,13 +179,13 @@ test('a large message does not count among the batches in flight, nor wait for t
     sent.map((payload) => payload.length === 250),
     [false, false, true],
   );
-  outbox.delivered(1, ['one']);
+  outbox.delivered(1, ['one'], PASSED);
   add('c');
   clock.advance(0);
   assert.equal(sent.length, 4, 'with the large one and one batch under way, there is room for a batch');
-  outbox.delivered(4, ['four']);
-  outbox.delivered(2, ['two']);
-  outbox.delivered(3, ['three']);
+  outbox.delivered(4, ['four'], PASSED);
+  outbox.delivered(2, ['two'], PASSED);
+  outbox.delivered(3, ['three'], PASSED);
   assert.deepEqual(answers, ['a: one', 'c: four', 'b: two', 'L: three']);
 });
 
@@ -203,10 +205,10 @@ test('of several large messages one travels at a time, and the next is made read
   clock.advance(0);
   assert.deepEqual(prepared, ['L']);
   assert.equal(outbox.waiting, 2);
-  outbox.delivered(1, ['one']);
+  outbox.delivered(1, ['one'], PASSED);
   clock.advance(0);
   assert.deepEqual(prepared, ['L', 'M']);
-  outbox.delivered(2, ['two']);
+  outbox.delivered(2, ['two'], PASSED);
   assert.deepEqual(answers, ['L: one', 'M: two']);
 });
 
@@ -241,7 +243,7 @@ test('a large message is refused while it has not left, and unknown when its dea
   outbox.sweep(true);
   assert.deepEqual(answers, ['M: overloaded', 'L: unknown']);
   addLarge('N', { slices: 9 });
-  outbox.delivered(1, ['one']);
+  outbox.delivered(1, ['one'], PASSED);
   clock.advance(0);
   outbox.shutDown();
   clock.advance(0);
@@ -267,11 +269,13 @@ test('where many commits are under way a batch waits for company, for so long or
       outbox.delivered(
         sent.length - 1,
         Array.from({ length: 10 }, () => 'done'),
+        PASSED,
       );
   }
   outbox.delivered(
     sent.length,
     Array.from({ length: 10 }, () => 'done'),
+    PASSED,
   );
   assert.equal(delay(), 4);
   const { companyMax } = outbox.tuning;
@@ -281,7 +285,7 @@ test('where many commits are under way a batch waits for company, for so long or
   assert.equal(sent.length, before);
   clock.advance(1);
   assert.deepEqual(sent.slice(before).map(keysOf), [['....alone']]);
-  outbox.delivered(sent.length, ['done']);
+  outbox.delivered(sent.length, ['done'], PASSED);
   const rush = Array.from({ length: companyMax }, (_, at) => `rush-${at}`);
   for (const name of rush.slice(1)) add(name);
   clock.advance(1);
@@ -290,4 +294,36 @@ test('where many commits are under way a batch waits for company, for so long or
   clock.advance(0);
   const last = sent.slice(before + 1).map(keysOf);
   assert.deepEqual(last, [[...rush.slice(1), rush[0]].map((name) => `....${name}`)]);
+});
+
+test('whoever is answered can ask how long the order and the disk took, and nobody afterwards', () => {
+  const told: unknown[] = [];
+  const note = (): void => {
+    told.push({ ...outbox.times });
+  };
+  const encoded = encodeGroupMessage({ kind: 'purge-floor', sequenceNumber: 0 });
+  outbox.add(encoded, 10_000, note);
+  clock.advance(0);
+  clock.advance(5);
+  hasRoom = false;
+  outbox.add(encoded, 10, note);
+  clock.advance(7);
+  outbox.delivered(1, ['done'], { chosenMs: 8, l0Ms: 4 });
+  hasRoom = true;
+  outbox.sweep(true);
+  assert.deepEqual(told, [
+    { l2Ms: 8, l0Ms: 4 },
+    { l2Ms: 0, l0Ms: 0 },
+  ]);
+  outbox.add(encoded, 20, note);
+  clock.advance(0);
+  clock.advance(30);
+  outbox.sweep(true);
+  assert.deepEqual(
+    [told[2], outbox.times],
+    [
+      { l2Ms: 30, l0Ms: 0 },
+      { l2Ms: 0, l0Ms: 0 },
+    ],
+  );
 });

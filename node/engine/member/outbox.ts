@@ -10,6 +10,7 @@
 import { encodeBatch } from '../../../certifier/index.ts';
 import type { Clock, ScheduledCall } from '../../../gcs/base/index.ts';
 import { assert } from '../../../gcs/base/index.ts';
+import { zeroTimes } from '../replica.ts';
 import { BatchTuner, type BatchTunerCounters, type BatchTunerOptions } from './tuning/batch-tuner.ts';
 
 /** The way out: `Group`, as far as it is needed here. */
@@ -66,7 +67,16 @@ export type Preparation<Fate> = () =>
   | { readonly kind: 'ready'; readonly batch: Uint8Array }
   | { readonly kind: 'lost'; readonly fate: Fate };
 
+/** A batch on its way. */
+interface Flight<Fate> {
+  readonly batch: readonly Waiting<Fate>[];
+  /** When it was handed to the group. Monotonic. */
+  readonly leftMs: number;
+}
+
 export class Outbox<Fate> {
+  /** Of the message whose answer is called now, as far as it left; else zeros. */
+  readonly times = zeroTimes();
   readonly #broadcaster: Broadcaster;
   readonly #clock: Clock;
   readonly #options: OutboxOptions;
@@ -79,7 +89,7 @@ export class Outbox<Fate> {
   #ready: Uint8Array | null = null;
   #largeTicket: number | null = null;
   /** By ticket. The large one under way is among them. */
-  readonly #inFlight = new Map<number, readonly Waiting<Fate>[]>();
+  readonly #inFlight = new Map<number, Flight<Fate>>();
   /** `atMs`: monotonic. */
   #flushCall: { readonly atMs: number; readonly call: ScheduledCall } | null = null;
   readonly #tuner: BatchTuner;
@@ -116,7 +126,7 @@ export class Outbox<Fate> {
   /** Messages queued or in flight that nobody has answered yet. */
   get waiting(): number {
     let count = this.#queue.length + this.#large.length;
-    for (const batch of this.#inFlight.values()) for (const pending of batch) if (pending.answer !== null) count++;
+    for (const { batch } of this.#inFlight.values()) for (const pending of batch) if (pending.answer !== null) count++;
     return count;
   }
 
@@ -139,13 +149,20 @@ export class Outbox<Fate> {
     this.#flushSoon();
   }
 
-  /** The fates of a batch of ours, in its order. */
-  delivered(ticket: number, fates: readonly Fate[]): void {
-    const batch = this.#inFlight.get(ticket);
-    assert(batch !== undefined && batch.length === fates.length, 'a delivered batch of ours was in flight');
+  /** The fates of a batch of ours, in its order. `chosenMs`: when this member knew that it was chosen, monotonic; `l0Ms`: what its disk and versions took. */
+  delivered(
+    ticket: number,
+    fates: readonly Fate[],
+    passed: { readonly chosenMs: number; readonly l0Ms: number },
+  ): void {
+    const flight = this.#inFlight.get(ticket);
+    assert(flight !== undefined && flight.batch.length === fates.length, 'a delivered batch of ours was in flight');
+    const { batch, leftMs } = flight;
     this.#inFlight.delete(ticket);
     if (ticket === this.#largeTicket) this.#largeTicket = null;
+    this.#took(Math.max(0, passed.chosenMs - leftMs), passed.l0Ms);
     for (let i = 0; i < batch.length; i++) answerTo(batch[i]!, fates[i]!);
+    this.#took(0, 0);
     this.#flushSoon();
   }
 
@@ -153,9 +170,7 @@ export class Outbox<Fate> {
   sweep(hasQuorum: boolean): void {
     const now = this.#clock.monotonicMs();
     this.#tuner.look(now, this.waiting);
-    for (const batch of this.#inFlight.values()) {
-      for (const pending of batch) if (pending.deadlineMs <= now) answerTo(pending, 'unknown');
-    }
+    this.#answerUnknown(({ deadlineMs }) => deadlineMs <= now);
     const queuedBefore = hasQuorum ? Number.NEGATIVE_INFINITY : now - this.#options.noQuorumWaitMs;
     const isLate = ({ queuedMs, deadlineMs }: Waiting<Fate>): boolean => queuedMs <= queuedBefore || deadlineMs <= now;
     this.#refuse(isLate, hasQuorum ? 'overloaded' : 'no-quorum');
@@ -174,7 +189,22 @@ export class Outbox<Fate> {
   /** Whoever still waits learns that the fate is unknown. */
   abandon(): void {
     this.shutDown();
-    for (const batch of this.#inFlight.values()) for (const pending of batch) answerTo(pending, 'unknown');
+    this.#answerUnknown(() => true);
+  }
+
+  /** Of what is on its way. */
+  #answerUnknown(applies: (waiting: Waiting<Fate>) => boolean): void {
+    const now = this.#clock.monotonicMs();
+    for (const { batch, leftMs } of this.#inFlight.values()) {
+      this.#took(now - leftMs, 0);
+      for (const pending of batch) if (applies(pending)) answerTo(pending, 'unknown');
+    }
+    this.#took(0, 0);
+  }
+
+  #took(l2Ms: number, l0Ms: number): void {
+    this.times.l2Ms = l2Ms;
+    this.times.l0Ms = l0Ms;
   }
 
   #flushSoon(): void {
@@ -212,8 +242,9 @@ export class Outbox<Fate> {
       const batch = this.#queue.slice(0, count);
       this.#queue = this.#queue.slice(count);
       this.#queuedBytes -= bytes;
-      const ticket = this.#broadcaster.broadcast(encodeBatch(batch.map((pending) => pending.encoded)));
-      this.#inFlight.set(ticket, batch);
+      const payload = encodeBatch(batch.map((pending) => pending.encoded));
+      const leftMs = this.#clock.monotonicMs();
+      this.#inFlight.set(this.#broadcaster.broadcast(payload), { batch, leftMs });
       this.#counters.batchesProposed++;
     }
   }
@@ -241,8 +272,9 @@ export class Outbox<Fate> {
     }
     const batch = this.#ready;
     this.#dropFirstLarge();
+    const leftMs = this.#clock.monotonicMs();
     this.#largeTicket = this.#broadcaster.broadcast(batch);
-    this.#inFlight.set(this.#largeTicket, [first]);
+    this.#inFlight.set(this.#largeTicket, { batch: [first], leftMs });
     this.#counters.batchesProposed++;
   }
 

@@ -1,7 +1,7 @@
 /** What a member says of itself: to the others in its notices, and to whoever asks it. */
 import type { Clock, MemberOrdinal } from '../../../gcs/base/index.ts';
 import { type Group, memberNamed } from '../../../gcs/core/index.ts';
-import type { MemberState, MemberStatsRow, SessionTransaction } from '../replica.ts';
+import type { MemberState, MemberStatsRow, OrderedTimes, SessionTransaction } from '../replica.ts';
 import { CommitLatencies } from './commit-latency.ts';
 import type { MemberSetup } from './contract.ts';
 import { memberStatsRows, type OwnFacts, ownStats } from './member-reports.ts';
@@ -33,8 +33,8 @@ export class OwnReport {
     this.#setup = setup;
   }
 
-  commitAnswered(ms: number): void {
-    this.commitLatencies.record(ms, this.#setup.clock.monotonicMs());
+  commitAnswered(ms: number, ordered: OrderedTimes): void {
+    this.commitLatencies.record(ms, ordered, this.#setup.clock.monotonicMs());
   }
 
   /** Its log lost what it had promised to keep. */

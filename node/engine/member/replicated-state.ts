@@ -129,6 +129,7 @@ export class ReplicatedState {
   readonly #counters: MemberCounters;
   readonly #wallMs: () => number;
   #deliveredUpTo: LogIndex;
+  #publicationMs = 0;
   #localConflicts = 0;
   readonly #log: MessageLog;
   readonly #clock: Clock;
@@ -288,6 +289,11 @@ export class ReplicatedState {
     this.store.flushNow(() => this.verdicts.makeDurable(letGo));
   }
 
+  /** How long it took to keep the verdicts of the last own entry and to make it visible, when it was certified. */
+  get publicationMs(): number {
+    return this.#publicationMs;
+  }
+
   /** Log index of the last entry taken through. */
   get deliveredUpTo(): LogIndex {
     return this.#deliveredUpTo;
@@ -327,6 +333,7 @@ export class ReplicatedState {
     const judged = yield* certifier.certifyInSlices(large, delivery, itemsPerSlice, judgement);
     const after = certifier.sequenceNumber;
     const passage: Passage = { delivery, after, verdicts: [], fates: [], publications: [] };
+    const fromMs = this.#clock.monotonicMs();
     while (judged.isPositive && !store.isSettled) {
       store.settle(itemsPerSlice);
       yield;
@@ -335,7 +342,8 @@ export class ReplicatedState {
     const publish = (): void => {
       if (judged.isPositive) store.publishLarge(after + 1, large);
     };
-    const fates = this.#conclude(passage, { publish, rows: judged.isPositive ? large.writeSet.length : 0 });
+    const rows = judged.isPositive ? large.writeSet.length : 0;
+    const fates = this.#conclude(passage, { publish, rows, fromMs });
     if (judged.isPositive && this.#isWatched) this.watchedRows!.written(large.writeSet, delivery.origin);
     this.#settleLater(Math.ceil(itemsPerSlice / SETTLING_PARTS));
     return fates;
@@ -391,15 +399,17 @@ export class ReplicatedState {
     return this.watchedRows !== null && this.watchedRows.size > 0;
   }
 
-  /** All in one turn, the verdicts first. */
+  /** All in one turn, the verdicts first. `fromMs`: since when it is being published, if that began in an earlier turn. */
   #conclude(
     { delivery, after, verdicts, fates }: Passage,
-    { publish, rows }: { readonly publish: () => void; readonly rows: number },
+    { publish, rows, fromMs }: { readonly publish: () => void; readonly rows: number; readonly fromMs?: number },
   ): readonly Fate[] {
-    const { index, origin, payload } = delivery;
+    const { index, origin, payload, ticket } = delivery;
     const { purgeFloor, digest } = this.certifier;
+    const beganMs = fromMs ?? (ticket === null ? 0 : this.#clock.monotonicMs());
     this.verdicts.append({ logIndex: index, verdicts, purgeFloor, digest });
     publish();
+    if (ticket !== null) this.#publicationMs = this.#clock.monotonicMs() - beganMs;
     this.history.add({ origin, payload, verdicts, after, upTo: this.certifier.sequenceNumber, rows });
     this.store.keepFrom(this.history.heldFrom);
     this.#deliveredUpTo = index;

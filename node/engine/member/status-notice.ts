@@ -7,7 +7,7 @@ import {
   utf8Encode,
 } from '../../../gcs/base/index.ts';
 import { ISOLATION_LEVELS, type Isolation } from '../isolation.ts';
-import type { CommitLatency, MemberState, MemberStatsRow, SessionTransaction } from '../replica.ts';
+import type { CommitLatency, CommitLayers, MemberState, MemberStatsRow, SessionTransaction } from '../replica.ts';
 import type { DigestPoint } from './digest-watch.ts';
 
 export interface StatusNotice {
@@ -143,7 +143,15 @@ function isStats(value: unknown): value is StatusNotice['stats'] {
 function isLatency(value: unknown): value is CommitLatency {
   if (typeof value !== 'object' || value === null) return false;
   const latency = value as Record<string, unknown>;
-  return ['count', 'p50', 'p95', 'p99', 'max'].every((name) => Number.isFinite(latency[name]));
+  return (
+    ['count', 'p50', 'p95', 'p99', 'max'].every((name) => Number.isFinite(latency[name])) && isLayers(latency.layers)
+  );
+}
+
+function isLayers(value: unknown): value is CommitLayers {
+  if (typeof value !== 'object' || value === null) return false;
+  const layers = value as Record<string, unknown>;
+  return ['l2Ms', 'l1Ms', 'l0Ms'].every((name) => Number.isFinite(layers[name]));
 }
 
 function isDigestPoint(value: unknown): value is DigestPoint {

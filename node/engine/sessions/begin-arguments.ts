@@ -21,6 +21,8 @@ export interface BeginOptions {
   /** Executions at most, where the member may re-execute. */
   readonly attempts: number;
   readonly continuesOnError: boolean;
+  /** The answer says in which layers the time went. Of `transact` and writes without `tx`; `commit` has its own. */
+  readonly isProfiled: boolean;
 }
 
 export const ATTEMPTS_DEFAULT = 3;
@@ -68,6 +70,7 @@ export function beginOptionsOf(message: Message, setup: { groupId: string; limit
     timeoutMs: wholeNumberOf(message, 'timeoutMs', { min: 1, max: limits.transactionMsMax }),
     attempts: wholeNumberOf(message, 'attempts', { min: 1, max: limits.attemptsMax }) ?? ATTEMPTS_DEFAULT,
     continuesOnError: onErrorOf(message.onError),
+    isProfiled: booleanOf(message, 'profile'),
   };
 }
 
@@ -82,6 +85,7 @@ export function defaultBeginOptions(limits: Limits): BeginOptions {
     timeoutMs: null,
     attempts: ATTEMPTS_DEFAULT,
     continuesOnError: false,
+    isProfiled: false,
   };
 }
 

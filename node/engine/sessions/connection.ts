@@ -8,6 +8,7 @@
  * handed to the group is not given up: it may be committed already.
  */
 import { formatIsoTime } from '../../../gcs/base/index.ts';
+import { layersOf } from '../commit-layers.ts';
 import {
   cancelled,
   invalidArgument,
@@ -25,8 +26,8 @@ import {
 } from '../errors.ts';
 import { DEFAULT_ISOLATION } from '../isolation.ts';
 import { RowAwaited } from '../locks/row-locks.ts';
-import type { Administration } from '../replica.ts';
-import { optionalTableNameOf, wholeNumberOf } from '../statements/arguments.ts';
+import { type Administration, zeroTimes } from '../replica.ts';
+import { booleanOf, optionalTableNameOf, wholeNumberOf } from '../statements/arguments.ts';
 import { schemaChangeOf } from '../statements/schema-change.ts';
 import type { Message, Statement, StatementContext } from '../statements/statement.ts';
 import { Transaction, type TransactionStart } from '../transaction.ts';
@@ -61,6 +62,8 @@ const OF_TRANSACTION: ReadonlySet<Operation['kind']> = new Set([
   'savepoint',
   'rollbackTo',
 ]);
+/** Of what the group was not asked for. */
+const NOT_ORDERED = zeroTimes();
 const READ_NOW: TransactionStart = { isolation: DEFAULT_ISOLATION, isReadOnly: true, asOf: null };
 
 export class Connection implements Session {
@@ -284,6 +287,7 @@ export class Connection implements Session {
       this,
       id,
       {
+        op,
         mayLock: false,
         run: (transaction) => runStatement({ op, statement, message }, transaction, context),
         answer: (result, commit, attempts) => {
@@ -353,6 +357,7 @@ export class Connection implements Session {
       isApplied = true;
       if (open.queue === null) return;
       endWait();
+      open.spentMs += clock.monotonicMs() - open.startedMs;
       this.succeed(id, { tx: open.name });
       this.#executeQueued(open);
     });
@@ -414,7 +419,7 @@ export class Connection implements Session {
     }
     if (operation.kind === 'commit') {
       operation.argumentNames.check(message);
-      return this.#commit(open, id);
+      return this.#commit(open, id, booleanOf(message, 'profile'));
     }
     if (operation.kind === 'savepoint' || operation.kind === 'rollbackTo') {
       operation.argumentNames.check(message);
@@ -430,6 +435,8 @@ export class Connection implements Session {
     const { transaction } = open;
     const { id, op, message } = request;
     const isFirst = transaction.snapshotVersion === null;
+    const { clock } = this.engine;
+    const startedMs = clock.monotonicMs();
     let result: unknown;
     try {
       result = runStatement({ op, statement, message }, transaction, this.#inside);
@@ -440,11 +447,13 @@ export class Connection implements Session {
       const goOn = (): void => this.#executeQueued(open);
       new RowWait({ session: this, open, request, awaited: thrown, goOn });
       return;
+    } finally {
+      open.spentMs += clock.monotonicMs() - startedMs;
     }
     this.succeed(id, result);
   }
 
-  #commit(open: OpenTransaction, id: RequestId): void {
+  #commit(open: OpenTransaction, id: RequestId, isProfiled: boolean): void {
     const { replica, clock, limits } = this.engine;
     const { transaction } = open;
     const startedMs = clock.monotonicMs();
@@ -453,15 +462,27 @@ export class Connection implements Session {
     this.#transactions.delete(open.name);
     if (toCertify === null) {
       const answer = nothingWritten(transaction);
+      const ms = open.spentMs + clock.monotonicMs() - startedMs;
+      const layers = isProfiled ? { layers: layersOf(ms, NOT_ORDERED) } : {};
+      open.tellIfSlow(ms, NOT_ORDERED, { outcome: 'nothing written', sequenceNumber: null });
       open.end();
-      return this.succeed(id, answer);
+      return this.succeed(id, { ...answer, ...layers });
     }
     const deadlineMs = Math.min(open.deadlineMs, startedMs + limits.commitWaitMsMax);
     replica.commit(toCertify, deadlineMs, (outcome) => {
+      const { orderedTimes } = replica;
+      const ms = clock.monotonicMs() - startedMs;
       if (outcome.kind === 'committed') {
-        this.succeed(id, committed(outcome, transaction, replica));
-        replica.commitAnswered(clock.monotonicMs() - startedMs);
-      } else this.refuse(id, commitError(outcome, transaction, replica));
+        const { sequenceNumber } = outcome;
+        open.tellIfSlow(open.spentMs + ms, orderedTimes, { outcome: 'committed', sequenceNumber });
+        const layers = isProfiled ? { layers: layersOf(open.spentMs + ms, orderedTimes) } : {};
+        this.succeed(id, { ...committed(outcome, transaction, replica), ...layers });
+        replica.commitAnswered(ms, orderedTimes);
+      } else {
+        const error = commitError(outcome, transaction, replica);
+        open.tellIfSlow(open.spentMs + ms, orderedTimes, { outcome: error.answer.code, sequenceNumber: null });
+        this.refuse(id, error);
+      }
       open.end();
     });
   }

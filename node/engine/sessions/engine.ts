@@ -6,6 +6,7 @@ import { Deadlines } from './deadlines.ts';
 import { OpenTransactions } from './open-transactions.ts';
 import { RowsInFlight } from './rows-in-flight.ts';
 import type { EngineContext, EngineCounters, EngineSetup } from './session.ts';
+import { NOTHING_SLOW, SlowTransactions } from './slow-transactions.ts';
 import { ChangeRows } from './subscriptions/change-rows.ts';
 import { Feed } from './subscriptions/feed.ts';
 import { Yielding } from './yielding.ts';
@@ -43,6 +44,7 @@ export class Engine {
       counters,
       openTransactions,
       rows,
+      slowTransactions: new SlowTransactions(setup.slow ?? NOTHING_SLOW),
     };
   }
 

@@ -9,10 +9,11 @@
  */
 import type { RowKey } from '../../../certifier/types.ts';
 import { assert } from '../../../gcs/base/index.ts';
+import { layersOf } from '../commit-layers.ts';
 import { type ErrorCode, endedByOperator, RequestError, timeout, transactionAborted } from '../errors.ts';
 import { tableIdOf } from '../key-codec.ts';
 import { type LockEvents, RowAwaited } from '../locks/row-locks.ts';
-import type { CommitOutcome, LostConflict } from '../replica.ts';
+import type { CommitOutcome, LostConflict, OrderedTimes } from '../replica.ts';
 import { Transaction } from '../transaction.ts';
 import type { BeginOptions } from './begin-arguments.ts';
 import type { Deadline } from './deadlines.ts';
@@ -26,6 +27,8 @@ const BACKOFF_MS = 2;
 const BACKOFF_MS_MAX = 128;
 
 export interface Work {
+  /** What the client asked for. */
+  readonly op: string;
   /** Its statements may lock rows. */
   readonly mayLock: boolean;
   /** Executes in `transaction`. @throws RequestError, RowAwaited */
@@ -36,12 +39,15 @@ export interface Work {
 
 type WaitedFor = 'atLeast' | 'row' | 'lock' | 'retry';
 
-export class Execution implements RowUser, WaitingRequest, LockEvents, Listed {
+export class Execution implements RowUser, WaitingRequest, LockEvents, Listed, OrderedTimes {
   readonly id: RequestId;
   readonly #session: Session;
   readonly #work: Work;
   readonly #options: BeginOptions;
   readonly startedMs: number;
+  /** Of all attempts. */
+  l2Ms = 0;
+  l0Ms = 0;
   #attempts = 0;
   #transaction: Transaction | null = null;
   #result: unknown;
@@ -193,10 +199,10 @@ export class Execution implements RowUser, WaitingRequest, LockEvents, Listed {
   readonly #decided = (outcome: CommitOutcome): void => {
     const transaction = this.#transaction!;
     const { engine } = this.#session;
-    if (outcome.kind === 'committed') {
-      this.#succeed(committed(outcome, transaction, engine.replica));
-      return engine.replica.commitAnswered(engine.clock.monotonicMs() - this.startedMs);
-    }
+    const { orderedTimes } = engine.replica;
+    this.l2Ms += orderedTimes.l2Ms;
+    this.l0Ms += orderedTimes.l0Ms;
+    if (outcome.kind === 'committed') return this.#succeed(committed(outcome, transaction, engine.replica));
     const error = commitError(outcome, transaction, engine.replica);
     const isConflict = outcome.kind === 'conflict' || outcome.kind === 'snapshot-too-old';
     if (!isConflict || this.#attempts >= this.#options.attempts || this.#session.isEnding) return this.#refuse(error);
@@ -302,13 +308,28 @@ export class Execution implements RowUser, WaitingRequest, LockEvents, Listed {
   }
 
   #succeed(commit: CommitAnswer): void {
-    this.#session.succeed(this.id, this.#work.answer(this.#result, commit, this.#attempts));
+    const { engine } = this.#session;
+    const { sequenceNumber } = commit;
+    const ms = engine.clock.monotonicMs() - this.startedMs;
+    this.#tellIfSlow(ms, sequenceNumber === null ? 'nothing written' : 'committed', sequenceNumber);
+    const answer = this.#options.isProfiled ? { ...commit, layers: layersOf(ms, this) } : commit;
+    this.#session.succeed(this.id, this.#work.answer(this.#result, answer, this.#attempts));
     this.#end();
+    if (sequenceNumber !== null) engine.replica.commitAnswered(ms, this);
   }
 
   #refuse(error: RequestError): void {
+    this.#tellIfSlow(this.#session.engine.clock.monotonicMs() - this.startedMs, error.answer.code, null);
     this.#session.refuse(this.id, error);
     this.#end();
+  }
+
+  #tellIfSlow(ms: number, outcome: string, sequenceNumber: number | null): void {
+    const { slowTransactions, clock } = this.#session.engine;
+    if (!slowTransactions.isSlow(ms)) return;
+    const { op } = this.#work;
+    const about = { transactionId: null, op, outcome, sequenceNumber, attempts: this.#attempts };
+    slowTransactions.tell({ ...about, ms, ordered: this, transaction: this.#transaction }, clock.monotonicMs());
   }
 
   #end(): void {

@@ -8,6 +8,7 @@ import {
   transactionAborted,
 } from '../errors.ts';
 import type { LockEvents } from '../locks/row-locks.ts';
+import type { OrderedTimes } from '../replica.ts';
 import type { Message } from '../statements/statement.ts';
 import { Transaction } from '../transaction.ts';
 import type { BeginOptions } from './begin-arguments.ts';
@@ -16,6 +17,7 @@ import { type Listed, transactionIdOf } from './open-transactions.ts';
 import type { RowWait } from './row-wait.ts';
 import type { EngineContext, RequestId } from './session.ts';
 import { shownName } from './shown-name.ts';
+import type { Ended } from './slow-transactions.ts';
 
 /** A request of a transaction whose `begin` still waits. */
 export interface QueuedRequest {
@@ -36,6 +38,8 @@ export class OpenTransaction implements LockEvents, Listed {
   queue: QueuedRequest[] | null = null;
   /** The statement that waits for a locked row. */
   wait: RowWait | null = null;
+  /** What its requests took so far, each from being taken up to its answer: statements, and what they waited for. Not its client's time. */
+  spentMs = 0;
   /** Its `commit` was refused because it is doomed: it is kept only so that `rollback` succeeds. */
   isSettled = false;
   readonly #deadline: Deadline;
@@ -105,6 +109,15 @@ export class OpenTransaction implements LockEvents, Listed {
   end(): void {
     this.transaction.release();
     this.engine.openTransactions.remove(this.#number);
+  }
+
+  /** It is answered, and not yet released. `ms`: all that it took. */
+  tellIfSlow(ms: number, ordered: OrderedTimes, end: Pick<Ended, 'outcome' | 'sequenceNumber'>): void {
+    const { slowTransactions, clock } = this.engine;
+    if (!slowTransactions.isSlow(ms)) return;
+    const { transactionId, transaction } = this;
+    const about = { transactionId, op: 'commit', attempts: 1, transaction };
+    slowTransactions.tell({ ...about, ...end, ms, ordered }, clock.monotonicMs());
   }
 
   // For those who look after the member

@@ -41,17 +41,16 @@ export type Operation =
     };
 
 const ENVELOPE = ['id', 'op'];
-const PROFILE = { profile: 'profiles by layer' };
 
 export const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
   ...[...STATEMENTS].map(([op, statement]) => [op, statementOperation(op, statement)] as const),
   ...Object.entries(SCHEMA_ARGUMENTS).map(([op, known]) => [op, schemaOperation(op, known)] as const),
   simple('begin', ['tx', ...BEGIN_ARGUMENTS], BEGIN_UNSUPPORTED),
-  simple('commit', ['tx'], PROFILE),
+  simple('commit', ['tx', 'profile']),
   simple('rollback', ['tx']),
   simple('savepoint', ['tx', 'name']),
   simple('rollbackTo', ['tx', 'name']),
-  simple('transact', ['steps', 'attempts', ...BEGIN_ARGUMENTS], { ...BEGIN_UNSUPPORTED, ...PROFILE }),
+  simple('transact', ['steps', 'attempts', 'profile', ...BEGIN_ARGUMENTS], BEGIN_UNSUPPORTED),
   simple('cancel', ['target']),
   simple('ping', []),
   simple('members', []),
@@ -86,8 +85,8 @@ function statementOperation(op: string, statement: Statement): Operation {
     alone: new ArgumentNames({
       op,
       known,
-      unsupported: { ...unsupported, ...BEGIN_UNSUPPORTED, ...PROFILE },
-      ofBegin: [...BEGIN_ARGUMENTS, 'attempts'],
+      unsupported: { ...unsupported, ...BEGIN_UNSUPPORTED },
+      ofBegin: [...BEGIN_ARGUMENTS, 'attempts', ...(statement.isWrite ? ['profile'] : [])],
     }),
   };
 }

@@ -12,7 +12,7 @@ import {
   snapshotTooOld,
   unknownOutcome,
 } from '../errors.ts';
-import type { CommitOutcome, Refusal, Replica } from '../replica.ts';
+import type { CommitLayers, CommitOutcome, Refusal, Replica } from '../replica.ts';
 import type { Transaction } from '../transaction.ts';
 
 /** What `commit` answers, and every write that is a transaction of its own. All null but the snapshot where nothing was written. */
@@ -22,6 +22,8 @@ export interface CommitAnswer {
   readonly commitTime: string | null;
   /** Null where no statement fixed one. */
   readonly snapshotVersion: SequenceNumber | null;
+  /** With `profile`. */
+  readonly layers?: CommitLayers;
 }
 
 export function nothingWritten(transaction: Transaction): CommitAnswer {

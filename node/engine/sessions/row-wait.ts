@@ -20,15 +20,17 @@ export class RowWait implements WaitingRequest {
   readonly awaited: RowAwaited;
   readonly #setup: RowWaitSetup;
   readonly #deadline: Deadline;
+  readonly #sinceMs: number;
 
   constructor(setup: RowWaitSetup) {
     const { session, open, request, awaited } = setup;
     const { lockTimeoutMs } = open.options;
     const { deadlines, clock, counters } = session.engine;
     this.#setup = setup;
+    this.#sinceMs = clock.monotonicMs();
     this.id = request.id;
     this.awaited = awaited;
-    this.#deadline = deadlines.add(clock.monotonicMs() + lockTimeoutMs, () => {
+    this.#deadline = deadlines.add(this.#sinceMs + lockTimeoutMs, () => {
       counters.lockTimeouts++;
       this.giveUp(awaited.timeout(lockTimeoutMs));
     });
@@ -69,7 +71,9 @@ export class RowWait implements WaitingRequest {
   #end(): void {
     const { session, open } = this.#setup;
     session.waiting.delete(this);
-    session.engine.deadlines.remove(this.#deadline);
+    const { deadlines, clock } = session.engine;
+    deadlines.remove(this.#deadline);
+    open.spentMs += clock.monotonicMs() - this.#sinceMs;
     open.wait = null;
   }
 }

@@ -9,6 +9,7 @@ import type { TransactionSetup } from '../transaction.ts';
 import type { Deadlines } from './deadlines.ts';
 import type { OpenTransactions } from './open-transactions.ts';
 import type { RowsInFlight } from './rows-in-flight.ts';
+import type { SlowTransactions, SlowTransactionsOptions } from './slow-transactions.ts';
 import type { ChangeRows } from './subscriptions/change-rows.ts';
 import type { Feed } from './subscriptions/feed.ts';
 import type { YieldCounters } from './yielding.ts';
@@ -20,6 +21,8 @@ export interface EngineSetup {
   readonly random: Random;
   readonly limits: Limits;
   readonly imageCodec: ImageCodec;
+  /** Which transactions are told as slow, and to whom. Absent: none. */
+  readonly slow?: SlowTransactionsOptions;
 }
 
 /** The same for all connections of a member. */
@@ -32,6 +35,7 @@ export interface EngineContext extends EngineSetup {
   readonly openTransactions: OpenTransactions;
   /** Of what is executed as a whole, over all connections. */
   readonly rows: RowsInFlight;
+  readonly slowTransactions: SlowTransactions;
 }
 
 /** Since the start. */

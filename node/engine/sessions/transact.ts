@@ -33,6 +33,7 @@ export function transactWork(message: Message, context: StatementContext, option
   if (given.length > limits.stepsMax) throw invalidArgument('steps', `at most ${limits.stepsMax} are allowed`);
   const steps = given.map((step, position) => stepOf(step, position));
   return {
+    op: 'transact',
     mayLock: true,
     run: (transaction) =>
       steps.map((step, position) => runStep(step, position, transaction, context, continuesOnError)),

@@ -219,9 +219,15 @@ export class SimulatedMemberClient {
     return error;
   }
 
-  ask(op: string, message: object): TestAnswer {
+  /** Sends without waiting; the answer is nobody's concern. Returns the request's id. */
+  send(op: string, message: object): number {
     const id = ++this.#lastId;
     this.#host.process!.turn(() => this.#connection.receive({ id, op, ...message }));
+    return id;
+  }
+
+  ask(op: string, message: object): TestAnswer {
+    const id = this.send(op, message);
     const answer = () => this.#answers.find((each) => each.id === id);
     until(this.#world, () => answer() !== undefined);
     return answer()!;

@@ -9,28 +9,31 @@ import { type Clock, SeededRandom, type SequenceNumber } from '../../../gcs/base
 import { Catalog } from '../catalog.ts';
 import { catalogItemKey, tableRange } from '../key-codec.ts';
 import { DEFAULT_LIMITS, type Limits } from '../limits.ts';
-import type {
-  Administration,
-  AdministrationOutcome,
-  AttachedSessions,
-  CommitOutcome,
-  ConflictRecord,
-  ConflictSummary,
-  LostConflict,
-  MemberRow,
-  MemberState,
-  Publication,
-  Refusal,
-  Replica,
-  SchemaChange,
-  SchemaOutcome,
-  SnapshotHandle,
-  TransactionRow,
-  ViewRow,
-  WatchedRows,
+import {
+  type Administration,
+  type AdministrationOutcome,
+  type AttachedSessions,
+  type CommitOutcome,
+  type ConflictRecord,
+  type ConflictSummary,
+  type LostConflict,
+  type MemberRow,
+  type MemberState,
+  type OrderedTimes,
+  type Publication,
+  type Refusal,
+  type Replica,
+  type SchemaChange,
+  type SchemaOutcome,
+  type SnapshotHandle,
+  type TransactionRow,
+  type ViewRow,
+  type WatchedRows,
+  zeroTimes,
 } from '../replica.ts';
 import type { Connection } from '../sessions/connection.ts';
 import { Engine } from '../sessions/engine.ts';
+import { NOTHING_SLOW, type SlowTransactionsOptions } from '../sessions/slow-transactions.ts';
 import { testImageCodec } from './image-codec.ts';
 
 export const GROUP_ID = '6f1c1e0a-0000-4000-8000-000000000001';
@@ -102,6 +105,9 @@ export class SoloReplica implements Replica {
   /** Transactions handed to the group. */
   readonly committed: Transaction[] = [];
   readonly commitsAnsweredMs: number[] = [];
+  readonly orderedAnswered: OrderedTimes[] = [];
+  /** What the next commits are said to have taken. */
+  orderedTimes: OrderedTimes = zeroTimes();
   heldFrom: SequenceNumber = 0;
   viewRevision = 0;
   viewNumber = 1;
@@ -358,8 +364,9 @@ export class SoloReplica implements Replica {
     return { since: null, conflicts: 0, hotRows: [], pairs: [] };
   }
 
-  commitAnswered(ms: number): void {
+  commitAnswered(ms: number, { l2Ms, l0Ms }: OrderedTimes): void {
     this.commitsAnsweredMs.push(ms);
+    this.orderedAnswered.push({ l2Ms, l0Ms });
   }
 
   #conflictOf({ snapshotVersion, writeSet, ranges = [] }: Transaction): LostConflict | null {
@@ -506,7 +513,7 @@ export interface TestWorld {
   connect(): TestClient;
 }
 
-export function testWorld(limits: Partial<Limits> = {}): TestWorld {
+export function testWorld(limits: Partial<Limits> = {}, slow: SlowTransactionsOptions = NOTHING_SLOW): TestWorld {
   const clock = new ManualClock();
   const replica = new SoloReplica(clock);
   const engine = new Engine({
@@ -515,6 +522,7 @@ export function testWorld(limits: Partial<Limits> = {}): TestWorld {
     random: new SeededRandom(1),
     limits: { ...DEFAULT_LIMITS, ...limits },
     imageCodec: testImageCodec,
+    slow,
   });
   const connect = () => new TestClient(engine, replica);
   return { clock, replica, engine, client: connect(), connect };

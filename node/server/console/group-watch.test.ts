@@ -47,7 +47,7 @@ function statsOf(memberId: string, figures: Partial<MemberStatsRow> = {}): Membe
     purgeFloor: 0,
     digest: 'none',
     digestEqualUpTo: 0,
-    commitLatencyMs: { count: 0, p50: 0, p95: 0, p99: 0, max: 0 },
+    commitLatencyMs: { count: 0, p50: 0, p95: 0, p99: 0, max: 0, layers: { l2Ms: 0, l1Ms: 0, l0Ms: 0 } },
     ...figures,
   };
 }
@@ -124,7 +124,14 @@ describe('a watched group', () => {
 
   test('the latency shown is that of the slowest member; one that answered no commit has none', () => {
     const watch = new GroupWatch();
-    const latency = (p50: number, p95: number, p99: number, count = 10) => ({ count, p50, p95, p99, max: p99 });
+    const latency = (p50: number, p95: number, p99: number, count = 10) => ({
+      count,
+      p50,
+      p95,
+      p99,
+      max: p99,
+      layers: { l2Ms: p50, l1Ms: 0, l0Ms: 0 },
+    });
     const members = ['1', '2', '3', '4'].map((id) => rowOf(id, id === '4' ? 'UNREACHABLE' : 'ONLINE'));
     const memberStats = [
       statsOf('1', { commitLatencyMs: latency(1, 5, 20) }),

@@ -127,7 +127,7 @@ export class Run {
     const { state, log } = this;
     const upTo = entries.at(-1)?.index ?? 0;
     for (const ordered of readMessages(log, { from: state.deliveredUpTo + 1, upTo }, MESSAGES)) {
-      if (ordered.kind === 'message') state.deliver({ ...ordered, ticket: null });
+      if (ordered.kind === 'message') state.deliver({ ...ordered, ticket: null, chosenMs: 0 });
     }
   }
 
