@@ -19,10 +19,25 @@ export interface Commit {
   readonly commitTime: string | null;
   readonly snapshotVersion: number | null;
   readonly increments?: readonly { table: string; key: Key; column: string; value: unknown }[];
+  /** With `profile`: where the time went. */
+  readonly layers?: CommitLayers;
   /** The idempotency key had committed before: this is that outcome. */
   readonly replayed?: boolean;
   /** How often the member executed it, where that was more than once. */
   readonly attempts?: number;
+}
+
+/**
+ * Where a transaction's time at its member went, in milliseconds: together all of it, from taking up its requests to their
+ * answers. The network between client and member, and the client's own time, are not in it.
+ */
+export interface CommitLayers {
+  /** The order: from the hand-over to the group until the member knew that it was chosen. Network and disks of a majority. */
+  readonly l2Ms: number;
+  /** Execution and queues: statements, locks, attempts that failed, the way to the group, certification. */
+  readonly l1Ms: number;
+  /** Versions and disk: until the member's own log had it durably, and its publication. */
+  readonly l0Ms: number;
 }
 
 /** What one request, or a whole transaction, is run under. */
@@ -64,11 +79,15 @@ export interface AbortSignalLike {
 export interface StatementOptions extends RunOptions {
   /** Executions in one run at the member, on conflict. Default: the member's own (3), but 1 where `attempts` is 1. */
   readonly memberAttempts?: number;
+  /** The answer of what commits says in `layers` where its time went. Of writes only. */
+  readonly profile?: boolean;
 }
 
 export interface TransactionOptions extends RunOptions {
   /** `continue`: a statement that fails does not doom the transaction. Default `abort`. */
   readonly onError?: 'abort' | 'continue';
+  /** `onCommit` is told in `layers` where the time went. */
+  readonly profile?: boolean;
   /** Called once, before the promise is fulfilled; not where no statement was sent. What it throws is uncaught, and rejects nothing: the transaction is committed. */
   readonly onCommit?: (commit: Commit) => void;
 }
@@ -243,7 +262,15 @@ export interface MemberStats {
   readonly appliedUpTo: number;
   readonly purgeFloor: number;
   readonly digest: string;
-  readonly commitLatencyMs?: { count: number; p50: number; p95: number; p99: number; max: number };
+  /** Of the last ten seconds. `layers`: averages, which together are the average latency. */
+  readonly commitLatencyMs?: {
+    count: number;
+    p50: number;
+    p95: number;
+    p99: number;
+    max: number;
+    layers?: CommitLayers;
+  };
   readonly [fact: string]: unknown;
 }
 

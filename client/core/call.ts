@@ -238,6 +238,7 @@ function withOptions(message: Message, options: StatementOptions): Message {
   if (attempts !== undefined) requireWhole('attempts', attempts);
   if (!isStatement(message.op)) return message;
   for (const name of RUN_ARGUMENTS) if (options[name] !== undefined) message[name] = options[name];
+  if (options.profile !== undefined) message.profile = options.profile;
   const executions = memberAttempts ?? (attempts === 1 ? 1 : undefined);
   if (executions !== undefined && !isRead(message.op)) message.attempts = executions;
   return message;

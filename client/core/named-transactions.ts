@@ -23,7 +23,7 @@ export class NamedTransactions {
     if (transaction === undefined) return Promise.reject(noSuchTransaction(tx));
     if (op !== 'commit' && op !== 'rollback') return transaction.ask(message);
     this.#open.delete(tx);
-    if (op === 'commit') return transaction.commit(true);
+    if (op === 'commit') return transaction.commit(true, message.profile);
     transaction.rollback();
     return Promise.resolve({});
   }

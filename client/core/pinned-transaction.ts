@@ -108,8 +108,8 @@ export class PinnedTransaction implements Seeker {
   }
 
   /** `hasWritten`: an answer that does not come leaves the outcome unknown. */
-  commit(hasWritten: boolean): Promise<unknown> {
-    return this.#ask({ id: 0, op: 'commit' }, hasWritten);
+  commit(hasWritten: boolean, profile?: unknown): Promise<unknown> {
+    return this.#ask(profile === undefined ? { id: 0, op: 'commit' } : { id: 0, op: 'commit', profile }, hasWritten);
   }
 
   /** Ends it where it is open, without waiting. */

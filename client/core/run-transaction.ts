@@ -150,7 +150,11 @@ class Run<T> implements Ending {
       return { kind: 'failed', error: aborted(failure), cause: failure };
     }
     try {
-      return { kind: 'committed', value, commit: (await transaction.commit(open.hasWritten)) as Commit };
+      return {
+        kind: 'committed',
+        value,
+        commit: (await transaction.commit(open.hasWritten, this.#options.profile)) as Commit,
+      };
     } catch (error) {
       // Where a statement was the reason, the member keeps the transaction until it is rolled back.
       transaction.rollback();

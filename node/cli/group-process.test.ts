@@ -6,7 +6,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, describe, test } from 'node:test';
-import { connect } from '../../client/index.ts';
+import { type Commit, connect } from '../../client/index.ts';
 
 const main = path.join(import.meta.dirname, 'main.ts');
 
@@ -107,6 +107,57 @@ describe('running members', { timeout: 120_000 }, () => {
     const wrongLanes = start(data, '--lanes', '3');
     assert.equal(await wrongLanes.ended, 1);
     assert.match(wrongLanes.errors, /^concert: .* was made with --lanes 1, not 3; .*\n$/);
+  });
+
+  test('a commit says where its time went, so do the metrics, and a slow one is a line of the log', async () => {
+    const member = start(path.join(folder, 'layers'), '--bootstrap', '--slow-transaction-ms', '1');
+    const { url, port } = await readyOf(member);
+    const client = await connect(url);
+    await client.createTable({ table: 'test.t', primaryKey: ['id'] });
+    const fromMs = performance.now();
+    const { layers, sequenceNumber } = await client.put('test.t', { id: 1 }, { profile: true });
+    const tookMs = performance.now() - fromMs;
+    const { l2Ms, l1Ms, l0Ms } = layers!;
+    assert.ok(Math.min(l2Ms, l1Ms, l0Ms) >= 0 && l2Ms > 0 && l2Ms + l1Ms + l0Ms <= tookMs);
+    let told: Commit | null = null;
+    const onCommit = (commit: Commit) => {
+      told = commit;
+    };
+    await client.transaction(
+      async (tx) => {
+        await tx.put('test.t', { id: 2 });
+        await tx.put('test.t', { id: 3 });
+      },
+      { profile: true, onCommit },
+    );
+    assert.ok((told as Commit | null)!.layers!.l2Ms > 0);
+    await client.transact([{ op: 'put', table: 'test.t', row: { id: 4 } }]);
+    const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    const figure = (name: string) => Number(metrics.match(new RegExp(`^${name} (.*)$`, 'm'))?.[1]);
+    assert.equal(metrics.match(/^# TYPE concert_commit_layer_seconds histogram$/gm)?.length, 1);
+    const sums = ['l2', 'l1', 'l0'].map((layer) => {
+      assert.equal(figure(`concert_commit_layer_seconds_count{layer="${layer}"}`), 3);
+      assert.equal(figure(`concert_commit_layer_seconds_bucket{layer="${layer}",le="\\+Inf"}`), 3);
+      return figure(`concert_commit_layer_seconds_sum{layer="${layer}"}`);
+    });
+    const sum = figure('concert_commit_duration_seconds_sum');
+    assert.ok(Math.abs(sums.reduce((all, each) => all + each) - sum) < 1e-6);
+    // A sync takes as long, on any disk.
+    const slow = Array.from(member.output.matchAll(/^.*"event":"slowTransaction".*$/gm), ([line]) => JSON.parse(line));
+    assert.equal(slow.length, figure('concert_slow_transactions_total'));
+    const first = slow.find((line) => line.sequenceNumber === sequenceNumber);
+    if (l2Ms + l1Ms + l0Ms >= 1) {
+      assert.deepEqual(
+        [first.level, first.op, first.outcome, first.rows, first.tables, first.l2Ms],
+        ['warn', 'put', 'committed', 1, ['test.t'], l2Ms],
+      );
+    }
+    const status = concert('status', '--url', url);
+    assert.equal(await status.ended, 0);
+    assert.match(status.output, /order \+ execution \+ disk ms/);
+    assert.match(status.output, /\d+\.\d\/\d+\.\d +\d+\.\d \+ \d+\.\d \+ \d+\.\d/);
+    await client.close();
+    assert.equal(await member.stop(), 0);
   });
 
   test('a directory without a group, a foreign one and a damaged one are refused in one line', async () => {

@@ -43,6 +43,10 @@ export const memberOptions = {
     kind: wholeNumber(0, 100),
     help: `milliseconds that a batch of commits waits at most for more of them, where many are under way (${DEFAULTS.batchDelayMsMax}); 0: never`,
   },
+  'slow-transaction-ms': {
+    kind: wholeNumber(0, 3_600_000),
+    help: `transactions that take as many milliseconds are logged, with where their time went (${DEFAULTS.slowTransactionMs}); 0: none are`,
+  },
 } as const satisfies Options;
 
 export type MemberOptionValues = OptionValues<typeof memberOptions>;
@@ -61,6 +65,7 @@ export function readMemberOptions(
   | 'helpedAfterLosses'
   | 'yieldMs'
   | 'batchDelayMsMax'
+  | 'slowTransactionMs'
 > {
   const maxMib = values['log-max-mib'] ?? DEFAULTS.logBytesMax / MIB;
   const keepMib = values['log-keep-mib'] ?? Math.min(DEFAULTS.logKeepBytes / MIB, maxMib);
@@ -68,6 +73,7 @@ export function readMemberOptions(
     throw wrongOption(`--log-keep-mib ${keepMib} is more than --log-max-mib ${maxMib}; keep less, or allow more`);
   }
   const threshold = values['compression-threshold'] ?? DEFAULTS.compressionThresholdBytes;
+  const slowMs = values['slow-transaction-ms'] ?? DEFAULTS.slowTransactionMs;
   return {
     memberExpelTimeoutMs: (values['member-expel-timeout'] ?? DEFAULTS.memberExpelTimeoutMs / 1000) * 1000,
     autorejoinTries: values['autorejoin-tries'] ?? DEFAULTS.autorejoinTries,
@@ -78,6 +84,7 @@ export function readMemberOptions(
     compressionThresholdBytes: threshold === 0 ? null : threshold,
     helpedAfterLosses: values['helped-after-losses'] ?? DEFAULTS.helpedAfterLosses,
     yieldMs: values['yield-ms'] ?? DEFAULTS.yieldMs,
+    slowTransactionMs: slowMs === 0 ? null : slowMs,
   };
 }
 

@@ -54,7 +54,20 @@ export function reachabilityTable(members: readonly MemberRow[]): string {
 function memberTable(members: readonly MemberRow[], memberStats: readonly MemberStats[]): string {
   const stats = new Map(memberStats.map((row) => [row.memberId, row]));
   return textTable(
-    ['member', 'address', 'state', 'log', 'role', 'applied up to', 'checked', 'conflicts', 'in queue', 'digest'],
+    [
+      'member',
+      'address',
+      'state',
+      'log',
+      'role',
+      'applied up to',
+      'checked',
+      'conflicts',
+      'in queue',
+      'commit p50/p99 ms',
+      'order + execution + disk ms',
+      'digest',
+    ],
     members.map((member) => {
       const row = stats.get(member.memberId);
       return [
@@ -67,10 +80,20 @@ function memberTable(members: readonly MemberRow[], memberStats: readonly Member
         row?.countTransactionsChecked ?? 0,
         row?.countConflictsDetected ?? 0,
         row?.countTransactionsInQueue ?? 0,
+        ...latencyOf(row),
         row?.digest ?? '',
       ];
     }),
   );
+}
+
+/** Of the last ten seconds: quantiles, and where the average commit's time went. */
+function latencyOf(row: MemberStats | undefined): [quantiles: string, layers: string] {
+  const latency = row?.commitLatencyMs;
+  if (latency === undefined || latency.count === 0) return ['', ''];
+  const { p50, p99, layers } = latency;
+  const parts = layers === undefined ? [] : [layers.l2Ms, layers.l1Ms, layers.l0Ms];
+  return [`${p50.toFixed(1)}/${p99.toFixed(1)}`, parts.map((ms) => ms.toFixed(1)).join(' + ')];
 }
 
 /** With what keeps it from being a full member. */

@@ -10,5 +10,6 @@ export { decodeDefinition, encodeDefinition } from './schema-codec.ts';
 export type { Connection } from './sessions/connection.ts';
 export { Engine } from './sessions/engine.ts';
 export type { EngineSetup } from './sessions/session.ts';
+export type { SlowTransaction } from './sessions/slow-transactions.ts';
 export type * from './table-definition.ts';
 export * from './values.ts';

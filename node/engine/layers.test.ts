@@ -130,7 +130,7 @@ test('what took as long as the option says is told, with the layer that took mos
 
 test('of many slow transactions at most ten a second are told, and the next says how many were not', () => {
   const slow: SlowTransaction[] = [];
-  const { client, clock, replica } = testWorld({}, { fromMs: 10, told: (one) => slow.push(one) });
+  const { client, clock, engine, replica } = testWorld({}, { fromMs: 10, told: (one) => slow.push(one) });
   client.do('createTable', { table: TABLE, primaryKey: ['id'] });
   for (let id = 0; id < 25; id++) client.send('put', { table: TABLE, row: { id } });
   clock.advance(500);
@@ -139,7 +139,7 @@ test('of many slow transactions at most ten a second are told, and the next says
   client.send('put', { table: TABLE, row: { id: 1 } });
   clock.advance(1000);
   replica.settle();
-  assert.deepEqual([slow.length, slow.at(-1)!.leftOut], [11, 15]);
+  assert.deepEqual([slow.length, slow.at(-1)!.leftOut, engine.counters.slowTransactions], [11, 15, 26]);
 });
 
 test('lines of one kind are bounded for each second', () => {

@@ -33,6 +33,8 @@ const EVENTS = {
   stuck: 'error',
   /** The member begins anew within its process. */
   restart: 'warn',
+  /** A transaction took as long as --slow-transaction-ms. Facts: which, what it wrote, and where its time went. */
+  slowTransaction: 'warn',
   /** A clean stop has begun. */
   stopping: 'info',
   /** Everything is closed. */

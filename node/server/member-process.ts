@@ -31,6 +31,7 @@ import {
   type MemberEvents,
   type MemberOptions,
   type RestartReason,
+  type SlowTransaction,
   zeroCounters,
 } from '../engine/index.ts';
 import { addressOf } from './addresses.ts';
@@ -39,7 +40,13 @@ import { diskFailure } from './disk-failure.ts';
 import { endProcess } from './end-process.ts';
 import { type EventLog, eventLog, type LogLevel } from './events.ts';
 import { defaultServerLimits } from './limits.ts';
-import { commitDurationSource, engineSources, memberCounterSources, memberGaugeSources } from './metrics.ts';
+import {
+  commitDurationSource,
+  commitLayerSources,
+  engineSources,
+  memberCounterSources,
+  memberGaugeSources,
+} from './metrics.ts';
 import { imageCodec } from './msgpack.ts';
 import { Restarts } from './restarts.ts';
 import { RunNetwork } from './run-network.ts';
@@ -84,6 +91,8 @@ export interface StartOptions {
   readonly yieldMs: number;
   /** The longest that a batch of commits waits for more of them; 0: none does. */
   readonly batchDelayMsMax: number;
+  /** Transactions that take as long are logged; null: none are. */
+  readonly slowTransactionMs: number | null;
 }
 
 export interface RunningMember {
@@ -171,7 +180,7 @@ class Runs {
   readonly #totals = new RunTotals();
   /** Read from the run that there is. */
   readonly #ofRun = [...memberGaugeSources(() => this.#member!), ...engineSources(() => this.#engine!)];
-  readonly #histograms = [commitDurationSource(() => this.#member!)];
+  readonly #histograms = [commitDurationSource(() => this.#member!), ...commitLayerSources(() => this.#member!)];
   readonly #stopAsked = new AbortController();
   #member: Member | null = null;
   #engine: Engine | null = null;
@@ -231,7 +240,11 @@ class Runs {
       throw new ServerError({ code: 'GROUP', message: prepared.reason });
     }
     const { member } = prepared;
-    const engine = new Engine({ replica: member, clock, random, limits, imageCodec });
+    const slow = {
+      fromMs: options.slowTransactionMs ?? Number.POSITIVE_INFINITY,
+      told: (facts: SlowTransaction) => log.event('slowTransaction', { ...facts }),
+    };
+    const engine = new Engine({ replica: member, clock, random, limits, imageCodec, slow });
     if (this.#member !== null) this.#totals.runEnded(this.#ofRun, this.#histograms);
     this.#member = member;
     this.#engine = engine;

@@ -19,8 +19,10 @@ export interface MetricSource {
 
 /** A histogram of which the member itself keeps the counts. */
 export interface HistogramSource {
-  /** `concert_…_seconds`. */
+  /** `concert_…_seconds`. Those of one name stand together. */
   readonly name: string;
+  /** As in the text format, `layer="l2"`; tells those of one name apart. */
+  readonly label?: string;
   readonly help: string;
   read(): CommitDurations;
 }
@@ -64,7 +66,7 @@ export function memberMetrics(of: {
     async scrape() {
       stats.renew();
       const text = await registry.metrics();
-      return text + of.histograms.map(histogramText).join('');
+      return text + of.histograms.map((histogram, i) => histogramText(histogram, of.histograms[i - 1]?.name)).join('');
     },
     clear: () => registry.clear(),
   };
@@ -86,11 +88,13 @@ class OwnStats {
 }
 
 /** In Prometheus's text format: its library observes every value itself, and takes no counts. */
-function histogramText({ name, help, read }: HistogramSource): string {
+function histogramText({ name, label, help, read }: HistogramSource, nameBefore: string | undefined): string {
   const { buckets, count, sumMs } = read();
-  const lines = [`# HELP ${name} ${help}`, `# TYPE ${name} histogram`];
-  for (const bucket of buckets) lines.push(`${name}_bucket{le="${bucket.upToMs / 1000}"} ${bucket.count}`);
-  lines.push(`${name}_bucket{le="+Inf"} ${count}`, `${name}_sum ${sumMs / 1000}`, `${name}_count ${count}`);
+  const lines = name === nameBefore ? [] : [`# HELP ${name} ${help}`, `# TYPE ${name} histogram`];
+  const [alone, first] = label === undefined ? ['', ''] : [`{${label}}`, `${label},`];
+  for (const bucket of buckets) lines.push(`${name}_bucket{${first}le="${bucket.upToMs / 1000}"} ${bucket.count}`);
+  lines.push(`${name}_bucket{${first}le="+Inf"} ${count}`);
+  lines.push(`${name}_sum${alone} ${sumMs / 1000}`, `${name}_count${alone} ${count}`);
   return `${lines.join('\n')}\n`;
 }
 
@@ -171,6 +175,16 @@ export function commitDurationSource(member: () => Pick<Member, 'commitLatencies
     help: 'From taking up a request that commits to its answer',
     read: () => member().commitLatencies.sinceStart(),
   };
+}
+
+/** The layers of `concert_commit_duration_seconds`: their sums are its sum. */
+export function commitLayerSources(member: () => Pick<Member, 'commitLatencies'>): readonly HistogramSource[] {
+  return (['l2', 'l1', 'l0'] as const).map((layer) => ({
+    name: 'concert_commit_layer_seconds',
+    label: `layer="${layer}"`,
+    help: 'Of that, in the order (l2), in execution and queues (l1), in versions and disk (l0)',
+    read: () => member().commitLatencies.layerSinceStart(layer),
+  }));
 }
 
 /** Of one run. The group layer and the storage of the member: whether it leads, how far it is, what waits where. */
@@ -300,6 +314,11 @@ export function engineSources(
       'concert_locks_lost_total',
       "Transactions aborted because the group's order wrote a row that they had locked",
       'locksLost',
+    ),
+    counter(
+      'concert_slow_transactions_total',
+      'Transactions that took as long as --slow-transaction-ms',
+      'slowTransactions',
     ),
     counter('concert_events_sent_total', 'Events sent to those who follow a stream', 'eventsSent'),
     counter(

@@ -12,4 +12,5 @@ export const PROCESS_DEFAULTS = {
   compressionThresholdBytes: GROUP_DEFAULTS.compressionThresholdBytes,
   helpedAfterLosses: DEFAULT_LIMITS.helpedAfterLosses,
   yieldMs: DEFAULT_LIMITS.yieldMs,
+  slowTransactionMs: 1000,
 } as const;

@@ -24,6 +24,22 @@ test('a counter of a run goes on from those before, and a gauge is that of the r
   assert.deepEqual(shown(), [8, 0, { count: 3, sumMs: 6, buckets: [{ upToMs: 3, count: 2 }] }]);
 });
 
+test('histograms of one name are told apart by their labels', () => {
+  const totals = new RunTotals();
+  const source = (label: string, sumMs: number): HistogramSource => ({
+    name: 'wait_seconds',
+    label,
+    help: '',
+    read: () => ({ count: 1, sumMs, buckets: [] }),
+  });
+  const histograms = [source('layer="l2"', 10), source('layer="l0"', 1)];
+  totals.runEnded([], histograms);
+  assert.deepEqual(
+    histograms.map((each) => totals.histogram(each).read().sumMs),
+    [20, 2],
+  );
+});
+
 test('what a member has counted is shown between two of its runs, and while it receives its state', async () => {
   const counters = { ...zeroCounters(), transactionsCertified: 20, conflictsDetected: 2, remoteApplied: 9 };
   const none = { connectionsOpened: 0, connectionsRefused: 0, messagesReceived: 0, messagesSent: 0 };

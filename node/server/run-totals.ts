@@ -6,7 +6,7 @@ import type { CommitDurations } from '../engine/index.ts';
 import type { HistogramSource, MetricSource } from './metrics.ts';
 
 export class RunTotals {
-  /** Of the runs before, by name. */
+  /** Of the runs before, by name; with their label, if they have one. */
   readonly #counts = new Map<string, number>();
   readonly #durations = new Map<string, CommitDurations>();
 
@@ -15,7 +15,7 @@ export class RunTotals {
     for (const source of sources) {
       if (source.kind === 'counter') this.#counts.set(source.name, this.#count(source));
     }
-    for (const histogram of histograms) this.#durations.set(histogram.name, this.#duration(histogram));
+    for (const histogram of histograms) this.#durations.set(nameOf(histogram), this.#duration(histogram));
   }
 
   source(ofRun: MetricSource): MetricSource {
@@ -30,9 +30,9 @@ export class RunTotals {
     return (this.#counts.get(name) ?? 0) + read();
   }
 
-  #duration({ name, read }: HistogramSource): CommitDurations {
-    const now = read();
-    const before = this.#durations.get(name);
+  #duration(histogram: HistogramSource): CommitDurations {
+    const now = histogram.read();
+    const before = this.#durations.get(nameOf(histogram));
     if (before === undefined) return now;
     return {
       count: before.count + now.count,
@@ -40,4 +40,8 @@ export class RunTotals {
       buckets: now.buckets.map(({ upToMs, count }, i) => ({ upToMs, count: before.buckets[i]!.count + count })),
     };
   }
+}
+
+function nameOf({ name, label }: HistogramSource): string {
+  return label === undefined ? name : `${name}{${label}}`;
 }

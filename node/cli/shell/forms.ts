@@ -44,6 +44,8 @@ const SELECTION = { where: 'object', ...BOUNDS, index: 'name' } as const;
 const SELECTION_DETAILS =
   'where takes {column: value} or {column: {op: value}}, op one of eq ne lt lte gt gte in. The bounds gte, gt, lte, lt are keys, or the first columns of one.';
 
+const PROFILE_DETAILS =
+  'With profile it says how long the order took (l2), execution and queues (l1), and versions and disk (l0). Outside of a transaction writes take it, too.';
 const FOR_UPDATE_DETAILS =
   'In a transaction forUpdate waits for the rows and locks them here until its end; writes without it do not wait, and win.';
 
@@ -98,7 +100,7 @@ export const FORMS: readonly Form[] = [
     group: 'rows',
     summary: 'a new row; its key must be free',
     positionals: [TABLE, ROW],
-    clauses: {},
+    clauses: { profile: 'flag' },
     examples: ["insert shop.products {id: 1, name: 'violin', stock: 5}"],
   },
   {
@@ -106,7 +108,7 @@ export const FORMS: readonly Form[] = [
     group: 'rows',
     summary: 'a row, in place of the one with its key if there is one',
     positionals: [TABLE, ROW],
-    clauses: {},
+    clauses: { profile: 'flag' },
     details: 'Columns that the row leaves out get their defaults.',
     examples: ['put shop.products {"id": 1, "stock": 5}', "put shop.products {id: 2, name: 'viola', stock: 0}"],
   },
@@ -115,7 +117,7 @@ export const FORMS: readonly Form[] = [
     group: 'rows',
     summary: 'columns of a row, or of all rows that are selected',
     positionals: [TABLE, { ...KEY, isOptional: true }, { argument: 'set', kind: 'object', shown: '{SET}' }],
-    clauses: { if: 'object', ...SELECTION, all: 'flag' },
+    clauses: { if: 'object', ...SELECTION, all: 'flag', profile: 'flag' },
     details: `With if the row is changed only where these columns have these values. In place of the key: a range, where, or all. ${SELECTION_DETAILS}`,
     examples: [
       'update shop.products 1 {"stock": 4}',
@@ -128,7 +130,7 @@ export const FORMS: readonly Form[] = [
     group: 'rows',
     summary: 'a row, or all rows that are selected',
     positionals: [TABLE, { ...KEY, isOptional: true }],
-    clauses: { if: 'object', ...SELECTION, all: 'flag' },
+    clauses: { if: 'object', ...SELECTION, all: 'flag', profile: 'flag' },
     details: `With if the row is deleted only where these columns have these values. In place of the key: a range, where, or all. ${SELECTION_DETAILS}`,
     examples: ['delete shop.products 1', 'delete shop.products where {stock: 0}', 'delete shop.products all'],
   },
@@ -160,8 +162,9 @@ export const FORMS: readonly Form[] = [
     group: 'transactions',
     summary: 'commits the open transaction, or says who won against it',
     positionals: [],
-    clauses: {},
-    examples: ['commit'],
+    clauses: { profile: 'flag' },
+    details: PROFILE_DETAILS,
+    examples: ['commit', 'commit profile'],
   },
   {
     name: 'rollback',
@@ -195,7 +198,7 @@ export const FORMS: readonly Form[] = [
     group: 'transactions',
     summary: 'several statements as one transaction, again on conflict',
     positionals: [{ argument: 'steps', kind: 'list', shown: '[STEP,…]' }],
-    clauses: { attempts: 'number' },
+    clauses: { attempts: 'number', profile: 'flag' },
     details:
       'A step is {op, …arguments}; with expect it must give that, or nothing is written. It is a transaction of its own, apart from an open one.',
     examples: [

@@ -1,9 +1,10 @@
 /** What is shown of an operation's result: rows under a head, or a line that says what was done. */
-import type { ConflictRow, MemberRow, MemberStatus, TableDescription } from '../../../client/index.ts';
+import type { CommitLayers, ConflictRow, MemberRow, MemberStatus, TableDescription } from '../../../client/index.ts';
 import { conflictTable, hotRowTable, pairTable, timeOf } from '../conflicts/conflict-tables.ts';
 import type { ConflictCounts } from '../conflicts/conflict-tally.ts';
 import { cellText } from '../display/cell-text.ts';
 import type { TableRow } from '../display/table-layout.ts';
+import { layersText } from '../layers-text.ts';
 import type { MemberLabel } from '../member-label.ts';
 import { valueJson } from '../value-json.ts';
 import type { Statement } from './parse-statement.ts';
@@ -86,9 +87,10 @@ interface Done {
   readonly matched?: number;
   readonly attempts?: number;
   readonly generated?: TableRow;
+  readonly layers?: CommitLayers;
 }
 
-function doneText({ sequenceNumber, matched, attempts, generated }: Done, isInTransaction: boolean): string {
+function doneText({ sequenceNumber, matched, attempts, generated, layers }: Done, isInTransaction: boolean): string {
   const parts: string[] = [];
   if (matched !== undefined) parts.push(`${matched} ${matched === 1 ? 'row' : 'rows'} matched`);
   if (generated != null) parts.push(`generated ${valueJson(generated)}`);
@@ -96,6 +98,7 @@ function doneText({ sequenceNumber, matched, attempts, generated }: Done, isInTr
   else if (sequenceNumber == null) parts.push('nothing was written');
   else parts.push(`committed as ${sequenceNumber}`);
   if (attempts !== undefined && attempts > 1) parts.push(`at attempt ${attempts}`);
+  if (layers !== undefined) parts.push(layersText(layers));
   return parts.join(', ');
 }
 

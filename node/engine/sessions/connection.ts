@@ -281,6 +281,8 @@ export class Connection implements Session {
   #startAlone(id: RequestId, op: string, operation: Extract<Operation, { kind: 'statement' }>, message: Message): void {
     const { statement, alone } = operation;
     const options = alone.check(message) ? this.#optionsAlone(message) : this.#defaults;
+    if (!statement.isWrite && options.isProfiled)
+      throw invalidArgument('profile', 'only of what writes: a read commits nothing');
     if (!statement.isWrite && options.atLeast === null) return this.#readAlone(id, statement, message);
     const context = this.#alone;
     const execution = new Execution(

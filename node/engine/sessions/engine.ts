@@ -21,6 +21,7 @@ export class Engine {
     const counters: EngineCounters = {
       eventsSent: 0,
       slowSubscriptionsEnded: 0,
+      slowTransactions: 0,
       lockWaits: 0,
       lockTimeouts: 0,
       deadlocks: 0,
@@ -44,7 +45,7 @@ export class Engine {
       counters,
       openTransactions,
       rows,
-      slowTransactions: new SlowTransactions(setup.slow ?? NOTHING_SLOW),
+      slowTransactions: new SlowTransactions(setup.slow ?? NOTHING_SLOW, counters),
     };
   }
 

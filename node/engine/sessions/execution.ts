@@ -328,7 +328,7 @@ export class Execution implements RowUser, WaitingRequest, LockEvents, Listed, O
     const { slowTransactions, clock } = this.#session.engine;
     if (!slowTransactions.isSlow(ms)) return;
     const { op } = this.#work;
-    const about = { transactionId: null, op, outcome, sequenceNumber, attempts: this.#attempts };
+    const about = { transactionId: this.transactionId, op, outcome, sequenceNumber, attempts: this.#attempts };
     slowTransactions.tell({ ...about, ms, ordered: this, transaction: this.#transaction }, clock.monotonicMs());
   }
 

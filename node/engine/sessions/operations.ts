@@ -86,7 +86,7 @@ function statementOperation(op: string, statement: Statement): Operation {
       op,
       known,
       unsupported: { ...unsupported, ...BEGIN_UNSUPPORTED },
-      ofBegin: [...BEGIN_ARGUMENTS, 'attempts', ...(statement.isWrite ? ['profile'] : [])],
+      ofBegin: [...BEGIN_ARGUMENTS, 'attempts', 'profile'],
     }),
   };
 }

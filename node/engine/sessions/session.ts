@@ -43,6 +43,8 @@ export interface EngineCounters extends LockCounters, YieldCounters {
   eventsSent: number;
   /** Ended with `tooSlow`. */
   slowSubscriptionsEnded: number;
+  /** Told or not. */
+  slowTransactions: number;
 }
 
 export type RequestId = string | number;

@@ -6,7 +6,7 @@ import type { Transaction } from '../transaction.ts';
 
 /** What is told of one. */
 export interface SlowTransaction extends CommitLayers {
-  /** As `transactions` named it; null: its client gave it no name. */
+  /** As `transactions` named it; null: it never did. */
   readonly transactionId: string | null;
   /** The request that ended it. */
   readonly op: string;
@@ -52,10 +52,12 @@ export const NOTHING_SLOW: SlowTransactionsOptions = { fromMs: Number.POSITIVE_I
 
 export class SlowTransactions {
   readonly #options: SlowTransactionsOptions;
+  readonly #counters: { slowTransactions: number };
   readonly #rate = new LineRate(TOLD_PER_SECOND_MAX);
 
-  constructor(options: SlowTransactionsOptions) {
+  constructor(options: SlowTransactionsOptions, counters: { slowTransactions: number }) {
     this.#options = options;
+    this.#counters = counters;
   }
 
   /** Whether one that took so long is to be told. */
@@ -65,6 +67,7 @@ export class SlowTransactions {
 
   /** Of one that is slow. `nowMs`: monotonic. */
   tell({ transactionId, op, outcome, sequenceNumber, ms, ordered, attempts, transaction }: Ended, nowMs: number): void {
+    this.#counters.slowTransactions++;
     const leftOut = this.#rate.take(nowMs);
     if (leftOut === null) return;
     const layers = layersOf(ms, ordered);

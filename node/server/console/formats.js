@@ -31,11 +31,11 @@ export function formatMilliseconds(ms) {
   return `${ms >= 1 ? oneDecimal.format(ms) : ms.toFixed(2)} ms`;
 }
 
-/** Several in one unit: that of the greatest. @param {readonly number[]} values in milliseconds */
-export function formatMillisecondsTogether(values) {
+/** Several in one unit: that of the greatest. @param {readonly number[]} values in milliseconds @param {string} between */
+export function formatMillisecondsTogether(values, between = ' · ') {
   const isSeconds = Math.max(...values) >= 1000;
   const shown = values.map((ms) => oneDecimal.format(isSeconds ? ms / 1000 : ms));
-  return `${shown.join(' · ')} ${isSeconds ? 's' : 'ms'}`;
+  return `${shown.join(between)} ${isSeconds ? 's' : 'ms'}`;
 }
 
 /** How long something has lasted, in its two greatest units. @param {number} ms */

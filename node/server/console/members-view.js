@@ -118,9 +118,10 @@ function sinceOf(member, nowMs) {
 function latencyOf({ stats, state }) {
   const latency = stats?.commitLatencyMs;
   if (latency === undefined || latency.count === 0 || state === 'UNREACHABLE') return [NOTHING];
+  const { l2Ms, l1Ms, l0Ms } = latency.layers;
   return [
     formatMillisecondsTogether([latency.p50, latency.p95, latency.p99]),
-    `highest ${formatMilliseconds(latency.max)}`,
+    `highest ${formatMilliseconds(latency.max)}; order + execution + disk ${formatMillisecondsTogether([l2Ms, l1Ms, l0Ms], ' + ')}`,
   ];
 }
 
