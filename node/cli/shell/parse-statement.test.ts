@@ -118,7 +118,7 @@ describe('statements', () => {
       ['put a.b {n: 9223372036854775807, id 5}', 36, /unexpected "5"/],
       ['put a.b {n: "one\ntwo", id 5}', 26, /unexpected "5"/],
       ['put a.b {id: 1', 8, /\{ is not closed/],
-      ['rollback now', 7, /unexpected now; rollback takes nothing more/],
+      ['rollback now', 9, /unexpected now; rollback takes nothing more/],
     ];
     for (const [text, offset, message] of cases) {
       const problem = problemOf(text);
