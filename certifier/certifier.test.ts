@@ -7,6 +7,7 @@ import {
   type CertificationResult,
   Certifier,
   type CertifierState,
+  cachedWriterTable,
   type ReadRange,
   type RecencyCache,
   type RecencyCacheSetup,
@@ -430,8 +431,8 @@ describe('members fed the same order', () => {
     const property = fc.property(
       fc.array(fc.tuple(stepOf({ keys: 12, age: 8 }), lookups), { size: 'max', maxLength: 60 }),
       (steps) => {
-        const quiet = newCertifier({ capacity: 3, newCache: cacheThatReadsMove });
-        const busy = newCertifier({ capacity: 3, newCache: cacheThatReadsMove });
+        const quiet = newCertifier({ capacity: 3, newWriterTable: cachedWriterTable(cacheThatReadsMove) });
+        const busy = newCertifier({ capacity: 3, newWriterTable: cachedWriterTable(cacheThatReadsMove) });
         for (const [step, looked] of steps) {
           lookUp(busy, looked);
           assert.deepEqual(run(busy, step), run(quiet, step));

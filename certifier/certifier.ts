@@ -114,7 +114,7 @@ export class Certifier {
     const judged = this.#judge(transaction);
     if (typeof judged !== 'number') return this.#refuse(judged);
     const result = this.#acceptTransaction(judged, stampMs);
-    this.#recordWrites(transaction.writeSet, { sequenceNumber: this.#sequenceNumber, origin });
+    this.#recordWrites(transaction.writeSet, this.#sequenceNumber, origin);
     return result;
   }
 
@@ -149,7 +149,7 @@ export class Certifier {
     const isRecordedLater = this.#database.canRecordLarge(writeSet.length);
     for (let at = 0; at < writeSet.length && !isRecordedLater; at += itemsPerSlice) {
       yield;
-      this.#recordWrites(writeSet.slice(at, at + itemsPerSlice), { sequenceNumber, origin });
+      this.#recordWrites(writeSet.slice(at, at + itemsPerSlice), sequenceNumber, origin);
     }
     return {
       isPositive: true,
@@ -187,8 +187,7 @@ export class Certifier {
   /** Accepts a change of the schema, which always wins: whoever saw `keys` before it conflicts. Each key once. */
   certifySchemaChange(keys: readonly RowKey[], origin: MemberOrdinal, stampMs: number): SchemaChangeResult {
     const result = this.#accept(stampMs, schemaChangeMark);
-    const writer: Writer = { sequenceNumber: result.sequenceNumber, origin };
-    for (const key of keys) this.#database.record(key, writer, 'put');
+    for (const key of keys) this.#database.record(key, 'put', result.sequenceNumber, origin);
     return result;
   }
 
@@ -216,13 +215,15 @@ export class Certifier {
    * at or below the floor may be given too.
    */
   restorePositive(transaction: Transaction, writer: Writer): void {
-    if (this.#isToRestore(writer)) this.#recordWrites(transaction.writeSet, writer);
+    const { sequenceNumber, origin } = writer;
+    if (this.#isToRestore(writer)) this.#recordWrites(transaction.writeSet, sequenceNumber, origin);
     this.#assertNothingEvicted();
   }
 
   /** As `restorePositive`, for a change of the schema. */
   restoreSchemaChange(keys: readonly RowKey[], writer: Writer): void {
-    if (this.#isToRestore(writer)) for (const key of keys) this.#database.record(key, writer, 'put');
+    const { sequenceNumber, origin } = writer;
+    if (this.#isToRestore(writer)) for (const key of keys) this.#database.record(key, 'put', sequenceNumber, origin);
     this.#assertNothingEvicted();
   }
 
@@ -322,8 +323,10 @@ export class Certifier {
     return { verdict: negative, commitTime: null };
   }
 
-  #recordWrites(items: readonly WriteSetItem[], writer: Writer): void {
-    for (const { key, kind } of items) if (kind !== 'check') this.#database.record(key, writer, kind);
+  #recordWrites(items: readonly WriteSetItem[], sequenceNumber: SequenceNumber, origin: MemberOrdinal): void {
+    for (const { key, kind } of items) {
+      if (kind !== 'check') this.#database.record(key, kind, sequenceNumber, origin);
+    }
   }
 
   #digestRefusal(negative: Negative): void {

@@ -5,3 +5,4 @@ export { compareCommitTimes, formatCommitTime } from './commit-time.ts';
 export * from './group-message.ts';
 export { type ItemKind, isOfRow, type WriteKind } from './item-kinds.ts';
 export * from './types.ts';
+export * from './writers/index.ts';

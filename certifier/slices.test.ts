@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { binaryStringOf } from '../gcs/base/index.ts';
-import { lruRecencyCache } from './cache/lru-recency-cache.ts';
 import {
   type AheadJudgement,
   BatchDecoder,
@@ -14,6 +13,7 @@ import {
   encodeGroupMessage,
   encodeTransactionInSlices,
   type LargeTransaction,
+  packedWriterTable,
   type Transaction,
   type WriteSetItem,
 } from './index.ts';
@@ -168,7 +168,7 @@ test('an order certified in slices has the verdicts, the floor and the digest th
 });
 
 test('nobody asks what was written into ranges for a large transaction that read none', (context) => {
-  const database = new CertificationDatabase({ capacity: 1000, newCache: lruRecencyCache });
+  const database = new CertificationDatabase({ capacity: 1000, newWriterTable: packedWriterTable });
   const { mock } = context.mock.method(database, 'lastWithin');
   const certifier = new Certifier({ database });
   const transaction: Transaction = {

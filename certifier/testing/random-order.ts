@@ -1,7 +1,6 @@
 /** Random total orders, in a shape that fast-check can shrink. */
 import fc from 'fast-check';
 import { hash32 } from '../../gcs/base/index.ts';
-import { lruRecencyCache } from '../cache/index.ts';
 import {
   CertificationDatabase,
   type CertificationDatabaseSetup,
@@ -9,7 +8,8 @@ import {
   Certifier,
   type CertifierState,
   type ItemKind,
-  type NewRecencyCache,
+  type NewWriterTable,
+  packedWriterTable,
   type ReadRange,
   type RowKey,
   type SchemaChangeResult,
@@ -117,17 +117,17 @@ export interface Database {
   readonly capacity: number;
   readonly fingerprintBits?: number;
   readonly recentWrites?: CertificationDatabaseSetup['recentWrites'];
-  readonly newCache?: NewRecencyCache;
+  readonly newWriterTable?: NewWriterTable;
 }
 
 export function newDatabase({
   capacity,
   fingerprintBits = 32,
-  newCache = lruRecencyCache,
+  newWriterTable = packedWriterTable,
   recentWrites = { blockWrites: 1 + (capacity % 4), blocksMax: 2 + (fingerprintBits % 5) },
 }: Database): CertificationDatabase {
   const fingerprint = (key: RowKey) => hash32(key) >>> (32 - fingerprintBits);
-  return new CertificationDatabase({ capacity, newCache, fingerprint, recentWrites });
+  return new CertificationDatabase({ capacity, newWriterTable, fingerprint, recentWrites });
 }
 
 export function newCertifier(database: Database, restored?: CertifierState): Certifier {

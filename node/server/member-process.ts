@@ -11,7 +11,7 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { openLanes } from '../../applier/lanes/index.ts';
 import type { LaneStore } from '../../applier/types.ts';
-import { lruRecencyCache } from '../../certifier/cache/index.ts';
+import { packedWriterTable } from '../../certifier/index.ts';
 import { type Formation, GROUP_DEFAULTS } from '../../gcs/core/index.ts';
 import {
   type DataDirectory,
@@ -221,7 +221,7 @@ class Runs {
       rejoins: this.#restarts.rejoins,
       compression: zstdCompression,
       lanes,
-      newCache: lruRecencyCache,
+      newWriterTable: packedWriterTable,
       imageCodec,
       version: packageVersion(),
       counters: this.#counters,

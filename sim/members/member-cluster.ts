@@ -3,7 +3,8 @@
  * for it is done here: a run that ends by `restart` is followed by the next one, in the same process.
  */
 import { MemoryLaneDisk, MemoryLaneStore } from '../../applier/index.ts';
-import { lruRecencyCache } from '../../certifier/cache/index.ts';
+import { lruWriterTable } from '../../certifier/cache/index.ts';
+import { packedWriterTable } from '../../certifier/index.ts';
 import type { Environment, LogIndex, SeededRandom } from '../../gcs/base/index.ts';
 import {
   type ConsensusStatus,
@@ -511,7 +512,8 @@ export class MemberCluster implements FaultTargets {
       port: 70,
       rejoins: true,
       compression: runLengthCompression,
-      newCache: lruRecencyCache,
+      // Of every second one: a verdict that depended on it would show in the digests.
+      newWriterTable: Number(host.name.at(-1)) % 2 === 0 ? lruWriterTable : packedWriterTable,
       imageCodec: this.#setup.codec,
       version: '0.0.0',
       counters: zeroCounters(),

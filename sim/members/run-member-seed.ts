@@ -3,7 +3,7 @@
  * observers compare all that the members do. Then a random majority heals and goes on alone, then everybody; within
  * bounds every request is answered and every member has the same state; and so it is again after all have restarted.
  */
-import { lruRecencyCache } from '../../certifier/cache/index.ts';
+import { lruWriterTable } from '../../certifier/cache/index.ts';
 import type { LogEntry } from '../../gcs/core/index.ts';
 import { DEFAULT_LIMITS } from '../../node/engine/index.ts';
 import { drawMemberCount, patienceFor } from '../draw-options.ts';
@@ -96,7 +96,7 @@ class MemberSeed {
     this.#judge = new Judge(world);
     this.#order = new TotalOrder(this.#judge, world.coverage);
     const judge = this.#judge;
-    this.#shadow = new ShadowDatabase({ judge, capacity, codec: imageCodec, newCache: lruRecencyCache });
+    this.#shadow = new ShadowDatabase({ judge, capacity, codec: imageCodec, newWriterTable: lruWriterTable });
     this.#order.ordered = (entry, message) => this.#ordered(entry, message);
     this.#history = new History({ judge, shadow: this.#shadow, codec: imageCodec });
     this.#elections = new Elections(judge);

@@ -9,7 +9,7 @@ import {
   Certifier,
   decodeBatch,
   isOfRow,
-  type NewRecencyCache,
+  type NewWriterTable,
   type RowKey,
   type Transaction,
   type WriteKind,
@@ -76,11 +76,11 @@ export class ShadowDatabase {
   #purgeFloor: SequenceNumber = 0;
   #evictedUpTo: SequenceNumber = 0;
 
-  constructor(setup: { judge: Judge; capacity: number; codec: ImageCodec; newCache: NewRecencyCache }) {
+  constructor(setup: { judge: Judge; capacity: number; codec: ImageCodec; newWriterTable: NewWriterTable }) {
     this.#judge = setup.judge;
     this.#codec = setup.codec;
     this.#certifier = new Certifier({
-      database: new CertificationDatabase({ capacity: setup.capacity, newCache: setup.newCache }),
+      database: new CertificationDatabase({ capacity: setup.capacity, newWriterTable: setup.newWriterTable }),
     });
     this.#digests = [this.#certifier.digest];
   }

@@ -1,6 +1,6 @@
 /** What a member is made of, and what it tells its process. */
 import type { LaneStore, VerdictFileOptions, VersionStoreOptions } from '../../../applier/index.ts';
-import type { NewRecencyCache } from '../../../certifier/index.ts';
+import type { NewWriterTable } from '../../../certifier/index.ts';
 import type { Environment, Incarnation, LogIndex, MemberId, SequenceNumber } from '../../../gcs/base/index.ts';
 import type { Compression, Formation, GroupMember, GroupOptions, GroupView } from '../../../gcs/core/index.ts';
 import type { ImageCodec } from '../image-codec.ts';
@@ -118,7 +118,8 @@ export interface MemberSetup {
   readonly compression: Compression;
   /** Open, with their number fixed by the data directory. */
   readonly lanes: readonly LaneStore[];
-  readonly newCache: NewRecencyCache;
+  /** Of the certification database. No verdict depends on which it is. */
+  readonly newWriterTable: NewWriterTable;
   readonly imageCodec: ImageCodec;
   readonly version: string;
   /** Counted on by each run of the process. */

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { lruRecencyCache } from '../../../certifier/cache/index.ts';
-import type { NewRecencyCache } from '../../../certifier/index.ts';
+import { type NewWriterTable, packedWriterTable } from '../../../certifier/index.ts';
 import { SimulatedWorld } from '../../../sim/world/index.ts';
 import type { CommitOutcome } from '../replica.ts';
 import { type SimulatedMember, startGroup, until } from '../testing/simulated-group.ts';
@@ -11,10 +10,15 @@ import { beginTransfer, DonorRecord } from './state-transfer/index.ts';
 const KEY = '\0\0\0\x01key';
 
 /** A certification database that remembers nobody: its member lets lost updates through. */
-const forgetfulCache: NewRecencyCache = (setup) => {
-  const cache = lruRecencyCache(setup);
-  return { peek: () => undefined, set: (place, value) => cache.set(place, value), newestFirst: () => [], size: 0 };
-};
+const forgetfulTable: NewWriterTable = () => ({
+  size: 0,
+  bytes: 0,
+  lastWritten: () => 0,
+  lastOpponent: () => undefined,
+  put: () => {},
+  forget: () => true,
+  newestFirst: () => [],
+});
 
 /** Of little, but long enough for members to tell each other their digests meanwhile. */
 const SLOW_TRANSFERS: Partial<MemberOptions> = {
@@ -42,7 +46,7 @@ function commit(world: SimulatedWorld, { host, member }: SimulatedMember, snapsh
 
 test('H22: a member whose verdicts differ from those of the majority stops serving, and the others go on', () => {
   const world = new SimulatedWorld(1);
-  const members = startGroup(world, { caches: [lruRecencyCache, lruRecencyCache, forgetfulCache] });
+  const members = startGroup(world, { writerTables: [packedWriterTable, packedWriterTable, forgetfulTable] });
   until(world, () => members.every(({ member }) => member.state === 'ONLINE'));
   const [first, second, astray] = members;
   assert.equal(commit(world, first!, 0).kind, 'committed');
@@ -59,7 +63,7 @@ test('H22: a member whose verdicts differ from those of the majority stops servi
 
 test('H22: a member whose data diverged does not come back with it: its next start receives the state of the others', () => {
   const world = new SimulatedWorld(4);
-  const members = startGroup(world, { caches: [lruRecencyCache, lruRecencyCache, forgetfulCache] });
+  const members = startGroup(world, { writerTables: [packedWriterTable, packedWriterTable, forgetfulTable] });
   until(world, () => members.every(({ member }) => member.state === 'ONLINE'));
   const [first, , astray] = members;
   assert.equal(commit(world, first!, 0).kind, 'committed');
@@ -105,7 +109,11 @@ test('H22: a donor that turns out to have diverged breaks off, and the receiver 
 
 test('H22: where all have the state of one member, one that goes astray stops alone, also in a restart of all', () => {
   const world = new SimulatedWorld(7);
-  const members = startGroup(world, { caches: [lruRecencyCache, lruRecencyCache], spares: 1, options: SLOW_TRANSFERS });
+  const members = startGroup(world, {
+    writerTables: [packedWriterTable, packedWriterTable],
+    spares: 1,
+    options: SLOW_TRANSFERS,
+  });
   const [first, second, third] = members;
   const online = (of: readonly SimulatedMember[]): void =>
     until(world, () => of.every(({ member }) => member?.state === 'ONLINE'), 60);
@@ -163,7 +171,7 @@ test('H4, H22: a leader whose data diverged lets another lead, who raises the fl
 
 test('two members that judge differently both stop: nobody knows who is right', () => {
   const world = new SimulatedWorld(2);
-  const members = startGroup(world, { caches: [lruRecencyCache, forgetfulCache] });
+  const members = startGroup(world, { writerTables: [packedWriterTable, forgetfulTable] });
   until(world, () => members.every(({ member }) => member.state === 'ONLINE'));
   assert.equal(commit(world, members[0]!, 0).kind, 'committed');
   until(world, () => members.every(({ member }) => member.appliedUpTo === 1));
@@ -204,7 +212,7 @@ test('how long commits took at one member is told by all', () => {
 
 test('asked twice to stop, a member answers both', () => {
   const world = new SimulatedWorld(4);
-  const [only] = startGroup(world, { caches: [lruRecencyCache] });
+  const [only] = startGroup(world, { writerTables: [packedWriterTable] });
   until(world, () => only!.member.state === 'ONLINE');
   const done: number[] = [];
   only!.host.process!.turn(() => {

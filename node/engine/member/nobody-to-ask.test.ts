@@ -1,7 +1,7 @@
 /** Members whose log lost something that nobody may be left, or known, to give. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { lruRecencyCache } from '../../../certifier/cache/index.ts';
+import { packedWriterTable } from '../../../certifier/index.ts';
 import { SeededRandom } from '../../../gcs/base/index.ts';
 import { SimulatedWorld } from '../../../sim/world/index.ts';
 import { SimulatedMemberClient, startGroup, until } from '../testing/simulated-group.ts';
@@ -25,7 +25,7 @@ const SPARING = {
 
 test('R13: who founded its group alone finds the others again, though nothing of its log can be read', () => {
   const world = new SimulatedWorld(41);
-  const members = startGroup(world, { caches: [lruRecencyCache], spares: 2, options: SPARING });
+  const members = startGroup(world, { writerTables: [packedWriterTable], spares: 2, options: SPARING });
   const [founder, ...others] = members;
   const isOnline = (): boolean => members.every(({ member }) => member?.state === 'ONLINE');
   until(world, () => founder!.member.state === 'ONLINE');
@@ -50,7 +50,7 @@ test('R13: who founded its group alone finds the others again, though nothing of
 
 test('R13: a member that is alone says that nobody has what its log lost, and gives up nothing of what is left', () => {
   const world = new SimulatedWorld(42);
-  const [alone] = startGroup(world, { caches: [lruRecencyCache] });
+  const [alone] = startGroup(world, { writerTables: [packedWriterTable] });
   until(world, () => alone!.member.state === 'ONLINE');
   const client = new SimulatedMemberClient(world, alone!);
   client.do('createTable', { table: 'shop.stock', primaryKey: ['id'] });

@@ -60,7 +60,7 @@ export type Fate =
   | { readonly kind: 'purge-floor'; readonly purgeFloor: SequenceNumber };
 
 export interface ReplicatedStateSetup {
-  readonly member: Pick<MemberSetup, 'options' | 'lanes' | 'newCache' | 'imageCodec' | 'compression'> & {
+  readonly member: Pick<MemberSetup, 'options' | 'lanes' | 'newWriterTable' | 'imageCodec' | 'compression'> & {
     readonly environment: Pick<Environment, 'clock'>;
   };
   readonly definition: GroupDefinition;
@@ -150,11 +150,11 @@ export class ReplicatedState {
   /** As of the last kept verdict, from the directory's own files. */
   static rebuild(setup: ReplicatedStateSetup): Rebuilt {
     const { member, definition, log, verdicts } = setup;
-    const { environment, options, lanes, newCache, imageCodec, compression } = member;
+    const { environment, options, lanes, newWriterTable, imageCodec, compression } = member;
     const kept = verdicts.stateAtEnd;
     const lowest = Math.min(...lanes.map((lane) => lane.flushedUpTo));
     const capacity = Number(definition.options[CERTIFICATION_CAPACITY]);
-    const database = new CertificationDatabase({ capacity, newCache });
+    const database = new CertificationDatabase({ capacity, newWriterTable });
     const certifier = new Certifier({ database, restored: kept });
     const store = new VersionStore({
       lanes,

@@ -1,8 +1,7 @@
 /** A group of whole members in a simulated world, each with an engine for its clients. */
 import assert from 'node:assert/strict';
 import { MemoryLaneDisk, MemoryLaneStore } from '../../../applier/index.ts';
-import { lruRecencyCache } from '../../../certifier/cache/index.ts';
-import type { NewRecencyCache } from '../../../certifier/index.ts';
+import { type NewWriterTable, packedWriterTable } from '../../../certifier/index.ts';
 import { SeededRandom } from '../../../gcs/base/index.ts';
 import type { Formation } from '../../../gcs/core/index.ts';
 import type { SimulatedHost, SimulatedWorld } from '../../../sim/world/index.ts';
@@ -47,7 +46,7 @@ export interface SimulatedMember {
 
 export interface SimulatedGroupOptions {
   /** One for each member. */
-  readonly caches?: readonly NewRecencyCache[];
+  readonly writerTables?: readonly NewWriterTable[];
   readonly options?: Partial<MemberOptions>;
   /** Further members, not started. */
   readonly spares?: number;
@@ -56,15 +55,15 @@ export interface SimulatedGroupOptions {
 }
 
 export function startGroup(world: SimulatedWorld, setup: SimulatedGroupOptions = {}): readonly SimulatedMember[] {
-  const { caches = [lruRecencyCache, lruRecencyCache, lruRecencyCache], spares = 0 } = setup;
-  const founders = caches.length;
+  const { writerTables = [packedWriterTable, packedWriterTable, packedWriterTable], spares = 0 } = setup;
+  const founders = writerTables.length;
   const hosts = Array.from({ length: founders + spares }, (_, i) => world.addHost(`m${i}`, `m${i}:1`));
   return hosts.map((host, i) => {
     const others = hosts.filter((other, j) => other !== host && j < founders).map(({ address }) => address);
     const member = simulatedMember(host, {
       ...setup,
       memberId: `id-${i}`,
-      newCache: caches[i] ?? lruRecencyCache,
+      newWriterTable: writerTables[i] ?? packedWriterTable,
       random: new SeededRandom(i),
       firstFormation:
         i === 0
@@ -83,13 +82,13 @@ export function startGroup(world: SimulatedWorld, setup: SimulatedGroupOptions =
 
 interface SimulatedMemberSetup extends Pick<SimulatedGroupOptions, 'options' | 'autorejoinTries'> {
   readonly memberId: string;
-  readonly newCache: NewRecencyCache;
+  readonly newWriterTable: NewWriterTable;
   readonly random: SeededRandom;
   readonly firstFormation: Formation;
 }
 
 function simulatedMember(host: SimulatedHost, setup: SimulatedMemberSetup): SimulatedMember {
-  const { newCache, random, options = {}, autorejoinTries = 3, firstFormation } = setup;
+  const { newWriterTable, random, options = {}, autorejoinTries = 3, firstFormation } = setup;
   let lane = new MemoryLaneDisk();
   let disks = 0;
   let incarnation = 0;
@@ -128,7 +127,7 @@ function simulatedMember(host: SimulatedHost, setup: SimulatedMemberSetup): Simu
             rejoins: expulsions < autorejoinTries,
             compression: NO_COMPRESSION,
             lanes: [new MemoryLaneStore({ disk: lane, clock, flushDelayMs: () => 1 })],
-            newCache,
+            newWriterTable,
             imageCodec: testImageCodec,
             version: 'test',
             counters,

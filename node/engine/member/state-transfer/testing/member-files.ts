@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { type LaneStore, MemoryLaneDisk, MemoryLaneStore } from '../../../../../applier/index.ts';
 import { FaultDisk, type Loss } from '../../../../../applier/testing/fault-disk.ts';
 import { ManualClock } from '../../../../../applier/testing/manual-clock.ts';
-import { lruRecencyCache } from '../../../../../certifier/cache/index.ts';
+import { packedWriterTable } from '../../../../../certifier/index.ts';
 import {
   type GroupDefinition,
   type LogEntry,
@@ -99,7 +99,7 @@ export class Run {
           versions: { flushIntervalMs: 1_000_000, flushBytes: 1 << 30, overlayBytesMax: 1 << 30 },
         },
         lanes,
-        newCache: lruRecencyCache,
+        newWriterTable: packedWriterTable,
         imageCodec: testImageCodec,
         compression: runLengthCompression,
       },
