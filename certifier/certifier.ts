@@ -61,6 +61,7 @@ export class Certifier {
   readonly #digest: RunningDigest;
   #sequenceNumber: SequenceNumber = 0;
   #commitTime = beforeAllCommitTimes;
+  #lastCommitted: SequenceNumber = 0;
   /** Invariant: purge floor <= restored up to <= sequence number; equal to the latter once something is judged. */
   #restoredUpTo: SequenceNumber = 0;
   readonly #restoredFloor: SequenceNumber;
@@ -88,6 +89,11 @@ export class Certifier {
     return this.#commitTime;
   }
 
+  /** Of the last transaction that was accepted: what an applier in need of order must have applied before. */
+  get lastCommitted(): SequenceNumber {
+    return this.#lastCommitted;
+  }
+
   get purgeFloor(): SequenceNumber {
     return this.#database.purgeFloor;
   }
@@ -97,25 +103,42 @@ export class Certifier {
     return this.#database.itemCount;
   }
 
+  /** Memory of the certification database, in bytes. */
+  get databaseBytes(): number {
+    return this.#database.bytes;
+  }
+
+  /** Keys looked up in the certification database so far, and items that it gave up for want of room. */
+  get databaseCounts(): { readonly lookups: number; readonly evictions: number } {
+    const { lookups, evictions } = this.#database;
+    return { lookups, evictions };
+  }
+
   /** Of everything judged so far, refusals included: equal on all members at the same place of the order. */
   get digest(): string {
     return this.#digest.toString();
   }
 
   /**
-   * Certifies `transaction`, the next in the total order. A refused one leaves no trace but in the digest.
+   * Certifies `transaction`, the next in the total order. A refused one leaves no trace but in the digest. Null: it is
+   * accepted, and `sequenceNumber`, `lastCommitted` and `commitTime` are its own.
    *
    * @param stampMs The leader's, of the log entry that carried it.
    * @throws InvariantViolation if the snapshot is ahead of the certified order.
    *
    * Cost: O(items), and with ranges the keys written after the snapshot. Source: MySQL Group Replication, `Certifier::certify`; hazards H1, H2, H6, H8, H10, H11, H13, H22.
    */
-  certify(transaction: Transaction, origin: MemberOrdinal, stampMs: number): CertificationResult {
+  certifyNext(transaction: Transaction, origin: MemberOrdinal, stampMs: number): Negative | null {
     const judged = this.#judge(transaction);
     if (typeof judged !== 'number') return this.#refuse(judged);
-    const result = this.#acceptTransaction(judged, stampMs);
+    this.#acceptTransaction(judged, stampMs);
     this.#recordWrites(transaction.writeSet, this.#sequenceNumber, origin);
-    return result;
+    return null;
+  }
+
+  /** As `certifyNext`. */
+  certify(transaction: Transaction, origin: MemberOrdinal, stampMs: number): CertificationResult {
+    return this.#resultOf(this.certifyNext(transaction, origin, stampMs));
   }
 
   /** For a transaction that is on its way: see `certifyInSlices`. */
@@ -139,7 +162,7 @@ export class Certifier {
     const judged =
       (ahead === null ? null : yield* this.#judgedAhead(transaction, ahead, itemsPerSlice)) ??
       (yield* this.#judgeInSlices(transaction, itemsPerSlice));
-    if (typeof judged !== 'number') return { isPositive: false, conclude: () => this.#refuse(judged) };
+    if (typeof judged !== 'number') return { isPositive: false, conclude: () => this.#resultOf(this.#refuse(judged)) };
     const { writeSet } = transaction;
     const sequenceNumber = this.#sequenceNumber + 1;
     while (!this.#database.isSettled) {
@@ -155,9 +178,9 @@ export class Certifier {
       isPositive: true,
       conclude: () => {
         assert(this.#sequenceNumber === sequenceNumber - 1, 'nothing else is certified between the slices');
-        const result = this.#acceptTransaction(judged, stampMs);
+        this.#acceptTransaction(judged, stampMs);
         if (isRecordedLater) this.#database.recordLarge(transaction, { sequenceNumber, origin });
-        return result;
+        return this.#resultOf(null);
       },
     };
   }
@@ -186,9 +209,10 @@ export class Certifier {
 
   /** Accepts a change of the schema, which always wins: whoever saw `keys` before it conflicts. Each key once. */
   certifySchemaChange(keys: readonly RowKey[], origin: MemberOrdinal, stampMs: number): SchemaChangeResult {
-    const result = this.#accept(stampMs, schemaChangeMark);
-    for (const key of keys) this.#database.record(key, 'put', result.sequenceNumber, origin);
-    return result;
+    this.#accept(stampMs, schemaChangeMark);
+    const { sequenceNumber, commitTime } = this;
+    for (const key of keys) this.#database.record(key, 'put', sequenceNumber, origin);
+    return { sequenceNumber, commitTime };
   }
 
   /** A change of the schema that was judged invalid: takes no number, shows in the digest. */
@@ -300,7 +324,7 @@ export class Certifier {
     return this.#judgeRanges(transaction) ?? Math.max(judged, ahead.highest);
   }
 
-  #accept(stampMs: number, mark: number): SchemaChangeResult {
+  #accept(stampMs: number, mark: number): void {
     this.#assertRestored();
     this.#commitTime = nextCommitTime(this.#commitTime, stampMs);
     this.#sequenceNumber++;
@@ -309,18 +333,24 @@ export class Certifier {
     this.#digest.add(this.#sequenceNumber);
     this.#digest.add(this.#commitTime.physicalMs);
     this.#digest.add(this.#commitTime.logical);
-    return { sequenceNumber: this.#sequenceNumber, commitTime: this.#commitTime };
   }
 
-  #acceptTransaction(lastCommitted: SequenceNumber, stampMs: number): CertificationResult {
-    const { sequenceNumber, commitTime } = this.#accept(stampMs, positiveMark);
+  #acceptTransaction(lastCommitted: SequenceNumber, stampMs: number): void {
+    this.#accept(stampMs, positiveMark);
+    this.#lastCommitted = lastCommitted;
     this.#digest.add(lastCommitted);
-    return { verdict: { kind: 'positive', sequenceNumber, lastCommitted }, commitTime };
   }
 
-  #refuse(negative: Negative): CertificationResult {
+  #refuse(negative: Negative): Negative {
     this.#digestRefusal(negative);
-    return { verdict: negative, commitTime: null };
+    return negative;
+  }
+
+  /** Of what was judged last. */
+  #resultOf(negative: Negative | null): CertificationResult {
+    if (negative !== null) return { verdict: negative, commitTime: null };
+    const { sequenceNumber, lastCommitted, commitTime } = this;
+    return { verdict: { kind: 'positive', sequenceNumber, lastCommitted }, commitTime };
   }
 
   #recordWrites(items: readonly WriteSetItem[], sequenceNumber: SequenceNumber, origin: MemberOrdinal): void {

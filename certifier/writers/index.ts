@@ -1,3 +1,3 @@
 export * from './cached-writer-table.ts';
-export { packedWriterTable } from './packed-writer-table.ts';
+export { packedInSmallBlocks, packedWriterTable } from './packed-writer-table.ts';
 export * from './writer-table.ts';

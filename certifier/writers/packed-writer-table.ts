@@ -9,7 +9,7 @@ import type { RowKey, Writer } from '../types.ts';
 import { KeyWords } from './key-words.ts';
 import { KEY_LENGTH_MAX, type NewRecord, RecordLog } from './record-log.ts';
 import { SlotTable } from './slot-table.ts';
-import type { WriterTable, WriterTableSetup, WrittenItem } from './writer-table.ts';
+import type { NewWriterTable, WriterTable, WriterTableSetup, WrittenItem } from './writer-table.ts';
 
 /** By the number that stands for them in a record. */
 const KINDS: readonly WriteKind[] = ['put', 'delete', 'delta', 'reference', 'mark'];
@@ -18,6 +18,11 @@ const PUT = KINDS.indexOf('put');
 /** Makes a table that begins small and grows with what is in it. */
 export function packedWriterTable(setup: WriterTableSetup): WriterTable {
   return new PackedWriterTable(setup);
+}
+
+/** The same with smaller blocks, so that little is as much as a lot. */
+export function packedInSmallBlocks(blockBits: number): NewWriterTable {
+  return (setup) => new PackedWriterTable(setup, blockBits);
 }
 
 class PackedWriterTable implements WriterTable {
@@ -32,12 +37,13 @@ class PackedWriterTable implements WriterTable {
   #size = 0;
   readonly #record: NewRecord;
 
-  constructor({ capacity, fingerprint, evicted }: WriterTableSetup) {
+  constructor({ capacity, fingerprint, evicted }: WriterTableSetup, blockBits?: number) {
     this.#capacity = capacity;
     this.#evicted = evicted;
     const slots = new SlotTable(capacity);
     this.#slots = slots;
-    this.#log = new RecordLog({ moved: (hash, from, to) => slots.move(hash, from, to) });
+    const moved = (hash: number, from: number, to: number) => slots.move(hash, from, to);
+    this.#log = new RecordLog({ moved, ...(blockBits !== undefined && { blockBits }) });
     this.#key = new KeyWords(fingerprint ?? null);
     this.#record = {
       hash: 0,

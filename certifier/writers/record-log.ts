@@ -13,11 +13,10 @@
  */
 import { assert, type MemberOrdinal, type SequenceNumber } from '../../gcs/base/index.ts';
 
-/** 32 KiB; a longer record has a block of its own. */
-const BLOCK_WORDS = 8192;
+/** Blocks of 32 KiB; a longer record has one of its own. */
 const BLOCK_BITS = 13;
 /** Addresses are positive 32-bit integers, which the runtime stores unboxed: 8 GiB of records. */
-const BLOCKS_MAX = 2 ** (31 - BLOCK_BITS);
+const ADDRESS_BITS = 31;
 /** What a sequence number may be above the base of its block. */
 const OFFSET_MAX = 2 ** 31;
 /** Of blocks given up so many are kept for the next. */
@@ -25,8 +24,8 @@ const SPARE_MAX = 32;
 /** Dead records may take as much room as this part of the living, and so many blocks. */
 const DEAD_SHARE = 0.5;
 const DEAD_BLOCKS = 4;
-/** After so many words written it is looked whether there is too much of them. */
-const TIDY_WORDS = BLOCK_WORDS / 4;
+/** After each such part of a block written it is looked whether there is too much of them. */
+const TIDY_PART = 1 / 4;
 /** A block that has more than this share alive is left as it is, unless it fits behind the one before. */
 const DENSE_SHARE = 0.8;
 /** Blocks that are passed over at once. */
@@ -66,6 +65,8 @@ export interface NewRecord {
 export interface RecordLogSetup {
   /** Called in `tidy`. */
   readonly moved: (hash: number, from: number, to: number) => void;
+  /** Blocks have two to the power of so many words. */
+  readonly blockBits?: number;
 }
 
 interface Block {
@@ -87,6 +88,10 @@ interface Block {
 
 export class RecordLog {
   readonly #moved: RecordLogSetup['moved'];
+  /** An address is the number of a block and, in so many bits, the place in it. */
+  readonly #blockBits: number;
+  readonly #blockWords: number;
+  readonly #placeMask: number;
   /** By number; 0 is none. */
   readonly #blocks: (Block | null)[] = [null];
   readonly #freeNumbers: number[] = [];
@@ -101,13 +106,16 @@ export class RecordLog {
   /** Right before it: what is being filled with the living; null: none. */
   #filling: Block | null = null;
 
-  constructor({ moved }: RecordLogSetup) {
+  constructor({ moved, blockBits = BLOCK_BITS }: RecordLogSetup) {
     this.#moved = moved;
+    this.#blockBits = blockBits;
+    this.#blockWords = 2 ** blockBits;
+    this.#placeMask = this.#blockWords - 1;
   }
 
   /** Memory of the blocks, spare ones included. */
   get bytes(): number {
-    return 4 * (this.#allocatedWords + this.#spare.length * BLOCK_WORDS);
+    return 4 * (this.#allocatedWords + this.#spare.length * this.#blockWords);
   }
 
   /** Adds it as the newest. Returns its address, which holds until `tidy` moves it. Order of calls: by sequence number. */
@@ -142,12 +150,12 @@ export class RecordLog {
     block.alive += length;
     this.#aliveWords += length;
     this.#wordsSinceTidy += length;
-    return (block.number << BLOCK_BITS) | end;
+    return (block.number << this.#blockBits) | end;
   }
 
   hasKey(address: number, keyWords: Int32Array, keyLength: number): boolean {
     const { words } = this.#blockOf(address);
-    const start = address & (BLOCK_WORDS - 1);
+    const start = address & this.#placeMask;
     const about = words[start + 2]!;
     if (about >>> 8 !== keyLength) return false;
     const at = start + keyStart(about);
@@ -158,47 +166,47 @@ export class RecordLog {
 
   sequenceNumberOf(address: number): SequenceNumber {
     const { words, base } = this.#blockOf(address);
-    return base + words[(address & (BLOCK_WORDS - 1)) + 1]!;
+    return base + words[(address & this.#placeMask) + 1]!;
   }
 
   originOf(address: number): MemberOrdinal {
-    return this.#blockOf(address).words[(address & (BLOCK_WORDS - 1)) + 3]!;
+    return this.#blockOf(address).words[(address & this.#placeMask) + 3]!;
   }
 
   kindOf(address: number): number {
-    return this.#blockOf(address).words[(address & (BLOCK_WORDS - 1)) + 2]! & KIND_BITS;
+    return this.#blockOf(address).words[(address & this.#placeMask) + 2]! & KIND_BITS;
   }
 
   /** It remembers no earlier writers. */
   isPlain(address: number): boolean {
-    const about = this.#blockOf(address).words[(address & (BLOCK_WORDS - 1)) + 2]!;
+    const about = this.#blockOf(address).words[(address & this.#placeMask) + 2]!;
     return (about & (HAS_EXCLUSIVE | HAS_DELETED)) === 0;
   }
 
   /** As it was added. */
   exclusiveOf(address: number): EarlierWriter | undefined {
     const { words } = this.#blockOf(address);
-    const at = address & (BLOCK_WORDS - 1);
+    const at = address & this.#placeMask;
     return (words[at + 2]! & HAS_EXCLUSIVE) === 0 ? undefined : writerAt(words, at + HEADER_WORDS);
   }
 
   /** As it was added. */
   deletedOf(address: number): EarlierWriter | undefined {
     const { words } = this.#blockOf(address);
-    const at = address & (BLOCK_WORDS - 1);
+    const at = address & this.#placeMask;
     const about = words[at + 2]!;
     if ((about & HAS_DELETED) === 0) return undefined;
     return writerAt(words, at + HEADER_WORDS + ((about & HAS_EXCLUSIVE) === 0 ? 0 : WRITER_WORDS));
   }
 
   hashOf(address: number): number {
-    return this.#blockOf(address).words[address & (BLOCK_WORDS - 1)]!;
+    return this.#blockOf(address).words[address & this.#placeMask]!;
   }
 
   /** A copy. */
   keyOf(address: number): string {
     const { words } = this.#blockOf(address);
-    const start = address & (BLOCK_WORDS - 1);
+    const start = address & this.#placeMask;
     const about = words[start + 2]!;
     return keyString(words, start + keyStart(about), about >>> 8);
   }
@@ -210,7 +218,7 @@ export class RecordLog {
       let at = block.first;
       while (at < end && (words[at + 2]! & DEAD) !== 0) at += lengthOf(words[at + 2]!);
       block.first = at;
-      if (at < end) return (block.number << BLOCK_BITS) | at;
+      if (at < end) return (block.number << this.#blockBits) | at;
     }
     return 0;
   }
@@ -218,7 +226,7 @@ export class RecordLog {
   /** The record there is not needed any more. */
   kill(address: number): void {
     const block = this.#blockOf(address);
-    const at = (address & (BLOCK_WORDS - 1)) + 2;
+    const at = (address & this.#placeMask) + 2;
     const about = block.words[at]!;
     const length = lengthOf(about);
     block.words[at] = about | DEAD;
@@ -229,9 +237,9 @@ export class RecordLog {
 
   /** Gives up room that the dead take, a little at a time. Moves records. */
   tidy(): void {
-    if (this.#wordsSinceTidy < TIDY_WORDS) return;
+    if (this.#wordsSinceTidy < TIDY_PART * this.#blockWords) return;
     this.#wordsSinceTidy = 0;
-    if (this.#allocatedWords > (1 + DEAD_SHARE) * this.#aliveWords + DEAD_BLOCKS * BLOCK_WORDS) this.#tidyOne();
+    if (this.#allocatedWords > (1 + DEAD_SHARE) * this.#aliveWords + DEAD_BLOCKS * this.#blockWords) this.#tidyOne();
   }
 
   /** Addresses of what is alive. Order of calls: nothing is changed before it is used up. */
@@ -242,12 +250,12 @@ export class RecordLog {
       for (let at = block.first; at < end; at += lengthOf(words[at + 2]!)) {
         if ((words[at + 2]! & DEAD) === 0) starts.push(at);
       }
-      for (let i = starts.length - 1; i >= 0; i--) yield (number << BLOCK_BITS) | starts[i]!;
+      for (let i = starts.length - 1; i >= 0; i--) yield (number << this.#blockBits) | starts[i]!;
     }
   }
 
   #blockOf(address: number): Block {
-    return this.#blocks[address >>> BLOCK_BITS]!;
+    return this.#blocks[address >>> this.#blockBits]!;
   }
 
   /** As the newest. */
@@ -264,9 +272,14 @@ export class RecordLog {
 
   #newBlock(wordsNeeded: number, base: SequenceNumber): Block {
     const number = this.#freeNumbers.pop() ?? this.#blocks.length;
-    assert(number < BLOCKS_MAX, 'the records of the certification database fit their addresses');
+    assert(
+      number < 2 ** (ADDRESS_BITS - this.#blockBits),
+      'the records of the certification database fit their addresses',
+    );
     const words =
-      wordsNeeded > BLOCK_WORDS ? new Int32Array(wordsNeeded) : (this.#spare.pop() ?? new Int32Array(BLOCK_WORDS));
+      wordsNeeded > this.#blockWords
+        ? new Int32Array(wordsNeeded)
+        : (this.#spare.pop() ?? new Int32Array(this.#blockWords));
     const block: Block = { number, words, base, top: base, end: 0, first: 0, alive: 0, older: null, newer: null };
     this.#blocks[number] = block;
     this.#allocatedWords += words.length;
@@ -284,7 +297,7 @@ export class RecordLog {
     this.#blocks[number] = null;
     this.#freeNumbers.push(number);
     this.#allocatedWords -= words.length;
-    if (words.length === BLOCK_WORDS && this.#spare.length < SPARE_MAX) this.#spare.push(words);
+    if (words.length === this.#blockWords && this.#spare.length < SPARE_MAX) this.#spare.push(words);
   }
 
   /** Copies what is alive of the next block that has too many dead, or little enough to fit behind the last. */
@@ -332,7 +345,7 @@ export class RecordLog {
         target.words[to + 1] = target.top - target.base;
         target.end = to + length;
         target.alive += length;
-        this.#moved(words[at]!, (number << BLOCK_BITS) | at, (target.number << BLOCK_BITS) | to);
+        this.#moved(words[at]!, (number << this.#blockBits) | at, (target.number << this.#blockBits) | to);
       }
       at += length;
     }
@@ -340,7 +353,7 @@ export class RecordLog {
   }
 
   #beginFilling(block: Block): Block {
-    const target = this.#newBlock(BLOCK_WORDS, block.base);
+    const target = this.#newBlock(this.#blockWords, block.base);
     target.older = block.older;
     target.newer = block;
     if (block.older === null) this.#oldest = target;

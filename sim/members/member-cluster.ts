@@ -4,7 +4,7 @@
  */
 import { MemoryLaneDisk, MemoryLaneStore } from '../../applier/index.ts';
 import { lruWriterTable } from '../../certifier/cache/index.ts';
-import { packedWriterTable } from '../../certifier/index.ts';
+import { packedInSmallBlocks } from '../../certifier/index.ts';
 import type { Environment, LogIndex, SeededRandom } from '../../gcs/base/index.ts';
 import {
   type ConsensusStatus,
@@ -37,6 +37,9 @@ import { TransferWatch } from '../observers/transfer-watch.ts';
 import { checkViewChanges } from '../observers/view-changes.ts';
 import { type Machine, Roster } from '../roster.ts';
 import type { SimulatedHost, SimulatedProcess, SimulatedWorld } from '../world/index.ts';
+
+/** Few enough that a seed's records are many blocks of them. */
+const WRITER_BLOCK_BITS = 7;
 
 /** One run of a member. */
 export interface RunningMember {
@@ -513,7 +516,7 @@ export class MemberCluster implements FaultTargets {
       rejoins: true,
       compression: runLengthCompression,
       // Of every second one: a verdict that depended on it would show in the digests.
-      newWriterTable: Number(host.name.at(-1)) % 2 === 0 ? lruWriterTable : packedWriterTable,
+      newWriterTable: Number(host.name.at(-1)) % 2 === 0 ? lruWriterTable : packedInSmallBlocks(WRITER_BLOCK_BITS),
       imageCodec: this.#setup.codec,
       version: '0.0.0',
       counters: zeroCounters(),

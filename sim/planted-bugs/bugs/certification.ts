@@ -111,7 +111,7 @@ export const CERTIFICATION_BUGS: readonly SoughtBug[] = [
     changes: [
       {
         file: 'certifier/certification-database.ts',
-        find: 'this.raisePurgeFloor(item.sequenceNumber);',
+        find: 'if (sequenceNumber > this.#purgeFloor) this.#purgeFloor = sequenceNumber;',
         replace: '',
       },
     ],
@@ -134,14 +134,38 @@ export const CERTIFICATION_BUGS: readonly SoughtBug[] = [
     scenario: 'member',
     changes: [
       {
-        file: 'certifier/certification-database.ts',
-        find: 'return this.#fingerprint(key) | 0;',
-        replace: 'return this.#fingerprint(key) & 0xf;',
+        file: 'certifier/writers/key-words.ts',
+        find: 'this.hash = this.#packed(key);',
+        replace: 'this.hash = this.#packed(key) & 0xf;',
       },
       {
-        file: 'certifier/certification-database.ts',
-        find: 'if (item !== undefined && item.key === key) return item;',
-        replace: 'if (item !== undefined) return item;',
+        file: 'certifier/writers/packed-writer-table.ts',
+        find: 'while (address !== 0 && !this.#log.hasKey(address, packed.words, packed.length)) address = this.#slots.seekOn();',
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'moved-records-not-told-of',
+    breaks: 'H1',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'certifier/writers/packed-writer-table.ts',
+        find: 'slots.move(hash, from, to);',
+        replace: '{ if (to % 3 !== 0) slots.move(hash, from, to); };',
+      },
+    ],
+  },
+  {
+    name: 'forgotten-above-the-floor',
+    breaks: 'H1',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'certifier/writers/packed-writer-table.ts',
+        find: 'this.#log.sequenceNumberOf(oldest) > upTo) return true;',
+        replace: 'this.#log.sequenceNumberOf(oldest) > upTo + 20) return true;',
       },
     ],
   },
@@ -156,7 +180,7 @@ export const CERTIFICATION_BUGS: readonly SoughtBug[] = [
     if (typeof judged !== 'number') return this.#refuse(judged);`,
         replace: `const judged = this.#judge(transaction);
     if (typeof judged !== 'number') {
-      for (const { key } of transaction.writeSet) if ((this.#database.lastWriter(key)?.sequenceNumber ?? 0) < this.#sequenceNumber) this.#database.record(key, { sequenceNumber: this.#sequenceNumber, origin }, 'put');
+      for (const { key } of transaction.writeSet) if ((this.#database.lastWriter(key)?.sequenceNumber ?? 0) < this.#sequenceNumber) this.#database.record(key, 'put', this.#sequenceNumber, origin);
       return this.#refuse(judged);
     }`,
       },
@@ -196,8 +220,8 @@ export const CERTIFICATION_BUGS: readonly SoughtBug[] = [
     changes: [
       {
         file: 'certifier/certifier.ts',
-        find: 'if (this.#isToRestore(writer)) this.#recordWrites(transaction.writeSet, writer);',
-        replace: 'if (this.#isToRestore(writer)) void writer;',
+        find: 'if (this.#isToRestore(writer)) this.#recordWrites(transaction.writeSet, sequenceNumber, origin);',
+        replace: 'if (this.#isToRestore(writer)) void [sequenceNumber, origin];',
       },
     ],
   },
@@ -208,8 +232,8 @@ export const CERTIFICATION_BUGS: readonly SoughtBug[] = [
     changes: [
       {
         file: 'certifier/certifier.ts',
-        find: "if (this.#isToRestore(writer)) for (const key of keys) this.#database.record(key, writer, 'put');",
-        replace: 'if (this.#isToRestore(writer)) void keys;',
+        find: "if (this.#isToRestore(writer)) for (const key of keys) this.#database.record(key, 'put', sequenceNumber, origin);",
+        replace: 'if (this.#isToRestore(writer)) void [keys, sequenceNumber, origin];',
       },
     ],
   },
