@@ -16,6 +16,11 @@
  * No code begins with FF: a prefix followed by FF is above every key that begins with it, and below all that follow.
  * Table 0 is the catalog: a name as text for a table's definition, or 50 and a number for a table's catalog item.
  *
+ * Behind its rows a table has what belongs to them; hence clearing a table's range clears that, too:
+ *
+ *   index entry  60, index id (2 bytes), the index's columns, and, unless it is unique and none of them is null, the primary key
+ *   existence    68, index id (0: the primary key), its columns: that a row has this key, as foreign keys refer to it; no row
+ *
  * Sources: the tuple layer of FoundationDB and the order-preserving encodings of CockroachDB, for the idea.
  */
 
@@ -45,9 +50,13 @@ const TEXT = '\x30';
 const TIMESTAMP = 0x38;
 const BYTES = '\x40';
 const CATALOG_ITEM = '\x50';
+/** Above all codes of columns. */
+const ENTRY = '\x60';
+const EXISTENCE = '\x68';
 const END = '\x00\x01';
 const ABOVE = '\xff';
 
+const INDEX_ID_LENGTH = 2;
 const WIDE_TABLE_ID = 0xffff_ffff;
 const EXACT_MAX = 2 ** 53;
 
@@ -60,10 +69,31 @@ export function tablePrefix(tableId: number): string {
   return ABOVE.repeat(4) + bigEndian(tableId, 6);
 }
 
-/** All rows of a table. */
+/** All that belongs to a table: rows, index entries, existence items. */
 export function tableRange(tableId: number): KeyRange {
   const prefix = tablePrefix(tableId);
   return { from: prefix, to: prefix + ABOVE };
+}
+
+/** All rows of a table, and nothing else. */
+export function rowRange(tableId: number): KeyRange {
+  const prefix = tablePrefix(tableId);
+  return { from: prefix, to: prefix + ENTRY };
+}
+
+/** The bytes that every entry of an index begins with. `prefix`: of its table. */
+export function entryPrefix(prefix: string, indexId: number): string {
+  return prefix + ENTRY + indexCode(indexId);
+}
+
+/** The bytes that every existence item of a key begins with. `prefix`: of its table; `indexId`: 0 is the primary key. */
+export function existencePrefix(prefix: string, indexId: number): string {
+  return prefix + EXISTENCE + indexCode(indexId);
+}
+
+/** Whether it is of an index, or an existence item, and not of a row. */
+export function isBesideRows(key: RowKey): boolean {
+  return key[tableIdLength(key)]! >= ENTRY;
 }
 
 /** Key of `values`, canonical and in key order, or of the rows that begin with them. `types[i]` is that of `values[i]`. */
@@ -82,10 +112,13 @@ export interface KeyBounds {
   readonly lt?: readonly unknown[];
 }
 
-/** A prefix equals every key that it begins: `gt` excludes them all, `lte` includes them all. Empty where the bounds cross. */
+/**
+ * Of rows, where `prefix` is a table's, or of entries, where it is an index's. The first columns equal every key that
+ * begins with them: `gt` excludes them all, `lte` includes them all. Empty where the bounds cross.
+ */
 export function rangeOf(prefix: string, bounds: KeyBounds, types: readonly KeyType[]): KeyRange {
   let from = prefix;
-  let to = prefix + ABOVE;
+  let to = prefix + ENTRY;
   if (bounds.gte !== undefined) from = encodeKey(prefix, bounds.gte, types);
   else if (bounds.gt !== undefined) from = encodeKey(prefix, bounds.gt, types) + ABOVE;
   if (bounds.lte !== undefined) to = encodeKey(prefix, bounds.lte, types) + ABOVE;
@@ -112,6 +145,13 @@ export function catalogItemKey(tableId: number): RowKey {
 /** What a key stands for. */
 export type DecodedKey =
   | { readonly kind: 'row'; readonly tableId: number; readonly values: readonly unknown[] }
+  /** `values`: of the index's columns, and of the primary key where the entry has it. */
+  | {
+      readonly kind: 'entry' | 'existence';
+      readonly tableId: number;
+      readonly indexId: number;
+      readonly values: readonly unknown[];
+    }
   | { readonly kind: 'definition'; readonly name: string }
   | { readonly kind: 'catalog-item'; readonly tableId: number }
   | { readonly kind: 'malformed' };
@@ -128,10 +168,13 @@ export function tableIdOf(key: RowKey): number {
  */
 export function decodeKey(key: RowKey, types: readonly KeyType[] | null): DecodedKey {
   const tableId = tableIdOf(key);
-  let at = tableId < WIDE_TABLE_ID ? 4 : 10;
+  let at = tableIdLength(key);
   if (key.length <= at) return { kind: 'malformed' };
-  const isCatalogItem = tableId === CATALOG_TABLE_ID && key[at] === CATALOG_ITEM;
+  const space = key[at]!;
+  const isCatalogItem = tableId === CATALOG_TABLE_ID && space === CATALOG_ITEM;
+  const isBeside = tableId !== CATALOG_TABLE_ID && (space === ENTRY || space === EXISTENCE);
   if (isCatalogItem) at++;
+  else if (isBeside) at += 1 + INDEX_ID_LENGTH;
   const values: unknown[] = [];
   while (at < key.length) {
     const column = decodeColumn(key, at, types?.[values.length] ?? null);
@@ -143,8 +186,20 @@ export function decodeKey(key: RowKey, types: readonly KeyType[] | null): Decode
     const item = values[0];
     return typeof item === 'number' ? { kind: 'catalog-item', tableId: item } : { kind: 'malformed' };
   }
+  if (isBeside) {
+    if (values.length === 0) return { kind: 'malformed' };
+    const indexId = numberOf(key, tableIdLength(key) + 1, INDEX_ID_LENGTH);
+    return { kind: space === ENTRY ? 'entry' : 'existence', tableId, indexId, values };
+  }
   if (tableId !== CATALOG_TABLE_ID) return { kind: 'row', tableId, values };
   return typeof values[0] === 'string' ? { kind: 'definition', name: values[0] } : { kind: 'malformed' };
+}
+
+/** Where the code of the first `count` columns ends that begin at `at`. */
+export function endOfColumns(key: RowKey, at: number, count: number): number {
+  let end = at;
+  for (let i = 0; i < count; i++) end = endOfColumn(key, end);
+  return end;
 }
 
 /** How clients see a primary key: a scalar if it has one column, else an array. */
@@ -231,6 +286,29 @@ function complemented(text: string): string {
   return result;
 }
 
+/** Of a key made here. */
+function endOfColumn(key: RowKey, at: number): number {
+  switch (key[at]) {
+    case DECIMAL: {
+      const signByte = key.charCodeAt(at + 1);
+      if (signByte === 1) return at + 2;
+      return key.indexOf(signByte === 2 ? '\x00' : '\xff', at + 4) + 1;
+    }
+    case TEXT:
+    case BYTES: {
+      let zero = key.indexOf('\x00', at + 1);
+      while (key[zero + 1] !== '\x01') zero = key.indexOf('\x00', zero + 2);
+      return zero + 2;
+    }
+    case String.fromCharCode(TIMESTAMP):
+      return at + 9;
+    case String.fromCharCode(NUMBER):
+      return Math.abs(decodeDouble(key, at + 1)) < EXACT_MAX ? at + 9 : at + 11;
+    default:
+      return at + 1;
+  }
+}
+
 interface DecodedColumn {
   readonly value: unknown;
   readonly next: number;
@@ -314,6 +392,15 @@ function unescaped(key: string, from: number): { text: string; next: number } | 
     text += '\x00';
     at = zero + 2;
   }
+}
+
+function tableIdLength(key: RowKey): number {
+  return numberOf(key, 0, 4) === WIDE_TABLE_ID ? 10 : 4;
+}
+
+function indexCode(indexId: number): string {
+  assert(Number.isInteger(indexId) && indexId >= 0 && indexId < 2 ** 16, 'index id in range');
+  return bigEndian(indexId, INDEX_ID_LENGTH);
 }
 
 function bigEndian(value: number, length: number): string {
