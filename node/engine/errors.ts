@@ -185,6 +185,23 @@ export function noSuchIndex(table: string, index: string): RequestError {
   return new RequestError('NO_SUCH_INDEX', `Table ${table} has no index ${show(index)}.`, { table, index });
 }
 
+export function indexExists(table: string, index: string): RequestError {
+  const message = `Table ${table} has an index or a foreign key ${show(index)} already.`;
+  return new RequestError('INDEX_EXISTS', message, { table, index });
+}
+
+/** The table, or a unique index of it, stays while another table refers to it. */
+export function isReferenced(facts: {
+  table: string;
+  index?: string;
+  foreignKey: string;
+  referencingTable: string;
+}): RequestError {
+  const what = facts.index === undefined ? `Table ${facts.table}` : `Index ${show(facts.index)} of ${facts.table}`;
+  const message = `${what} is referred to by foreign key ${show(facts.foreignKey)} of ${facts.referencingTable}; drop that first.`;
+  return new RequestError('FOREIGN_KEY_VIOLATION', message, facts);
+}
+
 export function typeMismatch(facts: { table: string; column: string; type: string; got: string }): RequestError {
   const message = `Column ${show(facts.column)} of ${facts.table} takes ${facts.type}, not ${facts.got}.`;
   return new RequestError('TYPE_MISMATCH', message, facts);

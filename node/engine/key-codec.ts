@@ -86,6 +86,12 @@ export function entryPrefix(prefix: string, indexId: number): string {
   return prefix + ENTRY + indexCode(indexId);
 }
 
+/** All entries of one index of a table. */
+export function indexRange(tableId: number, indexId: number): KeyRange {
+  const from = entryPrefix(tablePrefix(tableId), indexId);
+  return { from, to: from + ABOVE };
+}
+
 /** The bytes that every existence item of a key begins with. `prefix`: of its table; `indexId`: 0 is the primary key. */
 export function existencePrefix(prefix: string, indexId: number): string {
   return prefix + EXISTENCE + indexCode(indexId);

@@ -7,9 +7,10 @@ import type { Write } from '../../applier/index.ts';
 import type { KeyRange } from '../../applier/types.ts';
 import type { CommitTime, RowKey, Transaction, Writer, WriteSetItem } from '../../certifier/types.ts';
 import type { Incarnation, LogIndex, MemberId, MemberOrdinal, SequenceNumber } from '../../gcs/base/index.ts';
+import type { RequestError } from './errors.ts';
 import type { Isolation } from './isolation.ts';
 import type { SchemaEffect } from './member/schema-effect.ts';
-import type { TableDefinition } from './table-definition.ts';
+import type { Alteration, Build, BuildFailure, NewTable, TableDefinition } from './table-definition.ts';
 
 export type MemberState = 'OFFLINE' | 'RECOVERING' | 'ONLINE' | 'ERROR';
 
@@ -54,8 +55,8 @@ export interface Replica {
   readonly heldFrom: SequenceNumber;
   /** What was published behind `after`, in order, at most `countMax`. `after`: from `heldFrom` on. */
   publications(after: SequenceNumber, countMax: number): readonly Publication[];
-  /** The table of that id: one that exists, or that a publication which is held is about. */
-  tableById(tableId: number): TableDefinition | undefined;
+  /** The table of that id, as of `snapshot`: one that exists, or that a publication which is held is about. */
+  tableById(tableId: number, snapshot?: SequenceNumber): TableDefinition | undefined;
   /** Calls `changed`, in the midst of what is done, whenever there may be more publications or conflicts or other members. */
   watch(changed: () => void): { stop(): void };
   /** A client follows the changes until `stop`: here and at the other members more of the past is held meanwhile. */
@@ -217,15 +218,26 @@ export type Refusal =
 
 /** Judged at its place in the order (H17). */
 export type SchemaChange =
-  | { readonly kind: 'create-table'; readonly table: Omit<TableDefinition, 'tableId'>; readonly ifNotExists: boolean }
+  | { readonly kind: 'create-table'; readonly table: NewTable; readonly ifNotExists: boolean }
   | { readonly kind: 'drop-table'; readonly name: string; readonly ifExists: boolean }
-  | { readonly kind: 'truncate-table'; readonly name: string; readonly ifExists: boolean };
+  | { readonly kind: 'truncate-table'; readonly name: string; readonly ifExists: boolean }
+  | { readonly kind: 'alter-table'; readonly name: string; readonly alteration: Alteration }
+  /** Of the member that built it; `failure` null: it is valid from now on. */
+  | { readonly kind: 'end-build'; readonly build: Build; readonly failure: BuildFailure | null };
 
 export type SchemaOutcome =
   /** `changed: false`: nothing was to be done (`ifNotExists`, `ifExists`); `sequenceNumber` is then the one before. */
-  | { readonly kind: 'done'; readonly sequenceNumber: SequenceNumber; readonly changed: boolean }
+  | {
+      readonly kind: 'done';
+      readonly sequenceNumber: SequenceNumber;
+      readonly changed: boolean;
+      /** What it leaves to be built; null: nothing. */
+      readonly build: Build | null;
+    }
   | { readonly kind: 'table-exists' }
   | { readonly kind: 'no-such-table' }
+  /** What the definitions at its place do not allow. */
+  | { readonly kind: 'refused'; readonly error: RequestError }
   | Refusal
   | { readonly kind: 'unknown' };
 

@@ -1,10 +1,10 @@
 /** A table definition made ready for statements: what would else be looked up for every row. */
 import type { KeyRange } from '../../applier/types.ts';
 import type { RowKey, WriteSetItem } from '../../certifier/types.ts';
-import { noSuchColumn, typeMismatch } from './errors.ts';
-import { decodeRow, encodeRow, type ImageCodec, type Row } from './image-codec.ts';
+import { invalidArgument, noSuchColumn, noSuchIndex, typeMismatch } from './errors.ts';
+import { decodeRow, encodeRow, type ImageCodec, type Row, RowLayout } from './image-codec.ts';
 import { catalogItemKey, encodeKey, type KeyType, tablePrefix, tableRange } from './key-codec.ts';
-import type { ColumnDefinition, TableDefinition } from './table-definition.ts';
+import type { ColumnDefinition, ForeignKeyDefinition, IndexDefinition, TableDefinition } from './table-definition.ts';
 import { canonicalValue, describeValue } from './values.ts';
 
 export class Table {
@@ -18,6 +18,13 @@ export class Table {
   readonly columnNames: readonly string[] | null;
   /** The check that every transaction that touched the table carries (H17). */
   readonly catalogItem: WriteSetItem;
+  readonly layout: RowLayout;
+  /** By id; those that are being built, too: who writes maintains them all, who reads goes by the valid ones only. */
+  readonly indexes: readonly IndexDefinition[];
+  /** Of this table; those that are being built, too: who writes keeps to them all. */
+  readonly foreignKeys: readonly ForeignKeyDefinition[];
+  /** Foreign keys that refer to this table. */
+  readonly referencedBy: TableDefinition['referencedBy'];
   readonly #columns: ReadonlyMap<string, ColumnDefinition> | null;
 
   constructor(definition: TableDefinition) {
@@ -26,10 +33,27 @@ export class Table {
     this.primaryKey = definition.primaryKey;
     this.prefix = tablePrefix(definition.tableId);
     this.range = tableRange(definition.tableId);
-    this.columnNames = definition.columns === null ? null : Object.keys(definition.columns);
+    this.layout = new RowLayout(definition);
+    this.columnNames = this.layout.columns;
+    this.indexes = definition.indexes;
+    this.foreignKeys = definition.foreignKeys;
+    this.referencedBy = definition.referencedBy;
     this.#columns = definition.columns === null ? null : new Map(Object.entries(definition.columns));
     this.keyTypes = definition.primaryKey.map((column) => (this.#columns?.get(column)?.type ?? null) as KeyType);
     this.catalogItem = { key: catalogItemKey(definition.tableId), kind: 'check', image: null };
+  }
+
+  /** One that may be read by. @throws RequestError NO_SUCH_INDEX; INVALID_ARGUMENT: it is being built */
+  validIndex(name: string): IndexDefinition {
+    const index = this.indexes.find((each) => each.name === name);
+    if (index === undefined) throw noSuchIndex(this.name, name);
+    if (index.state === 'valid') return index;
+    throw invalidArgument('index', `${JSON.stringify(name)} is being built: it is not complete yet`);
+  }
+
+  /** Of columns: how they are encoded in keys. @throws RequestError NO_SUCH_COLUMN */
+  keyTypesOf(columns: readonly string[]): readonly KeyType[] {
+    return columns.map((column) => (this.column(column)?.type ?? null) as KeyType);
   }
 
   isKeyColumn(column: string): boolean {
@@ -73,10 +97,10 @@ export class Table {
   }
 
   encode(row: Row, codec: ImageCodec): Uint8Array {
-    return encodeRow(row, this.columnNames, codec);
+    return encodeRow(row, this.layout, codec);
   }
 
   decode(image: Uint8Array, codec: ImageCodec): Row {
-    return decodeRow(image, this.columnNames, codec);
+    return decodeRow(image, this.layout, codec);
   }
 }

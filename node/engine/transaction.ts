@@ -191,7 +191,7 @@ export class Transaction implements Buffered, LockOwner {
     const definition = this.#setup.replica.table(name, this.fixSnapshot());
     if (definition === undefined) throw noSuchTable(name);
     const table = this.#setup.tables.of(definition);
-    if (!this.#tables.includes(table)) this.#tables.push(table);
+    this.#touchTable(table);
     return table;
   }
 
@@ -400,6 +400,18 @@ export class Transaction implements Buffered, LockOwner {
     if (asOf === null) return replica.acquireSnapshot(ended);
     if (asOf < replica.heldFrom) throw snapshotTooOld({ snapshotVersion: asOf, oldest: replica.heldFrom });
     return replica.acquireSnapshotAt(asOf, ended);
+  }
+
+  /** One of each table: at READ COMMITTED a later statement may find it altered. */
+  #touchTable(table: Table): void {
+    const tables = this.#tables;
+    for (let i = 0; i < tables.length; i++) {
+      if (tables[i] === table) return;
+      if (tables[i]!.definition.tableId !== table.definition.tableId) continue;
+      tables[i] = table;
+      return;
+    }
+    tables.push(table);
   }
 
   /** The first time that something is to be certified of the row. */

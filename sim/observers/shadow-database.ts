@@ -17,10 +17,15 @@ import {
 } from '../../certifier/index.ts';
 import type { SequenceNumber } from '../../gcs/base/index.ts';
 import {
+  Catalog,
   catalogItemKey,
   decodeSchemaChange,
   type ImageCodec,
+  indexRange,
+  type PossibleChange,
+  rowRange,
   type SchemaChange,
+  type SchemaJudgement,
   type TableDefinition,
   tableRange,
 } from '../../node/engine/index.ts';
@@ -41,12 +46,10 @@ export interface Standing {
 /** What took a sequence number. */
 export type Certified =
   | { readonly kind: 'transaction'; readonly transaction: Transaction }
-  | { readonly kind: 'schema-change'; readonly change: SchemaChange };
+  | { readonly kind: 'schema-change'; readonly change: SchemaChange; readonly judged: PossibleChange };
 
 /** As the verdict file has them. */
-const TABLE_EXISTS = 3;
-const NO_SUCH_TABLE = 4;
-const NOTHING_TO_DO = 5;
+const REFUSALS = { 'table-exists': 3, 'no-such-table': 4, nothing: 5, refused: 6 } as const;
 
 export class ShadowDatabase {
   /** Called for each transaction that is certified, once the rows are in. */
@@ -65,8 +68,8 @@ export class ShadowDatabase {
   /** Of each key all who left something, the last one last. */
   readonly #writers = new Map<RowKey, { readonly sequenceNumber: SequenceNumber; readonly kind: WriteKind }[]>();
   readonly #rows = new Map<RowKey, Version<Uint8Array>[]>();
-  readonly #tables = new Map<string, Version<TableDefinition>[]>();
-  readonly #tablesById = new Map<number, TableDefinition>();
+  /** Never pruned. */
+  readonly #catalog = new Catalog();
   readonly #certified: Certified[] = [];
   /** By place: after so many messages of the order. */
   readonly #digests: string[];
@@ -134,24 +137,22 @@ export class ShadowDatabase {
 
   /** Rows of one table as of `snapshot`, in the order of their keys. */
   tableRowsAt(tableId: number, snapshot: SequenceNumber): readonly (readonly [RowKey, Uint8Array])[] {
-    const { from, to } = tableRange(tableId);
+    const { from, to } = rowRange(tableId);
     const rows = [...this.rowsAt(snapshot)].filter(([key]) => key >= from && key < to);
     return rows.sort(([one], [other]) => (one < other ? -1 : 1));
   }
 
   tableAt(name: string, snapshot: SequenceNumber): TableDefinition | null {
-    return newestUpTo(this.#tables.get(name), snapshot);
+    return this.#catalog.tableAt(name, snapshot) ?? null;
   }
 
   tablesAt(snapshot: SequenceNumber): readonly TableDefinition[] {
-    const tables = [...this.#tables.keys()]
-      .map((name) => this.tableAt(name, snapshot))
-      .filter((table) => table !== null);
-    return tables.sort((one, other) => (one.name < other.name ? -1 : 1));
+    return this.#catalog.tablesAt(snapshot);
   }
 
-  tableById(tableId: number): TableDefinition | undefined {
-    return this.#tablesById.get(tableId);
+  /** As of `snapshot`; without, the last definition. */
+  tableById(tableId: number, snapshot?: SequenceNumber): TableDefinition | undefined {
+    return this.#catalog.tableById(tableId, snapshot);
   }
 
   /** The next message of the order. */
@@ -256,36 +257,39 @@ export class ShadowDatabase {
     if (isOfRow(kind)) push(this.#rows, key, { sequenceNumber, content: image });
   }
 
-  #changeSchema(change: SchemaChange, { origin, stampMs }: OrderedMessage): void {
-    const name = change.kind === 'create-table' ? change.table.name : change.name;
-    const before = this.tableAt(name, this.#certified.length);
-    const isPossible = change.kind === 'create-table' ? before === null : before !== null;
-    if (!isPossible) {
-      const isHarmless = change.kind === 'create-table' ? change.ifNotExists : change.ifExists;
-      const reason = isHarmless ? NOTHING_TO_DO : change.kind === 'create-table' ? TABLE_EXISTS : NO_SUCH_TABLE;
-      this.#certifier.refuseSchemaChange(reason);
+  #changeSchema(change: SchemaChange, { origin, stampMs, index }: OrderedMessage): void {
+    const judged = this.#catalog.judge(change);
+    this.#checkJudgement(change, judged, index);
+    if (judged.kind !== 'done') {
+      this.#certifier.refuseSchemaChange(REFUSALS[judged.kind]);
       return;
     }
-    const keys = before === null ? [] : [catalogItemKey(before.tableId)];
+    const keys = judged.concerned.map(catalogItemKey);
     const { sequenceNumber } = this.#certifier.certifySchemaChange(keys, origin, stampMs);
     this.#watchEvictions();
     this.counts.schemaChanges++;
-    this.#certified.push({ kind: 'schema-change', change });
+    this.#certified.push({ kind: 'schema-change', change, judged });
     for (const key of keys) push(this.#writers, key, { sequenceNumber, kind: 'put' });
-    const definition =
-      change.kind === 'create-table'
-        ? { tableId: sequenceNumber, ...change.table }
-        : change.kind === 'truncate-table'
-          ? { ...before!, tableId: sequenceNumber }
-          : null;
-    push(this.#tables, name, { sequenceNumber, content: definition });
-    if (definition !== null) this.#tablesById.set(sequenceNumber, definition);
-    if (before === null) return;
-    const { from, to } = tableRange(before.tableId);
+    this.#catalog.apply(sequenceNumber, judged, this.#codec);
+    const cleared = judged.cleared.map(({ tableId, indexId }) =>
+      indexId === null ? tableRange(tableId) : indexRange(tableId, indexId),
+    );
+    if (cleared.length === 0) return;
     for (const [key, versions] of this.#rows) {
-      if (key >= from && key < to && versions.at(-1)!.content !== null)
+      if (versions.at(-1)!.content !== null && cleared.some(({ from, to }) => key >= from && key < to)) {
         versions.push({ sequenceNumber, content: null });
+      }
     }
+  }
+
+  /** Whether there is such a table decides, where nothing else can. */
+  #checkJudgement(change: SchemaChange, { kind }: SchemaJudgement, index: number): void {
+    if (change.kind === 'end-build') return;
+    const name = change.kind === 'create-table' ? change.table.name : change.name;
+    const isThere = this.tableAt(name, this.#certified.length) !== null;
+    const isPossible = change.kind === 'create-table' ? !isThere : isThere;
+    const isRefused = kind === 'nothing' || kind === 'table-exists' || kind === 'no-such-table';
+    this.#judge.check(isRefused === !isPossible, () => `index ${index}: ${change.kind} of ${name} is judged ${kind}`);
   }
 
   #raiseFloor(sequenceNumber: SequenceNumber): void {

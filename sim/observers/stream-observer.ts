@@ -10,7 +10,9 @@ import {
   decodeRow,
   type Engine,
   type ImageCodec,
+  isBesideRows,
   type Member,
+  RowLayout,
   shownKey,
   tableIdOf,
 } from '../../node/engine/index.ts';
@@ -212,8 +214,8 @@ export class StreamObserver {
     if (this.#table === null) return true;
     const certified = this.#setup.shadow.certifiedAt(sequenceNumber);
     if (certified?.kind === 'schema-change') {
-      const { change } = certified;
-      return (change.kind === 'create-table' ? change.table.name : change.name) === this.#table;
+      const { name, nameAfter } = certified.judged;
+      return name === this.#table || nameAfter === this.#table;
     }
     return this.#expectedAt(sequenceNumber)!.length > 0;
   }
@@ -235,12 +237,12 @@ export class StreamObserver {
     if (certified.kind === 'schema-change') return null;
     const rows: ExpectedRow[] = [];
     for (const { key, kind } of certified.transaction.writeSet) {
-      if (!isOfRow(kind)) continue;
-      const table = shadow.tableById(tableIdOf(key))!;
-      const columns = table.columns === null ? null : Object.keys(table.columns);
+      if (!isOfRow(kind) || isBesideRows(key)) continue;
+      const table = shadow.tableById(tableIdOf(key), sequenceNumber)!;
+      const layout = new RowLayout(table);
       const rowAt = (at: SequenceNumber) => {
         const image = shadow.imageAt(key, at);
-        return image === null ? null : decodeRow(image, columns, codec);
+        return image === null ? null : decodeRow(image, layout, codec);
       };
       const decoded = decodeKey(key, null);
       const shown = decoded.kind === 'row' ? shownKey(decoded.values) : null;

@@ -24,6 +24,7 @@ import {
   type ImageCodec,
   type Isolation,
   type KeyType,
+  RowLayout,
   type TableDefinition,
   tablePrefix,
 } from '../../node/engine/index.ts';
@@ -264,7 +265,7 @@ export class History {
     for (const { key, kind, image } of transaction.writeSet) {
       if (!isOfRow(kind)) continue;
       const decoded = decodeKey(key, null);
-      const table = decoded.kind === 'row' ? this.#shadow.tableById(decoded.tableId) : undefined;
+      const table = decoded.kind === 'row' ? this.#shadow.tableById(decoded.tableId, sequenceNumber) : undefined;
       if (decoded.kind !== 'row' || table === undefined) {
         this.#judge.fail(`${sequenceNumber} writes into a table that there is not`);
         return;
@@ -308,7 +309,7 @@ export class History {
     const table = this.#shadow.tableAt(LEDGER_TABLE, sequenceNumber)!;
     let total = 0;
     const rows = this.#shadow.tableRowsAt(table.tableId, sequenceNumber);
-    for (const [, image] of rows) total += decodeRow(image, columnsOf(table), this.#codec)[BALANCE] as number;
+    for (const [, image] of rows) total += decodeRow(image, new RowLayout(table), this.#codec)[BALANCE] as number;
     this.#judge.check(
       rows.length === LEDGER_ACCOUNTS && total === LEDGER_TOTAL,
       () => `the ledger has ${rows.length} accounts and a total of ${total} at ${sequenceNumber}`,
@@ -438,12 +439,8 @@ export class History {
   }
 
   #tagOf(image: Uint8Array, table: TableDefinition): number {
-    return decodeRow(image, columnsOf(table), this.#codec)[TAG] as number;
+    return decodeRow(image, new RowLayout(table), this.#codec)[TAG] as number;
   }
-}
-
-function columnsOf(table: TableDefinition): readonly string[] | null {
-  return table.columns === null ? null : Object.keys(table.columns);
 }
 
 function keyTypes(table: TableDefinition): readonly KeyType[] {

@@ -32,7 +32,9 @@ export function describeConflictKey(key: RowKey, { catalog }: Names): Pick<Confl
   const definition = catalog.tableById(tableIdOf(key));
   const decoded = decodeKey(key, definition === undefined ? null : new Table(definition).keyTypes);
   switch (decoded.kind) {
-    case 'row': {
+    case 'row':
+    case 'entry':
+    case 'existence': {
       const table = definition?.name ?? `(dropped table ${decoded.tableId})`;
       return { table, item: 'row', key: shownKey(decoded.values) };
     }

@@ -288,8 +288,8 @@ export class Member implements Replica {
     return this.#running.history.publications(after, countMax);
   }
 
-  tableById(tableId: number): TableDefinition | undefined {
-    return this.#running.catalog.tableById(tableId);
+  tableById(tableId: number, snapshot?: SequenceNumber): TableDefinition | undefined {
+    return this.#running.catalog.tableById(tableId, snapshot);
   }
 
   watch(changed: () => void): { stop(): void } {

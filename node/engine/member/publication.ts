@@ -3,7 +3,7 @@
 import type { KeyRange, Write } from '../../../applier/index.ts';
 import { isOfRow } from '../../../certifier/index.ts';
 import type { Transaction } from '../../../certifier/types.ts';
-import { tableRange } from '../key-codec.ts';
+import { indexRange, tableRange } from '../key-codec.ts';
 import type { SchemaEffect } from './schema-effect.ts';
 
 /** The rows that a transaction writes. */
@@ -13,10 +13,12 @@ export function writesOf(transaction: Transaction): readonly Write[] {
   return writeSet.every(({ kind }) => isOfRow(kind)) ? writeSet : writeSet.filter(({ kind }) => isOfRow(kind));
 }
 
-/** The row of the catalog that a schema change writes, and the rows that it clears. */
+/** The rows of the catalog that a schema change writes, and what it clears. */
 export function publicationOf(effect: SchemaEffect): { writes: readonly Write[]; clear: readonly KeyRange[] } {
   return {
-    writes: [{ key: effect.key, image: effect.image }],
-    clear: effect.clearedTableId === null ? [] : [tableRange(effect.clearedTableId)],
+    writes: effect.rows,
+    clear: effect.cleared.map(({ tableId, indexId }) =>
+      indexId === null ? tableRange(tableId) : indexRange(tableId, indexId),
+    ),
   };
 }

@@ -86,8 +86,7 @@ function repeat(replay: Replay, { origin, payload }: Message, record: VerdictRec
     } else {
       assert(verdict.resolved !== null, 'an accepted schema change is kept with its effect');
       const effect = decodeSchemaEffect(verdict.resolved);
-      const keys = effect.clearedTableId === null ? [] : [catalogItemKey(effect.clearedTableId)];
-      certifier.restoreSchemaChange(keys, writer);
+      certifier.restoreSchemaChange(effect.concerned.map(catalogItemKey), writer);
       const { writes, clear } = publicationOf(effect);
       if (sequenceNumber < publishFrom) continue;
       publish(sequenceNumber, writes, clear);

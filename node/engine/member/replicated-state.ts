@@ -52,6 +52,8 @@ const REASON_SNAPSHOT_TOO_OLD = 2;
 const REASON_TABLE_EXISTS = 3;
 const REASON_NO_SUCH_TABLE = 4;
 const REASON_NOTHING_TO_DO = 5;
+/** The definitions at its place do not allow the schema change. */
+const REASON_NOT_ALLOWED = 6;
 
 /** What became of one message. */
 export type Fate =
@@ -482,19 +484,20 @@ export class ReplicatedState {
         'table-exists': REASON_TABLE_EXISTS,
         'no-such-table': REASON_NO_SUCH_TABLE,
         nothing: REASON_NOTHING_TO_DO,
+        refused: REASON_NOT_ALLOWED,
       }[judged.kind];
       certifier.refuseSchemaChange(reason);
       verdicts.push({ kind: 'negative', reason });
       const { sequenceNumber } = certifier;
-      fates.push(judged.kind === 'nothing' ? { kind: 'done', sequenceNumber, changed: false } : { kind: judged.kind });
+      fates.push(judged.kind === 'nothing' ? { kind: 'done', sequenceNumber, changed: false, build: null } : judged);
       return;
     }
-    const keys = judged.clearedTableId === null ? [] : [catalogItemKey(judged.clearedTableId)];
+    const keys = judged.concerned.map(catalogItemKey);
     const { sequenceNumber, commitTime } = certifier.certifySchemaChange(keys, delivery.origin, delivery.stampMs);
     const effect = catalog.apply(sequenceNumber, judged, this.#imageCodec);
     verdicts.push({ kind: 'positive', sequenceNumber, commitTime, resolved: encodeSchemaEffect(effect) });
     publications.push({ sequenceNumber, ...publicationOf(effect) });
-    fates.push({ kind: 'done', sequenceNumber, changed: true });
+    fates.push({ kind: 'done', sequenceNumber, changed: true, build: judged.build });
     this.#counters.schemaChanges++;
   }
 

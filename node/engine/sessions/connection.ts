@@ -27,7 +27,7 @@ import {
 import { DEFAULT_ISOLATION } from '../isolation.ts';
 import { RowAwaited } from '../locks/row-locks.ts';
 import { type Administration, zeroTimes } from '../replica.ts';
-import { booleanOf, optionalTableNameOf, wholeNumberOf } from '../statements/arguments.ts';
+import { booleanOf, optionalTableNameOf, tableNameOf, wholeNumberOf } from '../statements/arguments.ts';
 import { schemaChangeOf } from '../statements/schema-change.ts';
 import type { Message, Statement, StatementContext } from '../statements/statement.ts';
 import { Transaction, type TransactionStart } from '../transaction.ts';
@@ -516,13 +516,14 @@ export class Connection implements Session {
   #changeSchema(id: RequestId, op: string, message: Message): void {
     const { replica, clock, limits } = this.engine;
     const change = schemaChangeOf(op, message);
-    const name = change.kind === 'create-table' ? change.table.name : change.name;
+    const name = tableNameOf(message);
     this.#schemaChanges++;
     replica.changeSchema(change, clock.monotonicMs() + limits.commitWaitMsMax, (outcome) => {
       this.#schemaChanges--;
       if (outcome.kind === 'done') this.succeed(id, { sequenceNumber: outcome.sequenceNumber });
       else if (outcome.kind === 'table-exists') this.refuse(id, tableExists(name));
       else if (outcome.kind === 'no-such-table') this.refuse(id, noSuchTable(name));
+      else if (outcome.kind === 'refused') this.refuse(id, outcome.error);
       else this.refuse(id, refusalError(outcome, replica));
       while (this.#schemaChanges === 0 && this.#behindSchema.length > 0) {
         const next = this.#behindSchema.shift()!;

@@ -1,7 +1,7 @@
 /** Every operation that this version knows, and the arguments that it takes. */
 
 import { STATEMENTS } from '../statements/index.ts';
-import { SCHEMA_ARGUMENTS, SCHEMA_UNSUPPORTED } from '../statements/schema-change.ts';
+import { SCHEMA_ARGUMENTS } from '../statements/schema-change.ts';
 import type { Statement } from '../statements/statement.ts';
 import { ArgumentNames, BEGIN_ARGUMENTS, BEGIN_UNSUPPORTED } from './begin-arguments.ts';
 
@@ -92,6 +92,5 @@ function statementOperation(op: string, statement: Statement): Operation {
 }
 
 function schemaOperation(op: string, known: readonly string[]): Operation {
-  const unsupported = op === 'createTable' ? SCHEMA_UNSUPPORTED : {};
-  return { kind: 'schema', argumentNames: new ArgumentNames({ op, known: [...ENVELOPE, ...known], unsupported }) };
+  return { kind: 'schema', argumentNames: new ArgumentNames({ op, known: [...ENVELOPE, ...known], unsupported: {} }) };
 }

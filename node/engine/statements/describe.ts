@@ -1,4 +1,4 @@
-import type { TableDefinition } from '../table-definition.ts';
+import type { ForeignKeyDefinition, IndexDefinition, TableDefinition } from '../table-definition.ts';
 import { tableOf } from './arguments.ts';
 import type { Statement } from './statement.ts';
 
@@ -14,6 +14,35 @@ export const describe: Statement = {
   run: (transaction, message) => shownDefinition(tableOf(transaction, message).definition),
 };
 
-export function shownDefinition({ name, tableId, primaryKey, columns }: TableDefinition): object {
-  return { table: name, tableId, primaryKey, columns };
+export interface ShownDefinition {
+  readonly table: string;
+  readonly tableId: number;
+  readonly schemaVersion: number;
+  readonly primaryKey: readonly string[];
+  readonly columns: TableDefinition['columns'];
+  readonly indexes: readonly ShownIndex[];
+  readonly foreignKeys: readonly ShownForeignKey[];
+  readonly referencedBy: TableDefinition['referencedBy'];
+}
+
+interface ShownIndex extends Pick<IndexDefinition, 'name' | 'columns' | 'state'> {
+  readonly unique: boolean;
+}
+
+type ShownForeignKey = Pick<ForeignKeyDefinition, 'name' | 'columns' | 'references' | 'onDelete' | 'state'>;
+
+export function shownDefinition(definition: TableDefinition): ShownDefinition {
+  const { name, tableId, schemaVersion, primaryKey, columns, indexes, foreignKeys, referencedBy } = definition;
+  return {
+    table: name,
+    tableId,
+    schemaVersion,
+    primaryKey,
+    columns,
+    indexes: indexes.map(({ name, columns, isUnique, state }) => ({ name, columns, unique: isUnique, state })),
+    foreignKeys: foreignKeys.map(({ name, columns, references, onDelete, state }) => {
+      return { name, columns, references, onDelete, state };
+    }),
+    referencedBy,
+  };
 }

@@ -7,8 +7,9 @@ import { isOfRow } from '../../../certifier/index.ts';
 import type { RowKey, Transaction, WriteSetItem } from '../../../certifier/types.ts';
 import { type Clock, SeededRandom, type SequenceNumber } from '../../../gcs/base/index.ts';
 import { Catalog } from '../catalog.ts';
-import { catalogItemKey, tableRange } from '../key-codec.ts';
+import { catalogItemKey } from '../key-codec.ts';
 import { DEFAULT_LIMITS, type Limits } from '../limits.ts';
+import { publicationOf } from '../member/publication.ts';
 import {
   type Administration,
   type AdministrationOutcome,
@@ -219,20 +220,21 @@ export class SoloReplica implements Replica {
     this.#undecided.push(() => {
       if (this.refusal !== null && this.refusal.kind !== 'snapshot-too-old') return done(this.refusal);
       const judged = this.#catalog.judge(change);
-      if (judged.kind === 'nothing') return done({ kind: 'done', sequenceNumber: this.appliedUpTo, changed: false });
-      if (judged.kind !== 'done') return done({ kind: judged.kind });
+      if (judged.kind === 'nothing') {
+        return done({ kind: 'done', sequenceNumber: this.appliedUpTo, changed: false, build: null });
+      }
+      if (judged.kind !== 'done') return done(judged);
       const sequenceNumber = this.appliedUpTo + 1;
       const schema = this.#catalog.apply(sequenceNumber, judged, testImageCodec);
-      const { key, image, clearedTableId } = schema;
       this.#publish(sequenceNumber, { writes: [], schema });
-      this.#write(key, sequenceNumber, image);
-      if (clearedTableId !== null) {
-        this.#writers.set(catalogItemKey(clearedTableId), sequenceNumber);
-        const { from, to } = tableRange(clearedTableId);
+      const { writes, clear } = publicationOf(schema);
+      for (const { from, to } of clear) {
         for (const row of this.#rows.keys()) if (row >= from && row < to) this.#write(row, sequenceNumber, null);
       }
+      for (const { key, image } of writes) this.#write(key, sequenceNumber, image);
+      for (const tableId of schema.concerned) this.#writers.set(catalogItemKey(tableId), sequenceNumber);
       this.#applied(sequenceNumber);
-      done({ kind: 'done', sequenceNumber, changed: true });
+      done({ kind: 'done', sequenceNumber, changed: true, build: judged.build });
     });
   }
 
@@ -289,8 +291,8 @@ export class SoloReplica implements Replica {
     return this.#publications.filter(({ sequenceNumber }) => sequenceNumber > after).slice(0, countMax);
   }
 
-  tableById(tableId: number) {
-    return this.#catalog.tableById(tableId);
+  tableById(tableId: number, snapshot?: SequenceNumber) {
+    return this.#catalog.tableById(tableId, snapshot);
   }
 
   followChanges(): { stop(): void } {

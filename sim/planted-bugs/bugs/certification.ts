@@ -294,7 +294,7 @@ export const CERTIFICATION_BUGS: readonly SoughtBug[] = [
     changes: [
       {
         file: 'node/engine/member/replicated-state.ts',
-        find: 'const keys = judged.clearedTableId === null ? [] : [catalogItemKey(judged.clearedTableId)];',
+        find: 'const keys = judged.concerned.map(catalogItemKey);',
         replace: 'const keys: never[] = [];',
       },
     ],

@@ -79,8 +79,8 @@ export const VERSION_BUGS: readonly SoughtBug[] = [
     changes: [
       {
         file: 'node/engine/member/publication.ts',
-        find: 'clear: effect.clearedTableId === null ? [] : [tableRange(effect.clearedTableId)],',
-        replace: 'clear: [],',
+        find: 'clear: effect.cleared.map(({ tableId, indexId }) =>',
+        replace: 'clear: effect.cleared.slice(0, 0).map(({ tableId, indexId }) =>',
       },
     ],
   },

@@ -47,8 +47,8 @@ export class ChangeRows {
   }
 
   /** Whether a row of that table is among those changed: told without looking into any. */
-  concerns({ writes }: Publication, table: string): boolean {
-    return writes.some(({ key }) => this.#replica.tableById(tableIdOf(key))?.name === table);
+  concerns({ writes, sequenceNumber }: Publication, table: string): boolean {
+    return writes.some(({ key }) => this.#replica.tableById(tableIdOf(key), sequenceNumber)?.name === table);
   }
 
   /** `publication` is held by the replica. */
@@ -75,7 +75,7 @@ export class ChangeRows {
       // Of a row written again, too: an image is a view of the buffer that it came in, which others may share.
       this.#rememberedBytes += image?.length ?? 0;
       bytes += (before?.length ?? 0) + (image?.length ?? 0);
-      return this.#rowOf(key, before, image);
+      return this.#rowOf(key, { before, after: image, at: sequenceNumber });
     });
     return { rows, bytes };
   }
@@ -85,8 +85,16 @@ export class ChangeRows {
     return remembered === undefined ? (this.#replica.get(key, sequenceNumber - 1) ?? null) : remembered;
   }
 
-  #rowOf(key: RowKey, before: Uint8Array | null, after: Uint8Array | null): ChangedRow {
-    const definition = this.#replica.tableById(tableIdOf(key));
+  #rowOf(
+    key: RowKey,
+    {
+      before,
+      after,
+      at,
+    }: { readonly before: Uint8Array | null; readonly after: Uint8Array | null; readonly at: SequenceNumber },
+  ): ChangedRow {
+    // As it was then, wherever it is told: the table may have been altered since.
+    const definition = this.#replica.tableById(tableIdOf(key), at);
     assert(definition !== undefined, 'the table of a publication that is held is known');
     const table = this.#tables.of(definition);
     const decoded = decodeKey(key, table.keyTypes);

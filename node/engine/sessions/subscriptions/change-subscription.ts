@@ -74,7 +74,8 @@ export class ChangeSubscription implements Subscription {
     const table = this.#table;
     if (publication.schema !== null) {
       const shown = shownSchemaChange(publication.schema, this.#engine.imageCodec);
-      if (table === null || shown.table === table) this.#send('schemaChange', publication, shown);
+      const concerns = table === null || shown.table === table || shown.definition?.table === table;
+      if (concerns) this.#send('schemaChange', publication, shown);
       return 0;
     }
     const { changeRows } = this.#engine;

@@ -117,7 +117,11 @@ function transaction(random: SeededRandom, snapshotVersion: number): GroupMessag
 function schemaChange(random: SeededRandom): GroupMessage {
   const name = `s.t${random.below(3)}`;
   const kinds = [
-    { kind: 'create-table', table: { name, primaryKey: ['id'], columns: null }, ifNotExists: true },
+    {
+      kind: 'create-table',
+      table: { name, primaryKey: ['id'], columns: null, indexes: [], foreignKeys: [] },
+      ifNotExists: true,
+    },
     { kind: 'drop-table', name, ifExists: true },
     { kind: 'truncate-table', name, ifExists: true },
   ] as const;
