@@ -98,7 +98,7 @@ export function certificationConflict(facts: {
 }
 
 export function schemaChanged(facts: { table: string; snapshotVersion: number; winner?: unknown }): RequestError {
-  const message = `Table ${facts.table} was dropped or truncated after this transaction's snapshot ${facts.snapshotVersion}.`;
+  const message = `Table ${facts.table} was dropped, truncated or altered after this transaction's snapshot ${facts.snapshotVersion}.`;
   return new RequestError('SCHEMA_CHANGED', message, facts);
 }
 
@@ -155,6 +155,21 @@ export function deadlock(facts: { table: string; key: unknown; transactions: num
 export function duplicateKey(facts: { table: string; index: string; values: unknown }): RequestError {
   const message = `${facts.table} already has a row with key ${show(facts.values)}.`;
   return new RequestError('DUPLICATE_KEY', message, facts);
+}
+
+/** `values`: of the columns that are referred to. `isReferredTo`: the row of `references` may not go; else there is none. */
+export function foreignKeyViolation(facts: {
+  table: string;
+  foreignKey: string;
+  references: string;
+  values: readonly unknown[];
+  isReferredTo: boolean;
+}): RequestError {
+  const { table, foreignKey, references, values, isReferredTo } = facts;
+  const what = isReferredTo
+    ? `${table} has a row that refers to ${show(values)} of ${references}`
+    : `${references} has no row ${show(values)} for ${table} to refer to`;
+  return new RequestError('FOREIGN_KEY_VIOLATION', `${what} (foreign key ${show(foreignKey)}).`, facts);
 }
 
 export function nullViolation(table: string, column: string): RequestError {

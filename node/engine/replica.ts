@@ -7,6 +7,7 @@ import type { Write } from '../../applier/index.ts';
 import type { KeyRange } from '../../applier/types.ts';
 import type { CommitTime, RowKey, Transaction, Writer, WriteSetItem } from '../../certifier/types.ts';
 import type { Incarnation, LogIndex, MemberId, MemberOrdinal, SequenceNumber } from '../../gcs/base/index.ts';
+import type { BuildOutcome } from './builds/build-watch.ts';
 import type { RequestError } from './errors.ts';
 import type { Isolation } from './isolation.ts';
 import type { SchemaEffect } from './member/schema-effect.ts';
@@ -48,6 +49,8 @@ export interface Replica {
   /** Pre-certifies, broadcasts, and reports the fate. `deadlineMs` (monotonic): when to give up waiting. */
   commit(transaction: Transaction, deadlineMs: number, done: (outcome: CommitOutcome) => void): void;
   changeSchema(change: SchemaChange, deadlineMs: number, done: (outcome: SchemaOutcome) => void): void;
+  /** Calls `done` once, when the build is over, whoever carries it out. Returns how to give up waiting. */
+  whenBuilt(build: Build, done: (outcome: BuildOutcome) => void): { cancel(): void };
   /** Calls `done` once `sequenceNumber` is visible here (maybe in this turn). Returns how to give up. */
   whenApplied(sequenceNumber: SequenceNumber, done: () => void): { cancel(): void };
 
@@ -151,6 +154,8 @@ export interface WatchedRows {
   written(rows: readonly { readonly key: RowKey }[], origin: MemberOrdinal): void;
   /** A transaction of another member was refused for a conflict: it may come again. */
   lost(items: readonly WriteSetItem[], origin: MemberOrdinal): void;
+  /** A schema change that concerns who has used these tables (H17), by id. As for `written`. */
+  tablesChanged(tableIds: readonly number[]): void;
 }
 
 export type Administration =

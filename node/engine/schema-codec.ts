@@ -165,15 +165,18 @@ function alterationOf(parts: Parts): Alteration {
 }
 
 function failureParts(failure: BuildFailure): unknown[] {
-  return [failure.kind, failure.kind === 'duplicate' ? failure.index : failure.foreignKey, failure.values];
+  const { kind, values } = failure;
+  if (kind === 'duplicate') return [kind, values, failure.index];
+  return [kind, values, failure.foreignKey, failure.references];
 }
 
 function failureOf(parts: Parts): BuildFailure | null {
   if (parts.length === 0) return null;
   const kind = parts[0] as BuildFailure['kind'];
-  const name = parts[1] as string;
-  const values = parts[2] as readonly unknown[];
-  return kind === 'duplicate' ? { kind, index: name, values } : { kind, foreignKey: name, values };
+  const values = parts[1] as readonly unknown[];
+  const name = parts[2] as string;
+  if (kind === 'duplicate') return { kind, values, index: name };
+  return { kind, values, foreignKey: name, references: parts[3] as string };
 }
 
 function indexParts({ name, columns, isUnique }: NewIndex): unknown[] {

@@ -101,7 +101,13 @@ export interface Alteration {
 export type BuildFailure =
   | { readonly kind: 'duplicate'; readonly index: string; readonly values: readonly unknown[] }
   /** No row of the referenced table has these values. */
-  | { readonly kind: 'no-referenced-row'; readonly foreignKey: string; readonly values: readonly unknown[] };
+  | {
+      readonly kind: 'no-referenced-row';
+      readonly foreignKey: string;
+      /** The referenced table. */
+      readonly references: string;
+      readonly values: readonly unknown[];
+    };
 
 /** What one alteration added and is being built. */
 export interface Build {

@@ -255,13 +255,13 @@ export class Transaction implements Buffered, LockOwner {
     return this.#lossAgainst(this.fixSnapshot(), keys);
   }
 
-  overtaken(key: RowKey): RequestError | null {
+  overtaken(key: RowKey, by: RowKey): RequestError | null {
     if (this.isOver) return null;
-    if (this.#rows.has(key)) return this.#lossAgainst(this.certifiedAgainst(key), [key]);
+    if (this.#rows.has(key)) return this.#lossAgainst(this.certifiedAgainst(key), [by]);
     // Locked and not read: it waits for another row, to read both afterwards. What is read then is as of the snapshot that it
     // has; where it has none yet, or takes one for each statement, the row is none of its concern.
     if (this.#snapshot === null || this.#setup.locks.blockerOf(this) === null) return null;
-    return this.#lossAgainst(this.#snapshot.sequenceNumber, [key]);
+    return this.#lossAgainst(this.#snapshot.sequenceNumber, [by]);
   }
 
   /** Forgets all that was executed, which has to wait: it takes its snapshot when it runs again. Locks stay. */

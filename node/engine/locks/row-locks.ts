@@ -8,7 +8,7 @@
 import type { RowKey } from '../../../certifier/types.ts';
 import type { Clock } from '../../../gcs/base/index.ts';
 import { deadlock, invalidArgument, lockTimeout, overloaded, type RequestError, show } from '../errors.ts';
-import { decodeKey, shownKey } from '../key-codec.ts';
+import { catalogItemKey, decodeKey, shownKey, tableIdOf } from '../key-codec.ts';
 import type { Limits } from '../limits.ts';
 import type { Table } from '../table.ts';
 import { LockTable } from './lock-table.ts';
@@ -18,8 +18,11 @@ export interface LockOwner {
   /** What is done in vain if it ends, beside its locks. */
   readonly writtenRows: number;
   readonly lockEvents: LockEvents | null;
-  /** The group's order has written the row. What it makes of that: an error if the transaction has lost by it, else null. */
-  overtaken(key: RowKey): RequestError | null;
+  /**
+   * The group's order has written the row, or `by`, the catalog item of its table. What it makes of that: an error if the
+   * transaction has lost by it, else null.
+   */
+  overtaken(key: RowKey, by: RowKey): RequestError | null;
 }
 
 /** Who runs a transaction, and is told what becomes of its locks. */
@@ -147,11 +150,18 @@ export class RowLocks {
     else for (const key of [...this.#table.keys]) this.#overtake(key);
   }
 
+  /** A schema change concerns whoever has used these tables. Cost: the rows locked. */
+  tablesChanged(tableIds: readonly number[]): void {
+    for (const key of [...this.#table.keys]) {
+      if (tableIds.includes(tableIdOf(key))) this.#overtake(key, catalogItemKey(tableIdOf(key)));
+    }
+  }
+
   /** Where it was not written since its holder's snapshot, nothing happens. */
-  #overtake(key: RowKey): void {
+  #overtake(key: RowKey, by: RowKey = key): void {
     const holder = this.#table.holderOf(key);
     if (!holder?.lockEvents?.isUndecided) return;
-    const error = holder.overtaken(key);
+    const error = holder.overtaken(key, by);
     if (error === null) return;
     this.#counters.locksLost++;
     holder.lockEvents.lockLost(error);

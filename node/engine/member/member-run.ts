@@ -583,6 +583,7 @@ export class MemberRun {
   #setState(state: MemberState, why: string): void {
     if (state === this.#state) return;
     this.#state = state;
+    if (state !== 'ONLINE') this.#running?.builds.abandon();
     this.#events.stateChanged(state, why);
     this.watchers.viewChanged();
   }

@@ -11,6 +11,7 @@ import {
   type SequenceNumber,
 } from '../../../gcs/base/index.ts';
 import type { Group } from '../../../gcs/core/index.ts';
+import type { BuildOutcome } from '../builds/build-watch.ts';
 import { encodeSchemaChange } from '../catalog.ts';
 import type {
   Administration,
@@ -34,7 +35,7 @@ import type {
   TransactionRow,
   ViewRow,
 } from '../replica.ts';
-import type { TableDefinition } from '../table-definition.ts';
+import type { Build, TableDefinition } from '../table-definition.ts';
 import type { ChangeHistory } from './change-history.ts';
 import type { CommitLatencies } from './commit-latency.ts';
 import { ConflictReports } from './conflict-reports.ts';
@@ -266,6 +267,21 @@ export class Member implements Replica {
     this.#run.outbox.add(encoded, deadlineMs, (fate) =>
       done(typeof fate === 'string' ? outcomeOf(fate) : (fate as SchemaOutcome)),
     );
+  }
+
+  whenBuilt(build: Build, done: (outcome: BuildOutcome) => void): { cancel(): void } {
+    const waiter = this.#running.builds.add(build, done);
+    if (waiter !== null) return waiter;
+    const table = this.#running.catalog.newestById(build.tableId)?.name ?? null;
+    let isGivenUp = false;
+    this.#answerLater(() => {
+      if (!isGivenUp) done({ kind: 'dropped', table });
+    });
+    return {
+      cancel: () => {
+        isGivenUp = true;
+      },
+    };
   }
 
   whenApplied(sequenceNumber: SequenceNumber, done: () => void): { cancel(): void } {

@@ -32,6 +32,7 @@ import {
   type SequenceNumber,
 } from '../../../gcs/base/index.ts';
 import type { Delivery, GroupDefinition, GroupMember, MessageLog } from '../../../gcs/core/index.ts';
+import { BuildWatch } from '../builds/build-watch.ts';
 import { Catalog, decodeSchemaChange } from '../catalog.ts';
 import type { ImageCodec } from '../image-codec.ts';
 import { catalogItemKey } from '../key-codec.ts';
@@ -92,6 +93,7 @@ interface Passage {
   readonly verdicts: VerdictRecord['verdicts'][number][];
   readonly fates: Fate[];
   readonly publications: Publication[];
+  readonly schemaChanges: Parameters<BuildWatch['schemaChanged']>[];
 }
 
 /** What is known of a large message that is on its way. */
@@ -123,6 +125,7 @@ export class ReplicatedState {
   readonly store: VersionStore;
   readonly history: ChangeHistory;
   readonly catalog: Catalog;
+  readonly builds: BuildWatch;
   readonly digests: DigestWatch;
   readonly conflicts: ConflictLog;
   /** Who is told of the rows that are written; null: nobody. */
@@ -202,6 +205,7 @@ export class ReplicatedState {
     this.store = parts.store;
     this.history = parts.history;
     this.catalog = parts.catalog;
+    this.builds = new BuildWatch(parts.catalog);
     this.digests = new DigestWatch(setup.stateFrom);
     this.conflicts = new ConflictLog(member.options.conflictsKeptMax);
     this.#imageCodec = member.imageCodec;
@@ -334,7 +338,7 @@ export class ReplicatedState {
     const { certifier, store } = this;
     const judged = yield* certifier.certifyInSlices(large, delivery, itemsPerSlice, judgement);
     const after = certifier.sequenceNumber;
-    const passage: Passage = { delivery, after, verdicts: [], fates: [], publications: [] };
+    const passage: Passage = { delivery, after, verdicts: [], fates: [], publications: [], schemaChanges: [] };
     const fromMs = this.#clock.monotonicMs();
     while (judged.isPositive && !store.isSettled) {
       store.settle(itemsPerSlice);
@@ -370,7 +374,7 @@ export class ReplicatedState {
     }
     const { certifier } = this;
     const after = certifier.sequenceNumber;
-    const passage: Passage = { delivery, after, verdicts: [], fates: [], publications: [] };
+    const passage: Passage = { delivery, after, verdicts: [], fates: [], publications: [], schemaChanges: [] };
     for (const message of batch.messages) {
       if (message.kind === 'transaction') {
         const result = certifier.certify(message.transaction, delivery.origin, delivery.stampMs);
@@ -394,7 +398,13 @@ export class ReplicatedState {
     });
     if (this.#isWatched)
       for (const { writes } of passage.publications) this.watchedRows!.written(writes, delivery.origin);
+    for (const schemaChange of passage.schemaChanges) this.#tellSchemaChange(...schemaChange);
     return fates;
+  }
+
+  #tellSchemaChange(...[sequenceNumber, change, judged]: Passage['schemaChanges'][number]): void {
+    if (this.#isWatched) this.watchedRows!.tablesChanged(judged.concerned);
+    this.builds.schemaChanged(sequenceNumber, change, judged);
   }
 
   get #isWatched(): boolean {
@@ -475,10 +485,11 @@ export class ReplicatedState {
 
   #changeSchema(
     { change }: Extract<GroupMessage, { kind: 'schema-change' }>,
-    { delivery, verdicts, fates, publications }: Passage,
+    { delivery, verdicts, fates, publications, schemaChanges }: Passage,
   ): void {
     const { certifier, catalog } = this;
-    const judged = catalog.judge(decodeSchemaChange(change, this.#imageCodec));
+    const decoded = decodeSchemaChange(change, this.#imageCodec);
+    const judged = catalog.judge(decoded);
     if (judged.kind !== 'done') {
       const reason = {
         'table-exists': REASON_TABLE_EXISTS,
@@ -499,6 +510,7 @@ export class ReplicatedState {
     publications.push({ sequenceNumber, ...publicationOf(effect) });
     fates.push({ kind: 'done', sequenceNumber, changed: true, build: judged.build });
     this.#counters.schemaChanges++;
+    schemaChanges.push([sequenceNumber, decoded, judged]);
   }
 
   /** Effective from here on (H4): the messages behind this one in its entry are judged by it. */

@@ -13,13 +13,11 @@ import {
   cancelled,
   invalidArgument,
   malformedMessage,
-  noSuchTable,
   noSuchTransaction,
   notOnline,
   overloaded,
   RequestError,
   shuttingDown,
-  tableExists,
   timeout,
   transactionAborted,
   unknownOperation,
@@ -27,8 +25,7 @@ import {
 import { DEFAULT_ISOLATION } from '../isolation.ts';
 import { RowAwaited } from '../locks/row-locks.ts';
 import { type Administration, zeroTimes } from '../replica.ts';
-import { booleanOf, optionalTableNameOf, tableNameOf, wholeNumberOf } from '../statements/arguments.ts';
-import { schemaChangeOf } from '../statements/schema-change.ts';
+import { booleanOf, optionalTableNameOf, wholeNumberOf } from '../statements/arguments.ts';
 import type { Message, Statement, StatementContext } from '../statements/statement.ts';
 import { Transaction, type TransactionStart } from '../transaction.ts';
 import { isPlainObject } from '../values.ts';
@@ -38,10 +35,11 @@ import { Cursors } from './cursors.ts';
 import { Execution } from './execution.ts';
 import { OpenTransaction, type QueuedRequest } from './open-transaction.ts';
 import { OPERATIONS, type Operation } from './operations.ts';
-import { commitError, committed, nothingWritten, refusalError } from './outcomes.ts';
+import { commitError, committed, nothingWritten } from './outcomes.ts';
 import { RowWait } from './row-wait.ts';
 import { runStatement } from './run-statement.ts';
 import { moveSavepoint } from './savepoints.ts';
+import { SchemaRequests } from './schema-requests.ts';
 import type { EngineContext, RequestId, Session, WaitingRequest } from './session.ts';
 import type { Outlet } from './subscriptions/subscription.ts';
 import { Subscriptions } from './subscriptions/subscriptions.ts';
@@ -78,8 +76,7 @@ export class Connection implements Session {
   readonly #alone: StatementContext;
   readonly #inside: StatementContext;
   readonly #asStep: StatementContext;
-  /** Schema changes of this connection on their way. */
-  #schemaChanges = 0;
+  readonly #schemaRequests = new SchemaRequests(this, () => this.#startBehindSchema());
   /** What was sent behind one of them and is to see it, in the order sent. */
   #behindSchema: { readonly id: RequestId; readonly message: Message }[] = [];
   /** Invariant: requests received minus answers sent. */
@@ -172,7 +169,7 @@ export class Connection implements Session {
 
   /** Whether a schema change that was sent before is to be seen by this request, or by one before it. */
   #mustWait({ op }: Message): boolean {
-    if (this.#schemaChanges === 0 && this.#behindSchema.length === 0) return false;
+    if (!this.#schemaRequests.areUnderWay && this.#behindSchema.length === 0) return false;
     if (this.isEnding || typeof op !== 'string') return false;
     const kind = OPERATIONS.get(op)?.kind;
     if (kind === 'schema') return this.#behindSchema.length > 0;
@@ -224,7 +221,7 @@ export class Connection implements Session {
         return new Execution(this, id, work, options).start();
       }
       case 'schema':
-        return this.#changeSchema(id, op, message);
+        return this.#schemaRequests.start(id, op, message);
       case 'cancel':
         return this.#cancel(id, message.target);
       case 'ping':
@@ -513,23 +510,11 @@ export class Connection implements Session {
 
   // Schema changes, cancelling, the end
 
-  #changeSchema(id: RequestId, op: string, message: Message): void {
-    const { replica, clock, limits } = this.engine;
-    const change = schemaChangeOf(op, message);
-    const name = tableNameOf(message);
-    this.#schemaChanges++;
-    replica.changeSchema(change, clock.monotonicMs() + limits.commitWaitMsMax, (outcome) => {
-      this.#schemaChanges--;
-      if (outcome.kind === 'done') this.succeed(id, { sequenceNumber: outcome.sequenceNumber });
-      else if (outcome.kind === 'table-exists') this.refuse(id, tableExists(name));
-      else if (outcome.kind === 'no-such-table') this.refuse(id, noSuchTable(name));
-      else if (outcome.kind === 'refused') this.refuse(id, outcome.error);
-      else this.refuse(id, refusalError(outcome, replica));
-      while (this.#schemaChanges === 0 && this.#behindSchema.length > 0) {
-        const next = this.#behindSchema.shift()!;
-        this.#startOrRefuse(next.id, next.message);
-      }
-    });
+  #startBehindSchema(): void {
+    while (!this.#schemaRequests.areUnderWay && this.#behindSchema.length > 0) {
+      const next = this.#behindSchema.shift()!;
+      this.#startOrRefuse(next.id, next.message);
+    }
   }
 
   #cancel(id: RequestId, target: unknown): void {

@@ -6,6 +6,7 @@ import type { KeyRange } from '../../../applier/types.ts';
 import { isOfRow } from '../../../certifier/index.ts';
 import type { RowKey, Transaction, WriteSetItem } from '../../../certifier/types.ts';
 import { type Clock, SeededRandom, type SequenceNumber } from '../../../gcs/base/index.ts';
+import { type BuildOutcome, BuildWatch } from '../builds/build-watch.ts';
 import { Catalog } from '../catalog.ts';
 import { catalogItemKey } from '../key-codec.ts';
 import { DEFAULT_LIMITS, type Limits } from '../limits.ts';
@@ -35,6 +36,7 @@ import {
 import type { Connection } from '../sessions/connection.ts';
 import { Engine } from '../sessions/engine.ts';
 import { NOTHING_SLOW, type SlowTransactionsOptions } from '../sessions/slow-transactions.ts';
+import type { Build } from '../table-definition.ts';
 import { testImageCodec } from './image-codec.ts';
 
 export const GROUP_ID = '6f1c1e0a-0000-4000-8000-000000000001';
@@ -127,6 +129,7 @@ export class SoloReplica implements Replica {
   readonly #rows = new Map<RowKey, Version[]>();
   readonly #writers = new Map<RowKey, SequenceNumber>();
   readonly #catalog = new Catalog();
+  readonly #builds = new BuildWatch(this.#catalog);
   readonly #snapshots = new Set<{ ended: () => void }>();
   #undecided: (() => void)[] = [];
   #waiters: { sequenceNumber: SequenceNumber; done: () => void }[] = [];
@@ -234,8 +237,16 @@ export class SoloReplica implements Replica {
       for (const { key, image } of writes) this.#write(key, sequenceNumber, image);
       for (const tableId of schema.concerned) this.#writers.set(catalogItemKey(tableId), sequenceNumber);
       this.#applied(sequenceNumber);
+      this.#watchedRows?.tablesChanged(schema.concerned);
+      this.#builds.schemaChanged(sequenceNumber, change, judged);
       done({ kind: 'done', sequenceNumber, changed: true, build: judged.build });
     });
+  }
+
+  whenBuilt(build: Build, done: (outcome: BuildOutcome) => void): { cancel(): void } {
+    const waiter = this.#builds.add(build, done);
+    if (waiter === null) throw new Error('nothing else is decided meanwhile');
+    return waiter;
   }
 
   /** Decides everything handed in, and what follows from it, until nothing is undecided. */

@@ -1,0 +1,111 @@
+/**
+ * The schema changes that one connection asks for. What was sent behind one waits until it has its place in the order; an
+ * `alterTable` that leaves something to be built is answered when that is built, and holds nobody up meanwhile.
+ */
+import type { BuildOutcome } from '../builds/build-watch.ts';
+import {
+  duplicateKey,
+  foreignKeyViolation,
+  noSuchIndex,
+  noSuchTable,
+  type RequestError,
+  tableExists,
+  unknownOutcome,
+} from '../errors.ts';
+import type { SchemaChange, SchemaOutcome } from '../replica.ts';
+import { tableNameOf } from '../statements/arguments.ts';
+import { schemaChangeOf } from '../statements/schema-change.ts';
+import type { Message } from '../statements/statement.ts';
+import type { Build } from '../table-definition.ts';
+import { refusalError } from './outcomes.ts';
+import type { RequestId, Session, WaitingRequest } from './session.ts';
+
+export class SchemaRequests {
+  readonly #session: Session;
+  readonly #passed: () => void;
+  #underWay = 0;
+
+  /** `passed`: called when none is on its way to its place any more. */
+  constructor(session: Session, passed: () => void) {
+    this.#session = session;
+    this.#passed = passed;
+  }
+
+  /** Some are on their way to their places in the order. */
+  get areUnderWay(): boolean {
+    return this.#underWay > 0;
+  }
+
+  /** @throws RequestError */
+  start(id: RequestId, op: string, message: Message): void {
+    const { replica, clock, limits } = this.#session.engine;
+    const change = schemaChangeOf(op, message);
+    const name = tableNameOf(message);
+    this.#underWay++;
+    replica.changeSchema(change, clock.monotonicMs() + limits.commitWaitMsMax, (outcome) => {
+      this.#underWay--;
+      this.#answer(id, outcome, { change, name });
+      if (this.#underWay === 0) this.#passed();
+    });
+  }
+
+  #answer(
+    id: RequestId,
+    outcome: SchemaOutcome,
+    about: { readonly change: SchemaChange; readonly name: string },
+  ): void {
+    const session = this.#session;
+    if (outcome.kind === 'done' && outcome.build !== null) return this.#waitFor(id, outcome.build, about);
+    if (outcome.kind === 'done') return session.succeed(id, { sequenceNumber: outcome.sequenceNumber });
+    if (outcome.kind === 'table-exists') return session.refuse(id, tableExists(about.name));
+    if (outcome.kind === 'no-such-table') return session.refuse(id, noSuchTable(about.name));
+    if (outcome.kind === 'refused') return session.refuse(id, outcome.error);
+    session.refuse(id, refusalError(outcome, session.engine.replica));
+  }
+
+  #waitFor(
+    id: RequestId,
+    build: Build,
+    { change, name }: { readonly change: SchemaChange; readonly name: string },
+  ): void {
+    const session = this.#session;
+    if (session.isEnding) return session.refuse(id, unknownOutcome());
+    const request: WaitingRequest = {
+      id,
+      giveUp: (error) => {
+        session.waiting.delete(request);
+        waiter.cancel();
+        // It goes on: nobody is to do it again elsewhere.
+        session.refuse(id, error.answer.code === 'SHUTTING_DOWN' ? unknownOutcome() : error);
+      },
+    };
+    session.waiting.add(request);
+    const waiter = session.engine.replica.whenBuilt(build, (outcome) => {
+      session.waiting.delete(request);
+      if (outcome.kind === 'valid') session.succeed(id, { sequenceNumber: outcome.sequenceNumber });
+      else session.refuse(id, buildError(outcome, change, name));
+    });
+  }
+}
+
+function buildError(
+  outcome: Exclude<BuildOutcome, { kind: 'valid' }>,
+  change: SchemaChange,
+  name: string,
+): RequestError {
+  if (outcome.kind === 'unknown') return unknownOutcome();
+  if (outcome.kind === 'dropped') {
+    return outcome.table === null ? noSuchTable(name) : noSuchIndex(outcome.table, firstBuilt(change));
+  }
+  const { table, failure } = outcome;
+  const { values } = failure;
+  if (failure.kind === 'duplicate') return duplicateKey({ table, index: failure.index, values });
+  const { foreignKey, references } = failure;
+  return foreignKeyViolation({ table, foreignKey, references, values, isReferredTo: false });
+}
+
+function firstBuilt(change: SchemaChange): string {
+  if (change.kind !== 'alter-table') return '';
+  const { addIndexes, addForeignKeys } = change.alteration;
+  return [...addIndexes, ...addForeignKeys][0]?.name ?? '';
+}
