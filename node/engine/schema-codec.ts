@@ -165,18 +165,24 @@ function alterationOf(parts: Parts): Alteration {
 }
 
 function failureParts(failure: BuildFailure): unknown[] {
-  const { kind, values } = failure;
-  if (kind === 'duplicate') return [kind, values, failure.index];
-  return [kind, values, failure.foreignKey, failure.references];
+  switch (failure.kind) {
+    case 'duplicate':
+      return [failure.kind, failure.index, failure.values];
+    case 'no-referenced-row':
+      return [failure.kind, failure.foreignKey, failure.values, failure.references];
+    case 'not-indexable':
+      return [failure.kind, failure.index, failure.problem];
+  }
 }
 
 function failureOf(parts: Parts): BuildFailure | null {
   if (parts.length === 0) return null;
   const kind = parts[0] as BuildFailure['kind'];
-  const values = parts[1] as readonly unknown[];
-  const name = parts[2] as string;
-  if (kind === 'duplicate') return { kind, values, index: name };
-  return { kind, values, foreignKey: name, references: parts[3] as string };
+  const name = parts[1] as string;
+  if (kind === 'not-indexable') return { kind, index: name, problem: parts[2] as string };
+  const values = parts[2] as readonly unknown[];
+  if (kind === 'duplicate') return { kind, index: name, values };
+  return { kind, foreignKey: name, values, references: parts[3] as string };
 }
 
 function indexParts({ name, columns, isUnique }: NewIndex): unknown[] {

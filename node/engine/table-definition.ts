@@ -107,7 +107,9 @@ export type BuildFailure =
       /** The referenced table. */
       readonly references: string;
       readonly values: readonly unknown[];
-    };
+    }
+  /** `problem`: a clause about a row. */
+  | { readonly kind: 'not-indexable'; readonly index: string; readonly problem: string };
 
 /** What one alteration added and is being built. */
 export interface Build {

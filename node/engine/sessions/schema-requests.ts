@@ -6,6 +6,7 @@ import type { BuildOutcome } from '../builds/build-watch.ts';
 import {
   duplicateKey,
   foreignKeyViolation,
+  invalidArgument,
   noSuchIndex,
   noSuchTable,
   type RequestError,
@@ -98,9 +99,11 @@ function buildError(
     return outcome.table === null ? noSuchTable(name) : noSuchIndex(outcome.table, firstBuilt(change));
   }
   const { table, failure } = outcome;
-  const { values } = failure;
-  if (failure.kind === 'duplicate') return duplicateKey({ table, index: failure.index, values });
-  const { foreignKey, references } = failure;
+  if (failure.kind === 'duplicate') return duplicateKey({ table, index: failure.index, values: failure.values });
+  if (failure.kind === 'not-indexable') {
+    return invalidArgument('addIndexes', `${JSON.stringify(failure.index)}: ${failure.problem}`);
+  }
+  const { foreignKey, references, values } = failure;
   return foreignKeyViolation({ table, foreignKey, references, values, isReferredTo: false });
 }
 
