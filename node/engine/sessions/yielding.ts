@@ -50,6 +50,11 @@ export class Yielding implements WatchedRows {
     }
   }
 
+  tablesChanged(tableIds: readonly number[]): void {
+    const { locks } = this.#setup;
+    if (locks.size > 0) locks.tablesChanged(tableIds);
+  }
+
   lost(items: readonly WriteSetItem[], origin: MemberOrdinal): void {
     const { clock, limits, deadlines, rows } = this.#setup;
     if (limits.yieldMs === 0 || items.length > 2 * limits.yieldKeysMax) return;
