@@ -2,8 +2,9 @@
 import type { RowKey } from '../../certifier/types.ts';
 import type { SequenceNumber } from '../../gcs/base/index.ts';
 import { certificationConflict, type RequestError, schemaChanged } from './errors.ts';
-import { decodeKey, shownKey } from './key-codec.ts';
+import { decodeKey, tableIdOf } from './key-codec.ts';
 import type { LostConflict, Replica } from './replica.ts';
+import { showKey } from './shown-key.ts';
 import type { Table } from './table.ts';
 
 export function conflictError(
@@ -22,18 +23,18 @@ export function conflictError(
     gtid: `${replica.groupId}:${winner.sequenceNumber}`,
     member: replica.memberIdOf(winner.origin),
   };
-  const decoded = decodeKey(key, null);
-  if (decoded.kind !== 'row') {
+  const table = transaction.touchedTable(tableIdOf(key));
+  const shown = showKey(key, table);
+  if (shown === null) {
+    const decoded = decodeKey(key, null);
     const tableId = decoded.kind === 'catalog-item' ? decoded.tableId : -1;
-    const table = transaction.touchedTable(tableId)?.name ?? '';
-    return schemaChanged({ table, snapshotVersion, winner: winnerFacts });
+    const name = transaction.touchedTable(tableId)?.name ?? '';
+    return schemaChanged({ table: name, snapshotVersion, winner: winnerFacts });
   }
-  const table = transaction.touchedTable(decoded.tableId);
-  const typed = decodeKey(key, table?.keyTypes ?? null);
   return certificationConflict({
-    table: table?.name ?? `(table id ${decoded.tableId})`,
-    item: found === 'range' ? 'range' : 'row',
-    key: shownKey(typed.kind === 'row' ? typed.values : decoded.values),
+    table: table?.name ?? `(table id ${tableIdOf(key)})`,
+    ...shown,
+    item: found === 'range' ? 'range' : shown.item,
     snapshotVersion,
     winner: winnerFacts,
     phase,

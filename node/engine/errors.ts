@@ -86,14 +86,18 @@ export class RequestError extends Error {
 
 export function certificationConflict(facts: {
   table: string;
-  item: 'row' | 'range';
+  item: 'row' | 'unique' | 'reference' | 'range';
+  index?: string;
   key: unknown;
   snapshotVersion: number;
   winner: { gtid: string; member: string };
   phase: 'local' | 'group';
 }): RequestError {
-  const where = facts.item === 'range' ? ', in a range that this transaction has read,' : '';
-  const message = `Row ${show(facts.key)} of ${facts.table}${where} was written by ${facts.winner.gtid} (member ${facts.winner.member}) after this transaction's snapshot ${facts.snapshotVersion}.`;
+  const { item, table, index } = facts;
+  const where = item === 'range' ? ', in a range that this transaction has read,' : '';
+  const of = item === 'row' || index === undefined ? table : `index ${show(index)} of ${table}`;
+  const what = { row: 'Row', unique: 'Key', range: 'Row', reference: 'What refers to key' }[item];
+  const message = `${what} ${show(facts.key)} of ${of}${where} was written by ${facts.winner.gtid} (member ${facts.winner.member}) after this transaction's snapshot ${facts.snapshotVersion}.`;
   return new RequestError('CERTIFICATION_CONFLICT', message, facts);
 }
 

@@ -6,10 +6,17 @@ import {
   catalogKey,
   decodeKey,
   encodeKey,
+  endOfColumns,
+  entryPrefix,
+  existencePrefix,
+  isBesideRows,
   type KeyType,
   rangeOf,
+  rowRange,
+  spaceOf,
   tableIdOf,
   tablePrefix,
+  tableRange,
 } from './key-codec.ts';
 import { canonicalValue, compareValues } from './values.ts';
 
@@ -156,6 +163,59 @@ test('the catalog keeps definitions by name and an item for each table', () => {
   assert.deepEqual(decodeKey(catalogKey('a.b'), null), { kind: 'definition', name: 'a.b' });
   assert.deepEqual(decodeKey(catalogItemKey(77), null), { kind: 'catalog-item', tableId: 77 });
 });
+
+test('entries and existence items lie behind the rows of their table, and before the next table', () => {
+  for (const tableId of [1, 2 ** 32 - 2, 2 ** 32 - 1, 2 ** 40]) {
+    const rows = rowRange(tableId);
+    const { from, to } = tableRange(tableId);
+    fc.assert(
+      fc.property(freeValues, fc.nat(2 ** 16 - 1), (value, indexId) => {
+        const row = encodeKey(tablePrefix(tableId), [value], [null]);
+        assert.equal(row >= rows.from && row < rows.to && !isBesideRows(row), true);
+        for (const prefix of [entryPrefix(from, indexId), existencePrefix(from, indexId)]) {
+          const key = encodeKey(prefix, [value], [null]);
+          assert.equal(key >= rows.to && key < to && isBesideRows(key), true);
+          assert.equal(tableIdOf(key), tableId);
+          assert.equal(spaceOf(key), prefix);
+          assert.notEqual(spaceOf(row), prefix);
+          const kind = prefix === entryPrefix(from, indexId) ? 'entry' : 'existence';
+          const types: KeyType[] = [typeof value === 'bigint' ? 'integer' : null];
+          assert.deepEqual(decodeKey(key, types), { kind, tableId, indexId, values: [value] });
+        }
+      }),
+      { numRuns: 300 },
+    );
+  }
+});
+
+test('an unbounded range has all rows, or all entries of one index, and nothing beside them', () => {
+  const entry = (indexId: number, value: unknown) => encodeKey(entryPrefix(prefix, indexId), [value], [null]);
+  assert.deepEqual(rangeOf(prefix, {}, ['integer']), rowRange(7));
+  const { from, to } = rangeOf(entryPrefix(prefix, 5), {}, [null]);
+  const inside = [null, false, -1, 'x', Uint8Array.of(255, 255)].map((value) => entry(5, value));
+  assert.deepEqual(
+    inside.filter((key) => key < from || key >= to),
+    [],
+  );
+  const outside = [entry(4, Uint8Array.of(255)), entry(6, null), encodeKey(existencePrefix(prefix, 5), [1], [null])];
+  assert.deepEqual(
+    outside.filter((key) => key >= from && key < to),
+    [],
+  );
+});
+
+for (const type of TYPES) {
+  test(`the end of ${type} columns is found without decoding them`, () => {
+    const values = fc.array(fc.option(valuesOf(type), { nil: null }), { minLength: 1, maxLength: 3 });
+    fc.assert(
+      fc.property(values, values, (first, more) => {
+        const types = [...first, ...more].map(() => type);
+        const whole = encodeKey(prefix, [...first, ...more], types);
+        assert.equal(endOfColumns(whole, prefix.length, first.length), encodeKey(prefix, first, types).length);
+      }),
+    );
+  });
+}
 
 test('foreign bytes are no key, and do no harm', () => {
   fc.assert(

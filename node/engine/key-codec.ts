@@ -97,6 +97,12 @@ export function existencePrefix(prefix: string, indexId: number): string {
   return prefix + EXISTENCE + indexCode(indexId);
 }
 
+/** What the keys of one table's rows, or those of one index, have in common, and no others. */
+export function spaceOf(key: RowKey): string {
+  const length = tableIdLength(key);
+  return isBesideRows(key) ? key.slice(0, length + 1 + INDEX_ID_LENGTH) : key.slice(0, length);
+}
+
 /** Whether it is of an index, or an existence item, and not of a row. */
 export function isBesideRows(key: RowKey): boolean {
   return key[tableIdLength(key)]! >= ENTRY;

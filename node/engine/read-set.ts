@@ -3,11 +3,11 @@
  * that a row that comes into one, or goes, is as much of a conflict as one that is changed. Rows read by their keys are
  * checks beside the written rows, in the transaction's buffer.
  *
- * What is certified is bounded: where there are more keys or ranges than that, those of a table become one range around
- * them, the table with most of them first. That refuses more than has to be, and never less.
+ * What is certified is bounded: where there are more keys or ranges than that, those of a table's rows, or of one of its
+ * indexes, become one range around them, where most of them are first. That refuses more than has to be, and never less.
  */
 import { readRangesMax as certifiedRangesMax, type ReadRange, type RowKey } from '../../certifier/types.ts';
-import { tableIdOf } from './key-codec.ts';
+import { spaceOf } from './key-codec.ts';
 
 /** What a range takes besides its keys; more than in the message to the group. */
 const RANGE_OVERHEAD_BYTES = 64;
@@ -80,24 +80,24 @@ function merged(ranges: readonly ReadRange[]): ReadRange[] {
   return result;
 }
 
-/** Makes a range of all that one table has, until no more than `max` are left. */
+/** Makes a range of all that one table's rows or one index have, until no more than `max` are left. */
 function coarsened<T>(
   all: readonly T[],
   max: number,
   rangeOf: (each: T) => ReadRange,
 ): { readonly rest: readonly T[]; readonly ranges: readonly ReadRange[] } {
   if (all.length <= max) return { rest: all, ranges: [] };
-  const byTable = new Map<number, T[]>();
+  const bySpace = new Map<string, T[]>();
   for (const each of all) {
-    const tableId = tableIdOf(rangeOf(each).from);
-    const those = byTable.get(tableId);
-    if (those === undefined) byTable.set(tableId, [each]);
+    const space = spaceOf(rangeOf(each).from);
+    const those = bySpace.get(space);
+    if (those === undefined) bySpace.set(space, [each]);
     else those.push(each);
   }
-  const tables = [...byTable.values()].sort((one, other) => one.length - other.length);
+  const spaces = [...bySpace.values()].sort((one, other) => one.length - other.length);
   const ranges: ReadRange[] = [];
-  for (let left = all.length; left > max && tables.length > 0; ) {
-    const those = tables.pop()!.map(rangeOf);
+  for (let left = all.length; left > max && spaces.length > 0; ) {
+    const those = spaces.pop()!.map(rangeOf);
     left -= those.length;
     let { from, to } = those[0]!;
     for (const each of those) {
@@ -106,5 +106,5 @@ function coarsened<T>(
     }
     ranges.push({ from, to });
   }
-  return { rest: tables.flat(), ranges };
+  return { rest: spaces.flat(), ranges };
 }

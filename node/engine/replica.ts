@@ -335,9 +335,14 @@ export interface ConflictRecord {
   /** ISO time of the leader's stamp. */
   readonly time: string;
   readonly table: string;
-  /** `range`: the row is in a range that the loser had read. */
-  readonly item: 'row' | 'range' | 'catalog';
-  /** The primary key's columns; a scalar if it has one column. */
+  /**
+   * `unique`: values of a unique index, which both wanted; `reference`: a key, to which one refers, and which the other one
+   * made or took away; `range`: the row, or entry of an index, is in a range that the loser had read.
+   */
+  readonly item: 'row' | 'unique' | 'reference' | 'range' | 'catalog';
+  /** Where it is an entry of an index that conflicts, or a key that is referred to: the name of the index; `primary`. */
+  readonly index?: string;
+  /** The columns of the row's primary key; of `unique` and `reference` those of the index. A scalar if there is one. */
   readonly key: unknown;
   readonly reason: 'conflict' | 'snapshot-too-old' | 'schema-changed';
   /** Refused in the total order, or by the loser's member before that; the latter only that member knows. */
@@ -351,7 +356,7 @@ export interface ConflictSummary {
   readonly since: string | null;
   readonly conflicts: number;
   /** Those with most conflicts first. Snapshots that were too old count for none. */
-  readonly hotRows: readonly (Pick<ConflictRecord, 'table' | 'item' | 'key'> & {
+  readonly hotRows: readonly (Pick<ConflictRecord, 'table' | 'item' | 'index' | 'key'> & {
     readonly conflicts: number;
     readonly lastTime: string;
   })[];

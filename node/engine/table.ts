@@ -1,10 +1,11 @@
 /** A table definition made ready for statements: what would else be looked up for every row. */
 import type { KeyRange } from '../../applier/types.ts';
 import type { RowKey, WriteSetItem } from '../../certifier/types.ts';
+import { TableIndex } from './constraints/table-index.ts';
 import { invalidArgument, noSuchColumn, noSuchIndex, typeMismatch } from './errors.ts';
 import { decodeRow, encodeRow, type ImageCodec, type Row, RowLayout } from './image-codec.ts';
-import { catalogItemKey, encodeKey, type KeyType, tablePrefix, tableRange } from './key-codec.ts';
-import type { ColumnDefinition, ForeignKeyDefinition, IndexDefinition, TableDefinition } from './table-definition.ts';
+import { catalogItemKey, encodeKey, type KeyType, rowRange, tablePrefix } from './key-codec.ts';
+import type { ColumnDefinition, ColumnType, TableDefinition } from './table-definition.ts';
 import { canonicalValue, describeValue } from './values.ts';
 
 export class Table {
@@ -13,18 +14,17 @@ export class Table {
   readonly primaryKey: readonly string[];
   readonly keyTypes: readonly KeyType[];
   readonly prefix: string;
+  /** Of all rows. */
   readonly range: KeyRange;
+  /** By id; those that are being built, too: who writes maintains them all, who reads goes by the valid ones only. */
+  readonly indexes: readonly TableIndex[];
+  /** No index, no foreign key, none that refers to it: nothing follows from what is written to its rows. */
+  readonly isPlain: boolean;
   /** Declared columns in declared order, or null: free-form. */
   readonly columnNames: readonly string[] | null;
   /** The check that every transaction that touched the table carries (H17). */
   readonly catalogItem: WriteSetItem;
   readonly layout: RowLayout;
-  /** By id; those that are being built, too: who writes maintains them all, who reads goes by the valid ones only. */
-  readonly indexes: readonly IndexDefinition[];
-  /** Of this table; those that are being built, too: who writes keeps to them all. */
-  readonly foreignKeys: readonly ForeignKeyDefinition[];
-  /** Foreign keys that refer to this table. */
-  readonly referencedBy: TableDefinition['referencedBy'];
   readonly #columns: ReadonlyMap<string, ColumnDefinition> | null;
 
   constructor(definition: TableDefinition) {
@@ -32,22 +32,26 @@ export class Table {
     this.name = definition.name;
     this.primaryKey = definition.primaryKey;
     this.prefix = tablePrefix(definition.tableId);
-    this.range = tableRange(definition.tableId);
+    this.range = rowRange(definition.tableId);
     this.layout = new RowLayout(definition);
     this.columnNames = this.layout.columns;
-    this.indexes = definition.indexes;
-    this.foreignKeys = definition.foreignKeys;
-    this.referencedBy = definition.referencedBy;
     this.#columns = definition.columns === null ? null : new Map(Object.entries(definition.columns));
-    this.keyTypes = definition.primaryKey.map((column) => (this.#columns?.get(column)?.type ?? null) as KeyType);
+    this.keyTypes = this.keyTypesOf(definition.primaryKey);
     this.catalogItem = { key: catalogItemKey(definition.tableId), kind: 'check', image: null };
+    const { indexes, foreignKeys, referencedBy } = definition;
+    this.indexes = indexes.map((index) => new TableIndex(index, this.keyTypesOf(index.columns), this));
+    this.isPlain = indexes.length === 0 && foreignKeys.length === 0 && referencedBy.length === 0;
+  }
+
+  indexById(indexId: number): TableIndex | undefined {
+    return this.indexes.find(({ definition }) => definition.indexId === indexId);
   }
 
   /** One that may be read by. @throws RequestError NO_SUCH_INDEX; INVALID_ARGUMENT: it is being built */
-  validIndex(name: string): IndexDefinition {
+  validIndex(name: string): TableIndex {
     const index = this.indexes.find((each) => each.name === name);
     if (index === undefined) throw noSuchIndex(this.name, name);
-    if (index.state === 'valid') return index;
+    if (index.isValid) return index;
     throw invalidArgument('index', `${JSON.stringify(name)} is being built: it is not complete yet`);
   }
 
@@ -79,11 +83,18 @@ export class Table {
 
   /** The canonical form of a key column's value. @throws RequestError TYPE_MISMATCH */
   canonicalKeyValue(position: number, value: unknown): unknown {
-    const canonical = canonicalValue(value, this.keyTypes[position]!);
-    if (canonical === undefined || (typeof canonical === 'object' && !(canonical instanceof Uint8Array))) {
-      throw this.mismatch(this.primaryKey[position]!, value);
-    }
-    return canonical;
+    return this.#scalarOf(this.primaryKey[position]!, value, this.keyTypes[position]!);
+  }
+
+  /** The canonical form of a value, not null, of a column that has an order. @throws RequestError TYPE_MISMATCH */
+  canonicalScalar(column: string, value: unknown): unknown {
+    return this.#scalarOf(column, value, this.column(column)?.type ?? null);
+  }
+
+  #scalarOf(column: string, value: unknown, type: ColumnType | null): unknown {
+    const canonical = canonicalValue(value, type);
+    if (canonical !== undefined && (typeof canonical !== 'object' || canonical instanceof Uint8Array)) return canonical;
+    throw this.mismatch(column, value);
   }
 
   mismatch(column: string, value: unknown): Error {

@@ -3,8 +3,9 @@
  * `write-set.ts` says; how the levels differ, `read-set.ts` and `statement-snapshots.ts`.
  */
 import type { Transaction as CertifiedTransaction, RowKey, WriteSetItem } from '../../certifier/types.ts';
-import { assert, type SequenceNumber } from '../../gcs/base/index.ts';
+import { assert, binaryStringOf, type SequenceNumber } from '../../gcs/base/index.ts';
 import { conflictError } from './conflict-error.ts';
+import { type ExistenceChange, type ExistenceItem, ExistenceItems } from './constraints/existence-items.ts';
 import {
   invalidArgument,
   noSuchTable,
@@ -17,6 +18,7 @@ import {
 } from './errors.ts';
 import type { ImageCodec } from './image-codec.ts';
 import type { Isolation } from './isolation.ts';
+import { isBesideRows } from './key-codec.ts';
 import type { Limits } from './limits.ts';
 import type { LockEvents, LockOwner, RowLocks } from './locks/row-locks.ts';
 import { ReadSet } from './read-set.ts';
@@ -34,7 +36,7 @@ import {
 } from './write-set.ts';
 
 /** What a buffered row takes besides key and image; more than it takes beside them in the message to the group. */
-const ROW_OVERHEAD_BYTES = 64;
+export const ROW_OVERHEAD_BYTES = 64;
 const OVERLOADED_RETRY_MS = 100;
 
 /** What transactions have in common. */
@@ -45,6 +47,20 @@ export interface TransactionSetup {
   readonly tables: TableCache;
   readonly memory: TransactionMemory;
   readonly locks: RowLocks;
+  readonly counters: ConstraintCounters;
+}
+
+/** Since the start. */
+export interface ConstraintCounters {
+  /** Statements refused. */
+  duplicateKeys: number;
+  foreignKeyViolations: number;
+  /** Rows that were deleted, or lost their reference, with the row that they refer to. */
+  rowsCascaded: number;
+  /** Entries that statements have written or removed; more than is certified, where a transaction goes back on it. */
+  indexEntriesWritten: number;
+  /** Statements that looked for rows in an index. */
+  indexScans: number;
 }
 
 /** What all open transactions of a member hold together. */
@@ -81,6 +97,15 @@ export interface RowChange {
   readonly image: Uint8Array | null;
 }
 
+/** What the rows that one statement writes mean to foreign keys. */
+export interface ExistenceChanges {
+  readonly existence: readonly ExistenceChange[];
+  /** Keys of existence items of what these rows refer to: it is there. */
+  readonly existing: Iterable<RowKey>;
+}
+
+const NO_ITEMS: readonly ExistenceItem[] = [];
+
 export class Transaction implements Buffered, LockOwner {
   readonly isReadOnly: boolean;
   /** A cursor goes on with it: whoever ran the statement does not release it. */
@@ -99,13 +124,17 @@ export class Transaction implements Buffered, LockOwner {
   readonly #tables: Table[] = [];
   /** Of the buffered rows, and of what savepoints keep of them. */
   #bytes = 0;
+  /** And index entries. */
   #writtenRows = 0;
+  #writtenEntries = 0;
   /** At SERIALIZABLE, where something may be written. */
   readonly #reads: ReadSet | null;
   /** At READ COMMITTED. */
   readonly #statements: StatementSnapshots | null;
   /** Null: none was ever set. */
   #savepoints: Savepoints<BufferedRow> | null = null;
+  /** Null: nothing was written that foreign keys are concerned with. */
+  #existence: ExistenceItems | null = null;
 
   constructor(setup: TransactionSetup, { isolation, isReadOnly, asOf }: TransactionStart) {
     this.#setup = setup;
@@ -123,7 +152,8 @@ export class Transaction implements Buffered, LockOwner {
   /** What it was certified against: as a whole (null), or where it conflicted. */
   certifiedAgainst(key: RowKey | null): SequenceNumber {
     const first = key === null ? undefined : this.#statements?.firstTouch(key);
-    return first?.snapshotVersion ?? this.#statements?.oldest ?? this.snapshotVersion ?? 0;
+    const seenAt = key === null || this.#statements === null ? undefined : this.#existence?.seenAt(key);
+    return first?.snapshotVersion ?? seenAt ?? this.#statements?.oldest ?? this.snapshotVersion ?? 0;
   }
 
   get limits(): Limits {
@@ -134,7 +164,11 @@ export class Transaction implements Buffered, LockOwner {
     return this.#setup.imageCodec;
   }
 
-  /** Written or observed, in the order in which that first happened. */
+  get counters(): ConstraintCounters {
+    return this.#setup.counters;
+  }
+
+  /** Rows and index entries written or observed, in the order in which that first happened. */
   get rows(): ReadonlyMap<RowKey, BufferedRow> {
     return this.#rows;
   }
@@ -149,7 +183,7 @@ export class Transaction implements Buffered, LockOwner {
   }
 
   get writtenRows(): number {
-    return this.#writtenRows;
+    return this.#writtenRows - this.#writtenEntries;
   }
 
   /** Buffered. */
@@ -157,7 +191,7 @@ export class Transaction implements Buffered, LockOwner {
     return this.#bytes;
   }
 
-  /** Keys of the rows written or observed, in the order in which that first happened. */
+  /** Keys of the rows and index entries written or observed, in the order in which that first happened. */
   get rowKeys(): IterableIterator<RowKey> {
     return this.#rows.keys();
   }
@@ -188,11 +222,16 @@ export class Transaction implements Buffered, LockOwner {
 
   /** The table of that name at the snapshot. @throws RequestError NO_SUCH_TABLE, NOT_ONLINE */
   table(name: string): Table {
-    const definition = this.#setup.replica.table(name, this.fixSnapshot());
-    if (definition === undefined) throw noSuchTable(name);
-    const table = this.#setup.tables.of(definition);
+    const table = this.lookUpTable(name);
     this.#touchTable(table);
     return table;
+  }
+
+  /** The same, which the transaction does not depend on yet. @throws RequestError NO_SUCH_TABLE, NOT_ONLINE */
+  lookUpTable(name: string): Table {
+    const definition = this.#setup.replica.table(name, this.fixSnapshot());
+    if (definition === undefined) throw noSuchTable(name);
+    return this.#setup.tables.of(definition);
   }
 
   /** All tables at the snapshot, by name. */
@@ -209,6 +248,12 @@ export class Transaction implements Buffered, LockOwner {
     }
     if (this.#reads !== null) this.observe(key);
     return this.#setup.replica.get(key, this.fixSnapshot());
+  }
+
+  /** As `get`, for what is certified by other items than what is read. */
+  peek(key: RowKey): Uint8Array | undefined {
+    const own = this.#rows.get(key);
+    return own?.isWritten ? (own.image ?? undefined) : this.#setup.replica.get(key, this.fixSnapshot());
   }
 
   /** At SERIALIZABLE: what it reads is certified, too. */
@@ -271,9 +316,11 @@ export class Transaction implements Buffered, LockOwner {
     this.#isSnapshotEnded = false;
     this.#statements?.release();
     this.#reads?.clear();
+    this.#existence?.clear();
     this.#tables.length = 0;
     this.#rows.clear();
     this.#writtenRows = 0;
+    this.#writtenEntries = 0;
     this.#shrink(this.#bytes);
   }
 
@@ -319,6 +366,33 @@ export class Transaction implements Buffered, LockOwner {
     }
   }
 
+  /** The same of rows with what belongs to them. @throws RequestError TRANSACTION_TOO_LARGE */
+  writeConstrained(changes: readonly RowChange[], { existence, existing }: ExistenceChanges): void {
+    const isNew = (key: RowKey): boolean => this.#rows.get(key)?.isWritten !== true;
+    const entries = changes.filter(({ key }) => isBesideRows(key) && isNew(key)).length;
+    const isFirst = existence.map(({ key }) => isNew(key));
+    const bytes = existence.reduce((sum, change, i) => (isFirst[i] ? sum + sizeOfExistence(change) : sum), 0);
+    this.#grow(this.#bytes + bytes);
+    try {
+      this.write(changes);
+    } catch (error) {
+      this.#shrink(bytes);
+      throw error;
+    }
+    this.#writtenEntries += entries;
+    if (existence.length === 0) return;
+    this.#existence ??= new ExistenceItems();
+    const at = this.fixSnapshot();
+    for (let i = 0; i < existence.length; i++) this.#existence.rowWritten(existence[i]!, { isFirst: isFirst[i]!, at });
+    for (const key of existing) this.#existence.seen(key, at);
+  }
+
+  /** @throws RequestError TRANSACTION_TOO_LARGE if it is certain already that so many bytes are too many for one */
+  requireRoom(bytes: number): void {
+    const bytesMax = this.#setup.limits.transactionBytesMax;
+    if (bytes > bytesMax) throw tooLarge('TRANSACTION_TOO_LARGE', { bytes, bytesMax });
+  }
+
   existed(key: RowKey): boolean {
     if (this.#statements !== null) return this.#statements.firstTouch(key)!.existed;
     return this.#setup.replica.get(key, this.fixSnapshot()) !== undefined;
@@ -350,7 +424,10 @@ export class Transaction implements Buffered, LockOwner {
     let shrunk = savepoints.bytes;
     savepoints.rollBackTo(name, (key, before) => {
       const row = this.#rows.get(key)!;
-      if (row.isWritten && !before?.isWritten) this.#writtenRows--;
+      if (row.isWritten && !before?.isWritten) {
+        this.#writtenRows--;
+        if (this.#writtenEntries > 0 && isBesideRows(key)) this.#writtenEntries--;
+      }
       shrunk += sizeOf({ key, image: row.image });
       if (before === null && !row.isObserved) {
         this.#rows.delete(key);
@@ -364,10 +441,32 @@ export class Transaction implements Buffered, LockOwner {
     this.#shrink(shrunk - savepoints.bytes);
   }
 
+  /** What the transaction does to what foreign keys refer to, as it stands. */
+  existenceItems(): readonly ExistenceItem[] {
+    if (this.#existence === null) return NO_ITEMS;
+    return this.#existence.items((key, { table }) => {
+      const row = this.#rows.get(key);
+      if (!row?.isWritten) return undefined;
+      return row.image === null ? null : table.decode(row.image, this.#setup.imageCodec);
+    });
+  }
+
+  /** What is at the key of an index entry as before the transaction: writing it is writing nothing. */
+  isAsBefore(key: RowKey, image: Uint8Array): boolean {
+    if (this.#statements !== null) return false;
+    const before = this.#setup.replica.get(key, this.fixSnapshot());
+    return before !== undefined && binaryStringOf(before) === binaryStringOf(image);
+  }
+
+  /** At READ COMMITTED, of a key that is to be certified. */
+  snapshotOf(key: RowKey): SequenceNumber {
+    return this.#statements!.firstTouch(key)?.snapshotVersion ?? this.#existence!.seenAt(key)!;
+  }
+
   /** What is to be certified, or null where nothing is to be written. */
   toCertify(): CertifiedTransaction | null {
     if (this.#writtenRows === 0) return null;
-    if (this.#statements !== null) return transactionOfStatements(this, this.#statements);
+    if (this.#statements !== null) return transactionOfStatements(this);
     const snapshotVersion = this.fixSnapshot();
     if (this.#reads === null) return transactionAt(snapshotVersion, this);
     return transactionWithReads(snapshotVersion, this, { reads: this.#reads, bounds: this.#setup.limits });
@@ -387,7 +486,9 @@ export class Transaction implements Buffered, LockOwner {
     this.#shrink(this.#bytes);
     this.#rows.clear();
     this.#writtenRows = 0;
+    this.#writtenEntries = 0;
     this.#savepoints = null;
+    this.#existence = null;
     if (this.#hasLocks) this.#setup.locks.release(this);
   }
 
@@ -470,6 +571,16 @@ export class Transaction implements Buffered, LockOwner {
 
 function sizeOf({ key, image }: RowChange): number {
   return ROW_OVERHEAD_BYTES + key.length + (image === null ? 0 : image.length);
+}
+
+/** What a transaction remembers of a row, and what is certified of it, as far as foreign keys are concerned. */
+function sizeOfExistence({ before, after }: ExistenceChange): number {
+  let bytes = 0;
+  for (const { refersTo, existsAs } of [before, after]) {
+    for (const key of refersTo) bytes += ROW_OVERHEAD_BYTES + key.length;
+    for (const key of existsAs) bytes += ROW_OVERHEAD_BYTES + key.length;
+  }
+  return bytes;
 }
 
 /** What a savepoint takes for a row; its key is that of the buffer. */

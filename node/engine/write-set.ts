@@ -10,13 +10,16 @@
  *   yes      present  put
  *   (not written, but observed: a duplicate, an absence, a failed `if`; at SERIALIZABLE whatever was read)   check
  *
+ * Index entries are items as rows are, behind the rows that they came with; one that ends as it was before is none. Behind
+ * them comes what happened to the existence of keys that foreign keys refer to.
+ *
  * Each table touched adds a check of its catalog item (H17), first, so that a dropped table is told before its rows.
  */
 import type { RowKey, Transaction, WriteSetItem } from '../../certifier/types.ts';
 import type { SequenceNumber } from '../../gcs/base/index.ts';
-import { tableIdOf } from './key-codec.ts';
+import type { ExistenceItem } from './constraints/existence-items.ts';
+import { isBesideRows, tableIdOf } from './key-codec.ts';
 import type { ReadBounds, ReadSet } from './read-set.ts';
-import type { StatementSnapshots } from './statement-snapshots.ts';
 import type { Table } from './table.ts';
 
 export interface BufferedRow {
@@ -28,10 +31,14 @@ export interface BufferedRow {
 }
 
 export interface Buffered {
+  /** And index entries. */
   readonly rows: ReadonlyMap<RowKey, BufferedRow>;
   readonly tables: readonly Table[];
   /** There was a row before the transaction. */
   existed(key: RowKey): boolean;
+  /** There was an index entry before the transaction, with that image. */
+  isAsBefore(key: RowKey, image: Uint8Array): boolean;
+  existenceItems(): readonly ExistenceItem[];
 }
 
 /** At one snapshot. Null: nothing is written. */
@@ -61,13 +68,15 @@ export function transactionWithReads(
  * At READ COMMITTED: each item at the snapshot of the first statement that touched its row, each table at that of the
  * first of its rows. Of a table that was only read nothing is certified.
  */
-export function transactionOfStatements(buffered: Buffered, statements: StatementSnapshots): Transaction | null {
+export function transactionOfStatements(
+  buffered: Buffered & { snapshotOf(key: RowKey): SequenceNumber },
+): Transaction | null {
   const items: WriteSetItem[] = [];
   if (addItems(items, buffered, null) === 0) return null;
   const firstOfTable = new Map<number, SequenceNumber>();
   let lowest = Number.POSITIVE_INFINITY;
   for (const { key } of items) {
-    const { snapshotVersion } = statements.firstTouch(key)!;
+    const snapshotVersion = buffered.snapshotOf(key);
     const tableId = tableIdOf(key);
     firstOfTable.set(tableId, Math.min(firstOfTable.get(tableId) ?? snapshotVersion, snapshotVersion));
     lowest = Math.min(lowest, snapshotVersion);
@@ -80,7 +89,7 @@ export function transactionOfStatements(buffered: Buffered, statements: Statemen
     const first = firstOfTable.get(definition.tableId);
     if (first !== undefined) add(catalogItem, first);
   }
-  for (const item of items) add(item, statements.firstTouch(item.key)!.snapshotVersion);
+  for (const item of items) add(item, buffered.snapshotOf(item.key));
   return { snapshotVersion: lowest, writeSet };
 }
 
@@ -89,6 +98,7 @@ function addItems(items: WriteSetItem[], buffered: Buffered, observed: RowKey[] 
   let writes = 0;
   for (const [key, row] of buffered.rows) {
     if (row.isWritten && row.image !== null) {
+      if (isBesideRows(key) && buffered.isAsBefore(key, row.image)) continue;
       items.push({ key, kind: 'put', image: row.image });
       writes++;
     } else if (row.isWritten && buffered.existed(key)) {
@@ -97,5 +107,6 @@ function addItems(items: WriteSetItem[], buffered: Buffered, observed: RowKey[] 
     } else if (observed !== null) observed.push(key);
     else if (row.isObserved) items.push({ key, kind: 'check', image: null });
   }
+  items.push(...buffered.existenceItems());
   return writes;
 }

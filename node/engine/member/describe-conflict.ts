@@ -2,8 +2,9 @@
 import type { RowKey } from '../../../certifier/types.ts';
 import { formatIsoTime, type MemberId, type MemberOrdinal, type SequenceNumber } from '../../../gcs/base/index.ts';
 import type { Catalog } from '../catalog.ts';
-import { decodeKey, shownKey, tableIdOf } from '../key-codec.ts';
+import { decodeKey, tableIdOf } from '../key-codec.ts';
 import type { ConflictRecord } from '../replica.ts';
+import { showKey } from '../shown-key.ts';
 import { Table } from '../table.ts';
 import type { SeenConflict } from './conflict-log.ts';
 
@@ -19,7 +20,7 @@ export function describeConflict(seen: SeenConflict, names: Names): ConflictReco
   return {
     time: formatIsoTime(seen.stampMs),
     ...about,
-    item: found === 'range' && about.item === 'row' ? 'range' : about.item,
+    item: found === 'range' && about.item !== 'catalog' ? 'range' : about.item,
     reason: reason === 'conflict' && about.item === 'catalog' ? 'schema-changed' : reason,
     phase,
     loser: { member: names.memberIdOf(loser), transactionId: loserTransactionId },
@@ -27,17 +28,16 @@ export function describeConflict(seen: SeenConflict, names: Names): ConflictReco
   };
 }
 
-/** Which row of which table, or which table itself. */
-export function describeConflictKey(key: RowKey, { catalog }: Names): Pick<ConflictRecord, 'table' | 'item' | 'key'> {
+/** Which row or entry of which table, or which table itself. */
+export function describeConflictKey(
+  key: RowKey,
+  { catalog }: Names,
+): Pick<ConflictRecord, 'table' | 'item' | 'index' | 'key'> {
   const definition = catalog.tableById(tableIdOf(key));
-  const decoded = decodeKey(key, definition === undefined ? null : new Table(definition).keyTypes);
+  const shown = showKey(key, definition === undefined ? undefined : new Table(definition));
+  if (shown !== null) return { table: definition?.name ?? `(dropped table ${tableIdOf(key)})`, ...shown };
+  const decoded = decodeKey(key, null);
   switch (decoded.kind) {
-    case 'row':
-    case 'entry':
-    case 'existence': {
-      const table = definition?.name ?? `(dropped table ${decoded.tableId})`;
-      return { table, item: 'row', key: shownKey(decoded.values) };
-    }
     case 'catalog-item':
       return {
         table: catalog.tableById(decoded.tableId)?.name ?? `(dropped table ${decoded.tableId})`,
@@ -46,7 +46,7 @@ export function describeConflictKey(key: RowKey, { catalog }: Names): Pick<Confl
       };
     case 'definition':
       return { table: decoded.name, item: 'catalog', key: null };
-    case 'malformed':
+    default:
       return { table: '(unknown)', item: 'row', key: null };
   }
 }

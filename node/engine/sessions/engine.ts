@@ -27,6 +27,11 @@ export class Engine {
       deadlocks: 0,
       locksLost: 0,
       yields: 0,
+      duplicateKeys: 0,
+      foreignKeyViolations: 0,
+      rowsCascaded: 0,
+      indexEntriesWritten: 0,
+      indexScans: 0,
     };
     const locks = new RowLocks({ clock, limits, counters });
     const openTransactions = new OpenTransactions({ replica, nowMs: () => clock.monotonicMs() });
@@ -39,7 +44,7 @@ export class Engine {
     this.#context = {
       ...setup,
       deadlines,
-      transactions: { replica, limits, imageCodec, tables, memory: new TransactionMemory(), locks },
+      transactions: { replica, limits, imageCodec, tables, memory: new TransactionMemory(), locks, counters },
       feed: new Feed({ replica, clock }),
       changeRows: new ChangeRows({ replica, tables, imageCodec }),
       counters,

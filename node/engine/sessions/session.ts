@@ -5,7 +5,7 @@ import type { ImageCodec } from '../image-codec.ts';
 import type { Limits } from '../limits.ts';
 import type { LockCounters } from '../locks/row-locks.ts';
 import type { Replica } from '../replica.ts';
-import type { TransactionSetup } from '../transaction.ts';
+import type { ConstraintCounters, TransactionSetup } from '../transaction.ts';
 import type { Deadlines } from './deadlines.ts';
 import type { OpenTransactions } from './open-transactions.ts';
 import type { RowsInFlight } from './rows-in-flight.ts';
@@ -39,7 +39,7 @@ export interface EngineContext extends EngineSetup {
 }
 
 /** Since the start. */
-export interface EngineCounters extends LockCounters, YieldCounters {
+export interface EngineCounters extends LockCounters, YieldCounters, ConstraintCounters {
   eventsSent: number;
   /** Ended with `tooSlow`. */
   slowSubscriptionsEnded: number;

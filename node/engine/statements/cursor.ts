@@ -1,5 +1,6 @@
 /** Where a scan that was cut by its `limit` goes on. */
 import type { KeyRange } from '../../../applier/types.ts';
+import type { TableIndex } from '../constraints/table-index.ts';
 import type { Table } from '../table.ts';
 import type { Transaction } from '../transaction.ts';
 import type { Predicate } from './predicate.ts';
@@ -7,7 +8,9 @@ import type { Predicate } from './predicate.ts';
 /** A scan and what is left of it. */
 export interface ScanState {
   readonly table: Table;
-  /** What is not scanned yet. */
+  /** Null: in the order of the primary key. */
+  readonly index: TableIndex | null;
+  /** What is not scanned yet, of rows or of entries of the index. */
   readonly range: KeyRange;
   readonly predicate: Predicate | null;
   readonly columns: readonly string[] | null;

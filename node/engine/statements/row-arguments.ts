@@ -17,6 +17,7 @@ export const COLUMN_NAME_CHARACTERS_MAX = 64;
 export interface NewRow {
   readonly key: RowKey;
   readonly keyValues: readonly unknown[];
+  readonly row: Row;
   readonly image: Uint8Array;
   /** What `$generate` gave, by column; null where it gave nothing. */
   readonly generated: Row | null;
@@ -57,7 +58,7 @@ export function newRowOf(transaction: Transaction, table: Table, message: Messag
     return columns === null ? table.canonicalKeyValue(position, value) : value;
   });
   const key = boundedKey(transaction, table.rowKey(keyValues), 'row');
-  return { key, keyValues, image: boundedImage(transaction, table, row), generated };
+  return { key, keyValues, row, image: boundedImage(transaction, table, row), generated };
 }
 
 /** What `update` sets: canonical values by column. */

@@ -12,7 +12,7 @@ import { booleanOf, columnsOf, limitOf, tableNameOf, tableOf, withColumns } from
 import type { ScanState } from './cursor.ts';
 import { lockForUpdate } from './for-update.ts';
 import { matches } from './predicate.ts';
-import { SELECTION_ARGUMENTS, selectionOf } from './selection.ts';
+import { rowsFound, SELECTION_ARGUMENTS, selectionOf } from './selection.ts';
 import type { Message, Statement, StatementContext } from './statement.ts';
 
 const FIXED_BY_CURSOR = [...SELECTION_ARGUMENTS, 'columns', 'reverse', 'forUpdate'];
@@ -24,10 +24,10 @@ export const scan: Statement = {
     if (message.cursor !== undefined) return continueScan(transaction, message, context);
     const table = tableOf(transaction, message);
     const columns = columnsOf(table, message);
-    const { range, predicate } = selectionOf(transaction, table, message);
+    const selection = selectionOf(transaction, table, message);
     const reverse = booleanOf(message, 'reverse');
     const forUpdate = booleanOf(message, 'forUpdate');
-    const state: ScanState = { table, range, predicate, columns, reverse, limit: limitOf(message), forUpdate };
+    const state: ScanState = { table, ...selection, columns, reverse, limit: limitOf(message), forUpdate };
     const { rows, lastKey } = rowsOf(transaction, state, context.cursors !== null);
     if (lastKey === null || context.cursors === null) return { rows };
     const { isAlone } = context;
@@ -60,7 +60,7 @@ function continueScan(transaction: Transaction, message: Message, context: State
 }
 
 /**
- * `lastKey`: the last one returned, where more rows may follow; else null. `tellsMore`: a cursor tells the client so. Where
+ * `lastKey`: where the last row returned was found, where more rows may follow; else null. `tellsMore`: a cursor tells the client so. Where
  * what is read is certified, a full page has a cursor whatever follows: that there is a row behind it, which nobody reads,
  * is nothing that a client may go by.
  */
@@ -80,7 +80,7 @@ function rowsOf(
   const keys: RowKey[] = [];
   /** Where `limit` cut it. */
   let left: KeyRange | null = null;
-  for (const [key, image] of transaction.scan(range.from, range.to, reverse)) {
+  for (const { key, image, foundAt } of rowsFound(transaction, state, reverse)) {
     const row = table.decode(image, imageCodec);
     if (!matches(row, predicate)) continue;
     if (rows.length === limit) {
@@ -94,9 +94,9 @@ function rowsOf(
     }
     rows.push(withColumns(row, columns));
     if (forUpdate) keys.push(key);
-    lastKey = key;
+    lastKey = foundAt;
     if (mayNotLookFurther && rows.length === limit) {
-      left = behind(state, key).range;
+      left = behind(state, foundAt).range;
       break;
     }
   }

@@ -1,16 +1,18 @@
 /** What `update` and `delete` are about: one key (perhaps with `if`), or a range and `where`, or expressly all rows. */
+import type { RowKey } from '../../../certifier/types.ts';
+import { type RowWrite, writeConstrained } from '../constraints/statement-changes.ts';
 import { invalidArgument } from '../errors.ts';
 import type { Row } from '../image-codec.ts';
 import type { Table } from '../table.ts';
 import type { RowChange, Transaction } from '../transaction.ts';
 import { booleanOf, rowKeyOf } from './arguments.ts';
 import { equalitiesOf, matches } from './predicate.ts';
-import { SELECTION_ARGUMENTS, selectionOf } from './selection.ts';
+import { rowsFound, SELECTION_ARGUMENTS, selectionOf } from './selection.ts';
 import type { Message } from './statement.ts';
 
 export const TARGET_ARGUMENTS = ['table', 'key', 'if', 'all', ...SELECTION_ARGUMENTS] as const;
 
-/** Changes each row that the target names: `imageAfter` gives what it becomes, null where it goes. */
+/** Changes each row that the target names: `imageAfter` makes it what it becomes and gives that, or null where it goes. */
 export function changeTarget(
   transaction: Transaction,
   table: Table,
@@ -43,7 +45,8 @@ function changeOne(
     transaction.observe(key);
     return { matched: 0 };
   }
-  transaction.write([{ key, image: imageAfter(row) }]);
+  if (table.isPlain) transaction.write([{ key, image: imageAfter(row) }]);
+  else writeConstrained(transaction, table, [rowWriteOf(key, row, imageAfter)]);
   return { matched: 1 };
 }
 
@@ -53,13 +56,24 @@ function changeSelected(
   message: Message,
   imageAfter: (row: Row) => Uint8Array | null,
 ): { matched: number } {
-  const { range, predicate } = selectionOf(transaction, table, message);
+  const selection = selectionOf(transaction, table, message);
+  const { range, predicate } = selection;
   transaction.observeRange(range.from, range.to);
   const changes: RowChange[] = [];
-  for (const [key, image] of transaction.scan(range.from, range.to, false)) {
+  const writes: RowWrite[] = [];
+  for (const { key, image } of rowsFound(transaction, selection, false)) {
     const row = table.decode(image, transaction.imageCodec);
-    if (matches(row, predicate)) changes.push({ key, image: imageAfter(row) });
+    if (!matches(row, predicate)) continue;
+    if (table.isPlain) changes.push({ key, image: imageAfter(row) });
+    else writes.push(rowWriteOf(key, row, imageAfter));
   }
-  transaction.write(changes);
-  return { matched: changes.length };
+  if (table.isPlain) transaction.write(changes);
+  else writeConstrained(transaction, table, writes);
+  return { matched: changes.length + writes.length };
+}
+
+function rowWriteOf(key: RowKey, row: Row, imageAfter: (row: Row) => Uint8Array | null): RowWrite {
+  const before = { ...row };
+  const image = imageAfter(row);
+  return { key, before, after: image === null ? null : row, image };
 }

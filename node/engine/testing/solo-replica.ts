@@ -128,6 +128,8 @@ export class SoloReplica implements Replica {
   readonly #clock: Clock;
   readonly #rows = new Map<RowKey, Version[]>();
   readonly #writers = new Map<RowKey, SequenceNumber>();
+  /** Who began last to refer to a key. */
+  readonly #referrers = new Map<RowKey, SequenceNumber>();
   readonly #catalog = new Catalog();
   readonly #builds = new BuildWatch(this.#catalog);
   readonly #snapshots = new Set<{ ended: () => void }>();
@@ -384,8 +386,9 @@ export class SoloReplica implements Replica {
 
   #conflictOf({ snapshotVersion, writeSet, ranges = [] }: Transaction): LostConflict | null {
     if (writeSet.length === 0) throw new Error('a write set is not empty');
-    for (const { key, snapshotVersion: own = snapshotVersion } of writeSet) {
-      const sequenceNumber = this.#writers.get(key) ?? 0;
+    for (const { key, kind, snapshotVersion: own = snapshotVersion } of writeSet) {
+      const referrer = kind === 'reference' ? 0 : (this.#referrers.get(key) ?? 0);
+      const sequenceNumber = Math.max(this.#writers.get(key) ?? 0, referrer);
       if (sequenceNumber > own) {
         return { kind: 'conflict', key, found: 'item', winner: { sequenceNumber, origin: 0 }, phase: 'group' };
       }
@@ -404,6 +407,10 @@ export class SoloReplica implements Replica {
     const sequenceNumber = this.appliedUpTo + 1;
     const writes = writeSet.filter(({ kind }) => isOfRow(kind)).map(({ key, image }) => ({ key, image }));
     for (const { key, image } of writes) this.#write(key, sequenceNumber, image);
+    for (const { key, kind } of writeSet) {
+      if (kind === 'mark') this.#writers.set(key, sequenceNumber);
+      else if (kind === 'reference') this.#referrers.set(key, sequenceNumber);
+    }
     const { commitTime } = this.#publish(sequenceNumber, { writes, schema: null });
     this.#applied(sequenceNumber);
     this.#watchedRows?.written(writes, 0);

@@ -5,7 +5,7 @@
 import type { RowKey } from '../../../../certifier/types.ts';
 import { assert, type SequenceNumber } from '../../../../gcs/base/index.ts';
 import type { ImageCodec, Row } from '../../image-codec.ts';
-import { decodeKey, shownKey, tableIdOf } from '../../key-codec.ts';
+import { decodeKey, isBesideRows, shownKey, tableIdOf } from '../../key-codec.ts';
 import type { Publication, Replica } from '../../replica.ts';
 import type { Table } from '../../table.ts';
 import type { TableCache } from '../../transaction.ts';
@@ -48,7 +48,9 @@ export class ChangeRows {
 
   /** Whether a row of that table is among those changed: told without looking into any. */
   concerns({ writes, sequenceNumber }: Publication, table: string): boolean {
-    return writes.some(({ key }) => this.#replica.tableById(tableIdOf(key), sequenceNumber)?.name === table);
+    return writes.some(
+      ({ key }) => !isBesideRows(key) && this.#replica.tableById(tableIdOf(key), sequenceNumber)?.name === table,
+    );
   }
 
   /** `publication` is held by the replica. */
@@ -69,14 +71,16 @@ export class ChangeRows {
     }
     this.#rememberedUpTo = sequenceNumber;
     let bytes = 0;
-    const rows = writes.map(({ key, image }) => {
+    const rows: ChangedRow[] = [];
+    for (const { key, image } of writes) {
+      if (isBesideRows(key)) continue;
       const before = this.#imageBefore(key, sequenceNumber);
       this.#remembered.set(key, image);
       // Of a row written again, too: an image is a view of the buffer that it came in, which others may share.
       this.#rememberedBytes += image?.length ?? 0;
       bytes += (before?.length ?? 0) + (image?.length ?? 0);
-      return this.#rowOf(key, { before, after: image, at: sequenceNumber });
-    });
+      rows.push(this.#rowOf(key, { before, after: image, at: sequenceNumber }));
+    }
     return { rows, bytes };
   }
 

@@ -1,0 +1,73 @@
+/**
+ * What a transaction does to the existence of keys that foreign keys refer to, as items to be certified (H10). Told at the
+ * end, from what each row was before the transaction and what it is then: a key that some row has afterwards, as some row
+ * had it before, goes on to exist, and nothing is said of it; who referred to it before goes on to refer to it.
+ */
+import type { RowKey, WriteSetItem } from '../../../certifier/types.ts';
+import type { SequenceNumber } from '../../../gcs/base/index.ts';
+import type { Row } from '../image-codec.ts';
+import type { ExistenceKeys, TableConstraints } from './table-constraints.ts';
+
+export type ExistenceItem = WriteSetItem & { readonly kind: 'reference' | 'mark' };
+
+/** A row that is written, with what it means to foreign keys before that and afterwards. */
+export interface ExistenceChange {
+  readonly key: RowKey;
+  readonly constraints: TableConstraints;
+  readonly before: ExistenceKeys;
+  readonly after: ExistenceKeys;
+}
+
+export class ExistenceItems {
+  /** `before`: the transaction. */
+  readonly #rows = new Map<RowKey, Pick<ExistenceChange, 'constraints' | 'before'>>();
+  /**
+   * READ COMMITTED: of each key the snapshot at which a statement last saw that what it does there is allowed. The last:
+   * whether a key exists is what has to be so at the end, whatever it was in between.
+   */
+  readonly #seenAt = new Map<RowKey, SequenceNumber>();
+
+  /** `isFirst`: it was not written before by the transaction, or that was undone. */
+  rowWritten({ key, constraints, before, after }: ExistenceChange, on: { isFirst: boolean; at: SequenceNumber }): void {
+    if (on.isFirst) this.#rows.set(key, { constraints, before });
+    for (const existence of before.existsAs) if (!after.existsAs.includes(existence)) this.seen(existence, on.at);
+    for (const existence of after.existsAs) if (!before.existsAs.includes(existence)) this.seen(existence, on.at);
+  }
+
+  seen(key: RowKey, snapshotVersion: SequenceNumber): void {
+    this.#seenAt.set(key, snapshotVersion);
+  }
+
+  /** Undefined: nobody asked. */
+  seenAt(key: RowKey): SequenceNumber | undefined {
+    return this.#seenAt.get(key);
+  }
+
+  /** `rowAfter`: of a row that the transaction has written; null: it is gone; undefined: it is not written, or that was undone. */
+  items(rowAfter: (key: RowKey, constraints: TableConstraints) => Row | null | undefined): readonly ExistenceItem[] {
+    /** Of each key how many rows more have it than before. */
+    const rowsMore = new Map<RowKey, number>();
+    const count = (keys: readonly RowKey[], by: number): void => {
+      for (const key of keys) rowsMore.set(key, (rowsMore.get(key) ?? 0) + by);
+    };
+    const refersTo = new Set<RowKey>();
+    for (const [key, { constraints, before }] of this.#rows) {
+      const row = rowAfter(key, constraints);
+      if (row === undefined) continue;
+      const after = constraints.existenceKeysOf(row);
+      count(before.existsAs, -1);
+      count(after.existsAs, 1);
+      for (const reference of after.refersTo) if (!before.refersTo.includes(reference)) refersTo.add(reference);
+    }
+    const items: ExistenceItem[] = [];
+    for (const [key, more] of rowsMore) if (more !== 0) items.push({ key, kind: 'mark', image: null });
+    for (const { key } of items) refersTo.delete(key);
+    for (const key of refersTo) items.push({ key, kind: 'reference', image: null });
+    return items;
+  }
+
+  clear(): void {
+    this.#rows.clear();
+    this.#seenAt.clear();
+  }
+}
