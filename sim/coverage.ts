@@ -36,6 +36,12 @@ export const MEMBER_SITUATIONS = [
   'a holder is overtaken',
   'an insert is undone',
   'batches wait for company',
+  'a duplicate is refused',
+  'a reference to nothing is refused',
+  'a row that is referred to is not deleted',
+  'rows change with what they refer to',
+  'two want one unique value',
+  'a row goes as somebody begins to refer to it',
 ] as const;
 
 export const GROUP_SITUATIONS = [

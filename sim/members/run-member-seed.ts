@@ -9,6 +9,7 @@ import { DEFAULT_LIMITS } from '../../node/engine/index.ts';
 import { drawMemberCount, patienceFor } from '../draw-options.ts';
 import { describeFaultPlan, drawFaultPlan, FaultInjector, MIXED, RARE } from '../faults/index.ts';
 import { aboveBaseLine, BASE_LINE_MS_MAX } from '../observers/base-line.ts';
+import { ConstraintObserver } from '../observers/constraint-observer.ts';
 import { checkNobodyIsElectableWithout } from '../observers/electability.ts';
 import { Elections } from '../observers/elections.ts';
 import { Judge } from '../observers/judge.ts';
@@ -46,6 +47,7 @@ class MemberSeed {
   readonly #order: TotalOrder;
   readonly #shadow: ShadowDatabase;
   readonly #history: History;
+  readonly #constraints: ConstraintObserver;
   readonly #elections: Elections;
   readonly #reads: Reads;
   readonly #cluster: MemberCluster;
@@ -76,6 +78,7 @@ class MemberSeed {
       keyCount: random.pick([1, 3, 10, 30]),
       schemaChangePercent: random.pick([0, 0, 1, 5]),
       slowClientPercent: random.pick([0, 5, 20]),
+      constrainedPercent: random.pick([5, 10, 30, 80]),
       largeRowBytes: random.pick([8000, 8000, 60_000]),
     };
     // Beyond them, what was read becomes wider ranges.
@@ -99,6 +102,7 @@ class MemberSeed {
     this.#shadow = new ShadowDatabase({ judge, capacity, codec: imageCodec, newWriterTable: lruWriterTable });
     this.#order.ordered = (entry, message) => this.#ordered(entry, message);
     this.#history = new History({ judge, shadow: this.#shadow, codec: imageCodec });
+    this.#constraints = new ConstraintObserver({ judge, shadow: this.#shadow, codec: imageCodec });
     this.#elections = new Elections(judge);
     this.#elections.takenOver = () => world.coverage.add('leadership is transferred');
     this.#reads = new Reads({ world, judge, order: this.#order, votersLeast: () => this.#cluster.votersLeast });
@@ -171,6 +175,7 @@ class MemberSeed {
         'read only': counts.readOnly,
         'answered SERIALIZABLE': counts.serializable,
         'answered READ COMMITTED': counts.readCommitted,
+        'constraints checked': this.#constraints.checked,
         'changes told': this.#streams.changes,
         'streams resumed': this.#streams.resumed,
         'streams too slow': this.#streams.tooSlow,
@@ -312,6 +317,8 @@ class MemberSeed {
       if (counters.lockWaits > 0) this.#world.coverage.add('a row is waited for', counters.lockWaits);
       const { batchDelayRaised } = running.member.counters;
       if (batchDelayRaised > 0) this.#world.coverage.add('batches wait for company', batchDelayRaised);
+      if (counters.rowsCascaded > 0)
+        this.#world.coverage.add('rows change with what they refer to', counters.rowsCascaded);
       if (counters.locksLost > 0) this.#world.coverage.add('a holder is overtaken', counters.locksLost);
       this.#judge.check(
         lockedRows === 0 && lockWaiters === 0 && rowWaiters === 0,

@@ -1,5 +1,6 @@
 /** All bugs that the simulator has to find, by the part of the program that they are in. */
 import { CERTIFICATION_BUGS } from './bugs/certification.ts';
+import { CONSTRAINT_BUGS } from './bugs/constraints.ts';
 import { LOCK_BUGS } from './bugs/locks.ts';
 import { LOG_BUGS } from './bugs/log.ts';
 import { MEMBERSHIP_BUGS } from './bugs/membership.ts';
@@ -21,5 +22,6 @@ export const PLANTED_BUGS: readonly SoughtBug[] = [
   ...VERSION_BUGS,
   ...SESSION_BUGS,
   ...LOCK_BUGS,
+  ...CONSTRAINT_BUGS,
   ...STREAM_BUGS,
 ];

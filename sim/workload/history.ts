@@ -15,9 +15,10 @@
  *   overtaken learns it before it asks to commit.
  * - The ledger's total is the same at every sequence number.
  */
-import { isOfRow, type Transaction } from '../../certifier/index.ts';
+import { isOfRow, type RowKey, type Transaction } from '../../certifier/index.ts';
 import type { SequenceNumber } from '../../gcs/base/index.ts';
 import {
+  compareValues,
   decodeKey,
   decodeRow,
   encodeKey,
@@ -30,6 +31,7 @@ import {
 } from '../../node/engine/index.ts';
 import type { Judge } from '../observers/judge.ts';
 import type { ShadowDatabase } from '../observers/shadow-database.ts';
+import { mayForget } from './constraint-scripts.ts';
 import type { Answer } from './simulated-client.ts';
 
 /** Columns of every row, and of the ledger's. */
@@ -51,9 +53,11 @@ interface ReadRow {
   readonly tag: number | null;
 }
 
-/** What of a table was scanned. The bounds are of the first column of its key, which is a number where there are any. */
+/** What of a table was scanned. The bounds are of the first column of its key or index, which is a number where there are any. */
 export interface ScannedPart {
   readonly table: string;
+  /** Absent: in the order of the primary key. */
+  readonly index?: string;
   readonly gte?: number;
   readonly lt?: number;
   readonly limit?: number;
@@ -271,7 +275,7 @@ export class History {
         return;
       }
       touchesLedger ||= table.name === LEDGER_TABLE;
-      if (image === null) continue;
+      if (image === null || this.#forgets(key, { image, table, sequenceNumber })) continue;
       const tag = this.#tagOf(image, table);
       const owner = this.#attempts[tag - 1] ?? null;
       attempt ??= owner;
@@ -284,6 +288,20 @@ export class History {
     if (attempt !== null) this.#attribute(attempt, sequenceNumber, written);
     else this.#untagged.add(sequenceNumber);
     if (touchesLedger) this.#checkLedger(sequenceNumber);
+  }
+
+  /** The row is as before but for what it referred to, which has gone: nobody names it for that. */
+  #forgets(
+    key: RowKey,
+    {
+      image,
+      table,
+      sequenceNumber,
+    }: { readonly image: Uint8Array; readonly table: TableDefinition; readonly sequenceNumber: SequenceNumber },
+  ): boolean {
+    if (!mayForget(table)) return false;
+    const before = this.#shadow.imageAt(key, sequenceNumber - 1);
+    return before !== null && this.#tagOf(before, table) === this.#tagOf(image, table);
   }
 
   #attribute(attempt: Attempt, sequenceNumber: SequenceNumber, written: ReadonlySet<string>): void {
@@ -413,9 +431,11 @@ export class History {
     return `${JSON.stringify(part)} as of ${tags.join()}, not ${expected.join()}`;
   }
 
-  #tagsAt({ table, gte, lt, limit, reverse = false }: ScannedPart, snapshot: SequenceNumber): readonly number[] | null {
+  #tagsAt(part: ScannedPart, snapshot: SequenceNumber): readonly number[] | null {
+    const { table, index, gte, lt, limit, reverse = false } = part;
     const definition = this.#shadow.tableAt(table, snapshot);
     if (definition === null) return null;
+    if (index !== undefined) return this.#tagsByIndex(part, definition, snapshot);
     const tags: number[] = [];
     const rows = this.#shadow.tableRowsAt(definition.tableId, snapshot);
     for (const [key, image] of reverse ? rows.toReversed() : rows) {
@@ -428,6 +448,33 @@ export class History {
       tags.push(this.#tagOf(image, definition));
     }
     return tags;
+  }
+
+  #tagsByIndex(
+    { index, gte, lt, limit, reverse = false }: ScannedPart,
+    definition: TableDefinition,
+    snapshot: SequenceNumber,
+  ): readonly number[] {
+    const { columns } = definition.indexes.find(({ name }) => name === index)!;
+    const layout = new RowLayout(definition);
+    const rows = this.#shadow
+      .tableRowsAt(definition.tableId, snapshot)
+      .map(([key, image]) => ({ key, row: decodeRow(image, layout, this.#codec) }))
+      .filter(({ row }) => {
+        const first = row[columns[0]!] as number | null;
+        return (
+          (gte === undefined || (first !== null && first >= gte)) && (lt === undefined || first === null || first < lt)
+        );
+      })
+      .sort((one, other) => {
+        for (const column of columns) {
+          const difference = compareValues(one.row[column], other.row[column], 'integer');
+          if (difference !== 0) return difference;
+        }
+        return one.key < other.key ? -1 : 1;
+      });
+    if (reverse) rows.reverse();
+    return rows.slice(0, limit).map(({ row }) => row[TAG] as number);
   }
 
   #tagAt(tableName: string, key: Key, snapshot: SequenceNumber): number | null {

@@ -1,6 +1,7 @@
 /** What clients do. Each script is one transaction, or one change of the schema; `History` is told what came of it. */
 import type { SeededRandom } from '../../gcs/base/index.ts';
 import type { Isolation } from '../../node/engine/index.ts';
+import { CONSTRAINED_TABLES, drawConstrained, refusal } from './constraint-scripts.ts';
 import {
   type Attempt,
   type History,
@@ -28,6 +29,7 @@ export const TABLES: Readonly<Record<string, object>> = {
   [TWO_TABLE]: { primaryKey: ['name', 'id'] },
   [CHANGING_TABLE]: { primaryKey: ['id'], columns: { id: INTEGER, tag: INTEGER } },
   [LEDGER_TABLE]: { primaryKey: ['account'], columns: { account: INTEGER, balance: INTEGER, tag: INTEGER } },
+  ...CONSTRAINED_TABLES,
 };
 
 export interface Workload {
@@ -36,6 +38,8 @@ export interface Workload {
   readonly keyCount: number;
   readonly schemaChangePercent: number;
   readonly slowClientPercent: number;
+  /** Of tables that have indexes and refer to each other. */
+  readonly constrainedPercent: number;
   /** Now and then a row is as long. */
   readonly largeRowBytes: number;
   /** One of the situations that a batch of seeds has to meet. */
@@ -187,6 +191,7 @@ function* interactive(
   const { history } = workload;
   function* ask(request: object): Generator<Ask, Answer, Answer> {
     const answer: Answer = yield { ...(request as { op: string }), tx };
+    meet(workload, answer);
     if (!answer.ok) throw new StatementFailed(answer.error!.code);
     return answer;
   }
@@ -208,7 +213,13 @@ function* interactive(
   }
   const appliedUpTo = client.appliedUpTo;
   const answer = yield* decide(client, history, attempt, { op: 'commit', tx });
+  meet(workload, answer);
   if (!answer.ok) history.commitRefused(attempt, answer.error!, appliedUpTo);
+}
+
+function meet(workload: Workload, { error }: Answer): void {
+  const situation = error === undefined ? null : refusal(error);
+  if (situation !== null) workload.met(situation);
 }
 
 class StatementFailed extends Error {
@@ -297,6 +308,31 @@ function* scanAndPut(client: SimulatedClient, workload: Workload): Script {
     attempt.mustWrite.add(rowName(table, target.key));
     const row = rowOf(target, attempt.tag, { random, largeRowBytes: workload.largeRowBytes });
     yield* ask({ op: 'put', table, row });
+  });
+}
+
+/** Changes rows that refer to each other, and looks for some by an index. */
+function* changeConstrained(client: SimulatedClient, workload: Workload): Script {
+  const { random } = client;
+  const { history } = workload;
+  const attempt = history.begin('change what is constrained', client.seenUpTo, drawIsolation(random));
+  const statements = drawConstrained(random, attempt);
+  const isSlow = random.chance(workload.slowClientPercent);
+  if (random.chance(50)) {
+    const steps = statements.map(({ request }) => request);
+    const { isolation } = attempt;
+    const ask: Ask = { op: 'transact', isolation, steps, attempts: random.pick([1, 3]) };
+    const answer = yield* answerTo(history, attempt, ask);
+    if (answer.ok) for (const [i, result] of answer.result.results.entries()) statements[i]!.answered(result);
+    meet(workload, answer);
+    conclude(client, history, attempt, answer);
+    return;
+  }
+  yield* interactive(client, workload, attempt, function* (ask) {
+    for (const { request, answered } of statements) {
+      answered((yield* ask(request)).result);
+      yield { waitMs: isSlow ? random.between(100, 2000) : random.between(1, 100) };
+    }
   });
 }
 
@@ -490,6 +526,7 @@ export function* prepareTables(client: SimulatedClient, workload: Workload, done
 export function drawScript(client: SimulatedClient, workload: Workload): Script {
   const { random } = client;
   if (random.chance(workload.schemaChangePercent)) return changeSchema(client, workload);
+  if (random.chance(workload.constrainedPercent)) return changeConstrained(client, workload);
   const script = random.pick([
     writeAlone,
     writeAlone,

@@ -20,6 +20,8 @@ export interface Answer {
     readonly table?: string;
     readonly key?: unknown;
     readonly winner?: { readonly gtid: string };
+    readonly item?: string;
+    readonly isReferredTo?: boolean;
   };
 }
 
