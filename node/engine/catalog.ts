@@ -15,7 +15,7 @@ import {
   TABLE_ID_TO_COME,
 } from './schema/judgement.ts';
 import { decodeDefinition, encodeDefinition } from './schema-codec.ts';
-import type { ForeignKeyDefinition, TableDefinition } from './table-definition.ts';
+import type { Build, ForeignKeyDefinition, TableDefinition } from './table-definition.ts';
 
 export { decodeSchemaChange, encodeSchemaChange } from './schema-codec.ts';
 
@@ -34,6 +34,9 @@ export class Catalog implements JudgedView {
   readonly #versions = new Map<string, Version[]>();
   /** The definitions of an id, ascending by sequence number; not empty. The table's end is not among them. */
   readonly #versionsById = new Map<number, { sequenceNumber: SequenceNumber; definition: TableDefinition }[]>();
+
+  /** Null: to be found out. */
+  #builds: readonly Build[] | null = null;
 
   /** The catalog as of `upTo`, from the rows that the store holds. Before that it is not asked. */
   static load(store: CatalogStore, upTo: SequenceNumber, codec: ImageCodec): Catalog {
@@ -102,6 +105,20 @@ export class Catalog implements JudgedView {
     return versions === undefined ? undefined : lastUpTo(versions, snapshot)?.definition;
   }
 
+  /** What is being built, by the newest definitions. By table id, the older alteration first. */
+  get builds(): readonly Build[] {
+    if (this.#builds !== null) return this.#builds;
+    const builds = [...this.#versions.keys()].flatMap((name) => {
+      const definition = this.newest(name);
+      if (definition === null) return [];
+      const { tableId, indexes, foreignKeys } = definition;
+      const building = [...indexes, ...foreignKeys].filter(({ state }) => state === 'building');
+      return [...new Set(building.map(({ since }) => since))].map((since) => ({ tableId, since }));
+    });
+    this.#builds = builds.sort((one, other) => one.tableId - other.tableId || one.since - other.since);
+    return this.#builds;
+  }
+
   /** Forgets what no snapshot at or above `horizon` sees. */
   prune(horizon: SequenceNumber): void {
     for (const [name, versions] of this.#versions) {
@@ -135,6 +152,7 @@ export class Catalog implements JudgedView {
   }
 
   #add(sequenceNumber: SequenceNumber, name: string, definition: TableDefinition | null): void {
+    this.#builds = null;
     const version = { sequenceNumber, definition };
     const versions = this.#versions.get(name);
     if (versions === undefined) this.#versions.set(name, [version]);

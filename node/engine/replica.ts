@@ -51,6 +51,8 @@ export interface Replica {
   changeSchema(change: SchemaChange, deadlineMs: number, done: (outcome: SchemaOutcome) => void): void;
   /** Calls `done` once, when the build is over, whoever carries it out. Returns how to give up waiting. */
   whenBuilt(build: Build, done: (outcome: BuildOutcome) => void): { cancel(): void };
+  /** How many rows are looked through for it, as far as this member was told; null: it was told nothing. */
+  buildRows(build: Build): number | null;
   /** Calls `done` once `sequenceNumber` is visible here (maybe in this turn). Returns how to give up. */
   whenApplied(sequenceNumber: SequenceNumber, done: () => void): { cancel(): void };
 

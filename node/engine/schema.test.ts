@@ -293,7 +293,9 @@ test('an alteration that leaves something to be built is answered when that is o
   assert.deepEqual(client.answerTo(get).ok, true);
   assert.equal(client.hasAnswer(alter), false);
   const { tableId, indexes } = client.do('describe', { table: 'a.people' });
-  assert.deepEqual(indexes, [{ name: 'byName', columns: ['name'], unique: false, state: 'building' }]);
+  assert.deepEqual(indexes, [
+    { name: 'byName', columns: ['name'], unique: false, state: 'building', building: { rows: 7 } },
+  ]);
   endBuild(world, { tableId, since: 2 });
   assert.equal(client.answerTo(alter).result.sequenceNumber, 4);
   assert.equal(client.do('describe', { table: 'a.people' }).indexes[0].state, 'valid');

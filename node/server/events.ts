@@ -29,6 +29,8 @@ const EVENTS = {
   damage: 'warn',
   /** A state transfer or a repair of the log begins, is through, or failed and is tried again. */
   transfer: 'info',
+  /** Indexes and constraints that an alteration added are being built by this member: begun, gone on, or over. */
+  build: 'info',
   /** No member can be elected with what is left of the logs. Facts: why, and what to do. */
   stuck: 'error',
   /** The member begins anew within its process. */

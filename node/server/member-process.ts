@@ -454,6 +454,7 @@ function memberEvents(log: EventLog, fail: (error: Error) => void): Omit<MemberE
     damageFound: (facts) => log.event('damage', facts),
     transferChanged: (phase, { sinceMs: _since, ...progress }, why) =>
       log.event('transfer', { phase, ...progress, why }),
+    buildProgressed: ({ build, ...progress }) => log.event('build', { ...progress, ...build }),
     stuck: (why) => log.event('stuck', { why }),
     refusedPeer: (address, reason) => log.event('refusedPeer', { address, reason }),
     recovered: (facts) => log.event('recovered', facts),

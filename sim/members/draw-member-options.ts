@@ -1,5 +1,5 @@
 import type { SeededRandom } from '../../gcs/base/index.ts';
-import type { MemberOptions } from '../../node/engine/index.ts';
+import { DEFAULT_LIMITS, type MemberOptions } from '../../node/engine/index.ts';
 import { drawGroupOptions, LONG_ELECTION_TIMEOUTS_MS } from '../draw-options.ts';
 import type { Profile } from '../seed-result.ts';
 
@@ -48,6 +48,12 @@ export function drawMemberOptions(random: SeededRandom, profile: Profile): Membe
     purgeStep: random.pick([1, 10, 1000]),
     truncateEveryMs: random.pick(isLong ? [5000, 20_000] : [200, 1000]),
     transferRetryMs: random.pick([50, 500]),
+    builds: {
+      rowsAtOnce: random.pick([1, 2, 5, 500]),
+      restMs: random.pick([1, 20, 200]),
+      retryMs: random.pick([5, 50]),
+      keyBytesMax: DEFAULT_LIMITS.keyBytesMax,
+    },
   };
 }
 

@@ -416,6 +416,12 @@ export class MemberCluster implements FaultTargets {
       roomChanged: (hasRoom) => heard(() => world.tell(`${who} has ${hasRoom ? 'room again' : 'no room'}`)),
       damageFound: ({ file, offset, reason }) =>
         heard(() => world.tell(`${who} finds ${file} damaged at ${offset}: ${reason}`)),
+      buildProgressed: ({ phase, table, rows, failure }) => {
+        world.coverage.add(`a build ${phase === 'goes on' ? 'is' : phase === 'began' ? 'has' : 'ends'} ${phase}`);
+        world.tell(
+          `${who}: build of ${table} ${phase}, ${rows} rows, ${failure === null ? 'no failure' : failure.kind}`,
+        );
+      },
       stuck: (why) => world.tell(`${who} is stuck: ${why}`),
       transferChanged: (phase, { kind, donor }, why) =>
         heard(() => {
@@ -556,6 +562,7 @@ const SILENT: MemberEvents = {
   roomChanged: () => {},
   damageFound: () => {},
   transferChanged: () => {},
+  buildProgressed: () => {},
   stuck: () => {},
   refusedPeer: () => {},
   recovered: () => {},

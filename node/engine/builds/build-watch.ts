@@ -21,6 +21,8 @@ interface Waiter {
 export class BuildWatch {
   readonly #catalog: { newestById(tableId: number): TableDefinition | null };
   readonly #waiters = new Set<Waiter>();
+  /** Called when there is something to be built. */
+  begun: () => void = () => {};
 
   constructor(catalog: { newestById(tableId: number): TableDefinition | null }) {
     this.#catalog = catalog;
@@ -36,6 +38,7 @@ export class BuildWatch {
 
   /** A schema change was done, and the catalog is as it left it. */
   schemaChanged(sequenceNumber: SequenceNumber, change: SchemaChange, judged: PossibleChange): void {
+    if (judged.build !== null) this.begun();
     for (const waiter of this.#waiters) {
       const { build, done } = waiter;
       if (this.#isUnderWay(build)) continue;

@@ -33,7 +33,7 @@ export class ForeignKey {
     const { columns, referencedIndexId } = definition;
     this.childIndex = beginsWith(child.primaryKey, columns)
       ? null
-      : found(child.indexes.find((index) => beginsWith(index.columns, columns)));
+      : found(child.indexes.find((index) => beginsWith(index.columns, columns) && isSupport(index, definition)));
     this.#parentIndex = referencedIndexId === 0 ? null : found(parent.indexById(referencedIndexId));
     this.#parentTypes = this.#parentIndex === null ? parent.keyTypes : this.#parentIndex.types;
     this.#existencePrefix = existencePrefix(parent.prefix, referencedIndexId);
@@ -67,6 +67,11 @@ export class ForeignKey {
       ? rangeOf(child.prefix, bounds, child.keyTypes)
       : rangeOf(childIndex.prefix, bounds, childIndex.types);
   }
+}
+
+/** One that is built for another alteration misses rows that this foreign key may rely on. */
+function isSupport({ isValid, definition: { since } }: TableIndex, foreignKey: ForeignKeyDefinition): boolean {
+  return isValid || since === foreignKey.since;
 }
 
 function beginsWith(columns: readonly string[], first: readonly string[]): boolean {

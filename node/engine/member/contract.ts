@@ -3,6 +3,7 @@ import type { LaneStore, VerdictFileOptions, VersionStoreOptions } from '../../.
 import type { NewWriterTable } from '../../../certifier/index.ts';
 import type { Environment, Incarnation, LogIndex, MemberId, SequenceNumber } from '../../../gcs/base/index.ts';
 import type { Compression, Formation, GroupMember, GroupOptions, GroupView } from '../../../gcs/core/index.ts';
+import type { BuildCounters, BuilderOptions, BuildProgress } from '../builds/builder.ts';
 import type { ImageCodec } from '../image-codec.ts';
 import type { MemberState } from '../replica.ts';
 import type { ChangeHistoryOptions } from './change-history.ts';
@@ -30,6 +31,7 @@ export interface MemberOptions {
   readonly purgeStep: number;
   /** How often the log and the verdict file give up what nobody needs any more. */
   readonly truncateEveryMs: number;
+  readonly builds: BuilderOptions;
   /** A transfer that failed is begun anew, with another peer, after so long. */
   readonly transferRetryMs: number;
 }
@@ -91,6 +93,8 @@ export interface MemberEvents {
   damageFound(facts: { readonly file: string; readonly offset: number; readonly reason: string }): void;
   /** A transfer begins with a donor, is through, or failed and will be tried again. */
   transferChanged(phase: 'began' | 'done' | 'failed', progress: TransferProgress, why: string): void;
+  /** What an alteration added is being built here. */
+  buildProgressed(progress: BuildProgress): void;
   /** Nobody can lead the group, whatever it waits for: `why`, and what an operator can do. */
   stuck(why: string): void;
   /** A peer or stranger was turned away, or turned us away. */
@@ -129,7 +133,7 @@ export interface MemberSetup {
 }
 
 /** Plain counters since the start of the process; metrics read them at scrape. */
-export interface MemberCounters {
+export interface MemberCounters extends BuildCounters {
   transactionsCertified: number;
   transactionsCommitted: number;
   conflictsDetected: number;
@@ -183,6 +187,11 @@ export function zeroCounters(): MemberCounters {
     batchDelayLowered: 0,
     remoteApplied: 0,
     schemaChanges: 0,
+    buildRows: 0,
+    buildEntries: 0,
+    buildConflicts: 0,
+    buildsCompleted: 0,
+    buildsFailed: 0,
     batchesDelivered: 0,
     bytesDelivered: 0,
     viewsInstalled: 0,

@@ -23,6 +23,7 @@ export interface HousekeepingSetup {
   readonly followers: Followers;
   readonly report: OwnReport;
   readonly upkeep: Upkeep;
+  readonly builder: { look(): void };
   readonly outbox: Pick<Outbox<Fate>, 'sweep'>;
   readonly restoration: Pick<Restoration, 'progress'>;
   readonly run: TendedRun;
@@ -84,7 +85,7 @@ export class Housekeeping {
   }
 
   #tend(running: ReplicatedState, nowMs: number, isNoticeDue: boolean): void {
-    const { group, followers, report, upkeep, run, events } = this.#setup;
+    const { group, followers, report, upkeep, builder, run, events } = this.#setup;
     this.#watchLeader(nowMs);
     // Not at once: who follows the changes and keeps up has taken the last ones by now.
     if (running.store.isOverloaded) running.forgetHistory();
@@ -92,6 +93,7 @@ export class Housekeeping {
     running.catalog.prune(running.store.flushedUpTo);
     running.history.bounds = followers.bounds();
     upkeep.truncate(running, nowMs);
+    builder.look();
     if (!isNoticeDue) return;
     group.notify(encodeStatusNotice(report.notice(running, { followsChanges: followers.areHere })));
     if (group.status?.role !== 'leader') return;

@@ -32,6 +32,7 @@ import {
   memberNamed,
   type StateSource,
 } from '../../../gcs/core/index.ts';
+import type { Builder } from '../builds/builder.ts';
 import type { AttachedSessions, MemberState, SessionTransaction } from '../replica.ts';
 import { Administrator } from './administrator.ts';
 import { AppliedWaiters } from './applied-waiters.ts';
@@ -63,6 +64,8 @@ export class MemberRun {
   readonly followers: Followers;
   readonly report: OwnReport;
   readonly waiters = new AppliedWaiters();
+  /** Of who commits by this run. */
+  builder: Builder | null = null;
   readonly watchers = new Watchers();
   readonly #disk: RunDisk;
   readonly #environment: Environment;
@@ -233,6 +236,7 @@ export class MemberRun {
       followers: this.followers,
       report: this.report,
       upkeep: this.#upkeep,
+      builder: { look: () => this.builder?.look() },
       outbox: this.outbox,
       restoration: this.#restoration,
       run: this,
@@ -382,6 +386,7 @@ export class MemberRun {
       failed: (error) => this.#failed(error),
     });
     this.#running = state;
+    state.builds.begun = () => this.builder?.lookSoon();
     state.watchedRows = this.#sessions?.watchedRows ?? null;
     if (state.history.transactions > 0) this.followers.mayReturn();
     this.watchers.viewChanged();

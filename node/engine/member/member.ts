@@ -12,6 +12,7 @@ import {
 } from '../../../gcs/base/index.ts';
 import type { Group } from '../../../gcs/core/index.ts';
 import type { BuildOutcome } from '../builds/build-watch.ts';
+import { Builder } from '../builds/builder.ts';
 import { encodeSchemaChange } from '../catalog.ts';
 import type {
   Administration,
@@ -65,6 +66,17 @@ export class Member implements Replica {
       state: () => run.running,
       memberIdOf: (ordinal) => this.memberIdOf(ordinal),
       groupId: () => this.groupId,
+    });
+    const { environment, imageCodec, options, counters, events } = run.setup;
+    run.builder = new Builder({
+      replica: this,
+      clock: environment.clock,
+      imageCodec,
+      options: options.builds,
+      counters,
+      mayBuild: () => !run.isOver && run.group.status?.role === 'leader' && this.#whyNot() === null,
+      builds: () => run.running?.catalog.builds ?? [],
+      progressed: (progress) => events.buildProgressed(progress),
     });
   }
 
@@ -282,6 +294,13 @@ export class Member implements Replica {
         isGivenUp = true;
       },
     };
+  }
+
+  buildRows({ tableId, since }: Build): number | null {
+    const { builder, membership } = this.#run;
+    const told = [...membership.notices.values()].map(({ builds }) => builds);
+    const known = [builder?.underWay, ...told].filter((state) => state?.tableId === tableId && state.since === since);
+    return known.length === 0 ? null : Math.max(...known.map((state) => state!.rows));
   }
 
   whenApplied(sequenceNumber: SequenceNumber, done: () => void): { cancel(): void } {

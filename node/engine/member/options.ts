@@ -1,4 +1,5 @@
 import { GROUP_DEFAULTS } from '../../../gcs/core/index.ts';
+import { DEFAULT_LIMITS } from '../limits.ts';
 import type { MemberOptions } from './contract.ts';
 
 /** Group-wide option: items of the certification database. */
@@ -36,5 +37,7 @@ export const MEMBER_DEFAULTS: MemberOptions = {
   // Each rise looks at the whole certification database.
   purgeStep: 1000,
   truncateEveryMs: 1000,
+  // A run of rows takes a few milliseconds, and others are served in between.
+  builds: { rowsAtOnce: 500, restMs: 1, retryMs: 20, keyBytesMax: DEFAULT_LIMITS.keyBytesMax },
   transferRetryMs: 1000,
 };

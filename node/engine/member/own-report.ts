@@ -1,6 +1,8 @@
 /** What a member says of itself: to the others in its notices, and to whoever asks it. */
+
 import type { Clock, MemberOrdinal } from '../../../gcs/base/index.ts';
 import { type Group, memberNamed } from '../../../gcs/core/index.ts';
+import type { Builder } from '../builds/builder.ts';
 import type { MemberState, MemberStatsRow, OrderedTimes, SessionTransaction } from '../replica.ts';
 import { CommitLatencies } from './commit-latency.ts';
 import type { MemberSetup } from './contract.ts';
@@ -19,6 +21,7 @@ export interface OwnReportSetup {
   readonly run: {
     readonly state: MemberState;
     readonly hasRoom: boolean;
+    readonly builder: Pick<Builder, 'underWay'> | null;
     oldestTransactions(limit: number): readonly SessionTransaction[];
   };
   readonly outbox: { readonly waiting: number };
@@ -104,6 +107,7 @@ export class OwnReport {
       hasRoom: run.hasRoom,
       claims: this.claims,
       transactions: run.oldestTransactions(TRANSACTIONS_TOLD),
+      builds: run.builder?.underWay ?? null,
     };
   }
 }

@@ -6,6 +6,7 @@ import {
   utf8Decode,
   utf8Encode,
 } from '../../../gcs/base/index.ts';
+import type { BuildState } from '../builds/builder.ts';
 import { ISOLATION_LEVELS, type Isolation } from '../isolation.ts';
 import type { CommitLatency, CommitLayers, MemberState, MemberStatsRow, SessionTransaction } from '../replica.ts';
 import type { DigestPoint } from './digest-watch.ts';
@@ -29,6 +30,8 @@ export interface StatusNotice {
   readonly claims: boolean;
   /** The oldest that clients have open there. */
   readonly transactions: readonly SessionTransaction[];
+  /** What it builds. */
+  readonly builds: BuildState | null;
 }
 
 export function encodeStatusNotice(notice: StatusNotice): Uint8Array {
@@ -66,7 +69,7 @@ export function decodeStatusNotice(bytes: Uint8Array): StatusNotice | null {
   const { state, version, stats, digests, followsChanges, oldestNeeded, reaches, hasRoom, claims, stateFrom } =
     value as Record<string, unknown>;
   // A member of an earlier version tells none.
-  const { transactions = [] } = value as Record<string, unknown>;
+  const { transactions = [], builds = null } = value as Record<string, unknown>;
   if (!STATES.includes(state) || typeof version !== 'string' || !isStats(stats) || !Array.isArray(digests)) return null;
   if (
     typeof followsChanges !== 'boolean' ||
@@ -81,6 +84,7 @@ export function decodeStatusNotice(bytes: Uint8Array): StatusNotice | null {
   if (!Array.isArray(transactions) || transactions.length > TRANSACTIONS_MAX || !transactions.every(isTransaction)) {
     return null;
   }
+  if (builds !== null && !isBuildState(builds)) return null;
   return {
     state: state as MemberState,
     version,
@@ -93,7 +97,14 @@ export function decodeStatusNotice(bytes: Uint8Array): StatusNotice | null {
     hasRoom,
     claims,
     transactions,
+    builds,
   };
+}
+
+function isBuildState(value: unknown): value is BuildState {
+  if (typeof value !== 'object' || value === null) return false;
+  const { tableId, since, rows } = value as Record<string, unknown>;
+  return [tableId, since, rows].every(isCount);
 }
 
 const SESSION_STATES: readonly unknown[] = [

@@ -146,6 +146,8 @@ function simulatedMember(host: SimulatedHost, setup: SimulatedMemberSetup): Simu
               roomChanged: (hasRoom) => started.events.push(hasRoom ? 'room' : 'disk full'),
               damageFound: ({ file, reason }) => started.events.push(`damage in ${file}: ${reason}`),
               transferChanged: (phase, { kind }, why) => started.events.push(`${kind} ${phase}: ${why}`),
+              buildProgressed: ({ phase, table, rows }) =>
+                started.events.push(`build of ${table} ${phase}, ${rows} rows`),
               stuck: (why) => started.events.push(`stuck: ${why}`),
               refusedPeer: () => {},
               recovered: () => {},
@@ -223,6 +225,16 @@ export class SimulatedMemberClient {
     const id = ++this.#lastId;
     this.#host.process!.turn(() => this.#connection.receive({ id, op, ...message }));
     return id;
+  }
+
+  hasAnswer(id: number): boolean {
+    return this.#answers.some((each) => each.id === id);
+  }
+
+  answerTo(id: number): TestAnswer {
+    const answer = this.#answers.find((each) => each.id === id);
+    assert.ok(answer !== undefined, `request ${id} is answered`);
+    return answer;
   }
 
   ask(op: string, message: object): TestAnswer {

@@ -251,6 +251,10 @@ export class SoloReplica implements Replica {
     return waiter;
   }
 
+  buildRows(): number | null {
+    return 7;
+  }
+
   /** Decides everything handed in, and what follows from it, until nothing is undecided. */
   settle(): void {
     while (this.#undecided.length > 0) this.decideNext();

@@ -48,6 +48,7 @@ export function noticeOf(changes: Partial<StatusNotice> = {}): StatusNotice {
     hasRoom: true,
     claims: false,
     transactions: [],
+    builds: null,
     ...changes,
   };
 }
