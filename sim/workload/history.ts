@@ -24,6 +24,7 @@ import {
   encodeKey,
   type ImageCodec,
   type Isolation,
+  isBesideRows,
   type KeyType,
   RowLayout,
   type TableDefinition,
@@ -267,7 +268,7 @@ export class History {
     let attempt: Attempt | null = null;
     let touchesLedger = false;
     for (const { key, kind, image } of transaction.writeSet) {
-      if (!isOfRow(kind)) continue;
+      if (!isOfRow(kind) || isBesideRows(key)) continue;
       const decoded = decodeKey(key, null);
       const table = decoded.kind === 'row' ? this.#shadow.tableById(decoded.tableId, sequenceNumber) : undefined;
       if (decoded.kind !== 'row' || table === undefined) {

@@ -8,8 +8,9 @@
 import type { RowKey } from '../../../certifier/types.ts';
 import type { Clock } from '../../../gcs/base/index.ts';
 import { deadlock, invalidArgument, lockTimeout, overloaded, type RequestError, show } from '../errors.ts';
-import { catalogItemKey, decodeKey, shownKey, tableIdOf } from '../key-codec.ts';
+import { catalogItemKey, tableIdOf } from '../key-codec.ts';
 import type { Limits } from '../limits.ts';
+import { showKey } from '../shown-key.ts';
 import type { Table } from '../table.ts';
 import { LockTable } from './lock-table.ts';
 
@@ -65,8 +66,7 @@ export class RowAwaited extends Error {
 
   get #row(): { readonly table: string; readonly key: unknown } {
     const { table, key } = this;
-    const decoded = decodeKey(key, table.keyTypes);
-    return { table: table.name, key: decoded.kind === 'row' ? shownKey(decoded.values) : null };
+    return { table: table.name, key: showKey(key, table)?.key ?? null };
   }
 }
 

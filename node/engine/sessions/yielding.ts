@@ -3,6 +3,7 @@
  * those rows until that one has got through, or for a bounded time. A hint that costs nobody a message: if it is of no use
  * any more, as when its client gave up, the rows are free again soon.
  */
+import { isOfRow } from '../../../certifier/index.ts';
 import type { RowKey, WriteSetItem } from '../../../certifier/types.ts';
 import type { Clock, MemberOrdinal } from '../../../gcs/base/index.ts';
 import type { Limits } from '../limits.ts';
@@ -58,7 +59,7 @@ export class Yielding implements WatchedRows {
   lost(items: readonly WriteSetItem[], origin: MemberOrdinal): void {
     const { clock, limits, deadlines, rows } = this.#setup;
     if (limits.yieldMs === 0 || items.length > 2 * limits.yieldKeysMax) return;
-    const keys = items.filter(({ kind }) => kind !== 'check').map(({ key }) => key);
+    const keys = items.filter(({ kind }) => isOfRow(kind)).map(({ key }) => key);
     if (keys.length > limits.yieldKeysMax || this.#losses.size + keys.length > limits.yieldingMax) return;
     const term = { origin, keys };
     let most = 0;
