@@ -92,8 +92,9 @@ export interface TransactionOptions extends RunOptions {
   readonly onCommit?: (commit: Commit) => void;
 }
 
-/** Bounds are key columns, or a prefix of them. */
+/** Bounds are the columns of the primary key, or of `index`, or a prefix of them; null is below everything. */
 export interface Selection {
+  /** An index or unique key, in whose order rows come. Default `primary`. */
   readonly index?: string;
   readonly gte?: Key;
   readonly gt?: Key;
@@ -301,8 +302,10 @@ export interface TransactionRow {
 export interface ConflictRow {
   readonly time: string;
   readonly table: string;
-  readonly item: string;
+  readonly item: 'row' | 'unique' | 'reference' | 'range' | 'catalog';
+  /** Of `unique` and `reference`, and of a range in an index. */
   readonly index?: string;
+  /** The row's; of `unique` and `reference` the columns of `index`. */
   readonly key: unknown;
   readonly reason: string;
   /** `local`: refused by the loser's member before the group was asked, so only that member knows of it. */

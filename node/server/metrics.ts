@@ -325,6 +325,27 @@ export function engineSources(
       'Transactions that took as long as --slow-transaction-ms',
       'slowTransactions',
     ),
+    counter(
+      'concert_index_scans_total',
+      'Statements executed here that looked for rows in a secondary or unique index',
+      'indexScans',
+    ),
+    counter(
+      'concert_index_entries_written_total',
+      'Index entries that statements executed here wrote or removed',
+      'indexEntriesWritten',
+    ),
+    counter(
+      'concert_rows_cascaded_total',
+      'Rows deleted, or made to refer to nothing, here because the row that they referred to was deleted',
+      'rowsCascaded',
+    ),
+    counter('concert_duplicate_keys_total', 'Statements refused here as DUPLICATE_KEY', 'duplicateKeys'),
+    counter(
+      'concert_foreign_key_violations_total',
+      'Statements refused here as FOREIGN_KEY_VIOLATION',
+      'foreignKeyViolations',
+    ),
     counter('concert_events_sent_total', 'Events sent to those who follow a stream', 'eventsSent'),
     counter(
       'concert_slow_subscriptions_ended_total',

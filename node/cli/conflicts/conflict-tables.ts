@@ -1,24 +1,37 @@
 /** Conflicts as rows of tables, for the `conflicts` of the command line and of the shell. */
 import type { ConflictRow } from '../../../client/index.ts';
+import { cellText } from '../display/cell-text.ts';
 import type { MemberLabel } from '../member-label.ts';
 import type { HotRow, Pair } from './conflict-tally.ts';
 
+/** What a conflict about something else than a row is about. */
+const REASONS: Readonly<Record<string, string>> = {
+  unique: 'one unique value',
+  reference: 'a reference',
+  range: 'in a range read',
+};
+
+/** Values of an index are shown with its name. */
+function keyCell({ item, index, key }: { item: string; index: string | undefined; key: unknown }) {
+  return (item === 'unique' || item === 'reference') && index !== undefined ? `${index} ${cellText(key)}` : key;
+}
+
 /** `today`: the day of which times are shown without it, `2026-11-20`. */
 export function conflictTable(conflicts: readonly ConflictRow[], label: MemberLabel, today = utcDay()) {
-  return conflicts.map(({ time, table, item, key, reason, loser, winner }) => ({
+  return conflicts.map(({ time, table, item, index, key, reason, loser, winner }) => ({
     time: time.startsWith(`${today}T`) ? timeOf(time).slice(today.length + 1) : timeOf(time),
     table,
-    key,
-    reason: item === 'range' && reason === 'conflict' ? 'in a range read' : reason,
+    key: keyCell({ item, index, key }),
+    reason: reason === 'conflict' ? (REASONS[item] ?? reason) : reason,
     'lost at': label(loser.member),
     winner: winner === null ? null : label(winner.member),
   }));
 }
 
 export function hotRowTable(hotRows: readonly HotRow[]) {
-  return hotRows.map(({ table, item, key, conflicts, lastTime }) => ({
+  return hotRows.map(({ table, item, index, key, conflicts, lastTime }) => ({
     table,
-    key: item === 'catalog' ? '(the table itself)' : key,
+    key: item === 'catalog' ? '(the table itself)' : keyCell({ item, index, key }),
     conflicts,
     last: timeOf(lastTime),
   }));

@@ -16,6 +16,8 @@ export interface ConflictCounts {
 export interface HotRow {
   readonly table: string;
   readonly item: string;
+  /** Of `unique` and `reference`. */
+  readonly index?: string;
   readonly key: unknown;
   readonly conflicts: number;
   readonly lastTime: string;
@@ -69,13 +71,16 @@ export class ConflictTally {
     const hotRows = new Map<string, Counted<HotRow>>();
     const pairs = new Map<string, Counted<Pair>>();
     let since: string | null = null;
-    for (const { time, table, item, key, reason, loser, winner } of this.#conflicts.values()) {
+    for (const { time, table, item, index, key, reason, loser, winner } of this.#conflicts.values()) {
       if (since === null || time < since) since = time;
       count(pairs, `${loser.member} ${winner?.member}`, { loser: loser.member, winner: winner?.member ?? null });
       if (reason === 'snapshot-too-old') continue;
       // A row written into a range that somebody had read is as hot as one that both wrote.
       const about = item === 'range' ? 'row' : item;
-      const hot = count(hotRows, `${table} ${about} ${keyText(key)}`, { table, item: about, key, lastTime: time });
+      // A row is one row, by whatever index it was found.
+      const ofIndex = about === 'row' || index === undefined ? {} : { index };
+      const name = `${table} ${about} ${ofIndex.index} ${keyText(key)}`;
+      const hot = count(hotRows, name, { table, item: about, ...ofIndex, key, lastTime: time });
       if (hot.lastTime < time) hot.lastTime = time;
     }
     return {

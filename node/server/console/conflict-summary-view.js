@@ -39,7 +39,7 @@ export class ConflictSummaryView {
   #pairs = new PairTable(byId('pairs'));
   /** @type {ViewList<HotRow, HotRowView, number>} */
   #rows = new ViewList(byId('hot-rows'), {
-    keyOf: ({ table, item, key }) => JSON.stringify([table, item, key]),
+    keyOf: ({ table, item, index, key }) => JSON.stringify([table, item, index, key]),
     make: (row) => new HotRowView(row),
   });
 

@@ -4,10 +4,17 @@ import { formatKey } from './formats.js';
 /** A longer key is cut to two lines until it is looked at. */
 const KEY_CHARACTERS_SHOWN = 60;
 
-/** A table and a key of it. @param {{ readonly table: string, readonly item: string, readonly key: unknown }} row */
-export function rowName({ table, item, key }) {
+/** A table and a key of it. @param {{ readonly table: string, readonly item: string, readonly index?: string, readonly key: unknown }} row */
+export function rowName({ table, item, index, key }) {
   const parts = [element('bdi', { class: 'table-name' }, ...breakable(table))];
-  if (item !== 'row') parts.push(element('span', { class: 'tag' }, item === 'catalog' ? 'definition' : item));
+  if (item !== 'row')
+    parts.push(
+      element(
+        'span',
+        { class: 'tag' },
+        item === 'catalog' ? 'definition' : index === undefined ? item : `${item} ${index}`,
+      ),
+    );
   if (key !== null) {
     const text = formatKey(key);
     const isLong = text.length > KEY_CHARACTERS_SHOWN;
