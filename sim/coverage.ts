@@ -41,6 +41,11 @@ export const MEMBER_SITUATIONS = [
   'a row that is referred to is not deleted',
   'rows change with what they refer to',
   'two want one unique value',
+  'a column is added',
+  'a column is dropped',
+  'a build ends valid',
+  'a build ends failed',
+  'a build ends left',
   'a row goes as somebody begins to refer to it',
 ] as const;
 

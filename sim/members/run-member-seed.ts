@@ -14,11 +14,13 @@ import { checkNobodyIsElectableWithout } from '../observers/electability.ts';
 import { Elections } from '../observers/elections.ts';
 import { Judge } from '../observers/judge.ts';
 import { Reads } from '../observers/reads.ts';
+import { RowObserver } from '../observers/row-observer.ts';
 import { ShadowDatabase } from '../observers/shadow-database.ts';
 import { StreamObserver, type StreamObserverSetup, zeroStreamCounts } from '../observers/stream-observer.ts';
 import { type OrderedMessage, TotalOrder } from '../observers/total-order.ts';
 import { healAll, healMajority, type PhaseSetup, waitUntil } from '../phases.ts';
 import type { Profile, SeedOptions, SeedResult } from '../seed-result.ts';
+import { type Alteration, missingOf } from '../workload/alteration-scripts.ts';
 import { History } from '../workload/history.ts';
 import { imageCodec } from '../workload/image-codec.ts';
 import { drawScript, prepareTables, TABLES, type Workload } from '../workload/scripts.ts';
@@ -103,6 +105,7 @@ class MemberSeed {
     this.#order.ordered = (entry, message) => this.#ordered(entry, message);
     this.#history = new History({ judge, shadow: this.#shadow, codec: imageCodec });
     this.#constraints = new ConstraintObserver({ judge, shadow: this.#shadow, codec: imageCodec });
+    new RowObserver({ judge, shadow: this.#shadow, codec: imageCodec });
     this.#elections = new Elections(judge);
     this.#elections.takenOver = () => world.coverage.add('leadership is transferred');
     this.#reads = new Reads({ world, judge, order: this.#order, votersLeast: () => this.#cluster.votersLeast });
@@ -136,6 +139,7 @@ class MemberSeed {
         ...workload,
         met: (situation) => world.coverage.add(situation),
         schemaChanged: (sequenceNumber, op, table) => this.#checkSchemaChange(sequenceNumber, op, table),
+        altered: (sequenceNumber, table, alteration) => this.#checkAlteration(sequenceNumber, table, alteration),
       },
     );
   }
@@ -274,7 +278,10 @@ class MemberSeed {
     });
     if (!goesOn) return;
     healAll(phase);
-    const isDone = (): boolean => roster.isSettled && roster.wanted.every(({ host }) => cluster.isUpToDate(host));
+    // Whoever leads builds what is left to be built, also what nobody waits for any more.
+    const isBuilt = (): boolean => this.#shadow.builds.length === 0;
+    const isDone = (): boolean =>
+      isBuilt() && roster.isSettled && roster.wanted.every(({ host }) => cluster.isUpToDate(host));
     if (!waitUntil(phase, { what: 'the healing of all', msMax: CONVERGENCE_MS_MAX * this.#patience, isDone })) return;
     this.#compareAll();
     this.#checkNothingLocked();
@@ -330,6 +337,15 @@ class MemberSeed {
 
   #compareAll(): void {
     for (const { host } of this.#cluster.roster.wanted) this.#cluster.runningOn(host)?.observer.compareState();
+  }
+
+  #checkAlteration(sequenceNumber: number, table: string, alteration: Alteration): void {
+    this.#checkSchemaChange(sequenceNumber, 'alterTable', table);
+    const definition = this.#shadow.tableAt(table, sequenceNumber);
+    const missing = definition === null ? table : missingOf(alteration, definition);
+    this.#judge.check(missing === null, () => `an alteration is answered with ${sequenceNumber}, without ${missing}`);
+    if (alteration.addColumns !== undefined) this.#world.coverage.add('a column is added');
+    if (alteration.dropColumns !== undefined) this.#world.coverage.add('a column is dropped');
   }
 
   #checkSchemaChange(sequenceNumber: number, op: string, table: string): void {

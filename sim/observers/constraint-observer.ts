@@ -35,16 +35,20 @@ export class ConstraintObserver {
   readonly #judge: Judge;
   readonly #shadow: ShadowDatabase;
   readonly #codec: ImageCodec;
-  /** What there is as of `#upTo`, by what keys have in common. */
+  /** What there is, by what keys have in common. */
   #spaces = new Map<string, Map<RowKey, Uint8Array>>();
-  #upTo: SequenceNumber = 0;
 
   /** Takes its turn behind whoever hears of certified transactions already. */
   constructor(setup: { judge: Judge; shadow: ShadowDatabase; codec: ImageCodec }) {
     this.#judge = setup.judge;
     this.#shadow = setup.shadow;
     this.#codec = setup.codec;
-    const { transactionCertified } = setup.shadow;
+    const { transactionCertified, schemaChanged } = setup.shadow;
+    setup.shadow.schemaChanged = (sequenceNumber, judged) => {
+      schemaChanged(sequenceNumber, judged);
+      this.#lookAgain(sequenceNumber);
+      for (const table of setup.shadow.tablesAt(sequenceNumber)) this.#check(table, sequenceNumber);
+    };
     setup.shadow.transactionCertified = (sequenceNumber, transaction) => {
       transactionCertified(sequenceNumber, transaction);
       this.#certified(sequenceNumber, transaction);
@@ -52,12 +56,6 @@ export class ConstraintObserver {
   }
 
   #certified(sequenceNumber: SequenceNumber, { writeSet }: Transaction): void {
-    // In between there was a change of the schema, which takes whole ranges away.
-    if (this.#upTo !== sequenceNumber - 1) {
-      this.#spaces.clear();
-      for (const [key, image] of this.#shadow.rowsAt(sequenceNumber)) this.#set(key, image);
-    }
-    this.#upTo = sequenceNumber;
     const tables = new Set<number>();
     for (const { key, kind } of writeSet) {
       if (kind !== 'put' && kind !== 'delete' && kind !== 'delta') continue;
@@ -65,6 +63,12 @@ export class ConstraintObserver {
       tables.add(tableIdOf(key));
     }
     for (const tableId of tables) this.#check(this.#shadow.tableById(tableId, sequenceNumber)!, sequenceNumber);
+  }
+
+  /** A change of the schema takes whole ranges away. */
+  #lookAgain(sequenceNumber: SequenceNumber): void {
+    this.#spaces.clear();
+    for (const [key, image] of this.#shadow.rowsAt(sequenceNumber)) this.#set(key, image);
   }
 
   #set(key: RowKey, image: Uint8Array | null): void {

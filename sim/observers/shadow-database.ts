@@ -17,6 +17,7 @@ import {
 } from '../../certifier/index.ts';
 import type { SequenceNumber } from '../../gcs/base/index.ts';
 import {
+  type Build,
   Catalog,
   catalogItemKey,
   decodeSchemaChange,
@@ -54,6 +55,8 @@ const REFUSALS = { 'table-exists': 3, 'no-such-table': 4, nothing: 5, refused: 6
 export class ShadowDatabase {
   /** Called for each transaction that is certified, once the rows are in. */
   transactionCertified: (sequenceNumber: SequenceNumber, transaction: Transaction) => void = () => {};
+  /** Called for each schema change that was possible, once it is done. */
+  schemaChanged: (sequenceNumber: SequenceNumber, judged: PossibleChange) => void = () => {};
   readonly counts = {
     committed: 0,
     conflicts: 0,
@@ -144,6 +147,11 @@ export class ShadowDatabase {
 
   tableAt(name: string, snapshot: SequenceNumber): TableDefinition | null {
     return this.#catalog.tableAt(name, snapshot) ?? null;
+  }
+
+  /** What is being built, as of the end of the order. */
+  get builds(): readonly Build[] {
+    return this.#catalog.builds;
   }
 
   tablesAt(snapshot: SequenceNumber): readonly TableDefinition[] {
@@ -274,12 +282,14 @@ export class ShadowDatabase {
     const cleared = judged.cleared.map(({ tableId, indexId }) =>
       indexId === null ? tableRange(tableId) : indexRange(tableId, indexId),
     );
-    if (cleared.length === 0) return;
-    for (const [key, versions] of this.#rows) {
-      if (versions.at(-1)!.content !== null && cleared.some(({ from, to }) => key >= from && key < to)) {
-        versions.push({ sequenceNumber, content: null });
+    if (cleared.length > 0) {
+      for (const [key, versions] of this.#rows) {
+        if (versions.at(-1)!.content !== null && cleared.some(({ from, to }) => key >= from && key < to)) {
+          versions.push({ sequenceNumber, content: null });
+        }
       }
     }
+    this.schemaChanged(sequenceNumber, judged);
   }
 
   /** Whether there is such a table decides, where nothing else can. */

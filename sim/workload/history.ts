@@ -267,6 +267,7 @@ export class History {
     const written = new Set<string>();
     let attempt: Attempt | null = null;
     let touchesLedger = false;
+    let writesRows = false;
     for (const { key, kind, image } of transaction.writeSet) {
       if (!isOfRow(kind) || isBesideRows(key)) continue;
       const decoded = decodeKey(key, null);
@@ -275,6 +276,7 @@ export class History {
         this.#judge.fail(`${sequenceNumber} writes into a table that there is not`);
         return;
       }
+      writesRows = true;
       touchesLedger ||= table.name === LEDGER_TABLE;
       if (image === null || this.#forgets(key, { image, table, sequenceNumber })) continue;
       const tag = this.#tagOf(image, table);
@@ -287,7 +289,8 @@ export class History {
       written.add(rowName(table.name, decoded.values as Key));
     }
     if (attempt !== null) this.#attribute(attempt, sequenceNumber, written);
-    else this.#untagged.add(sequenceNumber);
+    // Else it is of a build.
+    else if (writesRows) this.#untagged.add(sequenceNumber);
     if (touchesLedger) this.#checkLedger(sequenceNumber);
   }
 

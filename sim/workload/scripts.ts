@@ -1,6 +1,7 @@
 /** What clients do. Each script is one transaction, or one change of the schema; `History` is told what came of it. */
 import type { SeededRandom } from '../../gcs/base/index.ts';
 import type { Isolation } from '../../node/engine/index.ts';
+import { ALTERED_TABLE, type Alteration, drawAlteration, drawAlteredRow } from './alteration-scripts.ts';
 import { CONSTRAINED_TABLES, drawConstrained, refusal } from './constraint-scripts.ts';
 import {
   type Attempt,
@@ -18,7 +19,7 @@ import { type Answer, type Ask, ConnectionLost, type Script, type SimulatedClien
 
 export const ONE_TABLE = 'app.one';
 export const TWO_TABLE = 'app.two';
-/** Dropped, truncated and created again while others write to it. */
+/** Altered, dropped, truncated and created again while others write to it. */
 export const CHANGING_TABLE = 'app.changing';
 
 const INTEGER = { type: 'integer' };
@@ -27,7 +28,7 @@ const INTEGER = { type: 'integer' };
 export const TABLES: Readonly<Record<string, object>> = {
   [ONE_TABLE]: { primaryKey: ['id'], columns: { id: INTEGER, tag: INTEGER, padding: { type: 'text' } } },
   [TWO_TABLE]: { primaryKey: ['name', 'id'] },
-  [CHANGING_TABLE]: { primaryKey: ['id'], columns: { id: INTEGER, tag: INTEGER } },
+  [CHANGING_TABLE]: ALTERED_TABLE,
   [LEDGER_TABLE]: { primaryKey: ['account'], columns: { account: INTEGER, balance: INTEGER, tag: INTEGER } },
   ...CONSTRAINED_TABLES,
 };
@@ -46,6 +47,7 @@ export interface Workload {
   met(situation: string): void;
   /** Answers to schema changes: the sequence number, and what was changed. */
   schemaChanged(sequenceNumber: number, op: string, table: string): void;
+  altered(sequenceNumber: number, table: string, alteration: Alteration): void;
 }
 
 interface Target {
@@ -73,13 +75,14 @@ function keyArgument({ key }: Target): unknown {
 }
 
 interface RowSizes {
+  readonly keyCount: number;
   readonly random: SeededRandom;
   readonly largeRowBytes: number;
 }
 
 /** Some rows are larger than a sector of the disk, or than a segment of the log. */
-function rowOf({ table, key }: Target, tag: number, { random, largeRowBytes }: RowSizes): Row {
-  if (table === CHANGING_TABLE) return { id: key[0], tag };
+function rowOf({ table, key }: Target, tag: number, { random, largeRowBytes, keyCount }: RowSizes): Row {
+  if (table === CHANGING_TABLE) return { id: key[0], tag, ...drawAlteredRow(random, keyCount) };
   const padding = '.'.repeat(random.below(random.pick([10, 10, 10, 10, 2000, largeRowBytes])));
   return table === TWO_TABLE ? { name: key[0], id: key[1], tag, padding } : { id: key[0], tag, padding };
 }
@@ -132,7 +135,7 @@ function* writeAlone(client: SimulatedClient, workload: Workload): Script {
   else if (op === 'update') attempt.mayWrite.add(name);
   const argument =
     op === 'put' || op === 'insert'
-      ? { row: rowOf(target, attempt.tag, { random, largeRowBytes: workload.largeRowBytes }) }
+      ? { row: rowOf(target, attempt.tag, { random, ...workload }) }
       : op === 'update'
         ? { key: keyArgument(target), set: { tag: attempt.tag } }
         : { key: keyArgument(target) };
@@ -163,7 +166,7 @@ function* transact(client: SimulatedClient, workload: Workload): Script {
     const op = random.pick(['put', 'update', 'delete', 'nothing']);
     if (op === 'nothing') continue;
     if (op === 'put') {
-      steps.push({ op, table, row: rowOf(target, attempt.tag, { random, largeRowBytes: workload.largeRowBytes }) });
+      steps.push({ op, table, row: rowOf(target, attempt.tag, { random, ...workload }) });
       attempt.mustWrite.add(name);
     } else if (op === 'update') {
       steps.push({ op, table, key: keyArgument(target), set: { tag: attempt.tag } });
@@ -249,7 +252,7 @@ function* readModifyWrite(client: SimulatedClient, workload: Workload): Script {
       else if (random.chance(30)) yield { waitMs: random.between(1, 20) };
       const op = random.pick(['put', 'update', 'delete', 'insert', 'nothing']);
       if (op === 'put' || (op === 'insert' && got.result === null)) {
-        yield* ask({ op, table, row: rowOf(target, attempt.tag, { random, largeRowBytes: workload.largeRowBytes }) });
+        yield* ask({ op, table, row: rowOf(target, attempt.tag, { random, ...workload }) });
         attempt.mustWrite.add(name);
       } else if (op === 'update' || op === 'delete') {
         const condition = conditionOf(attempt, got.result, TAG);
@@ -306,7 +309,7 @@ function* scanAndPut(client: SimulatedClient, workload: Workload): Script {
     const target = drawTarget(random, workload);
     const { table } = target;
     attempt.mustWrite.add(rowName(table, target.key));
-    const row = rowOf(target, attempt.tag, { random, largeRowBytes: workload.largeRowBytes });
+    const row = rowOf(target, attempt.tag, { random, ...workload });
     yield* ask({ op: 'put', table, row });
   });
 }
@@ -417,7 +420,7 @@ function* lockAndModify(client: SimulatedClient, workload: Workload): Script {
         if (random.chance(40)) yield* writeAndUndo(ask, { client, workload, attempt, target, row });
         const op = random.pick(['put', 'update', 'delete', 'nothing']);
         if (op === 'put') {
-          yield* ask({ op, table, row: rowOf(target, attempt.tag, { random, largeRowBytes: workload.largeRowBytes }) });
+          yield* ask({ op, table, row: rowOf(target, attempt.tag, { random, ...workload }) });
           attempt.mustWrite.add(rowName(table, key));
         } else if (op === 'update') {
           const updated = yield* ask({ op, table, key: keyArgument(target), set: { tag: attempt.tag } });
@@ -470,7 +473,7 @@ function* writeAndUndo(
   const { client, workload, attempt, target, row } = on;
   const { random } = client;
   const { table, key } = target;
-  const sizes = { random, largeRowBytes: workload.largeRowBytes };
+  const sizes = { random, ...workload };
   yield* ask({ op: 'savepoint', name: 'before' });
   yield* ask({ op: 'put', table, row: rowOf(target, attempt.tag, sizes) });
   if (random.chance(30)) yield* ask({ op: 'savepoint', name: 'between' });
@@ -506,10 +509,18 @@ function* openLedger(client: SimulatedClient, workload: Workload): Generator<Ask
 
 function* changeSchema(client: SimulatedClient, workload: Workload): Script {
   const { random } = client;
+  if (random.chance(60)) return yield* alterTable(client, workload);
   const op = random.pick(['createTable', 'createTable', 'dropTable', 'truncateTable']);
   const condition = op === 'createTable' ? { ifNotExists: true, ...TABLES[CHANGING_TABLE] } : {};
   const answer = yield { op, table: CHANGING_TABLE, ...condition };
   if (answer.ok) workload.schemaChanged(answer.result.sequenceNumber, op, CHANGING_TABLE);
+}
+
+/** Waits until it is built, if there is something to be built. */
+function* alterTable({ random }: SimulatedClient, workload: Workload): Script {
+  const alteration = drawAlteration(random, CHANGING_TABLE);
+  const answer = yield { op: 'alterTable', table: CHANGING_TABLE, ...alteration };
+  if (answer.ok) workload.altered(answer.result.sequenceNumber, CHANGING_TABLE, alteration);
 }
 
 /** Makes the tables, and opens the ledger. Where it cannot, it ends, for another attempt at another member. */
