@@ -31,6 +31,7 @@ const verdict = fc.oneof(
   }),
   fc.record({ kind: fc.constant('negative' as const), reason: fc.integer({ min: 1, max: 126 }) }),
   fc.record({ kind: fc.constant('none' as const) }),
+  fc.record({ kind: fc.constant('time' as const), laterMs: number, logical: number }),
 );
 const record = fc.record({
   entriesLater: fc.integer({ min: 1, max: 100_000 }),
@@ -46,9 +47,10 @@ function recordBehind(
 ): VerdictRecord {
   let { sequenceNumber, commitTime } = state;
   const verdicts = drawn.map((each): KeptVerdict => {
-    if (each.kind !== 'positive')
-      return each.kind === 'none' ? { kind: 'none' } : { kind: 'negative', reason: each.reason };
+    if (each.kind === 'none') return { kind: 'none' };
+    if (each.kind === 'negative') return { kind: 'negative', reason: each.reason };
     commitTime = { physicalMs: commitTime.physicalMs + each.laterMs, logical: each.logical };
+    if (each.kind === 'time') return { kind: 'time', commitTime };
     return { kind: 'positive', sequenceNumber: ++sequenceNumber, commitTime, resolved: each.resolved };
   });
   return { logIndex: state.logIndex + entriesLater, verdicts, purgeFloor: state.purgeFloor + floorRise, digest };

@@ -30,13 +30,16 @@ export type KeptVerdict =
   /** `reason`: a code of the caller's, 1 to 126. */
   | { readonly kind: 'negative'; readonly reason: number }
   /** A message that is not judged. */
-  | { readonly kind: 'none' };
+  | { readonly kind: 'none' }
+  /** One that says when it was ordered: whatever commits behind it has a later commit time. */
+  | { readonly kind: 'time'; readonly commitTime: CommitTime };
 
 /** What is known behind a record. */
 export interface KeptState {
   readonly logIndex: LogIndex;
   readonly sequenceNumber: SequenceNumber;
   readonly purgeFloor: SequenceNumber;
+  /** How far time has come: every later commit has a later one. */
   readonly commitTime: CommitTime;
   readonly digest: string;
 }
@@ -52,6 +55,7 @@ export const NOTHING_KEPT: KeptState = {
 const POSITIVE = 0;
 const NONE = 127;
 const POSITIVE_RESOLVED = 128;
+const TIME = 129;
 const DIGEST_BYTES = 8;
 
 /** `before`: the state behind the record before this one; sequence numbers follow from it. */
@@ -66,6 +70,12 @@ export function writeRecord(writer: ByteWriter, record: VerdictRecord, before: K
       writer.u8(NONE);
       continue;
     }
+    if (verdict.kind === 'time') {
+      writer.u8(TIME);
+      writeTime(writer, verdict.commitTime, commitTime);
+      commitTime = verdict.commitTime;
+      continue;
+    }
     if (verdict.kind === 'negative') {
       assert(verdict.reason >= 1 && verdict.reason < NONE, 'a reason is a small code');
       writer.u8(verdict.reason);
@@ -73,8 +83,7 @@ export function writeRecord(writer: ByteWriter, record: VerdictRecord, before: K
     }
     assert(verdict.sequenceNumber === sequenceNumber + 1, 'sequence numbers are dense');
     writer.u8(verdict.resolved === null ? POSITIVE : POSITIVE_RESOLVED);
-    writer.varint(verdict.commitTime.physicalMs - commitTime.physicalMs);
-    writer.varint(verdict.commitTime.logical);
+    writeTime(writer, verdict.commitTime, commitTime);
     if (verdict.resolved !== null) writer.blob(verdict.resolved);
     sequenceNumber = verdict.sequenceNumber;
     commitTime = verdict.commitTime;
@@ -91,6 +100,11 @@ export function writeRecord(writer: ByteWriter, record: VerdictRecord, before: K
   };
 }
 
+function writeTime(writer: ByteWriter, time: CommitTime, before: CommitTime): void {
+  writer.varint(time.physicalMs - before.physicalMs);
+  writer.varint(time.logical);
+}
+
 /** Null: the bytes are no record. */
 export function readRecord(reader: ByteReader, before: KeptState): { record: VerdictRecord; after: KeptState } | null {
   const logIndex = before.logIndex + reader.varint();
@@ -100,13 +114,17 @@ export function readRecord(reader: ByteReader, before: KeptState): { record: Ver
   let { sequenceNumber, commitTime } = before;
   for (let i = 0; i < count; i++) {
     const code = reader.u8();
-    if (code > POSITIVE_RESOLVED) return null;
-    if (code !== POSITIVE && code !== POSITIVE_RESOLVED) {
+    if (code > TIME) return null;
+    if (code !== POSITIVE && code !== POSITIVE_RESOLVED && code !== TIME) {
       verdicts.push(code === NONE ? { kind: 'none' } : { kind: 'negative', reason: code });
       continue;
     }
-    sequenceNumber++;
     commitTime = { physicalMs: commitTime.physicalMs + reader.varint(), logical: reader.varint() };
+    if (code === TIME) {
+      verdicts.push({ kind: 'time', commitTime });
+      continue;
+    }
+    sequenceNumber++;
     const resolved = code === POSITIVE_RESOLVED ? reader.blob() : null;
     verdicts.push({ kind: 'positive', sequenceNumber, commitTime, resolved });
   }
@@ -128,8 +146,8 @@ export function skimRecord(reader: ByteReader, at: { logIndex: LogIndex; sequenc
   const count = reader.varint();
   for (let i = 0; i < count; i++) {
     const code = reader.u8();
-    if (code !== POSITIVE && code !== POSITIVE_RESOLVED) continue;
-    at.sequenceNumber++;
+    if (code !== POSITIVE && code !== POSITIVE_RESOLVED && code !== TIME) continue;
+    if (code !== TIME) at.sequenceNumber++;
     reader.varint();
     reader.varint();
     if (code === POSITIVE_RESOLVED) reader.skip(reader.varint());

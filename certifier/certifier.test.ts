@@ -193,6 +193,17 @@ describe('a certifier', () => {
     assert.deepEqual(floors, [2, 2, 2, 3, 3]);
   });
 
+  test('behind a mark every commit is later than its stamp, and marks change no number (H13)', () => {
+    const certifier = newCertifier({ capacity: unbounded });
+    certifier.certify(at(0, put('a')), 0, 100);
+    const before = certifier.digest;
+    assert.deepEqual(certifier.markTime(700), { physicalMs: 700, logical: 0 });
+    assert.notEqual(certifier.digest, before);
+    assert.deepEqual(certifier.markTime(300), { physicalMs: 700, logical: 0 });
+    assert.deepEqual([certifier.sequenceNumber, certifier.commitTime], [1, { physicalMs: 700, logical: 0 }]);
+    assert.deepEqual(certifier.certify(at(0, put('b')), 0, 650).commitTime, { physicalMs: 700, logical: 1 });
+  });
+
   test('commit times rise with the sequence numbers, whatever the stamps do (H13)', () => {
     const certifier = newCertifier({ capacity: unbounded });
     const times = [1000, 1000, 1500, 1400, 1500, 1501].map(
@@ -214,6 +225,8 @@ describe('a certifier', () => {
       (certifier) => certifier.refuseSchemaChange(1),
       (certifier) => certifier.refuseSchemaChange(2),
       (certifier) => certifier.raisePurgeFloor(0),
+      (certifier) => certifier.markTime(0),
+      (certifier) => certifier.markTime(1),
       (certifier) => ['a', 'a'].map((key) => certifier.certify(at(0, put(key)), 0, 1)),
       (certifier) => ['a', 'b'].map((key) => certifier.certify(at(0, put(key)), 0, 1)),
       (certifier) =>

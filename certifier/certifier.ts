@@ -11,7 +11,7 @@
 import { assert, type MemberOrdinal, RunningDigest, type SequenceNumber } from '../gcs/base/index.ts';
 import { AheadJudgement } from './ahead-judgement.ts';
 import type { CertificationDatabase } from './certification-database.ts';
-import { beforeAllCommitTimes, nextCommitTime } from './commit-time.ts';
+import { beforeAllCommitTimes, markedTime, nextCommitTime } from './commit-time.ts';
 import type {
   CommitTime,
   Conflict,
@@ -84,7 +84,7 @@ export class Certifier {
     return this.#sequenceNumber;
   }
 
-  /** Of the last positive one. */
+  /** Of the last positive one, or what was marked since: every later one has a later one. */
   get commitTime(): CommitTime {
     return this.#commitTime;
   }
@@ -231,6 +231,19 @@ export class Certifier {
     this.#database.raisePurgeFloor(Math.min(sequenceNumber, this.#sequenceNumber));
     this.#digest.add(purgeFloorMark);
     this.#digest.add(this.#database.purgeFloor);
+  }
+
+  /**
+   * Time has come so far, at this place of the order (H13): whatever is certified from here on has a later commit time than
+   * `stampMs`. Returns how far it has come.
+   */
+  markTime(stampMs: number): CommitTime {
+    this.#assertRestored();
+    this.#commitTime = markedTime(this.#commitTime, stampMs);
+    this.#digest.add(timeMark);
+    this.#digest.add(this.#commitTime.physicalMs);
+    this.#digest.add(this.#commitTime.logical);
+    return this.#commitTime;
   }
 
   /**
@@ -400,3 +413,4 @@ const snapshotTooOldMark = 4;
 const refusedSchemaChangeMark = 5;
 const purgeFloorMark = 6;
 const rangeConflictMark = 7;
+const timeMark = 8;

@@ -63,8 +63,9 @@ const transaction = fc.record(
 );
 const schemaChange = fc.record({ kind: fc.constant('schema-change' as const), change: bytes }, plain);
 const purgeFloor = fc.record({ kind: fc.constant('purge-floor' as const), sequenceNumber: fc.maxSafeNat() }, plain);
+const timeMark = fc.constant({ kind: 'time-mark' as const });
 const messages: fc.Arbitrary<GroupMessage[]> = fc.array(
-  fc.oneof({ weight: 4, arbitrary: transaction }, schemaChange, purgeFloor),
+  fc.oneof({ weight: 4, arbitrary: transaction }, schemaChange, purgeFloor, timeMark),
   { minLength: 1, maxLength: 6 },
 );
 const encode = (batch: readonly GroupMessage[]) => encodeBatch(batch.map(encodeGroupMessage));

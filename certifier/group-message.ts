@@ -11,6 +11,7 @@
  *     attribute      tag u8, ascending, content (length varint, bytes)
  *     schema change  kind u8 (2), change (length varint, bytes)
  *     purge floor    kind u8 (3), sequence number varint
+ *     time mark      kind u8 (4)
  *
  * Attributes by their tags: none so far.
  *
@@ -34,7 +35,7 @@ import {
 import { ItemPlaces } from './item-places.ts';
 import type { LargeTransaction, ReadRange, Transaction, TransactionAttribute, WriteSetItem } from './types.ts';
 
-export type GroupMessage = TransactionMessage | SchemaChangeMessage | PurgeFloorMessage;
+export type GroupMessage = TransactionMessage | SchemaChangeMessage | PurgeFloorMessage | TimeMarkMessage;
 
 export interface TransactionMessage {
   readonly kind: 'transaction';
@@ -53,6 +54,11 @@ export interface PurgeFloorMessage {
   readonly sequenceNumber: SequenceNumber;
 }
 
+/** Says nothing but when it was ordered: the stamp of its record. No commit behind it is earlier (H13). */
+export interface TimeMarkMessage {
+  readonly kind: 'time-mark';
+}
+
 export type DecodedBatch =
   | { readonly kind: 'batch'; readonly messages: readonly GroupMessage[] }
   /** `offset`: where the part begins that is wrong. */
@@ -69,6 +75,10 @@ export function encodeGroupMessage(message: GroupMessage): Uint8Array {
   if (message.kind === 'purge-floor') {
     writer.u8(purgeFloorKind);
     writer.varint(message.sequenceNumber);
+    return writer.view();
+  }
+  if (message.kind === 'time-mark') {
+    writer.u8(timeMarkKind);
     return writer.view();
   }
   const { snapshotVersion, writeSet } = message.transaction;
@@ -259,10 +269,11 @@ const BATCH_HEAD_BYTES_MAX = MESSAGE_OFFSET + 1 + 2 * varintLengthMax;
 const transactionKind = 1;
 const schemaChangeKind = 2;
 const purgeFloorKind = 3;
+const timeMarkKind = 4;
 
 function encodedLengthMax(message: GroupMessage): number {
   if (message.kind === 'schema-change') return 1 + varintLengthMax + message.change.length;
-  if (message.kind === 'purge-floor') return 1 + varintLengthMax;
+  if (message.kind === 'purge-floor' || message.kind === 'time-mark') return 1 + varintLengthMax;
   const { transaction } = message;
   let length = 1 + 2 * varintLengthMax + rangesLengthMax(transaction) + attributesLengthMax(transaction);
   for (const item of transaction.writeSet) length += itemLengthMax(item);
@@ -277,6 +288,7 @@ function decodeMessage(reader: ByteReader, version: number): GroupMessage | stri
     const sequenceNumber = reader.varint();
     return reader.malformed ? 'purge floor' : { kind: 'purge-floor', sequenceNumber };
   }
+  if (kind === timeMarkKind) return { kind: 'time-mark' };
   if (kind !== schemaChangeKind) return 'unknown message kind';
   const change = reader.blob();
   return reader.malformed ? 'schema change ends early' : { kind: 'schema-change', change };

@@ -106,10 +106,18 @@ export function snapshotTooOld(facts: {
   snapshotVersion?: number;
   purgeFloor?: number;
   oldest?: number;
+  oldestTime?: string | null;
+  asOf?: string;
   cursor?: string;
 }): RequestError {
   const what = facts.cursor === undefined ? 'this transaction' : `cursor ${show(facts.cursor)}`;
-  return new RequestError('SNAPSHOT_TOO_OLD', `The snapshot of ${what} is no longer kept.`, facts);
+  const message = `The snapshot of ${what} is no longer kept${heldSince(facts)}.`;
+  return new RequestError('SNAPSHOT_TOO_OLD', message, facts);
+}
+
+function heldSince({ oldest, oldestTime }: { oldest?: number; oldestTime?: string | null }): string {
+  if (oldest === undefined) return '';
+  return `; this member holds the past from sequence number ${oldest} on${oldestTime == null ? '' : ` (${oldestTime})`}`;
 }
 
 export function transactionAborted(tx: string | null, cause: ErrorAnswer): RequestError {
@@ -127,11 +135,13 @@ export function endedByOperator(): RequestError {
 }
 
 export function timeout(
-  waitedFor: 'atLeast' | 'row' | 'lock' | 'transaction' | 'retry' | 'view',
+  waitedFor: 'atLeast' | 'asOf' | 'from' | 'row' | 'lock' | 'transaction' | 'retry' | 'view',
   ms: number,
 ): RequestError {
   const what = {
     atLeast: 'what `atLeast` names was not visible here',
+    asOf: 'the group had not come beyond the time that `asOf` names',
+    from: 'the group had not come beyond the time that `from` names',
     row: 'an earlier write of this connection to the same row was not finished',
     lock: 'a row was still locked by another transaction',
     transaction: 'the transaction was not committed',
@@ -210,10 +220,12 @@ export function noSuchSubscription(subscription: string): RequestError {
   return new RequestError('NO_SUCH_SUBSCRIPTION', message, { subscription });
 }
 
-/** `oldest`: what a stream can still go on from. */
-export function historyPurged(oldest: number): RequestError {
-  const message = `This member can tell the changes behind sequence number ${oldest} only; what was before is no longer held.`;
-  return new RequestError('HISTORY_PURGED', message, { oldest });
+/** `oldest`: what a stream can still go on from. `oldestTime`: when that was committed; null: it is not known. */
+export function historyPurged(facts: { oldest: number; oldestTime: string | null }): RequestError {
+  const { oldest, oldestTime } = facts;
+  const since = oldestTime === null ? '' : ` (${oldestTime})`;
+  const message = `This member can tell the changes behind sequence number ${oldest}${since} only; what was before is no longer held.`;
+  return new RequestError('HISTORY_PURGED', message, facts);
 }
 
 export function readOnlyTransaction(op: string): RequestError {

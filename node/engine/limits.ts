@@ -53,8 +53,10 @@ export interface Limits {
   readonly yieldKeysMax: number;
   /** Rows that are kept free so at a time. */
   readonly yieldingMax: number;
-  /** How long `atLeast` waits where the client did not say. */
+  /** How long `atLeast`, or a time, waits where the client did not say. */
   readonly waitMsDefault: number;
+  /** A time that is further ahead of this member's clock is refused: clocks differ by less. */
+  readonly timeAheadMsMax: number;
 }
 
 export const DEFAULT_LIMITS: Limits = {
@@ -85,4 +87,5 @@ export const DEFAULT_LIMITS: Limits = {
   yieldKeysMax: 64,
   yieldingMax: 10_000,
   waitMsDefault: 10_000,
+  timeAheadMsMax: 60_000,
 };

@@ -26,6 +26,7 @@ test('transactions shows what is open, the oldest first, with what it holds back
     isolation: 'REPEATABLE READ',
     isReadOnly: false,
     snapshotVersion: 2,
+    floorHeld: 2,
     holdsFloor: true,
     rowsWritten: 1,
     bytes: old.bytes,
@@ -132,6 +133,7 @@ test("other members' are shown as they told them, and ended by them alone", () =
     isolation: 'SERIALIZABLE',
     isReadOnly: false,
     snapshotVersion: 1,
+    floorHeld: 1,
     rowsWritten: 0,
     bytes: 0,
     locks: 0,
@@ -152,4 +154,44 @@ test("other members' are shown as they told them, and ended by them alone", () =
     assert.equal(client.fail('abortTransaction', { transactionId }).code, 'NO_SUCH_TRANSACTION');
   }
   assert.equal(client.fail('abortTransaction', {}).argument, 'transactionId');
+});
+
+test('H5: what only reads holds back no purge floor, and which transaction does is told whatever is asked for', () => {
+  const { client, replica, clock } = accounts([1, 7]);
+  const put = (id: number) => client.do('put', { table: TABLE, row: { id } });
+  client.do('begin', { tx: 'past', asOf: 2 });
+  client.do('begin', { tx: 'reads', readOnly: true });
+  client.do('begin', { tx: 'committed', isolation: 'READ COMMITTED' });
+  client.do('begin', { tx: 'reads committed', isolation: 'READ COMMITTED', readOnly: true });
+  for (const tx of ['past', 'reads', 'committed', 'reads committed']) client.do('get', { tx, table: TABLE, key: 1 });
+  const scanned = client.do('scan', { table: TABLE, limit: 1 });
+  assert.deepEqual(replica.floorsHeld, []);
+  put(2);
+  put(3);
+  clock.advance(100);
+  client.do('begin', { tx: 'writes' });
+  client.do('get', { tx: 'writes', table: TABLE, key: 1 });
+  put(4);
+  client.do('put', { tx: 'committed', table: TABLE, row: { id: 9 } });
+  put(5);
+  client.do('get', { tx: 'committed', table: TABLE, key: 1 });
+  const held = (limit: number) =>
+    client.do('transactions', { limit }).map((row: { tx: string; floorHeld: number | null; holdsFloor: boolean }) => {
+      return [row.tx, row.floorHeld, row.holdsFloor];
+    });
+  assert.deepEqual(held(10), [
+    ['past', null, false],
+    ['reads', null, false],
+    ['committed', 6, false],
+    ['reads committed', null, false],
+    [scanned.cursor, null, false],
+    ['writes', 5, true],
+  ]);
+  assert.deepEqual(replica.floorsHeld.toSorted(), [5, 6]);
+  assert.deepEqual(held(2), [
+    ['past', null, false],
+    ['writes', 5, true],
+  ]);
+  for (const tx of ['writes', 'committed']) client.do('rollback', { tx });
+  assert.deepEqual(replica.floorsHeld, []);
 });

@@ -23,9 +23,11 @@ export interface Replica {
   readonly appliedUpTo: SequenceNumber;
   memberIdOf(ordinal: MemberOrdinal): MemberId;
 
-  /** Pins `appliedUpTo` as a snapshot, or says why not. `ended` is called (once) if the member has to end the snapshot early (H21). */
+  /** Pins `appliedUpTo` as a snapshot, to be read. `ended` is called (once) if the member has to end the snapshot early (H21). */
   acquireSnapshot(ended: () => void): SnapshotHandle;
-  /** The same for an earlier sequence number, from `heldFrom` on. */
+  /** The same for one who may write: the purge floor does not rise above it until the handle is released (H5). */
+  acquireSnapshotToWrite(ended: () => void): SnapshotHandle;
+  /** As `acquireSnapshot`, at an earlier sequence number, from `heldFrom` on. */
   acquireSnapshotAt(sequenceNumber: SequenceNumber, ended: () => void): SnapshotHandle;
   /** The row's image at `snapshot`, or undefined. `snapshot` is held. */
   get(key: RowKey, snapshot: SequenceNumber): Uint8Array | undefined;
@@ -52,6 +54,14 @@ export interface Replica {
 
   /** What was published behind it is held, and every sequence number from it on is readable. */
   readonly heldFrom: SequenceNumber;
+  /** When it was committed, or later, but before the next. Null: it is not known. */
+  readonly heldFromTime: CommitTime | null;
+  /** How far time has come at `appliedUpTo`: every later commit is later. Null: nothing is served yet. */
+  readonly timeReached: CommitTime | null;
+  /** Calls `done` once `timeReached` is `time` or later (maybe in this turn), for which it sees to it that something is ordered. Returns how to give up. */
+  whenTimeReached(time: CommitTime, done: () => void): { cancel(): void };
+  /** The last that was committed at `time` or before; `time` is reached. Null: it is below `heldFrom`, as far as is known. */
+  sequenceNumberAt(time: CommitTime): SequenceNumber | null;
   /** What was published behind `after`, in order, at most `countMax`. `after`: from `heldFrom` on. */
   publications(after: SequenceNumber, countMax: number): readonly Publication[];
   /** The table of that id: one that exists, or that a publication which is held is about. */
@@ -127,8 +137,10 @@ export interface SessionTransaction {
   readonly ageMs: number;
   readonly isolation: Isolation;
   readonly isReadOnly: boolean;
-  /** What it holds back: no purge floor rises above it. Null: no statement yet, or a declared reader of the past. */
+  /** Of its last statement. Null: none yet. */
   readonly snapshotVersion: SequenceNumber | null;
+  /** What it holds back: no purge floor rises above it. Null: nothing; what only reads never does (H5). */
+  readonly floorHeld: SequenceNumber | null;
   readonly rowsWritten: number;
   readonly bytes: number;
   readonly locks: number;
@@ -138,7 +150,7 @@ export interface SessionTransaction {
 
 export interface TransactionRow extends SessionTransaction {
   readonly member: MemberId;
-  /** None that is shown has an older snapshot. */
+  /** Of all that are open, none holds back more. */
   readonly holdsFloor: boolean;
 }
 

@@ -19,6 +19,7 @@ import type { ImageCodec } from './image-codec.ts';
 import type { Isolation } from './isolation.ts';
 import type { Limits } from './limits.ts';
 import type { LockEvents, LockOwner, RowLocks } from './locks/row-locks.ts';
+import { isTime, type PastPlace, shownNamed, shownTime } from './past-place.ts';
 import { ReadSet } from './read-set.ts';
 import type { Replica, SnapshotHandle } from './replica.ts';
 import { Savepoints } from './savepoints.ts';
@@ -56,8 +57,8 @@ export class TransactionMemory {
 export interface TransactionStart {
   readonly isolation: Isolation;
   readonly isReadOnly: boolean;
-  /** The past that it reads, which is visible here; null: the present, as of its first statement. */
-  readonly asOf: SequenceNumber | null;
+  /** The past that it reads, which is visible here, or a time that is reached; null: the present, as of its first statement. */
+  readonly asOf: PastPlace | null;
 }
 
 /** Tables made ready, by definition; a definition never changes. */
@@ -91,7 +92,7 @@ export class Transaction implements Buffered, LockOwner {
   lockEvents: LockEvents | null = null;
   #hasLocks = false;
   readonly #setup: TransactionSetup;
-  readonly #asOf: SequenceNumber | null;
+  readonly #asOf: PastPlace | null;
   #isSnapshotEnded = false;
   #snapshot: SnapshotHandle | null = null;
   #isReleased = false;
@@ -118,6 +119,12 @@ export class Transaction implements Buffered, LockOwner {
   /** Of the last statement. Null before the first. */
   get snapshotVersion(): SequenceNumber | null {
     return this.#snapshot?.sequenceNumber ?? this.#statements?.last ?? null;
+  }
+
+  /** What the purge floor must not rise above for its sake: what may be certified against (H5). Null: it holds nothing. */
+  get floorHeld(): SequenceNumber | null {
+    if (this.isReadOnly || this.#asOf !== null) return null;
+    return this.#statements === null ? (this.#snapshot?.sequenceNumber ?? null) : this.#statements.oldest;
   }
 
   /** What it was certified against: as a whole (null), or where it conflicted. */
@@ -397,9 +404,12 @@ export class Transaction implements Buffered, LockOwner {
       if (this.#statements === null) this.#endSnapshot();
     };
     const asOf = this.#asOf;
-    if (asOf === null) return replica.acquireSnapshot(ended);
-    if (asOf < replica.heldFrom) throw snapshotTooOld({ snapshotVersion: asOf, oldest: replica.heldFrom });
-    return replica.acquireSnapshotAt(asOf, ended);
+    if (asOf === null) {
+      return this.isReadOnly ? replica.acquireSnapshot(ended) : replica.acquireSnapshotToWrite(ended);
+    }
+    const sequenceNumber = isTime(asOf) ? replica.sequenceNumberAt(asOf) : asOf;
+    if (sequenceNumber === null || sequenceNumber < replica.heldFrom) throw pastTooOld(asOf, replica);
+    return replica.acquireSnapshotAt(sequenceNumber, ended);
   }
 
   /** The first time that something is to be certified of the row. */
@@ -454,6 +464,11 @@ export class Transaction implements Buffered, LockOwner {
     this.#isSnapshotEnded = true;
     this.snapshotEnded?.();
   }
+}
+
+function pastTooOld(asOf: PastPlace, { heldFrom, heldFromTime }: Replica): RequestError {
+  const which = isTime(asOf) ? { asOf: shownNamed(asOf) } : { snapshotVersion: asOf };
+  return snapshotTooOld({ ...which, oldest: heldFrom, oldestTime: shownTime(heldFromTime) });
 }
 
 function sizeOf({ key, image }: RowChange): number {

@@ -162,6 +162,7 @@ export class ShadowDatabase {
     for (const part of batch.messages) {
       if (part.kind === 'transaction') this.#certify(part.transaction, message);
       else if (part.kind === 'purge-floor') this.#raiseFloor(part.sequenceNumber);
+      else if (part.kind === 'time-mark') this.#certifier.markTime(message.stampMs);
       else this.#changeSchema(decodeSchemaChange(part.change, this.#codec), message);
       within.push({ digest: this.#certifier.digest, sequenceNumber: this.#certified.length });
     }

@@ -50,6 +50,7 @@ import { Restoration } from './restoration.ts';
 import { RunDisk } from './run-disk.ts';
 import { openState } from './state-transfer/index.ts';
 import { decodeStatusNotice } from './status-notice.ts';
+import { TimeWaiters } from './time-waiters.ts';
 import { Upkeep } from './upkeep.ts';
 import { Watchers } from './watchers.ts';
 
@@ -63,6 +64,7 @@ export class MemberRun {
   readonly followers: Followers;
   readonly report: OwnReport;
   readonly waiters = new AppliedWaiters();
+  readonly timeWaiters: TimeWaiters;
   readonly watchers = new Watchers();
   readonly #disk: RunDisk;
   readonly #environment: Environment;
@@ -170,6 +172,13 @@ export class MemberRun {
       options: setup.options.outbox,
       counters: setup.counters,
     });
+    this.timeWaiters = new TimeWaiters({
+      clock,
+      reached: () => this.#running?.certifier.commitTime ?? null,
+      propose: (encoded, deadlineMs, answered) => {
+        if (!this.#isOver && !this.#isStopping) this.outbox.add(encoded, deadlineMs, answered);
+      },
+    });
     this.#deliveries = new Deliveries({
       clock,
       options: setup.options.slices,
@@ -177,6 +186,7 @@ export class MemberRun {
       group,
       outbox: this.outbox,
       waiters: this.waiters,
+      timeWaiters: this.timeWaiters,
       watchers: this.watchers,
       run: this,
       events: {

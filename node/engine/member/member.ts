@@ -1,7 +1,7 @@
 /** A member, as its process and its sessions see it: one run of it (`MemberRun`), and the way to read and to commit there. */
-import type { KeyRange, VerdictFile, VersionStore } from '../../../applier/index.ts';
+import type { KeyRange, Snapshot, VerdictFile, VersionStore } from '../../../applier/index.ts';
 import { type Certifier, encodeGroupMessage } from '../../../certifier/index.ts';
-import type { RowKey, Transaction } from '../../../certifier/types.ts';
+import type { CommitTime, RowKey, Transaction } from '../../../certifier/types.ts';
 import {
   assert,
   type Incarnation,
@@ -159,12 +159,16 @@ export class Member implements Replica {
   }
 
   acquireSnapshot(ended: () => void): SnapshotHandle {
+    return readingOf(this.#running.store.acquireSnapshot(ended));
+  }
+
+  acquireSnapshotToWrite(ended: () => void): SnapshotHandle {
     const run = this.#running;
     const snapshot = run.store.acquireSnapshot(() => {
       hold.release();
       ended();
     });
-    // It may write: until its fate is known, what is certified against it is kept (H5).
+    // Until the fate of what it writes is known, what is certified against it is kept (H5).
     const hold = run.holdFloor(snapshot.sequenceNumber);
     return {
       sequenceNumber: snapshot.sequenceNumber,
@@ -177,9 +181,7 @@ export class Member implements Replica {
   }
 
   acquireSnapshotAt(sequenceNumber: SequenceNumber, ended: () => void): SnapshotHandle {
-    const snapshot = this.#running.store.acquireSnapshotAt(sequenceNumber, ended);
-    const release = () => snapshot.release();
-    return { sequenceNumber, stopReading: release, release };
+    return readingOf(this.#running.store.acquireSnapshotAt(sequenceNumber, ended));
   }
 
   get(key: RowKey, snapshot: SequenceNumber): Uint8Array | undefined {
@@ -280,6 +282,22 @@ export class Member implements Replica {
     return this.#run.running?.history.heldFrom ?? 0;
   }
 
+  get heldFromTime(): CommitTime | null {
+    return this.#run.running?.history.heldFromTime ?? null;
+  }
+
+  get timeReached(): CommitTime | null {
+    return this.#run.running?.certifier.commitTime ?? null;
+  }
+
+  whenTimeReached(time: CommitTime, done: () => void): { cancel(): void } {
+    return this.#run.timeWaiters.add(time, done);
+  }
+
+  sequenceNumberAt(time: CommitTime): SequenceNumber | null {
+    return this.#running.history.sequenceNumberAt(time);
+  }
+
   get history(): ChangeHistory | null {
     return this.#run.running?.history ?? null;
   }
@@ -376,6 +394,12 @@ export class Member implements Replica {
       for (const each of answers) each();
     });
   }
+}
+
+/** Holds no purge floor (H5). */
+function readingOf(snapshot: Snapshot): SnapshotHandle {
+  const release = (): void => snapshot.release();
+  return { sequenceNumber: snapshot.sequenceNumber, stopReading: release, release };
 }
 
 /** What keeps a commit from leaving is mostly a large one before it. */

@@ -20,7 +20,7 @@ import {
   decodeBatch,
   type GroupMessage,
 } from '../../../certifier/index.ts';
-import type { Conflict, Negative, RowKey, Transaction } from '../../../certifier/types.ts';
+import type { CommitTime, Conflict, Negative, RowKey, Transaction } from '../../../certifier/types.ts';
 import {
   assert,
   type Clock,
@@ -57,7 +57,8 @@ const REASON_NOTHING_TO_DO = 5;
 export type Fate =
   | CommitOutcome
   | SchemaOutcome
-  | { readonly kind: 'purge-floor'; readonly purgeFloor: SequenceNumber };
+  | { readonly kind: 'purge-floor'; readonly purgeFloor: SequenceNumber }
+  | { readonly kind: 'time' };
 
 export interface ReplicatedStateSetup {
   readonly member: Pick<MemberSetup, 'options' | 'lanes' | 'newWriterTable' | 'imageCodec' | 'compression'> & {
@@ -164,7 +165,8 @@ export class ReplicatedState {
       makeVerdictsDurable: (_upTo, done) => verdicts.makeDurable(done),
       failed: setup.failed,
     });
-    const history = new ChangeHistory(options.history, store.highestLanePoint);
+    const from = store.highestLanePoint;
+    const history = new ChangeHistory(options.history, { sequenceNumber: from, commitTime: timeOf(verdicts, from) });
     store.keepFrom(history.heldFrom);
     const schemaChanges: { sequenceNumber: SequenceNumber; effect: SchemaEffect }[] = [];
     const entries = replayUpToKeptVerdicts({
@@ -379,7 +381,8 @@ export class ReplicatedState {
           passage.publications.push({ sequenceNumber, writes: writesOf(message.transaction), clear: [] });
         }
       } else if (message.kind === 'schema-change') this.#changeSchema(message, passage);
-      else this.#raisePurgeFloor(message.sequenceNumber, passage);
+      else if (message.kind === 'purge-floor') this.#raisePurgeFloor(message.sequenceNumber, passage);
+      else this.#markTime(passage);
     }
     const publish = (): void => {
       for (const { sequenceNumber, writes, clear } of passage.publications) {
@@ -505,6 +508,12 @@ export class ReplicatedState {
     fates.push({ kind: 'purge-floor', purgeFloor: this.certifier.purgeFloor });
   }
 
+  /** What is certified from here on is later (H13). */
+  #markTime({ delivery, verdicts, fates }: Passage): void {
+    verdicts.push({ kind: 'time', commitTime: this.certifier.markTime(delivery.stampMs) });
+    fates.push({ kind: 'time' });
+  }
+
   #lookForRoom(): void {
     const { hasRoom } = this;
     if (this.#withoutRoom !== null) {
@@ -549,6 +558,19 @@ export class ReplicatedState {
       winner: isConflict ? negative.winner : null,
     });
   }
+}
+
+/** When that was committed, or a later time, behind which nothing up to there was. Null: it is not kept. */
+function timeOf(verdicts: VerdictFile, sequenceNumber: SequenceNumber): CommitTime | null {
+  const { base, stateAtEnd } = verdicts;
+  for (const state of [base, stateAtEnd]) if (state.sequenceNumber === sequenceNumber) return state.commitTime;
+  if (sequenceNumber < base.sequenceNumber) return null;
+  for (const record of verdicts.records(verdicts.logIndexOf(sequenceNumber))) {
+    for (const verdict of record.verdicts) {
+      if (verdict.kind === 'positive' && verdict.sequenceNumber === sequenceNumber) return verdict.commitTime;
+    }
+  }
+  return null;
 }
 
 function outcomeOf(negative: Negative, phase: 'local' | 'group'): LostConflict | LostSnapshot {

@@ -26,6 +26,7 @@ import {
 } from '../errors.ts';
 import { DEFAULT_ISOLATION } from '../isolation.ts';
 import { RowAwaited } from '../locks/row-locks.ts';
+import { awaitedArgument, isTime, pastPlaceOf, whenHere } from '../past-place.ts';
 import { type Administration, zeroTimes } from '../replica.ts';
 import { booleanOf, optionalTableNameOf, wholeNumberOf } from '../statements/arguments.ts';
 import { schemaChangeOf } from '../statements/schema-change.ts';
@@ -43,6 +44,7 @@ import { RowWait } from './row-wait.ts';
 import { runStatement } from './run-statement.ts';
 import { moveSavepoint } from './savepoints.ts';
 import type { EngineContext, RequestId, Session, WaitingRequest } from './session.ts';
+import { subscribeWhenReached } from './subscribe-wait.ts';
 import type { Outlet } from './subscriptions/subscription.ts';
 import { Subscriptions } from './subscriptions/subscriptions.ts';
 import { transactWork } from './transact.ts';
@@ -217,7 +219,7 @@ export class Connection implements Session {
       case 'begin':
         return this.#begin(id, message);
       case 'transact': {
-        const options = beginOptionsOf(message, { groupId: replica.groupId, limits: this.engine.limits });
+        const options = beginOptionsOf(message, this.engine);
         const { limits } = this.engine;
         const { continuesOnError } = options;
         const work = transactWork(message, this.#asStep, { limits, continuesOnError });
@@ -253,12 +255,22 @@ export class Connection implements Session {
       case 'transferLeadership':
         return this.#administer(id, administrationOf(operation.kind, message));
       case 'subscribe':
-        return this.succeed(id, this.#subscriptions.open(message));
+        return this.#subscribe(id, message);
       case 'unsubscribe':
         return this.succeed(id, this.#subscriptions.close(message));
       default:
         throw unknownOperation(op);
     }
+  }
+
+  #subscribe(id: RequestId, message: Message): void {
+    const { limits } = this.engine;
+    const from = pastPlaceOf(message, 'from', this.engine);
+    const waitBounds = { min: 0, max: limits.transactionMsMax };
+    const waitMs = wholeNumberOf(message, 'waitTimeoutMs', waitBounds) ?? limits.waitMsDefault;
+    const open = (): object => this.#subscriptions.open(message);
+    if (isTime(from) && message.stream === 'changes') subscribeWhenReached(this, id, { time: from, waitMs, open });
+    else this.succeed(id, open());
   }
 
   #administer(id: RequestId, request: Administration): void {
@@ -283,7 +295,7 @@ export class Connection implements Session {
     const options = alone.check(message) ? this.#optionsAlone(message) : this.#defaults;
     if (!statement.isWrite && options.isProfiled)
       throw invalidArgument('profile', 'only of what writes: a read commits nothing');
-    if (!statement.isWrite && options.atLeast === null) return this.#readAlone(id, statement, message);
+    if (!statement.isWrite && awaitedArgument(options) === null) return this.#readAlone(id, statement, message);
     const context = this.#alone;
     const execution = new Execution(
       this,
@@ -304,7 +316,7 @@ export class Connection implements Session {
 
   /** One statement has one snapshot: at READ COMMITTED too, and a cursor that it opens keeps it. */
   #optionsAlone(message: Message): BeginOptions {
-    const options = beginOptionsOf(message, { groupId: this.engine.replica.groupId, limits: this.engine.limits });
+    const options = beginOptionsOf(message, this.engine);
     return options.isolation === 'READ COMMITTED' ? { ...options, isolation: DEFAULT_ISOLATION } : options;
   }
 
@@ -327,7 +339,7 @@ export class Connection implements Session {
     if (typeof tx !== 'string' || tx.length === 0 || tx.length > TRANSACTION_NAME_CHARACTERS_MAX) {
       throw invalidArgument('tx', `expected a name of 1 to ${TRANSACTION_NAME_CHARACTERS_MAX} characters`);
     }
-    const options = beginOptionsOf(message, { groupId: replica.groupId, limits });
+    const options = beginOptionsOf(message, this.engine);
     const known = this.#transactions.get(tx);
     if (known !== undefined && !known.isSettled)
       throw invalidArgument('tx', `transaction ${JSON.stringify(tx)} is open`);
@@ -336,8 +348,9 @@ export class Connection implements Session {
     this.#transactions.delete(tx);
     const open = new OpenTransaction(this.engine, tx, options);
     this.#transactions.set(tx, open);
-    if (options.atLeast === null) this.succeed(id, { tx });
-    else this.#beginWhenApplied(id, open, options.atLeast);
+    const awaited = awaitedArgument(options);
+    if (awaited === null) this.succeed(id, { tx });
+    else this.#beginWhenHere(id, open, awaited);
   }
 
   /** Forgets a transaction that is kept only for its `rollback`, where too many are open. */
@@ -351,19 +364,19 @@ export class Connection implements Session {
     throw overloaded(OVERLOADED_RETRY_MS, `This connection has ${openMax} transactions open, and may have no more`);
   }
 
-  #beginWhenApplied(id: RequestId, open: OpenTransaction, atLeast: number): void {
+  #beginWhenHere(id: RequestId, open: OpenTransaction, awaited: 'atLeast' | 'asOf'): void {
     const { replica, deadlines, clock } = this.engine;
     const { waitTimeoutMs } = open.options;
-    let isApplied = false;
-    const waiter = replica.whenApplied(atLeast, () => {
-      isApplied = true;
+    let isHere = false;
+    const waiter = whenHere(replica, open.options, () => {
+      isHere = true;
       if (open.queue === null) return;
       endWait();
       open.spentMs += clock.monotonicMs() - open.startedMs;
       this.succeed(id, { tx: open.name });
       this.#executeQueued(open);
     });
-    if (isApplied) return this.succeed(id, { tx: open.name });
+    if (isHere) return this.succeed(id, { tx: open.name });
     open.queue = [];
     const request: WaitingRequest = {
       id,
@@ -378,7 +391,7 @@ export class Connection implements Session {
       },
     };
     const waitMs = Math.min(waitTimeoutMs, open.options.timeoutMs ?? waitTimeoutMs);
-    const deadline = deadlines.add(clock.monotonicMs() + waitMs, () => request.giveUp(timeout('atLeast', waitMs)));
+    const deadline = deadlines.add(clock.monotonicMs() + waitMs, () => request.giveUp(timeout(awaited, waitMs)));
     const endWait = () => {
       this.waiting.delete(request);
       deadlines.remove(deadline);

@@ -122,6 +122,10 @@ export class OpenTransaction implements LockEvents, Listed {
 
   // For those who look after the member
 
+  get floorHeld(): number | null {
+    return this.transaction.floorHeld;
+  }
+
   get transactionId(): string {
     return this.engine.openTransactions.idOf(this.#number);
   }
@@ -136,6 +140,7 @@ export class OpenTransaction implements LockEvents, Listed {
       isolation: this.options.isolation,
       isReadOnly: transaction.isReadOnly,
       snapshotVersion: transaction.snapshotVersion,
+      floorHeld: transaction.floorHeld,
       rowsWritten: transaction.writtenRows,
       bytes: transaction.bytes,
       locks: locks.heldBy(transaction),

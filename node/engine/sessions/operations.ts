@@ -63,7 +63,7 @@ export const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operat
   simple('join', []),
   simple('expel', ['memberId']),
   simple('transferLeadership', ['memberId']),
-  simple('subscribe', ['stream', 'table', 'from']),
+  simple('subscribe', ['stream', 'table', 'from', 'waitTimeoutMs']),
   simple('unsubscribe', ['subscription']),
 ]);
 

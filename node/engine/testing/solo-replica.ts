@@ -3,8 +3,8 @@
  * stands still until `advance`; commits and schema changes are decided when `settle` is called, in the order handed in.
  */
 import type { KeyRange } from '../../../applier/types.ts';
-import { isOfRow } from '../../../certifier/index.ts';
-import type { RowKey, Transaction, WriteSetItem } from '../../../certifier/types.ts';
+import { compareCommitTimes, isOfRow } from '../../../certifier/index.ts';
+import type { CommitTime, RowKey, Transaction, WriteSetItem } from '../../../certifier/types.ts';
 import { type Clock, SeededRandom, type SequenceNumber } from '../../../gcs/base/index.ts';
 import { Catalog } from '../catalog.ts';
 import { catalogItemKey, tableRange } from '../key-codec.ts';
@@ -127,6 +127,7 @@ export class SoloReplica implements Replica {
   readonly #writers = new Map<RowKey, SequenceNumber>();
   readonly #catalog = new Catalog();
   readonly #snapshots = new Set<{ ended: () => void }>();
+  #marked: CommitTime = { physicalMs: 0, logical: 0 };
   #undecided: (() => void)[] = [];
   #waiters: { sequenceNumber: SequenceNumber; done: () => void }[] = [];
 
@@ -151,6 +152,60 @@ export class SoloReplica implements Replica {
     this.#snapshots.add(snapshot);
     const release = () => this.#snapshots.delete(snapshot);
     return { sequenceNumber: this.appliedUpTo, stopReading: release, release };
+  }
+
+  /** Snapshots of those who may write, in the order in which they were taken. */
+  readonly floorsHeld: SequenceNumber[] = [];
+
+  acquireSnapshotToWrite(ended: () => void): SnapshotHandle {
+    const handle = this.acquireSnapshot(ended);
+    const { sequenceNumber } = handle;
+    this.floorsHeld.push(sequenceNumber);
+    let isHeld = true;
+    const release = (): void => {
+      handle.release();
+      if (isHeld) this.floorsHeld.splice(this.floorsHeld.indexOf(sequenceNumber), 1);
+      isHeld = false;
+    };
+    return { ...handle, release };
+  }
+
+  /** Of the last commit, or of the last mark, which `settle` makes for who waits. */
+  get timeReached(): CommitTime {
+    const last = this.#publications.at(-1)?.commitTime ?? { physicalMs: 0, logical: 0 };
+    return compareCommitTimes(last, this.#marked) > 0 ? last : this.#marked;
+  }
+
+  whenTimeReached(time: CommitTime, done: () => void): { cancel(): void } {
+    const isReached = () => compareCommitTimes(this.timeReached, time) >= 0;
+    if (isReached()) {
+      done();
+      return { cancel: () => {} };
+    }
+    let isWaiting = true;
+    const look = (): void => {
+      if (!isWaiting) return;
+      this.#marked = { physicalMs: this.#clock.wallMs(), logical: 0 };
+      if (!isReached()) this.#clock.schedule(1, () => this.#undecided.push(look));
+      else done();
+    };
+    this.#undecided.push(look);
+    return {
+      cancel: () => {
+        isWaiting = false;
+      },
+    };
+  }
+
+  get heldFromTime(): CommitTime | null {
+    if (this.heldFrom === 0) return { physicalMs: 0, logical: 0 };
+    return this.#publications[this.heldFrom - 1]!.commitTime;
+  }
+
+  sequenceNumberAt(time: CommitTime): SequenceNumber | null {
+    const last = this.#publications.findLast(({ commitTime }) => compareCommitTimes(commitTime, time) <= 0);
+    const sequenceNumber = last?.sequenceNumber ?? 0;
+    return sequenceNumber < this.heldFrom ? null : sequenceNumber;
   }
 
   acquireSnapshotAt(sequenceNumber: SequenceNumber, ended: () => void): SnapshotHandle {
