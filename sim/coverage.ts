@@ -36,6 +36,11 @@ export const MEMBER_SITUATIONS = [
   'a holder is overtaken',
   'an insert is undone',
   'batches wait for company',
+  'the past is read by its time',
+  'a past is not held any more',
+  'a time is not reached',
+  'time is marked',
+  'a stream begins at a time',
 ] as const;
 
 export const GROUP_SITUATIONS = [

@@ -151,6 +151,7 @@ class MemberSeed {
     const { counts } = this.#history;
     if (this.#shadow.counts.floorRises > 0)
       world.coverage.add('the purge floor is raised', this.#shadow.counts.floorRises);
+    if (this.#shadow.counts.timeMarks > 0) world.coverage.add('time is marked', this.#shadow.counts.timeMarks);
     if (this.#shadow.counts.rangeConflicts > 0)
       world.coverage.add('a range that was read was written into', this.#shadow.counts.rangeConflicts);
     return {

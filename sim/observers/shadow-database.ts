@@ -7,7 +7,10 @@
 import {
   CertificationDatabase,
   Certifier,
+  type CommitTime,
+  compareCommitTimes,
   decodeBatch,
+  formatCommitTime,
   isOfRow,
   type NewWriterTable,
   type RowKey,
@@ -57,6 +60,7 @@ export class ShadowDatabase {
     rangeConflicts: 0,
     snapshotsTooOld: 0,
     schemaChanges: 0,
+    timeMarks: 0,
     floorRises: 0,
   };
   readonly #judge: Judge;
@@ -68,6 +72,9 @@ export class ShadowDatabase {
   readonly #tables = new Map<string, Version<TableDefinition>[]>();
   readonly #tablesById = new Map<number, TableDefinition>();
   readonly #certified: Certified[] = [];
+  readonly #commitTimes: CommitTime[] = [];
+  /** The latest time that somebody was answered as of. */
+  #answeredAsOf: CommitTime | null = null;
   /** By place: after so many messages of the order. */
   readonly #digests: string[];
   readonly #sequenceNumbers: SequenceNumber[] = [0];
@@ -120,6 +127,26 @@ export class ShadowDatabase {
     return this.#certified[sequenceNumber - 1];
   }
 
+  commitTimeAt(sequenceNumber: SequenceNumber): CommitTime | undefined {
+    return this.#commitTimes[sequenceNumber - 1];
+  }
+
+  /** The last so far that was committed at `time` or before. */
+  sequenceNumberAsOf(time: CommitTime): SequenceNumber {
+    return this.#commitTimes.findLastIndex((each) => compareCommitTimes(each, time) <= 0) + 1;
+  }
+
+  /** Somebody was told that this is what `time` is: it has to stay so (H13). */
+  answeredAsOf(time: CommitTime, sequenceNumber: SequenceNumber): void {
+    const expected = this.sequenceNumberAsOf(time);
+    this.#judge.check(
+      sequenceNumber === expected,
+      () => `as of ${formatCommitTime(time)} somebody reads ${sequenceNumber}, not ${expected}`,
+    );
+    const latest = this.#answeredAsOf;
+    if (latest === null || compareCommitTimes(time, latest) > 0) this.#answeredAsOf = time;
+  }
+
   imageAt(key: RowKey, snapshot: SequenceNumber): Uint8Array | null {
     return newestUpTo(this.#rows.get(key), snapshot);
   }
@@ -162,7 +189,7 @@ export class ShadowDatabase {
     for (const part of batch.messages) {
       if (part.kind === 'transaction') this.#certify(part.transaction, message);
       else if (part.kind === 'purge-floor') this.#raiseFloor(part.sequenceNumber);
-      else if (part.kind === 'time-mark') this.#certifier.markTime(message.stampMs);
+      else if (part.kind === 'time-mark') this.#markTime(message.stampMs);
       else this.#changeSchema(decodeSchemaChange(part.change, this.#codec), message);
       within.push({ digest: this.#certifier.digest, sequenceNumber: this.#certified.length });
     }
@@ -176,7 +203,7 @@ export class ShadowDatabase {
     const where = `index ${index}, snapshot ${snapshotVersion}`;
     const floorBefore = this.#purgeFloor;
     const newestWriter = Math.max(...writeSet.map((item) => this.#lastWriter(item.key)));
-    const { verdict } = this.#certifier.certify(transaction, origin, stampMs);
+    const { verdict, commitTime } = this.#certifier.certify(transaction, origin, stampMs);
     this.#watchEvictions();
     if (verdict.kind === 'snapshot-too-old') {
       this.counts.snapshotsTooOld++;
@@ -221,6 +248,7 @@ export class ShadowDatabase {
       () => `${where}: last committed is ${lastCommitted}, not ${Math.max(floorBefore, newestWriter)}`,
     );
     this.#certified.push({ kind: 'transaction', transaction });
+    this.#committedAt(commitTime!);
     for (const item of writeSet) this.#write(sequenceNumber, item);
     this.transactionCertified(sequenceNumber, transaction);
   }
@@ -268,10 +296,11 @@ export class ShadowDatabase {
       return;
     }
     const keys = before === null ? [] : [catalogItemKey(before.tableId)];
-    const { sequenceNumber } = this.#certifier.certifySchemaChange(keys, origin, stampMs);
+    const { sequenceNumber, commitTime } = this.#certifier.certifySchemaChange(keys, origin, stampMs);
     this.#watchEvictions();
     this.counts.schemaChanges++;
     this.#certified.push({ kind: 'schema-change', change });
+    this.#committedAt(commitTime);
     for (const key of keys) push(this.#writers, key, { sequenceNumber, kind: 'put' });
     const definition =
       change.kind === 'create-table'
@@ -287,6 +316,27 @@ export class ShadowDatabase {
       if (key >= from && key < to && versions.at(-1)!.content !== null)
         versions.push({ sequenceNumber, content: null });
     }
+  }
+
+  #committedAt(commitTime: CommitTime): void {
+    const { length } = this.#commitTimes;
+    const previous = this.#commitTimes.at(-1);
+    this.#judge.check(
+      previous === undefined || compareCommitTimes(commitTime, previous) > 0,
+      () => `${length + 1} is committed at ${formatCommitTime(commitTime)}, before ${length}`,
+    );
+    const answered = this.#answeredAsOf;
+    this.#judge.check(
+      answered === null || compareCommitTimes(commitTime, answered) > 0,
+      () =>
+        `${length + 1} is committed at ${formatCommitTime(commitTime)}, and ${formatCommitTime(answered!)} was answered before`,
+    );
+    this.#commitTimes.push(commitTime);
+  }
+
+  #markTime(stampMs: number): void {
+    this.counts.timeMarks++;
+    this.#certifier.markTime(stampMs);
   }
 
   #raiseFloor(sequenceNumber: SequenceNumber): void {

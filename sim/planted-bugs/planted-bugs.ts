@@ -5,6 +5,7 @@ import { LOG_BUGS } from './bugs/log.ts';
 import { MEMBERSHIP_BUGS } from './bugs/membership.ts';
 import { MESSAGE_BUGS } from './bugs/messages.ts';
 import { ORDER_BUGS } from './bugs/order.ts';
+import { PAST_BUGS } from './bugs/past.ts';
 import { SESSION_BUGS } from './bugs/sessions.ts';
 import { STREAM_BUGS } from './bugs/streams.ts';
 import { TRANSFER_BUGS } from './bugs/transfer.ts';
@@ -19,6 +20,7 @@ export const PLANTED_BUGS: readonly SoughtBug[] = [
   ...TRANSFER_BUGS,
   ...CERTIFICATION_BUGS,
   ...VERSION_BUGS,
+  ...PAST_BUGS,
   ...SESSION_BUGS,
   ...LOCK_BUGS,
   ...STREAM_BUGS,

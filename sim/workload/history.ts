@@ -15,7 +15,7 @@
  *   overtaken learns it before it asks to commit.
  * - The ledger's total is the same at every sequence number.
  */
-import { isOfRow, type Transaction } from '../../certifier/index.ts';
+import { isOfRow, parseCommitTime, type Transaction } from '../../certifier/index.ts';
 import type { SequenceNumber } from '../../gcs/base/index.ts';
 import {
   decodeKey,
@@ -63,6 +63,9 @@ interface ScannedRows {
   readonly part: ScannedPart;
   readonly tags: readonly number[];
 }
+
+/** Of which clients choose. */
+const COMMIT_TIMES_MAX = 40;
 
 const SNAPSHOT_LEVEL: Isolation = 'REPEATABLE READ';
 
@@ -145,6 +148,8 @@ export class History {
   readonly #shadow: ShadowDatabase;
   readonly #codec: ImageCodec;
   readonly #attempts: Attempt[] = [];
+  /** Commit times that clients were told last. */
+  readonly #commitTimes: string[] = [];
   /** Transactions of the order that nobody has claimed yet. */
   readonly #untagged = new Set<SequenceNumber>();
 
@@ -193,6 +198,30 @@ export class History {
     if (!attempt.readsOneSnapshot) return this.#checkReadsCommitted(attempt);
     const wrong = this.#whatDiffersAt(attempt, snapshotVersion);
     this.#judge.check(wrong === null, () => `${attempt} at snapshot ${snapshotVersion} read ${wrong}`);
+  }
+
+  /** A client was told when it committed. */
+  toldCommitTime(commitTime: string): void {
+    this.#commitTimes.push(commitTime);
+    if (this.#commitTimes.length > COMMIT_TIMES_MAX) this.#commitTimes.shift();
+  }
+
+  get commitTimes(): readonly string[] {
+    return this.#commitTimes;
+  }
+
+  /** It asked for the past at `asOf`, and was answered as of a sequence number. */
+  readAsOf(asOf: string | SequenceNumber, snapshotVersion: SequenceNumber): void {
+    if (typeof asOf === 'string') this.#shadow.answeredAsOf(parseCommitTime(asOf)!, snapshotVersion);
+    else this.#judge.check(asOf === snapshotVersion, () => `as of ${asOf} somebody reads ${snapshotVersion}`);
+  }
+
+  /** It was told that the past at `asOf` is not held any more (H18). */
+  pastRefused(asOf: string | SequenceNumber, oldest: SequenceNumber): void {
+    const asked = typeof asOf === 'string' ? this.#shadow.sequenceNumberAsOf(parseCommitTime(asOf)!) : asOf;
+    // Where its time is not known, the oldest that is held cannot be told from the one before.
+    const isHeld = typeof asOf === 'string' ? asked > oldest : asked >= oldest;
+    this.#judge.check(!isHeld, () => `${asOf}, which is ${asked}, is too old, and ${oldest} is held`);
   }
 
   /** A statement of it sees that row, which it has written itself: null is gone. */

@@ -1,5 +1,5 @@
 /** What clients do. Each script is one transaction, or one change of the schema; `History` is told what came of it. */
-import type { SeededRandom } from '../../gcs/base/index.ts';
+import { formatIsoTime, type SeededRandom } from '../../gcs/base/index.ts';
 import type { Isolation } from '../../node/engine/index.ts';
 import {
   type Attempt,
@@ -104,7 +104,8 @@ function* answerTo(history: History, attempt: Attempt, ask: Ask): Generator<Ask,
 
 function conclude(client: SimulatedClient, history: History, attempt: Attempt, answer: Answer): void {
   if (answer.ok) {
-    const { sequenceNumber, snapshotVersion } = answer.result;
+    const { sequenceNumber, snapshotVersion, commitTime } = answer.result;
+    if (commitTime) history.toldCommitTime(commitTime);
     history.committed(attempt, { sequenceNumber, snapshotVersion });
     client.seenUpTo = Math.max(client.seenUpTo, sequenceNumber ?? 0, snapshotVersion ?? 0);
     return;
@@ -277,6 +278,49 @@ function* readTables(client: SimulatedClient, workload: Workload): Script {
       yield { waitMs: isSlow ? random.between(500, 4000) : random.between(1, 30) };
     }
   });
+}
+
+/** Reads the past, by time mostly: written anywhere, and perhaps not here yet. */
+function* readPast(client: SimulatedClient, workload: Workload): Script {
+  const { random } = client;
+  const { history } = workload;
+  const asOf = drawPastPlace(client, history);
+  if (asOf === null) return;
+  const attempt = history.begin(`read the past at ${asOf}`, 0, drawIsolation(random));
+  const table = random.pick([ONE_TABLE, TWO_TABLE, LEDGER_TABLE]);
+  const steps = [{ op: 'scan', table }];
+  const waitTimeoutMs = random.pick([0, 300, 5000]);
+  const { isolation } = attempt;
+  const answer = yield* answerTo(history, attempt, { op: 'transact', isolation, steps, asOf, waitTimeoutMs });
+  if (answer.ok) {
+    attempt.scanned({ table }, answer.result.results[0].rows);
+    history.readAsOf(asOf, answer.result.snapshotVersion);
+    workload.met('the past is read by its time');
+  } else if (answer.error!.code === 'SNAPSHOT_TOO_OLD' && answer.error!.oldest !== undefined) {
+    history.pastRefused(asOf, answer.error!.oldest);
+    workload.met('a past is not held any more');
+  } else if (answer.error!.code === 'TIMEOUT') workload.met('a time is not reached');
+  concludePast(history, attempt, answer);
+}
+
+/** Its member has seen nothing more by that. */
+function concludePast(history: History, attempt: Attempt, answer: Answer): void {
+  if (answer.ok) history.committed(attempt, { sequenceNumber: null, snapshotVersion: answer.result.snapshotVersion });
+  else history.refused(attempt);
+}
+
+function drawPastPlace(client: SimulatedClient, history: History): string | number | null {
+  const { random, wallMs } = client;
+  const told = history.commitTimes;
+  const how = random.pick(['commit time', 'millisecond', 'now', 'lately', 'soon', 'number']);
+  if (how === 'number') return Math.max(0, client.appliedUpTo - random.below(50));
+  if (how === 'now' || how === 'lately' || how === 'soon') {
+    const ms = { now: 0, lately: -random.below(5000), soon: random.below(500) }[how];
+    return wallMs + ms < 0 ? null : formatIsoTime(Math.floor(wallMs + ms));
+  }
+  if (told.length === 0) return null;
+  const commitTime = random.pick(told);
+  return how === 'commit time' ? commitTime : commitTime.slice(0, commitTime.lastIndexOf('.'));
 }
 
 /** Looks through parts of tables, and puts a row that depends on what it found. */
@@ -500,6 +544,7 @@ export function drawScript(client: SimulatedClient, workload: Workload): Script 
     scanAndPut,
     transfer,
     lockAndModify,
+    readPast,
   ]);
   return script(client, workload);
 }

@@ -17,6 +17,7 @@ export interface Answer {
     readonly code: string;
     readonly snapshotVersion?: number;
     readonly purgeFloor?: number;
+    readonly oldest?: number;
     readonly table?: string;
     readonly key?: unknown;
     readonly winner?: { readonly gtid: string };
@@ -84,6 +85,11 @@ export class SimulatedClient {
   /** How far its member is. */
   get appliedUpTo(): number {
     return this.#connected?.run.member.appliedUpTo ?? 0;
+  }
+
+  /** What the clock of its member says. */
+  get wallMs(): number {
+    return this.#connected?.host.clock.wallMs ?? 0;
   }
 
   /** At the end of a script: the next one begins at another member, or the same. */
