@@ -53,12 +53,15 @@ export interface RunOptions {
   readonly readOnly?: boolean;
   /** Wait until this GTID or sequence number is visible at the member that is asked. */
   readonly atLeast?: string | number;
-  /** For `atLeast` and consistency BEFORE. */
+  /** For `atLeast`, a time in `asOf`, and consistency BEFORE. */
   readonly waitTimeoutMs?: number;
   /** How long a statement with `forUpdate` waits for a locked row: LOCK_TIMEOUT. Default: the member's (10,000); 0: not at all. */
   readonly lockTimeoutMs?: number;
-  /** Reads as of this sequence number, which the member waits for; SNAPSHOT_TOO_OLD where it is held no more. */
-  readonly asOf?: number;
+  /**
+   * Reads as of this sequence number, or what was committed at this time or before: ISO in UTC, or a commit time. The member
+   * waits for it; SNAPSHOT_TOO_OLD with `oldest` and `oldestTime` where it is held no more.
+   */
+  readonly asOf?: number | string;
   /** With a key, an unknown outcome is asked about again with the same key instead of being given as an error. */
   readonly idempotencyKey?: string;
   /**
@@ -285,9 +288,11 @@ export interface TransactionRow {
   readonly ageMs: number;
   readonly isolation: Isolation;
   readonly isReadOnly: boolean;
-  /** The purge floor rises no higher while it is open; null: it has none yet. */
+  /** Of its last statement; null: none yet. */
   readonly snapshotVersion: number | null;
-  /** No other that is shown has an older one. */
+  /** The purge floor rises no higher while it is open; null: it holds nothing back, as what only reads never does. */
+  readonly floorHeld: number | null;
+  /** Of all that are open, none holds back more. */
   readonly holdsFloor: boolean;
   readonly rowsWritten: number;
   readonly bytes: number;
@@ -399,8 +404,8 @@ export interface Subscription<E> extends AsyncIterable<E> {
 
 export interface ChangesArguments {
   readonly table?: string;
-  /** The sequence number after which to start. Default: now. */
-  readonly from?: number;
+  /** The sequence number after which to start, or a time, as `asOf` has it: with what was committed later. Default: now. */
+  readonly from?: number | string;
 }
 
 export interface Client {

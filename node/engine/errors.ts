@@ -112,7 +112,8 @@ export function snapshotTooOld(facts: {
 }): RequestError {
   const what = facts.cursor === undefined ? 'this transaction' : `cursor ${show(facts.cursor)}`;
   const message = `The snapshot of ${what} is no longer kept${heldSince(facts)}.`;
-  return new RequestError('SNAPSHOT_TOO_OLD', message, facts);
+  // The past does not come back.
+  return new RequestError('SNAPSHOT_TOO_OLD', message, facts, facts.oldest === undefined ? undefined : 'no');
 }
 
 function heldSince({ oldest, oldestTime }: { oldest?: number; oldestTime?: string | null }): string {

@@ -98,7 +98,7 @@ test('H18: a time below what is held is refused with the oldest place that is, a
   assert.deepEqual(facts, {
     code: 'SNAPSHOT_TOO_OLD',
     sqlState: '40001',
-    retry: 'transaction',
+    retry: 'no',
     asOf: ISO(1),
     oldest: 4,
     oldestTime: times[1],

@@ -52,6 +52,7 @@ test('open transactions are shown with what they hold back and whom they wait fo
     isolation: 'SERIALIZABLE',
     isReadOnly: false,
     snapshotVersion: 12,
+    floorHeld: 11,
     holdsFloor: true,
     rowsWritten: 2,
     bytes: 300,
@@ -64,13 +65,14 @@ test('open transactions are shown with what they hold back and whom they wait fo
     member: 'bb30',
     state: 'waiting',
     snapshotVersion: null,
+    floorHeld: null,
     holdsFloor: false,
     isReadOnly: true,
     waitsFor: { table: 'bank.account', key: '5', heldBy: 'aa10:3:7' },
   };
   const lines = transactionTable([row, waiting], memberLabel([], ROWS)).split('\n');
-  assert.match(lines[1]!, /^aa10:3:7 +127\.0\.0\.1:7001 +#1 +open +61\.2 +12 \(oldest\) +2 +1$/);
-  assert.match(lines[2]!, /waiting, read-only +61\.2 +- +2 +1 +bank\.account 5, held by aa10:3:7$/);
+  assert.match(lines[1]!, /^aa10:3:7 +127\.0\.0\.1:7001 +#1 +open +61\.2 +12 +11 \(lowest\) +2 +1$/);
+  assert.match(lines[2]!, /waiting, read-only +61\.2 +- +- +2 +1 +bank\.account 5, held by aa10:3:7$/);
   assert.equal(transactionTable([], memberLabel([], ROWS)), 'no transaction is open\n');
 });
 

@@ -34,14 +34,26 @@ export async function abort(
 
 export function transactionTable(rows: readonly TransactionRow[], label: MemberLabel): string {
   if (rows.length === 0) return 'no transaction is open\n';
-  const head = ['TRANSACTION', 'MEMBER', 'NAME', 'STATE', 'AGE S', 'SNAPSHOT', 'ROWS', 'LOCKS', 'WAITS FOR'];
+  const head = [
+    'TRANSACTION',
+    'MEMBER',
+    'NAME',
+    'STATE',
+    'AGE S',
+    'SNAPSHOT',
+    'HOLDS FLOOR',
+    'ROWS',
+    'LOCKS',
+    'WAITS FOR',
+  ];
   const cells = rows.map((row) => [
     row.transactionId,
     label(row.member),
     row.tx,
     row.isReadOnly ? `${row.state}, read-only` : row.state,
     Number((row.ageMs / 1000).toFixed(1)),
-    row.snapshotVersion === null ? '-' : `${row.snapshotVersion}${row.holdsFloor ? ' (oldest)' : ''}`,
+    row.snapshotVersion ?? '-',
+    row.floorHeld === null ? '-' : `${row.floorHeld}${row.holdsFloor ? ' (lowest)' : ''}`,
     row.rowsWritten,
     row.locks,
     waitsFor(row),
