@@ -136,7 +136,7 @@ export function endedByOperator(): RequestError {
 }
 
 export function timeout(
-  waitedFor: 'atLeast' | 'asOf' | 'from' | 'row' | 'lock' | 'transaction' | 'retry' | 'view',
+  waitedFor: 'atLeast' | 'asOf' | 'from' | 'row' | 'lock' | 'transaction' | 'request' | 'retry' | 'view' | 'member',
   ms: number,
 ): RequestError {
   const what = {
@@ -146,7 +146,9 @@ export function timeout(
     row: 'an earlier write of this connection to the same row was not finished',
     lock: 'a row was still locked by another transaction',
     transaction: 'the transaction was not committed',
+    request: 'its client had asked for nothing more of the transaction',
     retry: 'no attempt succeeded',
+    member: 'the member that has it had not answered; it may yet do it',
     view: 'the group had not made the change; it may yet',
   }[waitedFor];
   return new RequestError('TIMEOUT', `After ${ms} ms ${what}.`, { waitedFor, ms });
@@ -264,6 +266,11 @@ export function tooLarge(
 ): RequestError {
   const name = { TRANSACTION_TOO_LARGE: 'transaction', ROW_TOO_LARGE: 'row', RESULT_TOO_LARGE: 'result' }[what];
   return new RequestError(what, `The ${name} has ${facts.bytes} bytes; at most ${facts.bytesMax} are allowed.`, facts);
+}
+
+export function tooManyRows(facts: { rows: number; rowsMax: number }): RequestError {
+  const message = `The transaction writes ${facts.rows} rows; at most ${facts.rowsMax} are allowed.`;
+  return new RequestError('TRANSACTION_TOO_LARGE', message, facts);
 }
 
 export function overloaded(retryAfterMs: number, problem: string): RequestError {

@@ -44,6 +44,8 @@ export interface Replica {
   attach(sessions: AttachedSessions): void;
   /** Open on the other members that are reached: the oldest of each, as it told last. */
   transactionsElsewhere(): readonly Omit<TransactionRow, 'holdsFloor'>[];
+  /** Asks the member that has it to end a transaction. `done`: once, in a later turn. */
+  abortElsewhere(memberId: MemberId, transactionId: string, done: (outcome: AbortOutcome) => void): void;
   /** Where the time went of the commit whose `done` is called now, as far as it was not here; zeros where it did not leave. */
   readonly orderedTimes: OrderedTimes;
   /** Pre-certifies, broadcasts, and reports the fate. `deadlineMs` (monotonic): when to give up waiting. */
@@ -121,7 +123,15 @@ export interface AttachedSessions {
   readonly watchedRows: WatchedRows;
   /** Open transactions, oldest first. */
   oldestTransactions(limit: number): readonly SessionTransaction[];
+  /** Ends one of them, for another member's client. */
+  abort(transactionId: string): Extract<AbortOutcome, 'ended' | 'not-open' | 'committing'>;
 }
+
+/**
+ * What became of the wish to end a transaction. `committing`: it was handed to the group, which decides. `unknown`: its member
+ * was asked and did not answer in time.
+ */
+export type AbortOutcome = 'ended' | 'not-open' | 'committing' | 'not-reached' | 'unknown';
 
 /** Something that a client has open on a member. */
 export interface SessionTransaction {

@@ -14,6 +14,7 @@ import {
   readOnlyTransaction,
   snapshotTooOld,
   tooLarge,
+  tooManyRows,
 } from './errors.ts';
 import type { ImageCodec } from './image-codec.ts';
 import type { Isolation } from './isolation.ts';
@@ -304,7 +305,14 @@ export class Transaction implements Buffered, LockOwner {
   /** Buffers one statement's changes, all of them or, when it throws, none. @throws RequestError TRANSACTION_TOO_LARGE */
   write(changes: readonly RowChange[]): void {
     let bytes = this.#bytes;
-    for (const change of changes) bytes += sizeOf(change) - this.#sizeAt(change.key);
+    let rows = this.#writtenRows;
+    for (const change of changes) {
+      const row = this.#rows.get(change.key);
+      bytes += sizeOf(change) - (row === undefined ? 0 : sizeOf({ key: change.key, image: row.image }));
+      if (!row?.isWritten) rows++;
+    }
+    const rowsMax = this.#setup.limits.transactionRowsMax;
+    if (rows > rowsMax) throw tooManyRows({ rows, rowsMax });
     if (this.#statements !== null) for (const { key } of changes) this.#meet(key);
     const savepoints = this.#savepoints;
     if (savepoints !== null) {
@@ -436,11 +444,6 @@ export class Transaction implements Buffered, LockOwner {
     if (lost === null) return null;
     if (lost.kind === 'conflict') return conflictError(lost, { transaction: this, replica });
     return snapshotTooOld({ snapshotVersion, purgeFloor: lost.purgeFloor });
-  }
-
-  #sizeAt(key: RowKey): number {
-    const row = this.#rows.get(key);
-    return row === undefined ? 0 : sizeOf({ key, image: row.image });
   }
 
   #grow(bytes: number): void {

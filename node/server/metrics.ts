@@ -316,6 +316,11 @@ export function engineSources(
       'locksLost',
     ),
     counter(
+      'concert_idle_transactions_ended_total',
+      'Transactions ended because their clients asked for nothing of them for too long',
+      'idleTransactionsEnded',
+    ),
+    counter(
       'concert_slow_transactions_total',
       'Transactions that took as long as --slow-transaction-ms',
       'slowTransactions',

@@ -19,6 +19,7 @@ import {
   assert,
   type Environment,
   type LogIndex,
+  type MemberId,
   type MemberOrdinal,
   type SequenceNumber,
 } from '../../../gcs/base/index.ts';
@@ -41,6 +42,7 @@ import { Deliveries } from './deliveries.ts';
 import { belongingOf, type Content, contentOf } from './directory-content.ts';
 import { Followers } from './followers.ts';
 import { Housekeeping } from './housekeeping.ts';
+import { MemberRequests } from './member-requests.ts';
 import { Membership } from './membership.ts';
 import { Outbox } from './outbox.ts';
 import { OwnReport } from './own-report.ts';
@@ -63,6 +65,8 @@ export class MemberRun {
   readonly administrator: Administrator;
   readonly followers: Followers;
   readonly report: OwnReport;
+  /** What this member asks of others outside of the order. */
+  readonly requests: MemberRequests;
   readonly waiters = new AppliedWaiters();
   readonly timeWaiters: TimeWaiters;
   readonly watchers = new Watchers();
@@ -253,6 +257,14 @@ export class MemberRun {
         guard: (work) => this.#guard(work),
       },
     });
+    this.requests = new MemberRequests({
+      memberId: setup.memberId,
+      incarnation: setup.incarnation,
+      clock,
+      notify: (bytes) => group.notify(bytes),
+      isReached: (memberId) => this.#isReached(memberId),
+      abort: (transactionId) => this.#sessions?.abort(transactionId) ?? 'not-open',
+    });
     group.serve((atLeast) => this.#openState(atLeast));
   }
 
@@ -328,6 +340,7 @@ export class MemberRun {
       this.#deliveries.stop();
       this.outbox.abandon();
       this.administrator.abandon();
+      this.requests.abandon();
       this.#setState('OFFLINE', 'stopped');
       this.#housekeeping.stop();
       const closed = (): void => this.#disk.whenIdle(() => this.#ended());
@@ -503,6 +516,7 @@ export class MemberRun {
     this.#setHasQuorum(false);
     this.outbox.abandon();
     this.administrator.abandon();
+    this.requests.abandon();
     if (this.#state === 'ONLINE') this.#setState('OFFLINE', detail);
     this.#events.restart(why, detail);
   }
@@ -558,6 +572,7 @@ export class MemberRun {
   // News between members
 
   #noticed(from: MemberOrdinal, bytes: Uint8Array): void {
+    if (this.requests.noticed(bytes)) return;
     const notice = decodeStatusNotice(bytes);
     if (notice === null || this.#running === null) return;
     if (this.membership.noticed(from, notice)) this.watchers.viewChanged();
@@ -580,6 +595,12 @@ export class MemberRun {
     this.group.pauseDelivery(true);
     // It must not come back with this data, and serve or give it away until it is found out again.
     if (judgement === 'minority') this.#restoration.mark(0, () => {});
+  }
+
+  #isReached(memberId: MemberId): boolean {
+    const { view } = this.membership;
+    const member = view === null ? undefined : memberNamed(view, memberId);
+    return member !== undefined && !this.#isOver && this.group.reachability().get(member.ordinal) === true;
   }
 
   #isFollowedElsewhere(): boolean {
@@ -607,6 +628,7 @@ export class MemberRun {
     this.#restoration.stop(() => this.group.stop());
     this.outbox.abandon();
     this.administrator.abandon();
+    this.requests.abandon();
     this.#setState('ERROR', error.message);
     this.#events.failed(error);
     this.#ended();

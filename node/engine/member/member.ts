@@ -13,6 +13,7 @@ import {
 import type { Group } from '../../../gcs/core/index.ts';
 import { encodeSchemaChange } from '../catalog.ts';
 import type {
+  AbortOutcome,
   Administration,
   AdministrationOutcome,
   AttachedSessions,
@@ -218,6 +219,10 @@ export class Member implements Replica {
       if (member === this.memberId || !reached.includes(ordinal)) return [];
       return transactions.map((row) => ({ ...row, member }));
     });
+  }
+
+  abortElsewhere(memberId: MemberId, transactionId: string, done: (outcome: AbortOutcome) => void): void {
+    this.#run.requests.abort(memberId, transactionId, done);
   }
 
   get orderedTimes(): OrderedTimes {

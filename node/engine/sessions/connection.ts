@@ -33,7 +33,7 @@ import { schemaChangeOf } from '../statements/schema-change.ts';
 import type { Message, Statement, StatementContext } from '../statements/statement.ts';
 import { Transaction, type TransactionStart } from '../transaction.ts';
 import { isPlainObject } from '../values.ts';
-import { administrationError, administrationOf } from './administration.ts';
+import { abortError, administrationError, administrationOf } from './administration.ts';
 import { type BeginOptions, beginOptionsOf, defaultBeginOptions } from './begin-arguments.ts';
 import { Cursors } from './cursors.ts';
 import { Execution } from './execution.ts';
@@ -205,6 +205,7 @@ export class Connection implements Session {
     }
     if (operation.kind === 'statement' || (operation.kind !== 'begin' && OF_TRANSACTION.has(operation.kind))) {
       const open = this.#transactionOf(message);
+      open.lastAskedMs = this.engine.clock.monotonicMs();
       if (open.queue !== null) open.queue.push({ id, op, message });
       else this.#executeInside(open, id, op, message);
       return;
@@ -240,8 +241,7 @@ export class Connection implements Session {
         return this.succeed(id, this.engine.openTransactions.rows(limit));
       }
       case 'abortTransaction':
-        this.engine.openTransactions.abort(message.transactionId);
-        return this.succeed(id, {});
+        return this.#abortTransaction(id, message.transactionId);
       case 'conflicts':
       case 'conflictSummary': {
         const table = optionalTableNameOf(message);
@@ -280,6 +280,17 @@ export class Connection implements Session {
       if (outcome.kind === 'done') return this.succeed(id, { viewId: outcome.viewId });
       const waitedMs = Math.round(clock.monotonicMs() - startedMs);
       this.refuse(id, administrationError(request, outcome, { replica, waitedMs }));
+    });
+  }
+
+  #abortTransaction(id: RequestId, transactionId: unknown): void {
+    if (typeof transactionId !== 'string') throw invalidArgument('transactionId', 'expected what `transactions` shows');
+    const { clock, openTransactions } = this.engine;
+    const startedMs = clock.monotonicMs();
+    openTransactions.abort(transactionId, (outcome) => {
+      const waitedMs = Math.round(clock.monotonicMs() - startedMs);
+      if (outcome === 'ended') this.succeed(id, {});
+      else this.refuse(id, abortError(transactionId, outcome, waitedMs));
     });
   }
 
@@ -372,7 +383,8 @@ export class Connection implements Session {
       isHere = true;
       if (open.queue === null) return;
       endWait();
-      open.spentMs += clock.monotonicMs() - open.startedMs;
+      open.lastAskedMs = clock.monotonicMs();
+      open.spentMs += open.lastAskedMs - open.startedMs;
       this.succeed(id, { tx: open.name });
       this.#executeQueued(open);
     });

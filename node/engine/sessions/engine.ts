@@ -22,6 +22,7 @@ export class Engine {
       eventsSent: 0,
       slowSubscriptionsEnded: 0,
       slowTransactions: 0,
+      idleTransactionsEnded: 0,
       lockWaits: 0,
       lockTimeouts: 0,
       deadlocks: 0,
@@ -35,6 +36,7 @@ export class Engine {
     replica.attach({
       watchedRows: new Yielding({ clock, limits, deadlines, rows, locks }, counters),
       oldestTransactions: (limit) => openTransactions.oldest(limit),
+      abort: (transactionId) => openTransactions.abortHere(transactionId),
     });
     this.#context = {
       ...setup,

@@ -4,8 +4,7 @@
  * one that holds the purge floor back is always among them.
  */
 import type { SequenceNumber } from '../../../gcs/base/index.ts';
-import { invalidArgument, noSuchOpenTransaction } from '../errors.ts';
-import type { Replica, SessionTransaction, TransactionRow } from '../replica.ts';
+import type { AbortOutcome, Replica, SessionTransaction, TransactionRow } from '../replica.ts';
 
 /** One of them, as it is at the moment. */
 export interface Listed {
@@ -25,15 +24,17 @@ export function transactionIdOf(one: object | null | undefined): string | null {
 
 const SEPARATOR = ':';
 
+type ReplicaParts = 'memberId' | 'incarnation' | 'members' | 'transactionsElsewhere' | 'abortElsewhere';
+
 export class OpenTransactions {
-  readonly #replica: Pick<Replica, 'memberId' | 'incarnation' | 'members' | 'transactionsElsewhere'>;
+  readonly #replica: Pick<Replica, ReplicaParts>;
   readonly #nowMs: () => number;
   /** By number, in the order in which they were begun. */
   readonly #open = new Map<number, Listed>();
   #last = 0;
 
   constructor(setup: {
-    readonly replica: Pick<Replica, 'memberId' | 'incarnation' | 'members' | 'transactionsElsewhere'>;
+    readonly replica: Pick<Replica, ReplicaParts>;
     readonly nowMs: () => number;
   }) {
     this.#replica = setup.replica;
@@ -99,19 +100,21 @@ export class OpenTransactions {
     return shown.map((row) => ({ ...row, holdsFloor: row.floorHeld === lowest }));
   }
 
-  /** @throws RequestError INVALID_ARGUMENT: it is another member's, or commits; NO_SUCH_TRANSACTION */
-  abort(transactionId: unknown): void {
-    if (typeof transactionId !== 'string') throw invalidArgument('transactionId', 'expected what `transactions` shows');
+  /** Ends it where it is, at this member or another one. `done`: once, perhaps within the call. */
+  abort(transactionId: string, done: (outcome: AbortOutcome) => void): void {
+    const [memberId] = transactionId.split(SEPARATOR);
+    if (memberId === this.#replica.memberId) return done(this.abortHere(transactionId));
+    if (!this.#replica.members().some((row) => row.memberId === memberId)) return done('not-open');
+    this.#replica.abortElsewhere(memberId!, transactionId, done);
+  }
+
+  /** One of this member. */
+  abortHere(transactionId: string): Extract<AbortOutcome, 'ended' | 'not-open' | 'committing'> {
     const { memberId, incarnation } = this.#replica;
     const [member, run, number] = transactionId.split(SEPARATOR);
-    if (member !== memberId) {
-      const other = this.#replica.members().find((row) => row.memberId === member);
-      if (other === undefined) throw noSuchOpenTransaction(transactionId);
-      const problem = `it is open at member ${other.memberId} (${other.host}:${other.port}), which alone can end it`;
-      throw invalidArgument('transactionId', problem);
-    }
-    const listed = run === String(incarnation) ? this.#open.get(Number(number)) : undefined;
-    if (listed === undefined) throw noSuchOpenTransaction(transactionId);
-    if (!listed.abort()) throw invalidArgument('transactionId', 'its commit was handed to the group, which decides');
+    const isOfRun = member === memberId && run === String(incarnation);
+    const listed = isOfRun ? this.#open.get(Number(number)) : undefined;
+    if (listed === undefined) return 'not-open';
+    return listed.abort() ? 'ended' : 'committing';
   }
 }

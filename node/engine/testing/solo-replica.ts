@@ -10,6 +10,7 @@ import { Catalog } from '../catalog.ts';
 import { catalogItemKey, tableRange } from '../key-codec.ts';
 import { DEFAULT_LIMITS, type Limits } from '../limits.ts';
 import {
+  type AbortOutcome,
   type Administration,
   type AdministrationOutcome,
   type AttachedSessions,
@@ -97,6 +98,9 @@ export class SoloReplica implements Replica {
   readonly incarnation = 7;
   /** Told by other members. */
   elsewhere: readonly Omit<TransactionRow, 'holdsFloor'>[] = [];
+  /** Members and transactions, and what is answered. */
+  readonly abortsAsked: [memberId: string, transactionId: string][] = [];
+  abortOutcome: AbortOutcome = 'ended';
   state: MemberState = 'ONLINE';
   appliedUpTo: SequenceNumber = 0;
   /** What every commit is refused with, while it is set. */
@@ -263,6 +267,11 @@ export class SoloReplica implements Replica {
 
   transactionsElsewhere(): readonly Omit<TransactionRow, 'holdsFloor'>[] {
     return this.elsewhere;
+  }
+
+  abortElsewhere(memberId: string, transactionId: string, done: (outcome: AbortOutcome) => void): void {
+    this.abortsAsked.push([memberId, transactionId]);
+    this.#undecided.push(() => done(this.abortOutcome));
   }
 
   commit(transaction: Transaction, _deadlineMs: number, done: (outcome: CommitOutcome) => void): void {
