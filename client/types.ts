@@ -459,7 +459,7 @@ export interface Client {
   memberStats(): Promise<MemberStats[]>;
   /** What clients have open: all of the member that is asked, and the oldest 20 of each other one. The oldest first. */
   transactions(options?: { readonly limit?: number }): Promise<TransactionRow[]>;
-  /** Ends one, at the member that has it: its client is told TRANSACTION_ABORTED, with the cause CANCELLED. */
+  /** Ends one, at whichever member it is: its client is told TRANSACTION_ABORTED, with the cause CANCELLED. */
   abortTransaction(transactionId: string): Promise<void>;
   /** Newest first. */
   conflicts(options?: ConflictArguments): Promise<ConflictRow[]>;

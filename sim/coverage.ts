@@ -35,6 +35,8 @@ export const MEMBER_SITUATIONS = [
   'a lock ends in DEADLOCK',
   'a holder is overtaken',
   'an insert is undone',
+  'a transaction is ended',
+  'a transaction of another member is ended',
   'batches wait for company',
   'the past is read by its time',
   'a past is not held any more',

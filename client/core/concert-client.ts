@@ -190,9 +190,10 @@ export class ConcertClient implements Client {
   }
 
   async abortTransaction(transactionId: string): Promise<void> {
-    // Its id begins with that of its member, which alone can end it.
+    // Any member passes it on to the one that has it, with whose id it begins: that one is asked, where it is known.
     const has = this.status().find(({ memberId }) => memberId !== null && transactionId.startsWith(`${memberId}:`));
-    await (has === undefined ? this : this.at(has.url)).request('abortTransaction', { transactionId }, { attempts: 1 });
+    const asked = has !== undefined && has.connections > 0 ? this.at(has.url) : this;
+    await asked.request('abortTransaction', { transactionId }, { attempts: 1 });
   }
 
   conflicts(options?: ConflictArguments): Promise<ConflictRow[]> {

@@ -92,6 +92,8 @@ export class Attempt {
   readonly deletes: { readonly table: string; readonly key: Key }[] = [];
   outcome: 'open' | 'committed' | 'refused' | 'unknown' = 'open';
   sequenceNumber: SequenceNumber | null = null;
+  /** Somebody was answered that it was ended, before it was asked to commit. */
+  isEnded = false;
 
   constructor(tag: number, about: { description: string; notBelow: SequenceNumber; isolation: Isolation }) {
     this.tag = tag;
@@ -173,6 +175,7 @@ export class History {
   ): void {
     const { sequenceNumber, snapshotVersion } = answer;
     attempt.outcome = 'committed';
+    this.#judge.check(!attempt.isEnded, () => `${attempt} is answered as committed, and was ended`);
     if (sequenceNumber === null) {
       this.counts.readOnly++;
       const isEmpty = attempt.mustWrite.size === 0 && attempt.deletes.length === 0;
@@ -222,6 +225,14 @@ export class History {
     // Where its time is not known, the oldest that is held cannot be told from the one before.
     const isHeld = typeof asOf === 'string' ? asked > oldest : asked >= oldest;
     this.#judge.check(!isHeld, () => `${asOf}, which is ${asked}, is too old, and ${oldest} is held`);
+  }
+
+  /** An operator was answered that the transaction of that tag is ended. */
+  ended(tag: number): void {
+    const attempt = this.#attempts[tag - 1]!;
+    attempt.isEnded = true;
+    const isNotCommitted = attempt.outcome !== 'committed' && attempt.sequenceNumber === null;
+    this.#judge.check(isNotCommitted, () => `${attempt} is answered as ended, and is committed`);
   }
 
   /** A statement of it sees that row, which it has written itself: null is gone. */

@@ -440,6 +440,25 @@ function* lockAndModify(client: SimulatedClient, workload: Workload): Script {
   );
 }
 
+/** Ends what somebody has open, at whichever member that is. */
+function* endAnother(client: SimulatedClient, workload: Workload): Script {
+  const { random } = client;
+  const listed: Answer = yield { op: 'transactions' };
+  if (!listed.ok) return;
+  const rows = listed.result as readonly {
+    readonly transactionId: string;
+    readonly tx: string;
+    readonly member: string;
+  }[];
+  const named = rows.filter(({ tx }) => /^t\d+$/.test(tx));
+  if (named.length === 0) return;
+  const { transactionId, tx, member } = random.pick(named);
+  const answer: Answer = yield { op: 'abortTransaction', transactionId };
+  if (!answer.ok) return;
+  workload.history.ended(Number(tx.slice(1)));
+  workload.met(member === client.memberId ? 'a transaction is ended' : 'a transaction of another member is ended');
+}
+
 /** Few enough that clients of one member queue for them, in any order. */
 function drawHotTargets(random: SeededRandom): readonly Target[] {
   const first = random.below(2);
@@ -545,6 +564,7 @@ export function drawScript(client: SimulatedClient, workload: Workload): Script 
     transfer,
     lockAndModify,
     readPast,
+    ...(random.chance(20) ? [endAnother] : []),
   ]);
   return script(client, workload);
 }

@@ -92,6 +92,11 @@ export class SimulatedClient {
     return this.#connected?.host.clock.wallMs ?? 0;
   }
 
+  /** Of the member that it is connected to; null: to none. */
+  get memberId(): string | null {
+    return this.#connected?.run.member.memberId ?? null;
+  }
+
   /** At the end of a script: the next one begins at another member, or the same. */
   goElsewhere(): void {
     if (this.#connected !== null) this.#close(this.#connected);
