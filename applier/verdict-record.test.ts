@@ -28,6 +28,7 @@ const verdict = fc.oneof(
     laterMs: number,
     logical: number,
     resolved: fc.option(fc.uint8Array({ maxLength: 300 })),
+    earlier: fc.nat(2),
   }),
   fc.record({ kind: fc.constant('negative' as const), reason: fc.integer({ min: 1, max: 126 }) }),
   fc.record({ kind: fc.constant('none' as const) }),
@@ -51,7 +52,14 @@ function recordBehind(
     if (each.kind === 'negative') return { kind: 'negative', reason: each.reason };
     commitTime = { physicalMs: commitTime.physicalMs + each.laterMs, logical: each.logical };
     if (each.kind === 'time') return { kind: 'time', commitTime };
-    return { kind: 'positive', sequenceNumber: ++sequenceNumber, commitTime, resolved: each.resolved };
+    const positive = {
+      kind: 'positive' as const,
+      sequenceNumber: ++sequenceNumber,
+      commitTime,
+      resolved: each.resolved,
+    };
+    const serialPlace = Math.max(0, sequenceNumber - each.earlier);
+    return each.earlier === 0 ? positive : { ...positive, serialPlace };
   });
   return { logIndex: state.logIndex + entriesLater, verdicts, purgeFloor: state.purgeFloor + floorRise, digest };
 }

@@ -105,6 +105,10 @@ export class CertificationDatabase {
     return this.#purgeFloor;
   }
 
+  get capacity(): number {
+    return this.#capacity;
+  }
+
   /** Items in the table, some of them perhaps at or below the floor. */
   get itemCount(): number {
     return this.#items.size;

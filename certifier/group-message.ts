@@ -13,7 +13,7 @@
  *     purge floor    kind u8 (3), sequence number varint
  *     time mark      kind u8 (4)
  *
- * Attributes by their tags: none so far.
+ * Attributes by their tags: 2 how many of the last items, all of them checks, a SERIALIZABLE transaction read (varint).
  *
  * Each message is encoded once, when it is ready; batches are joined from encoded messages. Versions 1 and 2, which a log
  * may still have, are the same without attributes, and 1 without ranges, too.
@@ -21,12 +21,14 @@
 import { assert, ByteReader, ByteWriter, type SequenceNumber } from '../gcs/base/index.ts';
 import {
   attributesLengthMax,
+  isOther,
   itemLengthMax,
   itemLengthMin,
   rangesLengthMax,
   readAttributes,
   readItem,
   readRanges,
+  readsOf,
   varintLengthMax,
   writeAttributes,
   writeItem,
@@ -229,10 +231,10 @@ export class BatchDecoder {
       this.read(length, itemsPerSlice);
     }
     if (this.#problem !== null) return this.#problem;
-    if (!this.#writes) return malformed('a write set that writes nothing', MESSAGE_OFFSET);
     if (this.#isKeyTwice) return malformed('a key twice in a write set', MESSAGE_OFFSET);
     const problem = readBehindItems(this.#reader, version, this.#transaction!);
     if (problem !== null) return malformed(problem, MESSAGE_OFFSET);
+    if (!this.#writes && !reads(this.#transaction!)) return malformed(writesNothing, MESSAGE_OFFSET);
     if (!this.#reader.finished) return malformed('bytes behind the last message', this.#offset);
     const { places: _, ...transaction } = this.#transaction!;
     return { kind: 'batch', messages: [{ kind: 'transaction', transaction }] };
@@ -306,19 +308,32 @@ function decodeTransaction(reader: ByteReader, version: number): TransactionMess
     if (item.kind !== 'check') writes = true;
     writeSet.push(item);
   }
-  if (!writes) return 'a write set that writes nothing';
   if (!hasDistinctKeys(writeSet)) return 'a key twice in a write set';
   const transaction: Transaction & BehindItems = { snapshotVersion, writeSet };
-  return readBehindItems(reader, version, transaction) ?? { kind: 'transaction', transaction };
+  const problem = readBehindItems(reader, version, transaction);
+  if (problem !== null) return problem;
+  return writes || reads(transaction) ? { kind: 'transaction', transaction } : writesNothing;
+}
+
+const writesNothing = 'a write set that writes nothing';
+
+/** It is ordered for what it read. */
+function reads(transaction: Transaction): boolean {
+  return transaction.reads !== undefined || transaction.ranges !== undefined;
 }
 
 interface BehindItems {
+  reads?: number;
   ranges?: readonly ReadRange[];
   attributes?: readonly TransactionAttribute[];
 }
 
 /** Reads what lies behind the items into `target`. Null, or what is wrong with it. */
-function readBehindItems(reader: ByteReader, version: number, target: BehindItems): string | null {
+function readBehindItems(
+  reader: ByteReader,
+  version: number,
+  target: BehindItems & Pick<Transaction, 'writeSet'>,
+): string | null {
   if (version >= firstVersionWithRanges) {
     const ranges = readRanges(reader);
     if (typeof ranges === 'string') return ranges;
@@ -327,7 +342,12 @@ function readBehindItems(reader: ByteReader, version: number, target: BehindItem
   if (version >= firstVersionWithAttributes) {
     const attributes = readAttributes(reader);
     if (typeof attributes === 'string') return attributes;
-    if (attributes.length > 0) target.attributes = attributes;
+    if (attributes.length === 0) return null;
+    const reads = readsOf(attributes, target.writeSet);
+    if (typeof reads === 'string') return reads;
+    if (reads > 0) target.reads = reads;
+    const others = reads > 0 ? attributes.filter(isOther) : attributes;
+    if (others.length > 0) target.attributes = others;
   }
   return null;
 }

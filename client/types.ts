@@ -303,6 +303,23 @@ export interface TransactionRow {
   readonly [fact: string]: unknown;
 }
 
+export interface VariableRow {
+  readonly name: string;
+  readonly value: string;
+  readonly default: string;
+  readonly allowed: readonly string[];
+  readonly scope: string;
+  /** Sequence number of the change that it comes from; 0: none that the member knows. */
+  readonly since: number;
+  readonly description: string;
+}
+
+export interface VariableSet {
+  readonly sequenceNumber: number;
+  /** False: it was so already. */
+  readonly changed: boolean;
+}
+
 export interface ConflictRow {
   readonly time: string;
   readonly table: string;
@@ -314,6 +331,13 @@ export interface ConflictRow {
   readonly phase: 'local' | 'group';
   readonly loser: { readonly member: string; readonly transactionId: string };
   readonly winner: { readonly member: string; readonly gtid: string } | null;
+  /** Where `reason` is `dangerous-structure`: who has to come before the loser, for which row; null: forgotten. */
+  readonly before?: {
+    readonly table: string;
+    readonly key: unknown;
+    readonly member: string;
+    readonly gtid: string;
+  } | null;
   readonly [fact: string]: unknown;
 }
 
@@ -367,6 +391,17 @@ export interface SchemaChangeEvent {
   readonly table: string;
   /** As `describe` gives it from then on; null: there is none. */
   readonly definition: TableDescription | null;
+}
+
+/** An option of the whole group was changed: told to who follows all tables. */
+export interface VariableChangeEvent {
+  readonly event: 'variableChange';
+  readonly sequenceNumber: number;
+  readonly gtid: string;
+  readonly commitTime: string;
+  readonly member: string;
+  readonly name: string;
+  readonly value: string;
 }
 
 /** Nothing of interest up to `upTo`. */
@@ -461,6 +496,10 @@ export interface Client {
   transactions(options?: { readonly limit?: number }): Promise<TransactionRow[]>;
   /** Ends one, at whichever member it is: its client is told TRANSACTION_ABORTED, with the cause CANCELLED. */
   abortTransaction(transactionId: string): Promise<void>;
+  /** Options of the whole group, as the member that is asked has them. */
+  variables(): Promise<VariableRow[]>;
+  /** Changes one in the total order: effective from that sequence number on, at all members. */
+  setVariable(name: string, value: string): Promise<VariableSet>;
   /** Newest first. */
   conflicts(options?: ConflictArguments): Promise<ConflictRow[]>;
   conflictSummary(options?: ConflictArguments): Promise<ConflictSummary>;
@@ -478,12 +517,12 @@ export interface Client {
   subscribe(
     stream: 'changes',
     args?: ChangesArguments & { readonly progress?: false },
-  ): Subscription<ChangeEvent | SchemaChangeEvent>;
+  ): Subscription<ChangeEvent | SchemaChangeEvent | VariableChangeEvent>;
   /** With `progress: true` the reader also learns how far it is where nothing concerns it. */
   subscribe(
     stream: 'changes',
     args: ChangesArguments & { readonly progress: true },
-  ): Subscription<ChangeEvent | SchemaChangeEvent | ProgressEvent>;
+  ): Subscription<ChangeEvent | SchemaChangeEvent | VariableChangeEvent | ProgressEvent>;
   subscribe(stream: 'views'): Subscription<ViewEvent>;
   subscribe(stream: 'conflicts', args?: { readonly table?: string }): Subscription<ConflictEvent>;
 

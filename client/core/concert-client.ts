@@ -30,6 +30,8 @@ import type {
   Transaction,
   TransactionOptions,
   TransactionRow,
+  VariableRow,
+  VariableSet,
   Written,
 } from '../types.ts';
 import { Call } from './call.ts';
@@ -194,6 +196,14 @@ export class ConcertClient implements Client {
     const has = this.status().find(({ memberId }) => memberId !== null && transactionId.startsWith(`${memberId}:`));
     const asked = has !== undefined && has.connections > 0 ? this.at(has.url) : this;
     await asked.request('abortTransaction', { transactionId }, { attempts: 1 });
+  }
+
+  variables(): Promise<VariableRow[]> {
+    return this.#ask(rawMessage('variables', {}));
+  }
+
+  setVariable(name: string, value: string): Promise<VariableSet> {
+    return this.#ask(rawMessage('setVariable', { name, value }));
   }
 
   conflicts(options?: ConflictArguments): Promise<ConflictRow[]> {

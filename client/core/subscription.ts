@@ -151,6 +151,7 @@ export class ResumingSubscription<E>
       case 'change':
         return this.#changed(event, event.sequenceNumber as number, (event.rows as readonly unknown[]).length);
       case 'schemaChange':
+      case 'variableChange':
         return this.#changed(event, event.sequenceNumber as number, 1);
       case 'progress':
         return this.#progressed(event, event.upTo as number);

@@ -2,12 +2,12 @@
 import type { RowKey } from '../../certifier/types.ts';
 import type { SequenceNumber } from '../../gcs/base/index.ts';
 import { certificationConflict, type RequestError, schemaChanged } from './errors.ts';
-import { decodeKey, shownKey } from './key-codec.ts';
+import { decodeKey, shownKey, tableIdOf } from './key-codec.ts';
 import type { LostConflict, Replica } from './replica.ts';
 import type { Table } from './table.ts';
 
 export function conflictError(
-  { key, found, winner, phase }: LostConflict,
+  { key, found, winner, phase, structure }: LostConflict,
   about: {
     readonly transaction: {
       touchedTable(tableId: number): Table | undefined;
@@ -29,13 +29,27 @@ export function conflictError(
     return schemaChanged({ table, snapshotVersion, winner: winnerFacts });
   }
   const table = transaction.touchedTable(decoded.tableId);
-  const typed = decodeKey(key, table?.keyTypes ?? null);
   return certificationConflict({
-    table: table?.name ?? `(table id ${decoded.tableId})`,
+    ...rowOf(key, table),
     item: found === 'range' ? 'range' : 'row',
-    key: shownKey(typed.kind === 'row' ? typed.values : decoded.values),
     snapshotVersion,
     winner: winnerFacts,
     phase,
+    ...(structure !== undefined && {
+      reason: 'dangerous structure' as const,
+      before: structure.before && {
+        ...rowOf(structure.before.key, transaction.touchedTable(tableIdOf(structure.before.key))),
+        gtid: `${replica.groupId}:${structure.before.by.sequenceNumber}`,
+        member: replica.memberIdOf(structure.before.by.origin),
+      },
+    }),
   });
+}
+
+function rowOf(key: RowKey, table: Table | undefined): { table: string; key: unknown } {
+  const decoded = decodeKey(key, table?.keyTypes ?? null);
+  return {
+    table: table?.name ?? `(table id ${tableIdOf(key)})`,
+    key: decoded.kind === 'row' ? shownKey(decoded.values) : null,
+  };
 }

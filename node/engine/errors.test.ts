@@ -331,7 +331,7 @@ test('what belongs to later versions is refused and said to be unsupported', () 
     assert.deepEqual([error.code, error.argument], ['INVALID_ARGUMENT', argument]);
     assert.match(error.problem, /^not supported by this version: /);
   }
-  for (const op of ['outcome', 'alterTable', 'variables', 'forceMembers', '__proto__', 'toString']) {
+  for (const op of ['outcome', 'alterTable', 'forceMembers', '__proto__', 'toString']) {
     assert.equal(client.fail(op).code, 'UNKNOWN_OPERATION', op);
   }
   client.do('begin', { tx: 't', isolation: 'REPEATABLE READ', consistency: 'EVENTUAL', onError: 'abort' });

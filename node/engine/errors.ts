@@ -91,10 +91,26 @@ export function certificationConflict(facts: {
   snapshotVersion: number;
   winner: { gtid: string; member: string };
   phase: 'local' | 'group';
+  /** There would be a circle (`certification_rule` `serial-safety-net`). */
+  reason?: 'dangerous structure';
+  /** Who has to come before this transaction, and cannot come before the winner; null: forgotten. */
+  before?: { table: string; key: unknown; gtid: string; member: string } | null;
 }): RequestError {
   const where = facts.item === 'range' ? ', in a range that this transaction has read,' : '';
-  const message = `Row ${show(facts.key)} of ${facts.table}${where} was written by ${facts.winner.gtid} (member ${facts.winner.member}) after this transaction's snapshot ${facts.snapshotVersion}.`;
+  const message = `Row ${show(facts.key)} of ${facts.table}${where} was written by ${facts.winner.gtid} (member ${facts.winner.member}) after this transaction's snapshot ${facts.snapshotVersion}.${dangerOf(facts)}`;
   return new RequestError('CERTIFICATION_CONFLICT', message, facts);
+}
+
+function dangerOf({
+  reason,
+  before,
+}: {
+  reason?: string;
+  before?: { table: string; key: unknown; gtid: string } | null;
+}) {
+  if (reason === undefined) return '';
+  if (before == null) return ' Whether a serial order has both is not known any more (dangerous structure).';
+  return ` No serial order has both, since ${before.gtid} read or wrote row ${show(before.key)} of ${before.table} (dangerous structure).`;
 }
 
 export function schemaChanged(facts: { table: string; snapshotVersion: number; winner?: unknown }): RequestError {

@@ -14,7 +14,8 @@
  *   bytes      40, with 00 as 00 FF, then 00 01
  *
  * No code begins with FF: a prefix followed by FF is above every key that begins with it, and below all that follow.
- * Table 0 is the catalog: a name as text for a table's definition, or 50 and a number for a table's catalog item.
+ * Table 0 is the catalog: a name as text for a table's definition, or 50 and a number for a table's catalog item,
+ * or 58 and a name as text for a variable of the group.
  *
  * Sources: the tuple layer of FoundationDB and the order-preserving encodings of CockroachDB, for the idea.
  */
@@ -45,6 +46,7 @@ const TEXT = '\x30';
 const TIMESTAMP = 0x38;
 const BYTES = '\x40';
 const CATALOG_ITEM = '\x50';
+const VARIABLE = '\x58';
 const END = '\x00\x01';
 const ABOVE = '\xff';
 
@@ -109,11 +111,17 @@ export function catalogItemKey(tableId: number): RowKey {
   return CATALOG_PREFIX + CATALOG_ITEM + numberCode(tableId);
 }
 
+/** Where the value of a variable of the group is stored. */
+export function variableKey(name: string): RowKey {
+  return encodeOneColumnKey(CATALOG_PREFIX + VARIABLE, name, 'text');
+}
+
 /** What a key stands for. */
 export type DecodedKey =
   | { readonly kind: 'row'; readonly tableId: number; readonly values: readonly unknown[] }
   | { readonly kind: 'definition'; readonly name: string }
   | { readonly kind: 'catalog-item'; readonly tableId: number }
+  | { readonly kind: 'variable'; readonly name: string }
   | { readonly kind: 'malformed' };
 
 /** Table id of a key made here. */
@@ -131,7 +139,8 @@ export function decodeKey(key: RowKey, types: readonly KeyType[] | null): Decode
   let at = tableId < WIDE_TABLE_ID ? 4 : 10;
   if (key.length <= at) return { kind: 'malformed' };
   const isCatalogItem = tableId === CATALOG_TABLE_ID && key[at] === CATALOG_ITEM;
-  if (isCatalogItem) at++;
+  const isVariable = tableId === CATALOG_TABLE_ID && key[at] === VARIABLE;
+  if (isCatalogItem || isVariable) at++;
   const values: unknown[] = [];
   while (at < key.length) {
     const column = decodeColumn(key, at, types?.[values.length] ?? null);
@@ -144,7 +153,8 @@ export function decodeKey(key: RowKey, types: readonly KeyType[] | null): Decode
     return typeof item === 'number' ? { kind: 'catalog-item', tableId: item } : { kind: 'malformed' };
   }
   if (tableId !== CATALOG_TABLE_ID) return { kind: 'row', tableId, values };
-  return typeof values[0] === 'string' ? { kind: 'definition', name: values[0] } : { kind: 'malformed' };
+  if (typeof values[0] !== 'string') return { kind: 'malformed' };
+  return { kind: isVariable ? 'variable' : 'definition', name: values[0] };
 }
 
 /** How clients see a primary key: a scalar if it has one column, else an array. */

@@ -5,11 +5,19 @@
 
 import type { Write } from '../../applier/index.ts';
 import type { KeyRange } from '../../applier/types.ts';
-import type { CommitTime, RowKey, Transaction, Writer, WriteSetItem } from '../../certifier/types.ts';
+import type {
+  CommitTime,
+  DangerousStructure,
+  RowKey,
+  Transaction,
+  Writer,
+  WriteSetItem,
+} from '../../certifier/types.ts';
 import type { Incarnation, LogIndex, MemberId, MemberOrdinal, SequenceNumber } from '../../gcs/base/index.ts';
 import type { Isolation } from './isolation.ts';
 import type { SchemaEffect } from './member/schema-effect.ts';
 import type { TableDefinition } from './table-definition.ts';
+import type { VariableRow } from './variables.ts';
 
 export type MemberState = 'OFFLINE' | 'RECOVERING' | 'ONLINE' | 'ERROR';
 
@@ -50,7 +58,11 @@ export interface Replica {
   readonly orderedTimes: OrderedTimes;
   /** Pre-certifies, broadcasts, and reports the fate. `deadlineMs` (monotonic): when to give up waiting. */
   commit(transaction: Transaction, deadlineMs: number, done: (outcome: CommitOutcome) => void): void;
-  changeSchema(change: SchemaChange, deadlineMs: number, done: (outcome: SchemaOutcome) => void): void;
+  changeSchema(change: OrderedChange, deadlineMs: number, done: (outcome: SchemaOutcome) => void): void;
+  /** Options of the whole group, as they are where this member is. */
+  variables(): readonly VariableRow[];
+  /** Whether a SERIALIZABLE transaction of that snapshot has to be ordered though it has only read (`variables.ts`). */
+  ordersReads(snapshot: SequenceNumber): boolean;
   /** Calls `done` once `sequenceNumber` is visible here (maybe in this turn). Returns how to give up. */
   whenApplied(sequenceNumber: SequenceNumber, done: () => void): { cancel(): void };
 
@@ -222,6 +234,8 @@ export interface LostConflict {
   readonly found: 'item' | 'range';
   readonly winner: Writer;
   readonly phase: 'local' | 'group';
+  /** Under the rule `serial-safety-net`, where that the winner wrote what was read is not all. */
+  readonly structure?: DangerousStructure;
 }
 
 export interface LostSnapshot {
@@ -242,6 +256,16 @@ export type SchemaChange =
   | { readonly kind: 'create-table'; readonly table: Omit<TableDefinition, 'tableId'>; readonly ifNotExists: boolean }
   | { readonly kind: 'drop-table'; readonly name: string; readonly ifExists: boolean }
   | { readonly kind: 'truncate-table'; readonly name: string; readonly ifExists: boolean };
+
+/** What takes a number of its own. */
+export type OrderedChange = SchemaChange | VariableChange;
+
+/** No change of the schema, but ordered, kept and repeated like one: an option of the whole group (`variables.ts`). */
+export interface VariableChange {
+  readonly kind: 'set-variable';
+  readonly name: string;
+  readonly value: string;
+}
 
 export type SchemaOutcome =
   /** `changed: false`: nothing was to be done (`ifNotExists`, `ifExists`); `sequenceNumber` is then the one before. */
@@ -344,7 +368,14 @@ export interface ConflictRecord {
   readonly item: 'row' | 'range' | 'catalog';
   /** The primary key's columns; a scalar if it has one column. */
   readonly key: unknown;
-  readonly reason: 'conflict' | 'snapshot-too-old' | 'schema-changed';
+  readonly reason: 'conflict' | 'dangerous-structure' | 'snapshot-too-old' | 'schema-changed';
+  /** Of a dangerous structure: who has to come before the loser, for which row; null: forgotten. */
+  readonly before?: {
+    readonly table: string;
+    readonly key: unknown;
+    readonly member: MemberId;
+    readonly gtid: string;
+  } | null;
   /** Refused in the total order, or by the loser's member before that; the latter only that member knows. */
   readonly phase: 'local' | 'group';
   readonly loser: { readonly member: MemberId; readonly transactionId: string };

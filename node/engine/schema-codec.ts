@@ -1,7 +1,7 @@
 /** Schema changes and table definitions as bytes. Names are values here, never keys: no decoder touches them. */
 import { assert } from '../../gcs/base/index.ts';
 import type { ImageCodec } from './image-codec.ts';
-import type { SchemaChange } from './replica.ts';
+import type { OrderedChange } from './replica.ts';
 import type { ColumnDefinition, ColumnType, TableDefinition } from './table-definition.ts';
 import { setColumn } from './values.ts';
 
@@ -19,20 +19,22 @@ export function decodeDefinition(image: Uint8Array, codec: ImageCodec): TableDef
   return { tableId: parts[1] as number, ...tableOf(parts, 2) };
 }
 
-export function encodeSchemaChange(change: SchemaChange, codec: ImageCodec): Uint8Array {
+export function encodeSchemaChange(change: OrderedChange, codec: ImageCodec): Uint8Array {
   if (change.kind === 'create-table') {
     return codec.encode([FORMAT, change.kind, change.ifNotExists, ...tableParts(change.table)]);
   }
+  if (change.kind === 'set-variable') return codec.encode([FORMAT, change.kind, false, change.name, change.value]);
   return codec.encode([FORMAT, change.kind, change.ifExists, change.name]);
 }
 
 /** @throws InvariantViolation: only members write schema changes, and the group delivers them whole. */
-export function decodeSchemaChange(bytes: Uint8Array, codec: ImageCodec): SchemaChange {
+export function decodeSchemaChange(bytes: Uint8Array, codec: ImageCodec): OrderedChange {
   const parts = codec.decode(bytes) as readonly unknown[];
   assert(parts[0] === FORMAT, 'a schema change is of a known format');
-  const kind = parts[1] as SchemaChange['kind'];
+  const kind = parts[1] as OrderedChange['kind'];
   const flag = parts[2] as boolean;
   if (kind === 'create-table') return { kind, table: tableOf(parts, 3), ifNotExists: flag };
+  if (kind === 'set-variable') return { kind, name: parts[3] as string, value: parts[4] as string };
   assert(kind === 'drop-table' || kind === 'truncate-table', 'a schema change is of a known kind');
   return { kind, name: parts[3] as string, ifExists: flag };
 }

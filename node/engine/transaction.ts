@@ -103,7 +103,8 @@ export class Transaction implements Buffered, LockOwner {
   #bytes = 0;
   #writtenRows = 0;
   /** At SERIALIZABLE, where something may be written. */
-  readonly #reads: ReadSet | null;
+  #reads: ReadSet | null;
+  readonly #isolation: Isolation;
   /** At READ COMMITTED. */
   readonly #statements: StatementSnapshots | null;
   /** Null: none was ever set. */
@@ -113,6 +114,7 @@ export class Transaction implements Buffered, LockOwner {
     this.#setup = setup;
     this.#asOf = asOf;
     this.isReadOnly = isReadOnly;
+    this.#isolation = isolation;
     this.#reads = isolation === 'SERIALIZABLE' && !isReadOnly ? new ReadSet() : null;
     this.#statements = isolation === 'READ COMMITTED' && asOf === null ? new StatementSnapshots() : null;
   }
@@ -189,6 +191,9 @@ export class Transaction implements Buffered, LockOwner {
       const { replica } = this.#setup;
       if (replica.state !== 'ONLINE') throw notOnline(replica.state);
       this.#snapshot = this.#acquireSnapshot(replica);
+      if (this.isReadOnly && this.#isolation === 'SERIALIZABLE' && replica.ordersReads(this.#snapshot.sequenceNumber)) {
+        this.#reads = new ReadSet();
+      }
     }
     if (this.#isSnapshotEnded) throw snapshotTooOld({ snapshotVersion: this.#snapshot.sequenceNumber });
     return this.#snapshot.sequenceNumber;
@@ -293,13 +298,14 @@ export class Transaction implements Buffered, LockOwner {
     const row = this.#rows.get(key);
     if (row === undefined) {
       this.#grow(this.#bytes + sizeOf({ key, image: null }));
-      this.#rows.set(key, { image: null, isWritten: false, isObserved: true });
+      this.#rows.set(key, { image: null, isWritten: false, isObserved: true, isLocked });
       this.#touch(key);
       return;
     }
     this.#meet(key);
     // What the transaction has written itself decided it, whatever is below; but that may yet be undone.
     if (isLocked || !row.isWritten || this.#savepoints !== null) row.isObserved = true;
+    if (isLocked) row.isLocked = true;
   }
 
   /** Buffers one statement's changes, all of them or, when it throws, none. @throws RequestError TRANSACTION_TOO_LARGE */
@@ -323,7 +329,7 @@ export class Transaction implements Buffered, LockOwner {
       const row = this.#rows.get(key);
       savepoints?.keep(key, row === undefined ? null : { ...row });
       if (row === undefined) {
-        this.#rows.set(key, { image, isWritten: true, isObserved: false });
+        this.#rows.set(key, { image, isWritten: true, isObserved: false, isLocked: false });
         this.#touch(key);
         this.#writtenRows++;
       } else {
@@ -371,8 +377,8 @@ export class Transaction implements Buffered, LockOwner {
         this.#rows.delete(key);
         this.#statements?.forget(key);
       } else {
-        const { isObserved } = row;
-        Object.assign(row, before ?? { image: null, isWritten: false }, { isObserved });
+        const { isObserved, isLocked } = row;
+        Object.assign(row, before ?? { image: null, isWritten: false }, { isObserved, isLocked });
         shrunk -= sizeOf({ key, image: row.image });
       }
     });
@@ -381,11 +387,18 @@ export class Transaction implements Buffered, LockOwner {
 
   /** What is to be certified, or null where nothing is to be written. */
   toCertify(): CertifiedTransaction | null {
-    if (this.#writtenRows === 0) return null;
+    const isOrdered = this.#areReadsOrdered;
+    if (this.#writtenRows === 0 && !isOrdered) return null;
     if (this.#statements !== null) return transactionOfStatements(this, this.#statements);
     const snapshotVersion = this.fixSnapshot();
     if (this.#reads === null) return transactionAt(snapshotVersion, this);
-    return transactionWithReads(snapshotVersion, this, { reads: this.#reads, bounds: this.#setup.limits });
+    return transactionWithReads(snapshotVersion, this, { reads: this.#reads, bounds: this.#setup.limits, isOrdered });
+  }
+
+  /** It is ordered for what it has read. One row is what it is between its writer and the next, wherever that is. */
+  get #areReadsOrdered(): boolean {
+    if (this.#reads === null || this.#snapshot === null || (this.#reads.isEmpty && this.#rows.size < 2)) return false;
+    return this.#setup.replica.ordersReads(this.#snapshot.sequenceNumber);
   }
 
   /** The table, among those touched, that a key belongs to. */
@@ -413,10 +426,18 @@ export class Transaction implements Buffered, LockOwner {
     };
     const asOf = this.#asOf;
     if (asOf === null) {
-      return this.isReadOnly ? replica.acquireSnapshot(ended) : replica.acquireSnapshotToWrite(ended);
+      const isOrdered =
+        !this.isReadOnly || (this.#isolation === 'SERIALIZABLE' && replica.ordersReads(replica.appliedUpTo));
+      return isOrdered ? replica.acquireSnapshotToWrite(ended) : replica.acquireSnapshot(ended);
     }
     const sequenceNumber = isTime(asOf) ? replica.sequenceNumberAt(asOf) : asOf;
     if (sequenceNumber === null || sequenceNumber < replica.heldFrom) throw pastTooOld(asOf, replica);
+    if (this.#isolation === 'SERIALIZABLE' && replica.ordersReads(sequenceNumber)) {
+      throw invalidArgument(
+        'asOf',
+        'not at SERIALIZABLE under the rule serial-safety-net; read the past at REPEATABLE READ',
+      );
+    }
     return replica.acquireSnapshotAt(sequenceNumber, ended);
   }
 

@@ -25,6 +25,8 @@ export interface BufferedRow {
   isWritten: boolean;
   /** What a statement saw here decided its answer: it must still hold at the commit. */
   isObserved: boolean;
+  /** It was read `forUpdate`: it must be as it was, whatever the rule for what was read (H7). */
+  isLocked: boolean;
 }
 
 export interface Buffered {
@@ -42,19 +44,24 @@ export function transactionAt(snapshotVersion: SequenceNumber, buffered: Buffere
   return writes === 0 ? null : { snapshotVersion, writeSet };
 }
 
-/** With all that was read, at SERIALIZABLE. */
+/** With all that was read, at SERIALIZABLE. `isOrdered`: although nothing is written; only if more than one thing was read. */
 export function transactionWithReads(
   snapshotVersion: SequenceNumber,
   buffered: Buffered,
-  { reads, bounds }: { readonly reads: ReadSet; readonly bounds: ReadBounds },
+  { reads, bounds, isOrdered }: { readonly reads: ReadSet; readonly bounds: ReadBounds; readonly isOrdered: boolean },
 ): Transaction | null {
   const writeSet: WriteSetItem[] = [];
   for (const table of buffered.tables) writeSet.push(table.catalogItem);
   const observed: RowKey[] = [];
-  if (addItems(writeSet, buffered, observed) === 0) return null;
+  if (addItems(writeSet, buffered, observed) === 0 && !isOrdered) return null;
   const { keys, ranges } = reads.bounded(observed, bounds);
   for (const key of keys) writeSet.push({ key, kind: 'check', image: null });
-  return ranges.length === 0 ? { snapshotVersion, writeSet } : { snapshotVersion, writeSet, ranges };
+  return {
+    snapshotVersion,
+    writeSet,
+    ...(ranges.length > 0 && { ranges }),
+    ...(keys.length > 0 && { reads: keys.length }),
+  };
 }
 
 /**
@@ -84,7 +91,7 @@ export function transactionOfStatements(buffered: Buffered, statements: Statemen
   return { snapshotVersion: lowest, writeSet };
 }
 
-/** `observed`: takes the keys that were observed only, instead of checks. Returns how many items write. */
+/** `observed`: takes the keys that were observed and not locked, instead of checks. Returns how many items write. */
 function addItems(items: WriteSetItem[], buffered: Buffered, observed: RowKey[] | null): number {
   let writes = 0;
   for (const [key, row] of buffered.rows) {
@@ -94,7 +101,7 @@ function addItems(items: WriteSetItem[], buffered: Buffered, observed: RowKey[] 
     } else if (row.isWritten && buffered.existed(key)) {
       items.push({ key, kind: 'delete', image: null });
       writes++;
-    } else if (observed !== null) observed.push(key);
+    } else if (observed !== null && !row.isLocked) observed.push(key);
     else if (row.isObserved) items.push({ key, kind: 'check', image: null });
   }
   return writes;

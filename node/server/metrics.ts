@@ -137,6 +137,16 @@ export function memberCounterSources(counters: MemberCounters): readonly MetricS
     source('concert_transactions_checked_total', 'Transactions certified here', 'transactionsCertified'),
     source('concert_conflicts_detected_total', 'Transactions refused in certification', 'conflictsDetected'),
     source('concert_range_conflicts_total', 'Of these, for a write into a range that was read', 'rangeConflicts'),
+    source(
+      'concert_dangerous_structures_total',
+      'Of these, for a dangerous structure: no serial order has them (certification_rule serial-safety-net)',
+      'dangerousStructures',
+    ),
+    source(
+      'concert_placed_earlier_total',
+      'Certified transactions that read what had been written since, and come earlier in the serial order',
+      'placedEarlier',
+    ),
     source('concert_transactions_remote_applied_total', 'Remote transactions applied here', 'remoteApplied'),
     source('concert_transactions_local_proposed_total', 'Local transactions sent to the group', 'localProposed'),
     source('concert_transactions_local_rollback_total', 'Local transactions that the group refused', 'localRolledBack'),

@@ -6,8 +6,10 @@
  */
 import {
   CertificationDatabase,
+  type CertificationRule,
   Certifier,
   type CommitTime,
+  type Conflict,
   compareCommitTimes,
   decodeBatch,
   formatCommitTime,
@@ -23,9 +25,12 @@ import {
   catalogItemKey,
   decodeSchemaChange,
   type ImageCodec,
+  type OrderedChange,
   type SchemaChange,
   type TableDefinition,
   tableRange,
+  type VariableChange,
+  variableKey,
 } from '../../node/engine/index.ts';
 import type { Judge } from './judge.ts';
 import type { OrderedMessage } from './total-order.ts';
@@ -44,7 +49,7 @@ export interface Standing {
 /** What took a sequence number. */
 export type Certified =
   | { readonly kind: 'transaction'; readonly transaction: Transaction }
-  | { readonly kind: 'schema-change'; readonly change: SchemaChange };
+  | { readonly kind: 'schema-change'; readonly change: OrderedChange };
 
 /** As the verdict file has them. */
 const TABLE_EXISTS = 3;
@@ -61,6 +66,9 @@ export class ShadowDatabase {
     snapshotsTooOld: 0,
     schemaChanges: 0,
     timeMarks: 0,
+    ruleChanges: 0,
+    dangerousStructures: 0,
+    placedEarlier: 0,
     floorRises: 0,
   };
   readonly #judge: Judge;
@@ -190,7 +198,7 @@ export class ShadowDatabase {
       if (part.kind === 'transaction') this.#certify(part.transaction, message);
       else if (part.kind === 'purge-floor') this.#raiseFloor(part.sequenceNumber);
       else if (part.kind === 'time-mark') this.#markTime(message.stampMs);
-      else this.#changeSchema(decodeSchemaChange(part.change, this.#codec), message);
+      else this.#changeSchemaOrVariable(decodeSchemaChange(part.change, this.#codec), message);
       within.push({ digest: this.#certifier.digest, sequenceNumber: this.#certified.length });
     }
     this.#within.push(within);
@@ -199,7 +207,8 @@ export class ShadowDatabase {
   }
 
   #certify(transaction: Transaction, { origin, stampMs, index }: OrderedMessage): void {
-    const { snapshotVersion, writeSet, ranges = [] } = transaction;
+    const { snapshotVersion, writeSet, ranges = [], reads = 0 } = transaction;
+    const isPlaced = this.#certifier.rule === 'serial-safety-net';
     const where = `index ${index}, snapshot ${snapshotVersion}`;
     const floorBefore = this.#purgeFloor;
     const newestWriter = Math.max(...writeSet.map((item) => this.#lastWriter(item.key)));
@@ -218,6 +227,7 @@ export class ShadowDatabase {
       this.counts.conflicts++;
       const { item } = verdict;
       if (item === null) this.counts.rangeConflicts++;
+      if (verdict.structure !== undefined) return this.#checkDangerous(verdict, transaction, where);
       const key = item === null ? verdict.key : item.key;
       const writer = item === null ? this.#lastWriter(key) : this.#lastOpponent(item);
       this.#judge.check(
@@ -230,27 +240,48 @@ export class ShadowDatabase {
       return;
     }
     this.counts.committed++;
-    const { sequenceNumber, lastCommitted } = verdict;
-    for (const item of writeSet) {
+    const { sequenceNumber, lastCommitted, serialPlace } = verdict;
+    if (serialPlace !== undefined) this.counts.placedEarlier++;
+    this.#judge.check(isPlaced || serialPlace === undefined, () => `${where}: it is placed without the rule`);
+    for (const item of isPlaced ? writeSet.slice(0, writeSet.length - reads) : writeSet) {
       const writer = this.#lastOpponent(item);
       this.#judge.check(
         writer <= (item.snapshotVersion ?? snapshotVersion),
         () => `${where}: ${sequenceNumber} loses the update ${writer}`,
       );
     }
-    if (ranges.length > 0) this.#checkUnwritten(transaction, sequenceNumber);
+    if (ranges.length > 0 && !isPlaced) this.#checkUnwritten(transaction, sequenceNumber);
     this.#judge.check(
       sequenceNumber === this.#certified.length + 1,
       () => `${where}: ${sequenceNumber} is not the next number`,
     );
     this.#judge.check(
-      lastCommitted === Math.max(floorBefore, newestWriter),
+      serialPlace !== undefined || lastCommitted === Math.max(floorBefore, newestWriter),
       () => `${where}: last committed is ${lastCommitted}, not ${Math.max(floorBefore, newestWriter)}`,
     );
     this.#certified.push({ kind: 'transaction', transaction });
     this.#committedAt(commitTime!);
     for (const item of writeSet) this.#write(sequenceNumber, item);
     this.transactionCertified(sequenceNumber, transaction);
+  }
+
+  /** Something that it read was written since: what read validation admits is never refused as dangerous. */
+  #checkDangerous(
+    { item, winner, ...conflict }: Conflict,
+    { snapshotVersion, ranges = [] }: Transaction,
+    where: string,
+  ): void {
+    this.counts.dangerousStructures++;
+    const key = item === null && 'key' in conflict ? conflict.key : item!.key;
+    const isRead = item?.kind === 'check' || ranges.some(({ from, to }) => from <= key && key < to);
+    const hasWritten = this.#writers.get(key)?.some((writer) => writer.sequenceNumber === winner.sequenceNumber);
+    this.#judge.check(
+      this.#certifier.rule === 'serial-safety-net' &&
+        isRead &&
+        hasWritten === true &&
+        winner.sequenceNumber > snapshotVersion,
+      () => `${where}: refused as dangerous without having read what was written since`,
+    );
   }
 
   /** Nobody wrote where it has read. */
@@ -283,6 +314,25 @@ export class ShadowDatabase {
     if (kind === 'check') return;
     push(this.#writers, key, { sequenceNumber, kind });
     if (isOfRow(kind)) push(this.#rows, key, { sequenceNumber, content: image });
+  }
+
+  #changeSchemaOrVariable(change: OrderedChange, message: OrderedMessage): void {
+    if (change.kind === 'set-variable') this.#setVariable(change, message);
+    else this.#changeSchema(change, message);
+  }
+
+  /** There is one so far. */
+  #setVariable(change: VariableChange, { origin, stampMs }: OrderedMessage): void {
+    const rule = change.value as CertificationRule;
+    if (rule === this.#certifier.rule) return this.#certifier.refuseSchemaChange(NOTHING_TO_DO);
+    const { sequenceNumber, commitTime } = this.#certifier.certifySchemaChange([], origin, stampMs);
+    this.#certifier.changeRule(rule);
+    this.#watchEvictions();
+    this.counts.ruleChanges++;
+    this.#certified.push({ kind: 'schema-change', change });
+    this.#committedAt(commitTime);
+    const image = this.#codec.encode([change.value]);
+    push(this.#rows, variableKey(change.name), { sequenceNumber, content: image });
   }
 
   #changeSchema(change: SchemaChange, { origin, stampMs }: OrderedMessage): void {

@@ -155,6 +155,7 @@ export class StreamObserver {
     switch (message.event) {
       case 'change':
       case 'schemaChange':
+      case 'variableChange':
         return this.#changed(message);
       case 'progress':
         return this.#movedTo(message.upTo as number);
@@ -233,6 +234,7 @@ export class StreamObserver {
     const certified = this.#setup.shadow.certifiedAt(sequenceNumber);
     if (certified?.kind === 'schema-change') {
       const { change } = certified;
+      if (change.kind === 'set-variable') return false;
       return (change.kind === 'create-table' ? change.table.name : change.name) === this.#table;
     }
     return this.#expectedAt(sequenceNumber)!.length > 0;

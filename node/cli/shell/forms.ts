@@ -276,6 +276,25 @@ export const FORMS: readonly Form[] = [
     examples: ['stats', 'memberStats'],
   },
   {
+    name: 'variables',
+    group: 'group',
+    summary: 'options of the whole group',
+    positionals: [],
+    clauses: {},
+    examples: ['variables'],
+  },
+  {
+    name: 'setVariable',
+    group: 'group',
+    summary: 'changes an option of the whole group, in its total order',
+    positionals: [
+      { argument: 'name', kind: 'name', shown: 'NAME' },
+      { argument: 'value', kind: 'value', shown: 'VALUE' },
+    ],
+    clauses: {},
+    examples: ['setVariable certification_rule "serial-safety-net"'],
+  },
+  {
     name: 'conflicts',
     group: 'group',
     summary: 'the last conflicts: which row, who lost, who won',

@@ -66,6 +66,12 @@ export function presentResult(
       ];
     case 'memberStats':
       return [table(figuresOf(value as readonly MemberFigures[], label), { noun: 'figure' })];
+    case 'variables':
+      return [table(value as readonly TableRow[], { noun: 'variable' })];
+    case 'setVariable': {
+      const { sequenceNumber, changed } = value as { sequenceNumber: number; changed: boolean };
+      return [line(changed ? `effective from ${sequenceNumber} on` : 'it was so already')];
+    }
     case 'conflicts':
       return [table(conflictTable(value as readonly ConflictRow[], label), { noun: 'conflict' })];
     case 'conflictSummary': {

@@ -135,6 +135,9 @@ export interface MemberCounters {
   conflictsDetected: number;
   /** Those of them where somebody wrote into a range that was read. */
   rangeConflicts: number;
+  dangerousStructures: number;
+  /** Accepted although something that they read had been written since. */
+  placedEarlier: number;
   snapshotsTooOld: number;
   preCertificationConflicts: number;
   localProposed: number;
@@ -174,6 +177,8 @@ export function zeroCounters(): MemberCounters {
     transactionsCommitted: 0,
     conflictsDetected: 0,
     rangeConflicts: 0,
+    dangerousStructures: 0,
+    placedEarlier: 0,
     snapshotsTooOld: 0,
     preCertificationConflicts: 0,
     localProposed: 0,

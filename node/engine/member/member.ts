@@ -25,17 +25,18 @@ import type {
   MemberRow,
   MemberState,
   MemberStatsRow,
+  OrderedChange,
   OrderedTimes,
   Publication,
   Refusal,
   Replica,
-  SchemaChange,
   SchemaOutcome,
   SnapshotHandle,
   TransactionRow,
   ViewRow,
 } from '../replica.ts';
 import type { TableDefinition } from '../table-definition.ts';
+import type { VariableRow } from '../variables.ts';
 import type { ChangeHistory } from './change-history.ts';
 import type { CommitLatencies } from './commit-latency.ts';
 import { ConflictReports } from './conflict-reports.ts';
@@ -263,7 +264,7 @@ export class Member implements Replica {
     };
   }
 
-  changeSchema(change: SchemaChange, deadlineMs: number, done: (outcome: SchemaOutcome) => void): void {
+  changeSchema(change: OrderedChange, deadlineMs: number, done: (outcome: SchemaOutcome) => void): void {
     const refusal = this.#whyNot();
     if (refusal !== null) return this.#answerLater(() => done(refusal));
     const encoded = encodeGroupMessage({
@@ -273,6 +274,14 @@ export class Member implements Replica {
     this.#run.outbox.add(encoded, deadlineMs, (fate) =>
       done(typeof fate === 'string' ? outcomeOf(fate) : (fate as SchemaOutcome)),
     );
+  }
+
+  variables(): readonly VariableRow[] {
+    return this.#run.running?.variables.rows() ?? [];
+  }
+
+  ordersReads(snapshot: SequenceNumber): boolean {
+    return this.#run.running?.ordersReads(snapshot) ?? false;
   }
 
   whenApplied(sequenceNumber: SequenceNumber, done: () => void): { cancel(): void } {

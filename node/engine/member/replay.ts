@@ -23,6 +23,8 @@ export interface Replay {
   readonly publishFrom: SequenceNumber;
   publish(sequenceNumber: SequenceNumber, writes: readonly Write[], clear: readonly KeyRange[]): void;
   schemaChanged(sequenceNumber: SequenceNumber, effect: SchemaEffect): void;
+  /** Told of each schema change, as it may be that of a variable, also of those below `publishFrom`. */
+  variableChanged(sequenceNumber: SequenceNumber, effect: SchemaEffect): void;
   /** Told behind each message of which something was published. */
   repeated(entry: HeldEntry): void;
 }
@@ -78,7 +80,7 @@ function repeat(replay: Replay, { origin, payload }: Message, record: VerdictRec
     const message = batch.messages[i]!;
     const writer = { sequenceNumber, origin };
     if (message.kind === 'transaction') {
-      certifier.restorePositive(message.transaction, writer);
+      certifier.restorePositive(message.transaction, writer, verdict.serialPlace);
       if (sequenceNumber < publishFrom) continue;
       const writes = writesOf(message.transaction);
       rows += writes.length;
@@ -88,6 +90,7 @@ function repeat(replay: Replay, { origin, payload }: Message, record: VerdictRec
       const effect = decodeSchemaEffect(verdict.resolved);
       const keys = effect.clearedTableId === null ? [] : [catalogItemKey(effect.clearedTableId)];
       certifier.restoreSchemaChange(keys, writer);
+      replay.variableChanged(sequenceNumber, effect);
       const { writes, clear } = publicationOf(effect);
       if (sequenceNumber < publishFrom) continue;
       publish(sequenceNumber, writes, clear);

@@ -35,16 +35,26 @@ import type { Delivery, GroupDefinition, GroupMember, MessageLog } from '../../.
 import { Catalog, decodeSchemaChange } from '../catalog.ts';
 import type { ImageCodec } from '../image-codec.ts';
 import { catalogItemKey } from '../key-codec.ts';
-import type { CommitOutcome, LostConflict, LostSnapshot, SchemaOutcome, WatchedRows } from '../replica.ts';
+import type {
+  CommitOutcome,
+  LostConflict,
+  LostSnapshot,
+  SchemaOutcome,
+  VariableChange,
+  WatchedRows,
+} from '../replica.ts';
+import { CERTIFICATION_RULE, type Variables } from '../variables.ts';
 import { ChangeHistory } from './change-history.ts';
 import { ConflictLog, type SeenConflict } from './conflict-log.ts';
 import type { MemberCounters, MemberSetup } from './contract.ts';
 import { DigestWatch } from './digest-watch.ts';
 import { Holds } from './holds.ts';
 import { CERTIFICATION_CAPACITY } from './options.ts';
+import { OrderedReads } from './ordered-reads.ts';
 import { publicationOf, writesOf } from './publication.ts';
 import { neededByRebuild, replayUpToKeptVerdicts } from './replay.ts';
 import { encodeSchemaEffect, type SchemaEffect } from './schema-effect.ts';
+import { effectOfVariable, variableOf, variablesOf } from './variable-effect.ts';
 
 /** Refusals in the verdict file; never renumbered. */
 const REASON_CONFLICT = 1;
@@ -122,10 +132,12 @@ export class ReplicatedState {
   readonly store: VersionStore;
   readonly history: ChangeHistory;
   readonly catalog: Catalog;
+  readonly variables: Variables;
   readonly digests: DigestWatch;
   readonly conflicts: ConflictLog;
   /** Who is told of the rows that are written; null: nobody. */
   watchedRows: WatchedRows | null = null;
+  readonly #reads: OrderedReads;
   readonly #imageCodec: ImageCodec;
   readonly #counters: MemberCounters;
   readonly #wallMs: () => number;
@@ -156,7 +168,6 @@ export class ReplicatedState {
     const lowest = Math.min(...lanes.map((lane) => lane.flushedUpTo));
     const capacity = Number(definition.options[CERTIFICATION_CAPACITY]);
     const database = new CertificationDatabase({ capacity, newWriterTable });
-    const certifier = new Certifier({ database, restored: kept });
     const store = new VersionStore({
       lanes,
       clock: environment.clock,
@@ -165,6 +176,8 @@ export class ReplicatedState {
       makeVerdictsDurable: (_upTo, done) => verdicts.makeDurable(done),
       failed: setup.failed,
     });
+    const variables = variablesOf(store, imageCodec);
+    const certifier = new Certifier({ database, restored: kept, rule: variables.certificationRule });
     const from = store.highestLanePoint;
     const history = new ChangeHistory(options.history, { sequenceNumber: from, commitTime: timeOf(verdicts, from) });
     store.keepFrom(history.heldFrom);
@@ -177,6 +190,12 @@ export class ReplicatedState {
       publishFrom: lowest + 1,
       publish: (sequenceNumber, writes, clear) => store.publish(sequenceNumber, writes, clear),
       schemaChanged: (sequenceNumber, effect) => schemaChanges.push({ sequenceNumber, effect }),
+      variableChanged: (sequenceNumber, effect) => {
+        const changed = variableOf(effect, imageCodec);
+        if (changed === null) return;
+        variables.set(changed.name, changed.value, sequenceNumber);
+        if (changed.name === CERTIFICATION_RULE) certifier.restoreRule(variables.certificationRule);
+      },
       repeated: (entry) => {
         history.add(entry);
         store.keepFrom(history.heldFrom);
@@ -185,14 +204,15 @@ export class ReplicatedState {
     assert(store.appliedUpTo === kept.sequenceNumber, 'the replay ends at the last kept verdict');
     const catalog = Catalog.load(store, history.heldFrom, imageCodec);
     for (const { sequenceNumber, effect } of schemaChanges) {
-      if (sequenceNumber > history.heldFrom) catalog.repeat(sequenceNumber, effect, imageCodec);
+      const isOfTable = variableOf(effect, imageCodec) === null;
+      if (isOfTable && sequenceNumber > history.heldFrom) catalog.repeat(sequenceNumber, effect, imageCodec);
     }
-    return { state: new ReplicatedState(setup, { certifier, store, history, catalog }), entries };
+    return { state: new ReplicatedState(setup, { certifier, store, history, catalog, variables }), entries };
   }
 
   private constructor(
     setup: ReplicatedStateSetup,
-    parts: Pick<ReplicatedState, 'certifier' | 'store' | 'history' | 'catalog'>,
+    parts: Pick<ReplicatedState, 'certifier' | 'store' | 'history' | 'catalog' | 'variables'>,
   ) {
     const { member, definition, self, counters } = setup;
     this.definition = definition;
@@ -202,6 +222,8 @@ export class ReplicatedState {
     this.store = parts.store;
     this.history = parts.history;
     this.catalog = parts.catalog;
+    this.variables = parts.variables;
+    this.#reads = new OrderedReads(parts.certifier);
     this.digests = new DigestWatch(setup.stateFrom);
     this.conflicts = new ConflictLog(member.options.conflictsKeptMax);
     this.#imageCodec = member.imageCodec;
@@ -437,6 +459,11 @@ export class ReplicatedState {
     return this.#lostHere(transaction, yield* this.certifier.preCertifyInSlices(transaction, itemsPerSlice));
   }
 
+  /** See `Replica.ordersReads`. */
+  ordersReads(snapshot: SequenceNumber): boolean {
+    return this.#reads.areOrderedAt(snapshot);
+  }
+
   #lostHere(transaction: Transaction, negative: Negative | null): LostConflict | LostSnapshot | null {
     if (negative === null) return null;
     this.#counters.preCertificationConflicts++;
@@ -457,8 +484,13 @@ export class ReplicatedState {
     const { origin, stampMs, incarnation, messageNumber } = delivery;
     this.#counters.transactionsCertified++;
     if (verdict.kind === 'positive') {
-      const { sequenceNumber } = verdict;
-      verdicts.push({ kind: 'positive', sequenceNumber, commitTime: commitTime!, resolved: null });
+      const { sequenceNumber, serialPlace } = verdict;
+      const kept = { kind: 'positive', sequenceNumber, commitTime: commitTime!, resolved: null } as const;
+      if (serialPlace === undefined) verdicts.push(kept);
+      else {
+        this.#counters.placedEarlier++;
+        verdicts.push({ ...kept, serialPlace });
+      }
       fates.push({ kind: 'committed', sequenceNumber, commitTime: commitTime! });
       return;
     }
@@ -468,6 +500,7 @@ export class ReplicatedState {
       this.#counters.conflictsDetected++;
       if (verdict.item === null) this.#counters.rangeConflicts++;
       if (origin !== this.self.ordinal) this.watchedRows?.lost(transaction.writeSet, origin);
+      if (verdict.structure !== undefined) this.#counters.dangerousStructures++;
     } else this.#counters.snapshotsTooOld++;
     const loserTransactionId = `${incarnation}-${messageNumber}-${verdicts.length}`;
     this.#noteConflict(verdict, transaction, { loser: origin, loserTransactionId, stampMs, phase: 'group' });
@@ -479,7 +512,11 @@ export class ReplicatedState {
     { delivery, verdicts, fates, publications }: Passage,
   ): void {
     const { certifier, catalog } = this;
-    const judged = catalog.judge(decodeSchemaChange(change, this.#imageCodec));
+    const decoded = decodeSchemaChange(change, this.#imageCodec);
+    if (decoded.kind === 'set-variable') {
+      return this.#setVariable(decoded, { delivery, verdicts, fates, publications });
+    }
+    const judged = catalog.judge(decoded);
     if (judged.kind !== 'done') {
       const reason = {
         'table-exists': REASON_TABLE_EXISTS,
@@ -499,6 +536,30 @@ export class ReplicatedState {
     publications.push({ sequenceNumber, ...publicationOf(effect) });
     fates.push({ kind: 'done', sequenceNumber, changed: true });
     this.#counters.schemaChanges++;
+  }
+
+  /** Effective from here on: what comes behind it in its entry, too. */
+  #setVariable(
+    { name, value }: VariableChange,
+    { delivery, verdicts, fates, publications }: Pick<Passage, 'delivery' | 'verdicts' | 'fates' | 'publications'>,
+  ): void {
+    const { certifier, variables } = this;
+    if (!variables.isChange(name, value)) {
+      certifier.refuseSchemaChange(REASON_NOTHING_TO_DO);
+      verdicts.push({ kind: 'negative', reason: REASON_NOTHING_TO_DO });
+      fates.push({ kind: 'done', sequenceNumber: certifier.sequenceNumber, changed: false });
+      return;
+    }
+    const { sequenceNumber, commitTime } = certifier.certifySchemaChange([], delivery.origin, delivery.stampMs);
+    variables.set(name, value, sequenceNumber);
+    if (name === CERTIFICATION_RULE) {
+      certifier.changeRule(variables.certificationRule);
+      this.#reads.ruleChanged(certifier);
+    }
+    const effect = effectOfVariable(name, value, this.#imageCodec);
+    verdicts.push({ kind: 'positive', sequenceNumber, commitTime, resolved: encodeSchemaEffect(effect) });
+    publications.push({ sequenceNumber, ...publicationOf(effect) });
+    fates.push({ kind: 'done', sequenceNumber, changed: true });
   }
 
   /** Effective from here on (H4): the messages behind this one in its entry are judged by it. */
@@ -552,7 +613,8 @@ export class ReplicatedState {
     const isConflict = negative.kind === 'conflict';
     this.conflicts.add({
       ...about,
-      reason: negative.kind,
+      reason: isConflict && negative.structure !== undefined ? 'dangerous-structure' : negative.kind,
+      structure: isConflict ? (negative.structure ?? null) : null,
       key: isConflict ? keyOf(negative) : transaction.writeSet[0]!.key,
       found: isConflict && negative.item === null ? 'range' : 'item',
       winner: isConflict ? negative.winner : null,
@@ -576,7 +638,8 @@ function timeOf(verdicts: VerdictFile, sequenceNumber: SequenceNumber): CommitTi
 function outcomeOf(negative: Negative, phase: 'local' | 'group'): LostConflict | LostSnapshot {
   if (negative.kind === 'snapshot-too-old') return negative;
   const found = negative.item === null ? 'range' : 'item';
-  return { kind: 'conflict', key: keyOf(negative), found, winner: negative.winner, phase };
+  const { winner, structure } = negative;
+  return { kind: 'conflict', key: keyOf(negative), found, winner, phase, ...(structure && { structure }) };
 }
 
 function keyOf(conflict: Conflict): RowKey {

@@ -7,7 +7,7 @@
  * where the target was still waiting: that one is answered TRANSACTION_ABORTED, with the cause CANCELLED. What was
  * handed to the group is not given up: it may be committed already.
  */
-import { formatIsoTime } from '../../../gcs/base/index.ts';
+import { assert, formatIsoTime } from '../../../gcs/base/index.ts';
 import { layersOf } from '../commit-layers.ts';
 import {
   cancelled,
@@ -48,6 +48,7 @@ import { subscribeWhenReached } from './subscribe-wait.ts';
 import type { Outlet } from './subscriptions/subscription.ts';
 import { Subscriptions } from './subscriptions/subscriptions.ts';
 import { transactWork } from './transact.ts';
+import { variableChangeOf } from './variable-arguments.ts';
 
 /** How long a client that has too much outstanding is asked to wait. */
 const OVERLOADED_RETRY_MS = 100;
@@ -249,6 +250,10 @@ export class Connection implements Session {
         if (operation.kind === 'conflicts') return this.succeed(id, replica.conflicts(limit, table));
         return this.succeed(id, replica.conflictSummary(limit, table));
       }
+      case 'variables':
+        return this.succeed(id, replica.variables());
+      case 'setVariable':
+        return this.#setVariable(id, message);
       case 'leave':
       case 'join':
       case 'expel':
@@ -294,6 +299,19 @@ export class Connection implements Session {
     });
   }
 
+  #setVariable(id: RequestId, message: Message): void {
+    const { replica, clock, limits } = this.engine;
+    const change = variableChangeOf(message);
+    replica.changeSchema(change, clock.monotonicMs() + limits.commitWaitMsMax, (outcome) => {
+      if (outcome.kind === 'done') {
+        const { sequenceNumber, changed } = outcome;
+        return this.succeed(id, { sequenceNumber, changed });
+      }
+      assert(outcome.kind !== 'table-exists' && outcome.kind !== 'no-such-table', 'a variable is no table');
+      this.refuse(id, refusalError(outcome, replica));
+    });
+  }
+
   #answerMalformed(id: null, problem: string): void {
     this.#unanswered--;
     this.#send({ id, ok: false, error: malformedMessage(problem).answer });
@@ -306,7 +324,9 @@ export class Connection implements Session {
     const options = alone.check(message) ? this.#optionsAlone(message) : this.#defaults;
     if (!statement.isWrite && options.isProfiled)
       throw invalidArgument('profile', 'only of what writes: a read commits nothing');
-    if (!statement.isWrite && awaitedArgument(options) === null) return this.#readAlone(id, statement, message);
+    if (!statement.isWrite && awaitedArgument(options) === null && !this.#isOrdered(op, options)) {
+      return this.#readAlone(id, statement, message);
+    }
     const context = this.#alone;
     const execution = new Execution(
       this,
@@ -323,6 +343,12 @@ export class Connection implements Session {
       options,
     );
     execution.start();
+  }
+
+  /** A read that is a transaction of its own, and may see what no serial order has: of one row none does. */
+  #isOrdered(op: string, { isolation }: BeginOptions): boolean {
+    const { replica } = this.engine;
+    return isolation === 'SERIALIZABLE' && op !== 'get' && replica.ordersReads(replica.appliedUpTo);
   }
 
   /** One statement has one snapshot: at READ COMMITTED too, and a cursor that it opens keeps it. */

@@ -35,6 +35,8 @@ export function committed(
   transaction: Transaction,
   replica: Replica,
 ): CommitAnswer {
+  // It was ordered for what it read.
+  if (transaction.writtenRows === 0) return nothingWritten(transaction);
   const { sequenceNumber, commitTime } = outcome;
   return {
     gtid: gtidOf(replica, sequenceNumber),

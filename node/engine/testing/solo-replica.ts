@@ -9,6 +9,7 @@ import { type Clock, SeededRandom, type SequenceNumber } from '../../../gcs/base
 import { Catalog } from '../catalog.ts';
 import { catalogItemKey, tableRange } from '../key-codec.ts';
 import { DEFAULT_LIMITS, type Limits } from '../limits.ts';
+import { effectOfVariable } from '../member/variable-effect.ts';
 import {
   type AbortOutcome,
   type Administration,
@@ -20,14 +21,15 @@ import {
   type LostConflict,
   type MemberRow,
   type MemberState,
+  type OrderedChange,
   type OrderedTimes,
   type Publication,
   type Refusal,
   type Replica,
-  type SchemaChange,
   type SchemaOutcome,
   type SnapshotHandle,
   type TransactionRow,
+  type VariableChange,
   type ViewRow,
   type WatchedRows,
   zeroTimes,
@@ -35,6 +37,7 @@ import {
 import type { Connection } from '../sessions/connection.ts';
 import { Engine } from '../sessions/engine.ts';
 import { NOTHING_SLOW, type SlowTransactionsOptions } from '../sessions/slow-transactions.ts';
+import { type VariableRow, Variables } from '../variables.ts';
 import { testImageCodec } from './image-codec.ts';
 
 export const GROUP_ID = '6f1c1e0a-0000-4000-8000-000000000001';
@@ -130,6 +133,7 @@ export class SoloReplica implements Replica {
   readonly #rows = new Map<RowKey, Version[]>();
   readonly #writers = new Map<RowKey, SequenceNumber>();
   readonly #catalog = new Catalog();
+  readonly #variables = new Variables();
   readonly #snapshots = new Set<{ ended: () => void }>();
   #marked: CommitTime = { physicalMs: 0, logical: 0 };
   #undecided: (() => void)[] = [];
@@ -279,9 +283,10 @@ export class SoloReplica implements Replica {
     this.#undecided.push(() => done(this.refusal ?? this.#certify(transaction)));
   }
 
-  changeSchema(change: SchemaChange, _deadlineMs: number, done: (outcome: SchemaOutcome) => void): void {
+  changeSchema(change: OrderedChange, _deadlineMs: number, done: (outcome: SchemaOutcome) => void): void {
     this.#undecided.push(() => {
       if (this.refusal !== null && this.refusal.kind !== 'snapshot-too-old') return done(this.refusal);
+      if (change.kind === 'set-variable') return done(this.#setVariable(change));
       const judged = this.#catalog.judge(change);
       if (judged.kind === 'nothing') return done({ kind: 'done', sequenceNumber: this.appliedUpTo, changed: false });
       if (judged.kind !== 'done') return done({ kind: judged.kind });
@@ -298,6 +303,14 @@ export class SoloReplica implements Replica {
       this.#applied(sequenceNumber);
       done({ kind: 'done', sequenceNumber, changed: true });
     });
+  }
+
+  variables(): readonly VariableRow[] {
+    return this.#variables.rows();
+  }
+
+  ordersReads(): boolean {
+    return false;
   }
 
   /** Decides everything handed in, and what follows from it, until nothing is undecided. */
@@ -431,6 +444,18 @@ export class SoloReplica implements Replica {
   commitAnswered(ms: number, { l2Ms, l0Ms }: OrderedTimes): void {
     this.commitsAnsweredMs.push(ms);
     this.orderedAnswered.push({ l2Ms, l0Ms });
+  }
+
+  #setVariable({ name, value }: VariableChange): SchemaOutcome {
+    const changed = this.#variables.isChange(name, value);
+    if (!changed) return { kind: 'done', sequenceNumber: this.appliedUpTo, changed };
+    const sequenceNumber = this.appliedUpTo + 1;
+    this.#variables.set(name, value, sequenceNumber);
+    const schema = effectOfVariable(name, value, testImageCodec);
+    this.#publish(sequenceNumber, { writes: [], schema });
+    this.#write(schema.key, sequenceNumber, schema.image);
+    this.#applied(sequenceNumber);
+    return { kind: 'done', sequenceNumber, changed };
   }
 
   #conflictOf({ snapshotVersion, writeSet, ranges = [] }: Transaction): LostConflict | null {
