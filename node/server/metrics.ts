@@ -201,7 +201,16 @@ export function commitLayerSources(member: () => Pick<Member, 'commitLatencies'>
 export function memberGaugeSources(
   member: () => Pick<
     Member,
-    'group' | 'store' | 'history' | 'hasQuorum' | 'hasRoom' | 'members' | 'memberId' | 'viewNumber' | 'batchTuning'
+    | 'group'
+    | 'store'
+    | 'certifier'
+    | 'history'
+    | 'hasQuorum'
+    | 'hasRoom'
+    | 'members'
+    | 'memberId'
+    | 'viewNumber'
+    | 'batchTuning'
   >,
 ): readonly MetricSource[] {
   const gauge = (name: string, help: string, read: () => number): MetricSource => ({ kind: 'gauge', name, help, read });
@@ -258,6 +267,23 @@ export function memberGaugeSources(
       'Sequence number up to which all lanes are durable',
       () => member().store?.flushedUpTo ?? 0,
     ),
+    gauge(
+      'concert_certification_bytes',
+      'Memory of the certification database',
+      () => member().certifier?.databaseBytes ?? 0,
+    ),
+    {
+      kind: 'counter',
+      name: 'concert_certification_lookups_total',
+      help: 'Keys looked up in the certification database',
+      read: () => member().certifier?.databaseCounts.lookups ?? 0,
+    },
+    {
+      kind: 'counter',
+      name: 'concert_certification_evictions_total',
+      help: 'Entries of the certification database given up for want of room, which raises the purge floor',
+      read: () => member().certifier?.databaseCounts.evictions ?? 0,
+    },
     gauge('concert_overlay_bytes', 'Memory of row versions not yet flushed', () => member().store?.overlayBytes ?? 0),
     gauge('concert_overlay_rows', 'Rows with versions not yet flushed', () => member().store?.overlayRows ?? 0),
     gauge(

@@ -14,7 +14,6 @@ import {
   type AheadJudgement,
   BatchDecoder,
   CertificationDatabase,
-  type CertificationResult,
   Certifier,
   type DecodedBatch,
   decodeBatch,
@@ -362,7 +361,8 @@ export class ReplicatedState {
       store.settle(itemsPerSlice);
       yield;
     }
-    this.#judged(large, judged.conclude(), passage);
+    const { verdict } = judged.conclude();
+    this.#judged(large, verdict.kind === 'positive' ? null : verdict, passage);
     const publish = (): void => {
       if (judged.isPositive) store.publishLarge(after + 1, large);
     };
@@ -395,11 +395,10 @@ export class ReplicatedState {
     const passage: Passage = { delivery, after, verdicts: [], fates: [], publications: [] };
     for (const message of batch.messages) {
       if (message.kind === 'transaction') {
-        const result = certifier.certify(message.transaction, delivery.origin, delivery.stampMs);
-        this.#judged(message.transaction, result, passage);
-        const { verdict } = result;
-        if (verdict.kind === 'positive') {
-          const { sequenceNumber } = verdict;
+        const negative = certifier.certifyNext(message.transaction, delivery.origin, delivery.stampMs);
+        this.#judged(message.transaction, negative, passage);
+        if (negative === null) {
+          const { sequenceNumber } = certifier;
           passage.publications.push({ sequenceNumber, writes: writesOf(message.transaction), clear: [] });
         }
       } else if (message.kind === 'schema-change') this.#changeSchema(message, passage);
@@ -476,35 +475,32 @@ export class ReplicatedState {
     return outcomeOf(negative, 'local');
   }
 
-  #judged(
-    transaction: Transaction,
-    { verdict, commitTime }: CertificationResult,
-    { delivery, verdicts, fates }: Passage,
-  ): void {
+  /** `negative`: null for one that was accepted, and is the last that the certifier knows of. */
+  #judged(transaction: Transaction, negative: Negative | null, { delivery, verdicts, fates }: Passage): void {
     const { origin, stampMs, incarnation, messageNumber } = delivery;
     this.#counters.transactionsCertified++;
-    if (verdict.kind === 'positive') {
-      const { sequenceNumber, serialPlace } = verdict;
-      const kept = { kind: 'positive', sequenceNumber, commitTime: commitTime!, resolved: null } as const;
-      if (serialPlace === undefined) verdicts.push(kept);
+    if (negative === null) {
+      const { sequenceNumber, commitTime, serialPlace } = this.certifier;
+      const kept = { kind: 'positive', sequenceNumber, commitTime, resolved: null } as const;
+      if (serialPlace === sequenceNumber) verdicts.push(kept);
       else {
         this.#counters.placedEarlier++;
         verdicts.push({ ...kept, serialPlace });
       }
-      fates.push({ kind: 'committed', sequenceNumber, commitTime: commitTime! });
+      fates.push({ kind: 'committed', sequenceNumber, commitTime });
       return;
     }
-    const isConflict = verdict.kind === 'conflict';
+    const isConflict = negative.kind === 'conflict';
     verdicts.push({ kind: 'negative', reason: isConflict ? REASON_CONFLICT : REASON_SNAPSHOT_TOO_OLD });
     if (isConflict) {
       this.#counters.conflictsDetected++;
-      if (verdict.item === null) this.#counters.rangeConflicts++;
+      if (negative.item === null) this.#counters.rangeConflicts++;
       if (origin !== this.self.ordinal) this.watchedRows?.lost(transaction.writeSet, origin);
-      if (verdict.structure !== undefined) this.#counters.dangerousStructures++;
+      if (negative.structure !== undefined) this.#counters.dangerousStructures++;
     } else this.#counters.snapshotsTooOld++;
     const loserTransactionId = `${incarnation}-${messageNumber}-${verdicts.length}`;
-    this.#noteConflict(verdict, transaction, { loser: origin, loserTransactionId, stampMs, phase: 'group' });
-    fates.push(outcomeOf(verdict, 'group'));
+    this.#noteConflict(negative, transaction, { loser: origin, loserTransactionId, stampMs, phase: 'group' });
+    fates.push(outcomeOf(negative, 'group'));
   }
 
   #changeSchema(
