@@ -14,7 +14,7 @@ export interface VerifyRun {
   readonly capacity: number;
   readonly newWriterTable: NewWriterTable;
   readonly seed: number;
-  /** A floor is ordered after so many transactions; 0: never. */
+  /** A floor is ordered after so many transactions, but only in every second stretch of twice the capacity; 0: never. */
   readonly floorEvery: number;
   /** Whatever is printed. */
   readonly progressed?: (line: string) => void;
@@ -73,7 +73,8 @@ export function verifyRun({
       lastWriters[row] = certifier.sequenceNumber;
     } else if (negative.kind === 'conflict') counts.conflicts++;
     else counts.tooOld++;
-    if (floorEvery > 0 && at % floorEvery === 0) {
+    const isFloorOrdered = Math.floor(at / (2 * capacity)) % 2 === 1;
+    if (isFloorOrdered && floorEvery > 0 && at % floorEvery === 0) {
       orderedFloor = Math.max(orderedFloor, certifier.sequenceNumber - random.below(2 * capacity));
       certifier.raisePurgeFloor(orderedFloor);
     }

@@ -13,7 +13,8 @@ purges. Ends with exit code 1 at the first that differs, and where memory does n
   --writes N     at random, behind the first time of each row (default 10000000)
   --capacity N   entries of the certification database (default 1000000, a group's default)
   --floor-every N
-                 a purge floor is ordered after so many transactions (default 1000; 0: never)
+                 a purge floor is ordered after so many transactions, in every second stretch of twice the capacity
+                 (default 1000; 0: never)
   --table T      packed (default) or lru
   --seed N       (default 1)
   --help
