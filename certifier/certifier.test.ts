@@ -390,6 +390,32 @@ describe('kinds of items (H8, H10)', () => {
     );
   });
 
+  test('what deltas come to is asked for when nothing else speaks against the transaction, and shows in the digest (H9)', () => {
+    const asked: Transaction[] = [];
+    const run = (digestWords: readonly number[] | null) => {
+      const certifier = newCertifier({ capacity: unbounded });
+      certifier.certify(at(0, put('a'), remove('b')), 0, 1, () => assert.fail());
+      const answer = (transaction: Transaction) => {
+        asked.push(transaction);
+        return digestWords === null
+          ? { kind: 'out-of-bounds' as const, item: delta('a'), facts: 'why' }
+          : { kind: 'resolved' as const, digestWords };
+      };
+      assert.equal(certifier.preCertify(at(1, delta('a'))), null);
+      assert.equal(certifier.certify(at(0, delta('a'), put('b')), 0, 1, () => assert.fail()).verdict.kind, 'conflict');
+      const { verdict } = certifier.certify(at(1, delta('a')), 0, 1, answer);
+      return { verdict, digest: certifier.digest, sequenceNumber: certifier.sequenceNumber };
+    };
+    const [one, same, other, refused] = [run([1]), run([1]), run([2]), run(null)];
+    assert.deepEqual(one, same);
+    assert.notEqual(one.digest, other.digest);
+    assert.deepEqual(
+      [refused.verdict, refused.sequenceNumber],
+      [{ kind: 'out-of-bounds', item: delta('a'), facts: 'why' }, 1],
+    );
+    assert.equal(asked.length, 4);
+  });
+
   test('three writers of one key, whatever they do and with whatever snapshots, as the definition has it', () => {
     const written = ['put', 'delete', 'delta', 'reference', 'mark'] as const;
     const step = (kind: WriteSetItem['kind'], age: number): Step => ({

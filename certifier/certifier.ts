@@ -12,13 +12,18 @@ import { assert, type MemberOrdinal, RunningDigest, type SequenceNumber } from '
 import { AheadJudgement } from './ahead-judgement.ts';
 import type { CertificationDatabase } from './certification-database.ts';
 import { beforeAllCommitTimes, markedTime, nextCommitTime } from './commit-time.ts';
+import { hasDelta } from './item-kinds.ts';
 import { SerialSafetyNet } from './serial-safety-net.ts';
 import type {
   CertificationRule,
   CommitTime,
   Conflict,
   LargeTransaction,
+  Lost,
   Negative,
+  Resolution,
+  ResolveDeltas,
+  ResolveDeltasInSlices,
   RowKey,
   Transaction,
   Verdict,
@@ -52,7 +57,7 @@ export interface CertificationResult {
 }
 
 /** What a transaction is judged to be: refused, or to be accepted, with its `lastCommitted`. */
-type Judged = Negative | SequenceNumber | Placed;
+type Judged = Lost | Placed | SequenceNumber;
 
 /** To be accepted at a serial place that is not its number. */
 interface Placed {
@@ -159,22 +164,35 @@ export class Certifier {
    * accepted, and `sequenceNumber`, `lastCommitted` and `commitTime` are its own.
    *
    * @param stampMs The leader's, of the log entry that carried it.
+   * @param resolve Absent: its deltas are taken as they are.
    * @throws InvariantViolation if the snapshot is ahead of the certified order.
    *
    * Cost: O(items), and with ranges the keys written after the snapshot. Source: MySQL Group Replication, `Certifier::certify`; hazards H1, H2, H6, H8, H10, H11, H13, H22.
    */
-  certifyNext(transaction: Transaction, origin: MemberOrdinal, stampMs: number): Negative | null {
+  certifyNext(
+    transaction: Transaction,
+    origin: MemberOrdinal,
+    stampMs: number,
+    resolve: ResolveDeltas | null = null,
+  ): Negative | null {
     const judged = this.#judge(transaction);
     if (isNegative(judged)) return this.#refuse(judged);
-    this.#acceptTransaction(judged, stampMs);
+    const resolution = resolve !== null && hasDelta(transaction.writeSet) ? resolve(transaction) : null;
+    if (resolution !== null && resolution.kind === 'out-of-bounds') return this.#refuse(resolution);
+    this.#acceptTransaction(judged, stampMs, resolution);
     this.#recordWrites(transaction.writeSet, this.#sequenceNumber, origin);
     if (this.#safetyNet !== null) this.#stamp(transaction, origin);
     return null;
   }
 
   /** As `certifyNext`. */
-  certify(transaction: Transaction, origin: MemberOrdinal, stampMs: number): CertificationResult {
-    return this.#resultOf(this.certifyNext(transaction, origin, stampMs));
+  certify(
+    transaction: Transaction,
+    origin: MemberOrdinal,
+    stampMs: number,
+    resolve: ResolveDeltas | null = null,
+  ): CertificationResult {
+    return this.#resultOf(this.certifyNext(transaction, origin, stampMs, resolve));
   }
 
   /** For a transaction that is on its way: see `certifyInSlices`. */
@@ -188,18 +206,24 @@ export class Certifier {
    * but for the purge floor, which may have risen. What it writes may have to be settled afterwards.
    *
    * @param ahead Of the same transaction, as far as it has come.
+   * @param resolve As of `certify`.
    */
   *certifyInSlices(
     transaction: LargeTransaction,
     { origin, stampMs }: { readonly origin: MemberOrdinal; readonly stampMs: number },
     itemsPerSlice: number,
     ahead: AheadJudgement | null = null,
+    resolve: ResolveDeltasInSlices | null = null,
   ): Generator<void, JudgedInSlices, void> {
     const judged =
       (ahead === null ? null : yield* this.#judgedAhead(transaction, ahead, itemsPerSlice)) ??
       (yield* this.#judgeInSlices(transaction, itemsPerSlice));
     if (isNegative(judged)) return { isPositive: false, conclude: () => this.#resultOf(this.#refuse(judged)) };
     const { writeSet } = transaction;
+    const resolution = resolve !== null && hasDelta(writeSet) ? yield* resolve(transaction) : null;
+    if (resolution !== null && resolution.kind === 'out-of-bounds') {
+      return { isPositive: false, conclude: () => this.#resultOf(this.#refuse(resolution)) };
+    }
     const sequenceNumber = this.#sequenceNumber + 1;
     while (!this.#database.isSettled) {
       this.#database.settle(itemsPerSlice);
@@ -214,7 +238,7 @@ export class Certifier {
       isPositive: true,
       conclude: () => {
         assert(this.#sequenceNumber === sequenceNumber - 1, 'nothing else is certified between the slices');
-        this.#acceptTransaction(judged, stampMs);
+        this.#acceptTransaction(judged, stampMs, resolution);
         if (isRecordedLater) this.#database.recordLarge(transaction, { sequenceNumber, origin });
         if (this.#safetyNet !== null) this.#stamp(transaction, origin);
         return this.#resultOf(null);
@@ -232,14 +256,14 @@ export class Certifier {
     this.#database.settle(itemsMax);
   }
 
-  /** What `certify` would refuse already. Null: nothing speaks against it so far. Changes nothing. */
-  preCertify(transaction: Transaction): Negative | null {
+  /** What `certify` would refuse already. Null: nothing speaks against it so far. Changes nothing. Never asks what deltas come to (H9). */
+  preCertify(transaction: Transaction): Lost | null {
     const judged = this.#judge(transaction);
     return isNegative(judged) ? judged : null;
   }
 
   /** As `preCertify`, in slices of so many items. */
-  *preCertifyInSlices(transaction: Transaction, itemsPerSlice: number): Generator<void, Negative | null, void> {
+  *preCertifyInSlices(transaction: Transaction, itemsPerSlice: number): Generator<void, Lost | null, void> {
     const judged = yield* this.#judgeInSlices(transaction, itemsPerSlice);
     return isNegative(judged) ? judged : null;
   }
@@ -359,7 +383,7 @@ export class Certifier {
     return placed.kind === 'placed' ? { ...placed, lastCommitted: judged } : placed;
   }
 
-  #judgeWriteSet({ snapshotVersion, writeSet }: Transaction): Negative | SequenceNumber {
+  #judgeWriteSet({ snapshotVersion, writeSet }: Transaction): Lost | SequenceNumber {
     this.#assertRestored();
     assert(snapshotVersion <= this.#sequenceNumber, 'a snapshot is not from the future');
     const purgeFloor = this.#database.purgeFloor;
@@ -416,7 +440,7 @@ export class Certifier {
     transaction: LargeTransaction,
     ahead: AheadJudgement,
     itemsPerSlice: number,
-  ): Generator<void, Negative | SequenceNumber | null, void> {
+  ): Generator<void, Lost | SequenceNumber | null, void> {
     if (this.#isPlaced(transaction)) return null;
     const { snapshotVersion, writeSet } = transaction;
     const judged = this.#judgeWriteSet({ snapshotVersion, writeSet: writeSet.slice(0, 1) });
@@ -439,19 +463,20 @@ export class Certifier {
     this.#digest.add(this.#commitTime.logical);
   }
 
-  #acceptTransaction(judged: SequenceNumber | Placed, stampMs: number): void {
+  #acceptTransaction(judged: SequenceNumber | Placed, stampMs: number, resolution: Resolution | null): void {
     this.#accept(stampMs, positiveMark);
     if (typeof judged === 'number') {
       this.#lastCommitted = judged;
       this.#serialPlace = this.#sequenceNumber;
       this.#digest.add(judged);
-      return;
+    } else {
+      this.#lastCommitted = judged.lastCommitted;
+      this.#serialPlace = judged.serialPlace;
+      this.#digest.add(judged.lastCommitted);
+      this.#digest.add(placedMark);
+      this.#digest.add(judged.serialPlace);
     }
-    this.#lastCommitted = judged.lastCommitted;
-    this.#serialPlace = judged.serialPlace;
-    this.#digest.add(judged.lastCommitted);
-    this.#digest.add(placedMark);
-    this.#digest.add(judged.serialPlace);
+    if (resolution !== null) for (const word of resolution.digestWords) this.#digest.add(word);
   }
 
   /** What was accepted last. */
@@ -489,10 +514,10 @@ export class Certifier {
       this.#digest.add(negative.winner.sequenceNumber);
       const { structure } = negative;
       if (structure !== undefined) this.#digest.add(structure.before?.by.sequenceNumber ?? 0);
-    } else {
+    } else if (negative.kind === 'snapshot-too-old') {
       this.#digest.add(snapshotTooOldMark);
       this.#digest.add(negative.purgeFloor);
-    }
+    } else this.#digest.add(outOfBoundsMark);
   }
 
   #isToRestore({ sequenceNumber }: Writer): boolean {
@@ -530,7 +555,8 @@ const timeMark = 8;
 const ruleMark = 9;
 const placedMark = 10;
 const dangerousStructureMark = 11;
+const outOfBoundsMark = 12;
 
-function isNegative(judged: Judged): judged is Negative {
+function isNegative(judged: Judged): judged is Lost {
   return typeof judged !== 'number' && judged.kind !== 'placed';
 }

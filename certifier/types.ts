@@ -80,7 +80,10 @@ export interface Positive {
   readonly serialPlace?: SequenceNumber;
 }
 
-export type Negative = Conflict | SnapshotTooOld;
+export type Negative = Lost | OutOfBounds;
+
+/** What can be known before the place in the order. */
+export type Lost = Conflict | SnapshotTooOld;
 
 export type Conflict = ItemConflict | RangeConflict;
 
@@ -119,6 +122,31 @@ export interface SnapshotTooOld {
   readonly kind: 'snapshot-too-old';
   readonly purgeFloor: SequenceNumber;
 }
+
+/** No item conflicts, and what a delta asks for cannot be (H9). */
+export interface OutOfBounds {
+  readonly kind: 'out-of-bounds';
+  /** The first such one in the order of the write set. */
+  readonly item: WriteSetItem;
+  /** Why, as whoever resolved it has it. Opaque here. */
+  readonly facts: unknown;
+}
+
+/** What the deltas of a transaction come to at its place in the order. */
+export interface Resolution {
+  readonly kind: 'resolved';
+  /** For the digest: equal on all members exactly if the values are. Whole numbers from 0 to 2^53 - 1. */
+  readonly digestWords: readonly number[];
+}
+
+/**
+ * Resolves deltas over the rows as of the sequence number before; never asked but for a transaction that is accepted
+ * otherwise.
+ */
+export type ResolveDeltas = (transaction: Transaction) => Resolution | OutOfBounds;
+
+/** As `ResolveDeltas`, in slices: nothing is certified in between. */
+export type ResolveDeltasInSlices = (transaction: Transaction) => Generator<void, Resolution | OutOfBounds, void>;
 
 /** Who last wrote a key. */
 export interface Writer {

@@ -18,6 +18,7 @@ export interface Commit {
   /** ISO time and logical count, `2026-11-20T09:00:00.000Z.3`; ordered as the sequence numbers are. */
   readonly commitTime: string | null;
   readonly snapshotVersion: number | null;
+  /** Each column that was incremented, and what it has now. Absent: none. */
   readonly increments?: readonly { table: string; key: Key; column: string; value: unknown }[];
   /** With `profile`: where the time went. */
   readonly layers?: CommitLayers;
@@ -169,6 +170,7 @@ export interface Transaction {
   /** `options.if`: columns and the values that they must have, else `matched` is 0. */
   update(table: string, target: Target, set: object, options?: { readonly if?: object }): Promise<Changed>;
   delete(table: string, target: Target, options?: { readonly if?: object }): Promise<Changed>;
+  /** The value is known when the commit answers: `onCommit` is given it in `increments`. */
   increment(table: string, key: Key, change: Increment): Promise<void>;
   /** Something to go back to; an earlier one of that name is forgotten. */
   savepoint(name: string): Promise<void>;
@@ -181,6 +183,10 @@ export interface Transaction {
   request<T = unknown>(op: string, args?: object): Promise<T>;
 }
 
+/**
+ * Commutes with other increments, at any member. The commit answers the value, or OUT_OF_BOUNDS where that would be beyond
+ * `min` or `max`, which are included. Decimals are text.
+ */
 export interface Increment {
   readonly column: string;
   readonly by: number | bigint | string;
@@ -473,6 +479,7 @@ export interface Client {
     target: Target,
     options?: StatementOptions & { readonly if?: object },
   ): Promise<Commit & Changed>;
+  /** `increments` of its answer has the value. */
   increment(table: string, key: Key, change: Increment, options?: StatementOptions): Promise<Commit>;
   /** Several statements as one transaction in one request. */
   transact(steps: readonly Step[], options?: StatementOptions): Promise<Transacted>;

@@ -37,6 +37,8 @@ export const MEMBER_SITUATIONS = [
   'an insert is undone',
   'a transaction is ended',
   'a transaction of another member is ended',
+  'an increment is out of bounds',
+  'a counter is made anew',
   'batches wait for company',
   'the past is read by its time',
   'a past is not held any more',

@@ -113,7 +113,7 @@ function expectedOf(snapshotVersion: number, purgeFloor: number, lastWriter: num
 function toldOf(negative: Negative | null, lastCommitted: number): string {
   if (negative === null) return `committed behind ${lastCommitted}`;
   if (negative.kind === 'snapshot-too-old') return `too old for ${negative.purgeFloor}`;
-  return `conflict with ${negative.winner.sequenceNumber}`;
+  return negative.kind === 'conflict' ? `conflict with ${negative.winner.sequenceNumber}` : negative.kind;
 }
 
 /** What was written above the floor fits the capacity, and what was written from it on does not, unless it was ordered. */

@@ -96,7 +96,7 @@ export class Catalog {
     const name = this.#namesById.get(tableId);
     if (name === undefined) return undefined;
     return (
-      this.#versions.get(name)?.find((version) => version.definition?.tableId === tableId)?.definition ?? undefined
+      this.#versions.get(name)?.findLast((version) => version.definition?.tableId === tableId)?.definition ?? undefined
     );
   }
 

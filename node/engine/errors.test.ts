@@ -293,8 +293,21 @@ const PROVOKED: readonly Provoked[] = [
   },
   {
     code: 'UNKNOWN_OPERATION',
-    facts: { op: 'increment' },
-    by: ({ client }) => client.fail('increment', { table: TABLE, key: 1 }),
+    facts: { op: 'upsert' },
+    by: ({ client }) => client.fail('upsert', { table: TABLE, key: 1 }),
+  },
+  {
+    code: 'NO_SUCH_ROW',
+    facts: { table: TABLE, key: 99 },
+    by: ({ client }) => client.fail('increment', { table: TABLE, key: 99, column: 'v', by: 1 }),
+  },
+  {
+    code: 'OUT_OF_BOUNDS',
+    facts: { table: TABLE, key: 1, column: 'v', by: -3, value: 1, min: 0, problem: 'below-min' },
+    by: ({ client }) => {
+      client.do('put', { table: TABLE, row: { id: 1, v: 1 } });
+      return client.fail('increment', { table: TABLE, key: 1, column: 'v', by: -3, min: 0 });
+    },
   },
 ];
 

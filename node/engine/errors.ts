@@ -198,6 +198,32 @@ export function expectationFailed(facts: { step: number; expected: unknown; got:
   return new RequestError('EXPECTATION_FAILED', message, facts);
 }
 
+export function noSuchRow(facts: { table: string; key: unknown }): RequestError {
+  return new RequestError('NO_SUCH_ROW', `${facts.table} has no row with key ${show(facts.key)}.`, facts);
+}
+
+/** `value`: what the column had without it. */
+export function outOfBounds(facts: {
+  table: string;
+  key: unknown;
+  column: string;
+  by: unknown;
+  value: unknown;
+  min?: unknown;
+  max?: unknown;
+  problem: 'below-min' | 'above-max' | 'out-of-range' | 'no-number';
+}): RequestError {
+  const { table, key, column, by, value, min, max, problem } = facts;
+  const clause = {
+    'below-min': `it would fall below ${show(min)}`,
+    'above-max': `it would rise above ${show(max)}`,
+    'out-of-range': 'it would have a value that its type has not',
+    'no-number': 'there is nothing to add to',
+  }[problem];
+  const message = `Column ${show(column)} of row ${show(key)} of ${table} is ${show(value)}; with ${show(by)} more ${clause}. Nothing was written.`;
+  return new RequestError('OUT_OF_BOUNDS', message, facts);
+}
+
 export function noSuchTable(table: string): RequestError {
   return new RequestError('NO_SUCH_TABLE', `There is no table ${show(table)}.`, { table });
 }

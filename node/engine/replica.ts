@@ -14,6 +14,7 @@ import type {
   WriteSetItem,
 } from '../../certifier/types.ts';
 import type { Incarnation, LogIndex, MemberId, MemberOrdinal, SequenceNumber } from '../../gcs/base/index.ts';
+import type { RefusedIncrement } from './increments.ts';
 import type { Isolation } from './isolation.ts';
 import type { SchemaEffect } from './member/schema-effect.ts';
 import type { TableDefinition } from './table-definition.ts';
@@ -220,8 +221,15 @@ export interface SnapshotHandle {
 }
 
 export type CommitOutcome =
-  | { readonly kind: 'committed'; readonly sequenceNumber: SequenceNumber; readonly commitTime: CommitTime }
+  | {
+      readonly kind: 'committed';
+      readonly sequenceNumber: SequenceNumber;
+      readonly commitTime: CommitTime;
+      /** The rows that its deltas were for, as they are now. Absent: it had none. */
+      readonly resolved?: readonly Write[];
+    }
   | LostConflict
+  | LostBounds
   | LostSnapshot
   | Refusal
   /** Handed to the group, and the deadline passed: it may commit, have committed, or never. */
@@ -236,6 +244,13 @@ export interface LostConflict {
   readonly phase: 'local' | 'group';
   /** Under the rule `serial-safety-net`, where that the winner wrote what was read is not all. */
   readonly structure?: DangerousStructure;
+}
+
+/** An increment cannot be, as the group has ordered it (H9). */
+export interface LostBounds {
+  readonly kind: 'out-of-bounds';
+  readonly key: RowKey;
+  readonly refused: RefusedIncrement;
 }
 
 export interface LostSnapshot {
@@ -364,11 +379,11 @@ export interface ConflictRecord {
   /** ISO time of the leader's stamp. */
   readonly time: string;
   readonly table: string;
-  /** `range`: the row is in a range that the loser had read. */
-  readonly item: 'row' | 'range' | 'catalog';
+  /** `range`: the row is in a range that the loser had read. `bounds`: what it would have added to the row cannot be. */
+  readonly item: 'row' | 'range' | 'bounds' | 'catalog';
   /** The primary key's columns; a scalar if it has one column. */
   readonly key: unknown;
-  readonly reason: 'conflict' | 'dangerous-structure' | 'snapshot-too-old' | 'schema-changed';
+  readonly reason: 'conflict' | 'dangerous-structure' | 'snapshot-too-old' | 'schema-changed' | 'out-of-bounds';
   /** Of a dangerous structure: who has to come before the loser, for which row; null: forgotten. */
   readonly before?: {
     readonly table: string;
@@ -386,7 +401,7 @@ export interface ConflictSummary {
   /** Time of the oldest conflict that is kept, of any table; null if none is. */
   readonly since: string | null;
   readonly conflicts: number;
-  /** Those with most conflicts first. Snapshots that were too old count for none. */
+  /** Those with most conflicts first. Snapshots that were too old, and increments out of bounds, count for none. */
   readonly hotRows: readonly (Pick<ConflictRecord, 'table' | 'item' | 'key'> & {
     readonly conflicts: number;
     readonly lastTime: string;

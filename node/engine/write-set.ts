@@ -8,28 +8,42 @@
  *   no       present  put
  *   yes      none     delete
  *   yes      present  put
+ *   yes      incremented, and neither written nor observed otherwise   delta
  *   (not written, but observed: a duplicate, an absence, a failed `if`; at SERIALIZABLE whatever was read)   check
  *
  * Each table touched adds a check of its catalog item (H17), first, so that a dropped table is told before its rows.
  */
 import type { RowKey, Transaction, WriteSetItem } from '../../certifier/types.ts';
 import type { SequenceNumber } from '../../gcs/base/index.ts';
+import type { ImageCodec } from './image-codec.ts';
+import { type ColumnIncrement, encodeIncrements } from './increments.ts';
 import { tableIdOf } from './key-codec.ts';
 import type { ReadBounds, ReadSet } from './read-set.ts';
 import type { StatementSnapshots } from './statement-snapshots.ts';
 import type { Table } from './table.ts';
 
 export interface BufferedRow {
-  /** Null: written never, or deleted. */
+  /** Null: written never, or incremented only, or deleted. */
   image: Uint8Array | null;
   isWritten: boolean;
   /** What a statement saw here decided its answer: it must still hold at the commit. */
   isObserved: boolean;
   /** It was read `forUpdate`: it must be as it was, whatever the rule for what was read (H7). */
   isLocked: boolean;
+  /**
+   * Null: none, or the row is deleted. Beside an image, which has them already, they are kept for the bounds of what the
+   * row ends with. Never changed in place: savepoints share it.
+   */
+  increments: readonly ColumnIncrement[] | null;
+}
+
+/** The row is not written but for its increments, and not observed: they are certified as what commutes (H8). */
+export function isDelta({ image, increments }: BufferedRow): boolean {
+  return image === null && increments !== null;
 }
 
 export interface Buffered {
+  readonly imageCodec: ImageCodec;
   readonly rows: ReadonlyMap<RowKey, BufferedRow>;
   readonly tables: readonly Table[];
   /** There was a row before the transaction. */
@@ -95,7 +109,10 @@ export function transactionOfStatements(buffered: Buffered, statements: Statemen
 function addItems(items: WriteSetItem[], buffered: Buffered, observed: RowKey[] | null): number {
   let writes = 0;
   for (const [key, row] of buffered.rows) {
-    if (row.isWritten && row.image !== null) {
+    if (isDelta(row)) {
+      items.push({ key, kind: 'delta', image: encodeIncrements(row.increments!, buffered.imageCodec) });
+      writes++;
+    } else if (row.isWritten && row.image !== null) {
       items.push({ key, kind: 'put', image: row.image });
       writes++;
     } else if (row.isWritten && buffered.existed(key)) {

@@ -154,6 +154,12 @@ export function memberCounterSources(counters: MemberCounters): readonly MetricS
     source('concert_batch_delay_raised_total', 'Decisions to let batches wait longer for company', 'batchDelayRaised'),
     source('concert_batch_delay_lowered_total', 'Decisions to let batches wait less for company', 'batchDelayLowered'),
     source('concert_snapshots_too_old_total', 'Transactions refused for a snapshot below the floor', 'snapshotsTooOld'),
+    source('concert_rows_incremented_total', 'Increments of rows that commuted with others', 'rowsIncremented'),
+    source(
+      'concert_increments_out_of_bounds_total',
+      'Transactions refused for what an increment would have come to',
+      'incrementsOutOfBounds',
+    ),
     source(
       'concert_pre_certification_conflicts_total',
       'Local transactions refused without the group',

@@ -15,24 +15,31 @@ import {
   formatCommitTime,
   isOfRow,
   type NewWriterTable,
+  type OutOfBounds,
+  type Resolution,
   type RowKey,
   type Transaction,
   type WriteKind,
   type WriteSetItem,
 } from '../../certifier/index.ts';
-import type { SequenceNumber } from '../../gcs/base/index.ts';
+import { hash32, type SequenceNumber } from '../../gcs/base/index.ts';
 import {
   catalogItemKey,
+  decodeIncrements,
+  decodeRow,
   decodeSchemaChange,
+  encodeRow,
   type ImageCodec,
   type OrderedChange,
   type SchemaChange,
   type TableDefinition,
+  tableIdOf,
   tableRange,
   type VariableChange,
   variableKey,
 } from '../../node/engine/index.ts';
 import type { Judge } from './judge.ts';
+import { incrementedColumns } from './shadow-increments.ts';
 import type { OrderedMessage } from './total-order.ts';
 
 interface Version<T> {
@@ -50,6 +57,12 @@ export interface Standing {
 export type Certified =
   | { readonly kind: 'transaction'; readonly transaction: Transaction }
   | { readonly kind: 'schema-change'; readonly change: OrderedChange };
+
+interface Resolved {
+  /** By the rows that deltas were for. */
+  readonly images: ReadonlyMap<RowKey, Uint8Array>;
+  readonly resolution: Resolution | OutOfBounds;
+}
 
 /** As the verdict file has them. */
 const TABLE_EXISTS = 3;
@@ -70,6 +83,8 @@ export class ShadowDatabase {
     dangerousStructures: 0,
     placedEarlier: 0,
     floorRises: 0,
+    deltas: 0,
+    outOfBounds: 0,
   };
   readonly #judge: Judge;
   readonly #codec: ImageCodec;
@@ -212,7 +227,11 @@ export class ShadowDatabase {
     const where = `index ${index}, snapshot ${snapshotVersion}`;
     const floorBefore = this.#purgeFloor;
     const newestWriter = Math.max(...writeSet.map((item) => this.#lastWriter(item.key)));
-    const { verdict, commitTime } = this.#certifier.certify(transaction, origin, stampMs);
+    let resolved: Resolved | null = null;
+    const { verdict, commitTime } = this.#certifier.certify(transaction, origin, stampMs, () => {
+      resolved = this.#resolved(writeSet);
+      return resolved.resolution;
+    });
     this.#watchEvictions();
     if (verdict.kind === 'snapshot-too-old') {
       this.counts.snapshotsTooOld++;
@@ -239,17 +258,21 @@ export class ShadowDatabase {
       this.#judge.check(writer === verdict.winner.sequenceNumber, () => `${where}: the winner is ${writer}`);
       return;
     }
-    this.counts.committed++;
-    const { sequenceNumber, lastCommitted, serialPlace } = verdict;
-    if (serialPlace !== undefined) this.counts.placedEarlier++;
-    this.#judge.check(isPlaced || serialPlace === undefined, () => `${where}: it is placed without the rule`);
     for (const item of isPlaced ? writeSet.slice(0, writeSet.length - reads) : writeSet) {
       const writer = this.#lastOpponent(item);
       this.#judge.check(
         writer <= (item.snapshotVersion ?? snapshotVersion),
-        () => `${where}: ${sequenceNumber} loses the update ${writer}`,
+        () => `${where}: ${this.#certified.length + 1} loses the update ${writer}`,
       );
     }
+    if (verdict.kind === 'out-of-bounds') {
+      this.counts.outOfBounds++;
+      return;
+    }
+    this.counts.committed++;
+    const { sequenceNumber, lastCommitted, serialPlace } = verdict;
+    if (serialPlace !== undefined) this.counts.placedEarlier++;
+    this.#judge.check(isPlaced || serialPlace === undefined, () => `${where}: it is placed without the rule`);
     if (ranges.length > 0 && !isPlaced) this.#checkUnwritten(transaction, sequenceNumber);
     this.#judge.check(
       sequenceNumber === this.#certified.length + 1,
@@ -261,7 +284,11 @@ export class ShadowDatabase {
     );
     this.#certified.push({ kind: 'transaction', transaction });
     this.#committedAt(commitTime!);
-    for (const item of writeSet) this.#write(sequenceNumber, item);
+    for (const item of writeSet) {
+      const image = (resolved as Resolved | null)?.images.get(item.key) ?? item.image;
+      this.#write(sequenceNumber, { ...item, image });
+      if (item.kind === 'delta') this.counts.deltas++;
+    }
     this.transactionCertified(sequenceNumber, transaction);
   }
 
@@ -282,6 +309,30 @@ export class ShadowDatabase {
         winner.sequenceNumber > snapshotVersion,
       () => `${where}: refused as dangerous without having read what was written since`,
     );
+  }
+
+  /** What the deltas come to over everything ordered before. */
+  #resolved(writeSet: readonly WriteSetItem[]): Resolved {
+    const images = new Map<RowKey, Uint8Array>();
+    const digestWords: number[] = [];
+    for (const item of writeSet) {
+      if (item.kind !== 'delta') continue;
+      const { key } = item;
+      const { columns = null } = this.tableById(tableIdOf(key))!;
+      const names = columns === null ? null : Object.keys(columns);
+      const before = this.imageAt(key, this.#certified.length);
+      if (before === null) {
+        this.#judge.fail(`${this.#certified.length + 1} increments a row that is not there`);
+        return { images, resolution: { kind: 'resolved', digestWords } };
+      }
+      const row = decodeRow(before, names, this.#codec);
+      const increments = decodeIncrements(item.image!, this.#codec);
+      const values = incrementedColumns(row, increments, columns);
+      if (values === null) return { images, resolution: { kind: 'out-of-bounds', item, facts: null } };
+      for (const { column } of increments) digestWords.push(hash32(String(values[column])));
+      images.set(key, encodeRow({ ...row, ...values }, names, this.#codec));
+    }
+    return { images, resolution: { kind: 'resolved', digestWords } };
   }
 
   /** Nobody wrote where it has read. */

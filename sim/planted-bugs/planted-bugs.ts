@@ -1,5 +1,6 @@
 /** All bugs that the simulator has to find, by the part of the program that they are in. */
 import { CERTIFICATION_BUGS } from './bugs/certification.ts';
+import { INCREMENT_BUGS } from './bugs/increments.ts';
 import { LOCK_BUGS } from './bugs/locks.ts';
 import { LOG_BUGS } from './bugs/log.ts';
 import { MEMBERSHIP_BUGS } from './bugs/membership.ts';
@@ -23,5 +24,6 @@ export const PLANTED_BUGS: readonly SoughtBug[] = [
   ...PAST_BUGS,
   ...SESSION_BUGS,
   ...LOCK_BUGS,
+  ...INCREMENT_BUGS,
   ...STREAM_BUGS,
 ];

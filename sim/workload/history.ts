@@ -14,6 +14,7 @@
  * - A first statement that locks rows loses to nobody: its snapshot is younger than the grant. Whoever holds a row that is
  *   overtaken learns it before it asks to commit.
  * - The ledger's total is the same at every sequence number.
+ * - Counters have what was added to them: see `counters.ts`.
  */
 import { isOfRow, parseCommitTime, type Transaction } from '../../certifier/index.ts';
 import type { SequenceNumber } from '../../gcs/base/index.ts';
@@ -29,6 +30,7 @@ import {
 } from '../../node/engine/index.ts';
 import type { Judge } from '../observers/judge.ts';
 import type { ShadowDatabase } from '../observers/shadow-database.ts';
+import { type AnsweredIncrement, COUNTER_TABLE, Counters, CounterWork } from './counters.ts';
 import type { Answer } from './simulated-client.ts';
 
 /** Columns of every row, and of the ledger's. */
@@ -90,6 +92,7 @@ export class Attempt {
   readonly mayWrite = new Set<string>();
   /** Rows that it was told are there, and that it deletes. */
   readonly deletes: { readonly table: string; readonly key: Key }[] = [];
+  readonly counters = new CounterWork();
   outcome: 'open' | 'committed' | 'refused' | 'unknown' = 'open';
   sequenceNumber: SequenceNumber | null = null;
   /** Somebody was answered that it was ended, before it was asked to commit. */
@@ -149,6 +152,7 @@ export class History {
   readonly #judge: Judge;
   readonly #shadow: ShadowDatabase;
   readonly #codec: ImageCodec;
+  readonly #counters: Counters;
   readonly #attempts: Attempt[] = [];
   /** Commit times that clients were told last. */
   readonly #commitTimes: string[] = [];
@@ -159,6 +163,7 @@ export class History {
     this.#judge = setup.judge;
     this.#shadow = setup.shadow;
     this.#codec = setup.codec;
+    this.#counters = new Counters(setup);
     setup.shadow.transactionCertified = (sequenceNumber, transaction) => this.#certified(sequenceNumber, transaction);
   }
 
@@ -171,14 +176,20 @@ export class History {
   /** The answer says that it committed; without a number: it wrote nothing. */
   committed(
     attempt: Attempt,
-    answer: { sequenceNumber: SequenceNumber | null; snapshotVersion: SequenceNumber | null },
+    answer: {
+      sequenceNumber: SequenceNumber | null;
+      snapshotVersion: SequenceNumber | null;
+      increments?: readonly AnsweredIncrement[];
+    },
   ): void {
-    const { sequenceNumber, snapshotVersion } = answer;
+    const { sequenceNumber, snapshotVersion, increments = [] } = answer;
+    const { counters } = attempt;
     attempt.outcome = 'committed';
     this.#judge.check(!attempt.isEnded, () => `${attempt} is answered as committed, and was ended`);
     if (sequenceNumber === null) {
       this.counts.readOnly++;
-      const isEmpty = attempt.mustWrite.size === 0 && attempt.deletes.length === 0;
+      const isOfCounters = counters.increments.size > 0 || counters.replaced.length > 0;
+      const isEmpty = attempt.mustWrite.size === 0 && attempt.deletes.length === 0 && !isOfCounters;
       this.#judge.check(isEmpty, () => `${attempt} is answered as if it had written nothing`);
       this.#judge.check(attempt.sequenceNumber === null, () => `${attempt} was ordered but answered without a number`);
     } else {
@@ -192,6 +203,10 @@ export class History {
       this.#checkSerial(attempt, sequenceNumber);
       this.#checkDeleted(attempt, sequenceNumber);
       this.#checkHeld(attempt, sequenceNumber);
+      if (!counters.isEmpty) {
+        this.#counters.check(`${attempt}`, counters, { sequenceNumber, answered: increments });
+        if (attempt.isolation === 'SERIALIZABLE') this.#counters.checkSeen(`${attempt}`, counters, sequenceNumber - 1);
+      }
     }
     if (snapshotVersion === null) return;
     this.#judge.check(
@@ -199,6 +214,7 @@ export class History {
       () => `${attempt} reads at ${snapshotVersion}; its session knew ${attempt.notBelow} before`,
     );
     if (!attempt.readsOneSnapshot) return this.#checkReadsCommitted(attempt);
+    this.#counters.checkSeen(`${attempt}`, counters, snapshotVersion);
     const wrong = this.#whatDiffersAt(attempt, snapshotVersion);
     this.#judge.check(wrong === null, () => `${attempt} at snapshot ${snapshotVersion} read ${wrong}`);
   }
@@ -310,7 +326,7 @@ export class History {
         return;
       }
       touchesLedger ||= table.name === LEDGER_TABLE;
-      if (image === null) continue;
+      if (image === null || table.name === COUNTER_TABLE) continue;
       const tag = this.#tagOf(image, table);
       const owner = this.#attempts[tag - 1] ?? null;
       attempt ??= owner;
@@ -335,6 +351,8 @@ export class History {
       () => `${attempt} was refused, but is ordered at ${sequenceNumber}`,
     );
     attempt.sequenceNumber = sequenceNumber;
+    const { counters } = attempt;
+    if (!counters.isEmpty) this.#counters.check(`${attempt}`, counters, { sequenceNumber, answered: null });
     for (const row of attempt.mustWrite) {
       this.#judge.check(written.has(row), () => `${attempt} is ordered at ${sequenceNumber} without ${row}`);
     }

@@ -1,6 +1,8 @@
 /** What clients do. Each script is one transaction, or one change of the schema; `History` is told what came of it. */
 import { formatIsoTime, type SeededRandom } from '../../gcs/base/index.ts';
 import type { Isolation } from '../../node/engine/index.ts';
+import { COUNTER_DEFINITION, count, openCounters, resetCounter } from './counter-scripts.ts';
+import { COUNTER_TABLE } from './counters.ts';
 import {
   type Attempt,
   type History,
@@ -13,7 +15,16 @@ import {
   type ScannedPart,
   TAG,
 } from './history.ts';
-import { type Answer, type Ask, ConnectionLost, type Script, type SimulatedClient } from './simulated-client.ts';
+import {
+  answerTo,
+  conclude,
+  decide,
+  drawIsolation,
+  interactive,
+  StatementFailed,
+  type Workload,
+} from './script-parts.ts';
+import type { Answer, Ask, Script, SimulatedClient } from './simulated-client.ts';
 
 export const ONE_TABLE = 'app.one';
 export const TWO_TABLE = 'app.two';
@@ -27,22 +38,9 @@ export const TABLES: Readonly<Record<string, object>> = {
   [ONE_TABLE]: { primaryKey: ['id'], columns: { id: INTEGER, tag: INTEGER, padding: { type: 'text' } } },
   [TWO_TABLE]: { primaryKey: ['name', 'id'] },
   [CHANGING_TABLE]: { primaryKey: ['id'], columns: { id: INTEGER, tag: INTEGER } },
+  [COUNTER_TABLE]: COUNTER_DEFINITION,
   [LEDGER_TABLE]: { primaryKey: ['account'], columns: { account: INTEGER, balance: INTEGER, tag: INTEGER } },
 };
-
-export interface Workload {
-  readonly history: History;
-  /** Few keys: much conflict. */
-  readonly keyCount: number;
-  readonly schemaChangePercent: number;
-  readonly slowClientPercent: number;
-  /** Now and then a row is as long. */
-  readonly largeRowBytes: number;
-  /** One of the situations that a batch of seeds has to meet. */
-  met(situation: string): void;
-  /** Answers to schema changes: the sequence number, and what was changed. */
-  schemaChanged(sequenceNumber: number, op: string, table: string): void;
-}
 
 interface Target {
   readonly table: string;
@@ -78,42 +76,6 @@ function rowOf({ table, key }: Target, tag: number, { random, largeRowBytes }: R
   if (table === CHANGING_TABLE) return { id: key[0], tag };
   const padding = '.'.repeat(random.below(random.pick([10, 10, 10, 10, 2000, largeRowBytes])));
   return table === TWO_TABLE ? { name: key[0], id: key[1], tag, padding } : { id: key[0], tag, padding };
-}
-
-/** Sends the request that decides the attempt's fate, and tells the history what came of it. */
-function* decide(
-  client: SimulatedClient,
-  history: History,
-  attempt: Attempt,
-  ask: Ask,
-): Generator<Ask, Answer, Answer> {
-  const answer = yield* answerTo(history, attempt, ask);
-  conclude(client, history, attempt, answer);
-  return answer;
-}
-
-/** Without an answer, the outcome is unknown. */
-function* answerTo(history: History, attempt: Attempt, ask: Ask): Generator<Ask, Answer, Answer> {
-  try {
-    return yield ask;
-  } catch (error) {
-    history.unknown(attempt);
-    throw error;
-  }
-}
-
-function conclude(client: SimulatedClient, history: History, attempt: Attempt, answer: Answer): void {
-  if (answer.ok) {
-    const { sequenceNumber, snapshotVersion, commitTime } = answer.result;
-    if (commitTime) history.toldCommitTime(commitTime);
-    history.committed(attempt, { sequenceNumber, snapshotVersion });
-    client.seenUpTo = Math.max(client.seenUpTo, sequenceNumber ?? 0, snapshotVersion ?? 0);
-    return;
-  }
-  const { code, snapshotVersion, purgeFloor } = answer.error!;
-  if (code === 'SNAPSHOT_TOO_OLD' && purgeFloor !== undefined) history.tooOld(attempt, snapshotVersion!);
-  if (code === 'UNKNOWN_OUTCOME') history.unknown(attempt);
-  else history.refused(attempt);
 }
 
 /** One statement, a transaction of its own. */
@@ -174,52 +136,6 @@ function* transact(client: SimulatedClient, workload: Workload): Script {
   const answer = yield* answerTo(history, attempt, ask);
   if (answer.ok) for (const [i, result] of (answer.result.results as (Row | null)[]).entries()) reads[i]!(result);
   conclude(client, history, attempt, answer);
-}
-
-/** Runs `body` between `begin` and `commit`; false from it, or a statement that fails, rolls back. */
-function* interactive(
-  client: SimulatedClient,
-  workload: Workload,
-  attempt: Attempt,
-  body: (ask: (request: object) => Generator<Ask, Answer, Answer>) => Generator<Ask, void, Answer>,
-  begin: object = {},
-): Script {
-  const tx = `t${attempt.tag}`;
-  const { history } = workload;
-  function* ask(request: object): Generator<Ask, Answer, Answer> {
-    const answer: Answer = yield { ...(request as { op: string }), tx };
-    if (!answer.ok) throw new StatementFailed(answer.error!.code);
-    return answer;
-  }
-  try {
-    yield* ask({ op: 'begin', isolation: attempt.isolation, ...begin });
-    yield* body(ask);
-  } catch (error) {
-    // What was not asked to commit never does.
-    history.refused(attempt);
-    if (error instanceof ConnectionLost) throw error;
-    if (!(error instanceof StatementFailed)) throw error;
-    yield { op: 'rollback', tx };
-    return;
-  }
-  if (client.random.chance(5)) {
-    yield { op: 'rollback', tx };
-    history.refused(attempt);
-    return;
-  }
-  const appliedUpTo = client.appliedUpTo;
-  const answer = yield* decide(client, history, attempt, { op: 'commit', tx });
-  if (!answer.ok) history.commitRefused(attempt, answer.error!, appliedUpTo);
-}
-
-class StatementFailed extends Error {
-  override readonly name = 'StatementFailed';
-  readonly code: string;
-
-  constructor(code: string) {
-    super(code);
-    this.code = code;
-  }
 }
 
 /** Reads rows and writes some of them. */
@@ -350,10 +266,6 @@ function drawPart(random: SeededRandom, { keyCount }: Workload): ScannedPart {
   if (random.chance(40)) return { table: random.pick([ONE_TABLE, TWO_TABLE]), ...limit, ...reverse };
   const gte = random.below(keyCount);
   return { table: ONE_TABLE, gte, lt: gte + random.between(1, keyCount), ...limit, ...reverse };
-}
-
-function drawIsolation(random: SeededRandom): Isolation {
-  return random.pick<Isolation>(['REPEATABLE READ', 'REPEATABLE READ', 'SERIALIZABLE', 'READ COMMITTED']);
 }
 
 /** At READ COMMITTED a statement says itself which version of a row it is about. */
@@ -545,6 +457,7 @@ export function* prepareTables(client: SimulatedClient, workload: Workload, done
     const answer = yield { op: 'createTable', table, ifNotExists: true, ...definition };
     if (!answer.ok) return client.goElsewhere();
   }
+  yield* openCounters();
   const answer = yield* openLedger(client, workload);
   if (!answer.ok && answer.error!.code !== 'DUPLICATE_KEY') return client.goElsewhere();
   done();
@@ -565,6 +478,9 @@ export function drawScript(client: SimulatedClient, workload: Workload): Script 
     lockAndModify,
     readPast,
     ...(random.chance(20) ? [endAnother] : []),
+    count,
+    count,
+    resetCounter,
   ]);
   return script(client, workload);
 }

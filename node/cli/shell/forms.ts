@@ -135,6 +135,21 @@ export const FORMS: readonly Form[] = [
     examples: ['delete shop.products 1', 'delete shop.products where {stock: 0}', 'delete shop.products all'],
   },
   {
+    name: 'increment',
+    group: 'rows',
+    summary: 'adds to a column of a row, in conflict with no other increment',
+    positionals: [
+      TABLE,
+      KEY,
+      { argument: 'column', kind: 'name', shown: 'COLUMN' },
+      { argument: 'by', kind: 'value', shown: 'BY' },
+    ],
+    clauses: { min: 'value', max: 'value' },
+    details:
+      'With min and max the commit is refused where the column would have less or more afterwards. The commit says what it came to.',
+    examples: ['increment shop.products 1 stock -1 min 0', 'increment shop.products 1 views 1'],
+  },
+  {
     name: 'begin',
     group: 'transactions',
     summary: 'opens a transaction, which the statements after it belong to',

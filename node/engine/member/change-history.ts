@@ -13,7 +13,7 @@ import { compareCommitTimes, decodeBatch } from '../../../certifier/index.ts';
 import type { CommitTime } from '../../../certifier/types.ts';
 import { assert, type MemberOrdinal, type SequenceNumber } from '../../../gcs/base/index.ts';
 import type { Publication } from '../replica.ts';
-import { writesOf } from './publication.ts';
+import { writesOf } from './resolved-increments.ts';
 import { decodeSchemaEffect } from './schema-effect.ts';
 
 export interface ChangeHistoryOptions {
@@ -226,7 +226,7 @@ function decode({ payload, origin, verdicts }: HeldEntry): readonly Publication[
     const { sequenceNumber, commitTime, resolved } = verdict;
     const about = { sequenceNumber, commitTime, origin };
     if (message.kind === 'transaction') {
-      publications.push({ ...about, writes: writesOf(message.transaction), schema: null });
+      publications.push({ ...about, writes: writesOf(message.transaction, resolved), schema: null });
     } else {
       assert(resolved !== null, 'an accepted schema change is kept with its effect');
       publications.push({ ...about, writes: [], schema: decodeSchemaEffect(resolved) });

@@ -139,6 +139,9 @@ export interface MemberCounters {
   /** Accepted although something that they read had been written since. */
   placedEarlier: number;
   snapshotsTooOld: number;
+  /** Rows that deltas were for, and transactions that were refused for what these would have come to. */
+  rowsIncremented: number;
+  incrementsOutOfBounds: number;
   preCertificationConflicts: number;
   localProposed: number;
   localRolledBack: number;
@@ -180,6 +183,8 @@ export function zeroCounters(): MemberCounters {
     dangerousStructures: 0,
     placedEarlier: 0,
     snapshotsTooOld: 0,
+    rowsIncremented: 0,
+    incrementsOutOfBounds: 0,
     preCertificationConflicts: 0,
     localProposed: 0,
     localRolledBack: 0,

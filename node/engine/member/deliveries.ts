@@ -150,5 +150,5 @@ export class Deliveries {
 }
 
 function isRolledBack({ kind }: Fate): boolean {
-  return kind === 'conflict' || kind === 'snapshot-too-old';
+  return kind === 'conflict' || kind === 'snapshot-too-old' || kind === 'out-of-bounds';
 }

@@ -19,7 +19,7 @@ export function describeConflict(seen: SeenConflict, names: Names): ConflictReco
   return {
     time: formatIsoTime(seen.stampMs),
     ...about,
-    item: found === 'range' && about.item === 'row' ? 'range' : about.item,
+    item: found !== 'item' && about.item === 'row' ? found : about.item,
     reason: reason === 'conflict' && about.item === 'catalog' ? 'schema-changed' : reason,
     phase,
     loser: { member: names.memberIdOf(loser), transactionId: loserTransactionId },

@@ -11,7 +11,8 @@ import { assert, type LogIndex, type SequenceNumber } from '../../../gcs/base/in
 import { type AssemblerSetup, type MessageLog, type Ordered, readMessages } from '../../../gcs/core/index.ts';
 import { catalogItemKey } from '../key-codec.ts';
 import type { HeldEntry } from './change-history.ts';
-import { publicationOf, writesOf } from './publication.ts';
+import { publicationOf } from './publication.ts';
+import { writesOf } from './resolved-increments.ts';
 import { decodeSchemaEffect, type SchemaEffect } from './schema-effect.ts';
 
 export interface Replay {
@@ -82,7 +83,7 @@ function repeat(replay: Replay, { origin, payload }: Message, record: VerdictRec
     if (message.kind === 'transaction') {
       certifier.restorePositive(message.transaction, writer, verdict.serialPlace);
       if (sequenceNumber < publishFrom) continue;
-      const writes = writesOf(message.transaction);
+      const writes = writesOf(message.transaction, verdict.resolved);
       rows += writes.length;
       publish(sequenceNumber, writes, []);
     } else {

@@ -19,7 +19,15 @@ import {
   decodeBatch,
   type GroupMessage,
 } from '../../../certifier/index.ts';
-import type { CommitTime, Conflict, Negative, RowKey, Transaction } from '../../../certifier/types.ts';
+import type {
+  CommitTime,
+  Conflict,
+  Lost,
+  Negative,
+  OutOfBounds,
+  RowKey,
+  Transaction,
+} from '../../../certifier/types.ts';
 import {
   assert,
   type Clock,
@@ -36,6 +44,7 @@ import type { ImageCodec } from '../image-codec.ts';
 import { catalogItemKey } from '../key-codec.ts';
 import type {
   CommitOutcome,
+  LostBounds,
   LostConflict,
   LostSnapshot,
   SchemaOutcome,
@@ -50,8 +59,16 @@ import { DigestWatch } from './digest-watch.ts';
 import { Holds } from './holds.ts';
 import { CERTIFICATION_CAPACITY } from './options.ts';
 import { OrderedReads } from './ordered-reads.ts';
-import { publicationOf, writesOf } from './publication.ts';
+import { publicationOf } from './publication.ts';
 import { neededByRebuild, replayUpToKeptVerdicts } from './replay.ts';
+import {
+  IncrementResolver,
+  type LostIncrement,
+  type ResolvedIncrements,
+  resolvedItems,
+  resolvedRows,
+  writesOf,
+} from './resolved-increments.ts';
 import { encodeSchemaEffect, type SchemaEffect } from './schema-effect.ts';
 import { effectOfVariable, variableOf, variablesOf } from './variable-effect.ts';
 
@@ -61,6 +78,13 @@ const REASON_SNAPSHOT_TOO_OLD = 2;
 const REASON_TABLE_EXISTS = 3;
 const REASON_NO_SUCH_TABLE = 4;
 const REASON_NOTHING_TO_DO = 5;
+const REASON_OUT_OF_BOUNDS = 6;
+
+const REASONS = {
+  conflict: REASON_CONFLICT,
+  'snapshot-too-old': REASON_SNAPSHOT_TOO_OLD,
+  'out-of-bounds': REASON_OUT_OF_BOUNDS,
+} as const satisfies Record<Negative['kind'], number>;
 
 /** What became of one message. */
 export type Fate =
@@ -156,6 +180,12 @@ export class ReplicatedState {
   #isSettling = false;
   readonly #floorHolds = new Holds();
   readonly #verdictHolds = new Holds();
+  readonly #resolver: IncrementResolver;
+  /** What the transaction that is certified has come to, where it has deltas. */
+  #resolved: ResolvedIncrements | null = null;
+  /** Rows written by the first so many transactions of the entry that is taken through, once a delta asks. */
+  #written: { readonly rows: Map<RowKey, Uint8Array | null>; transactions: number } | null = null;
+  #passage: Passage | null = null;
   /** Of large messages that are on their way here. What never comes whole goes with its bytes. */
   readonly #ahead = new WeakMap<Uint8Array, LookedAhead>();
 
@@ -233,6 +263,10 @@ export class ReplicatedState {
     this.#clock = member.environment.clock;
     this.#roomChanged = setup.roomChanged;
     this.#failed = setup.failed;
+    this.#resolver = new IncrementResolver(member.imageCodec, {
+      imageOf: (key) => this.#imageBefore(key),
+      tableById: (tableId) => this.catalog.tableById(tableId),
+    });
     this.verdicts.onRoomChanged = () => this.#lookForRoom();
     this.store.onRoomChanged = () => this.#lookForRoom();
   }
@@ -353,22 +387,24 @@ export class ReplicatedState {
     const large = batch.kind === 'batch' ? decoder.transaction : null;
     if (large === null) return this.#deliverBatch(delivery, batch);
     const { certifier, store } = this;
-    const judged = yield* certifier.certifyInSlices(large, delivery, itemsPerSlice, judgement);
     const after = certifier.sequenceNumber;
     const passage: Passage = { delivery, after, verdicts: [], fates: [], publications: [] };
+    const resolve = (transaction: Transaction) => this.#resolveInSlices(transaction, itemsPerSlice);
+    const judged = yield* certifier.certifyInSlices(large, delivery, itemsPerSlice, judgement, resolve);
     const fromMs = this.#clock.monotonicMs();
     while (judged.isPositive && !store.isSettled) {
       store.settle(itemsPerSlice);
       yield;
     }
     const { verdict } = judged.conclude();
-    this.#judged(large, verdict.kind === 'positive' ? null : verdict, passage);
+    const resolved = this.#judged(large, verdict.kind === 'positive' ? null : verdict, passage);
+    const { writeSet } = large;
+    const published = resolved === null ? large : { ...large, writeSet: resolvedItems(writeSet, resolved) };
     const publish = (): void => {
-      if (judged.isPositive) store.publishLarge(after + 1, large);
+      if (judged.isPositive) store.publishLarge(after + 1, published);
     };
-    const rows = judged.isPositive ? large.writeSet.length : 0;
-    const fates = this.#conclude(passage, { publish, rows, fromMs });
-    if (judged.isPositive && this.#isWatched) this.watchedRows!.written(large.writeSet, delivery.origin);
+    const fates = this.#conclude(passage, { publish, rows: judged.isPositive ? writeSet.length : 0, fromMs });
+    if (judged.isPositive && this.#isWatched) this.watchedRows!.written(writeSet, delivery.origin);
     this.#settleLater(Math.ceil(itemsPerSlice / SETTLING_PARTS));
     return fates;
   }
@@ -393,18 +429,22 @@ export class ReplicatedState {
     const { certifier } = this;
     const after = certifier.sequenceNumber;
     const passage: Passage = { delivery, after, verdicts: [], fates: [], publications: [] };
+    this.#passage = passage;
     for (const message of batch.messages) {
       if (message.kind === 'transaction') {
-        const negative = certifier.certifyNext(message.transaction, delivery.origin, delivery.stampMs);
-        this.#judged(message.transaction, negative, passage);
+        const { transaction } = message;
+        const negative = certifier.certifyNext(transaction, delivery.origin, delivery.stampMs, this.#resolve);
+        const resolved = this.#judged(transaction, negative, passage);
         if (negative === null) {
           const { sequenceNumber } = certifier;
-          passage.publications.push({ sequenceNumber, writes: writesOf(message.transaction), clear: [] });
+          passage.publications.push({ sequenceNumber, writes: writesOf(transaction, resolved), clear: [] });
         }
       } else if (message.kind === 'schema-change') this.#changeSchema(message, passage);
       else if (message.kind === 'purge-floor') this.#raisePurgeFloor(message.sequenceNumber, passage);
       else this.#markTime(passage);
     }
+    this.#passage = null;
+    this.#written = null;
     const publish = (): void => {
       for (const { sequenceNumber, writes, clear } of passage.publications) {
         this.store.publish(sequenceNumber, writes, clear);
@@ -417,6 +457,40 @@ export class ReplicatedState {
     if (this.#isWatched)
       for (const { writes } of passage.publications) this.watchedRows!.written(writes, delivery.origin);
     return fates;
+  }
+
+  /** For the certifier: what deltas come to, over all that is ordered before. */
+  readonly #resolve = (transaction: Transaction): ResolvedIncrements | LostIncrement => {
+    const resolution = this.#resolver.resolve(transaction);
+    if (resolution.kind === 'resolved') this.#resolved = resolution;
+    return resolution;
+  };
+
+  *#resolveInSlices(
+    transaction: Transaction,
+    itemsPerSlice: number,
+  ): Generator<void, ResolvedIncrements | LostIncrement, void> {
+    const resolution = yield* this.#resolver.inSlices(transaction, itemsPerSlice);
+    if (resolution.kind === 'resolved') this.#resolved = resolution;
+    return resolution;
+  }
+
+  /**
+   * The row as of the last transaction that was accepted, which may be of the same entry and not published yet. Whoever asks
+   * carries a check of the row's table: it was not cleared within the entry.
+   */
+  #imageBefore(key: RowKey): Uint8Array | undefined {
+    const publications = this.#passage?.publications ?? [];
+    if (publications.length > 0) {
+      this.#written ??= { rows: new Map(), transactions: 0 };
+      const { rows } = this.#written;
+      while (this.#written.transactions < publications.length) {
+        for (const { key: each, image } of publications[this.#written.transactions++]!.writes) rows.set(each, image);
+      }
+      const image = rows.get(key);
+      if (image !== undefined) return image ?? undefined;
+    }
+    return this.store.get(key, this.store.appliedUpTo);
   }
 
   get #isWatched(): boolean {
@@ -463,7 +537,7 @@ export class ReplicatedState {
     return this.#reads.areOrderedAt(snapshot);
   }
 
-  #lostHere(transaction: Transaction, negative: Negative | null): LostConflict | LostSnapshot | null {
+  #lostHere(transaction: Transaction, negative: Lost | null): LostConflict | LostSnapshot | null {
     if (negative === null) return null;
     this.#counters.preCertificationConflicts++;
     this.#noteConflict(negative, transaction, {
@@ -472,35 +546,61 @@ export class ReplicatedState {
       stampMs: this.#wallMs(),
       phase: 'local',
     });
-    return outcomeOf(negative, 'local');
+    return lostOutcome(negative, 'local');
   }
 
-  /** `negative`: null for one that was accepted, and is the last that the certifier knows of. */
-  #judged(transaction: Transaction, negative: Negative | null, { delivery, verdicts, fates }: Passage): void {
+  /**
+   * `negative`: null for one that was accepted, and is the last that the certifier knows of. Returns what its deltas have come
+   * to, as it is kept; null: it has none, or is refused.
+   */
+  #judged(
+    transaction: Transaction,
+    negative: Negative | null,
+    { delivery, verdicts, fates }: Passage,
+  ): Uint8Array | null {
     const { origin, stampMs, incarnation, messageNumber } = delivery;
+    const resolved = this.#resolved?.bytes ?? null;
+    this.#resolved = null;
     this.#counters.transactionsCertified++;
     if (negative === null) {
       const { sequenceNumber, commitTime, serialPlace } = this.certifier;
-      const kept = { kind: 'positive', sequenceNumber, commitTime, resolved: null } as const;
+      const kept = { kind: 'positive', sequenceNumber, commitTime, resolved } as const;
       if (serialPlace === sequenceNumber) verdicts.push(kept);
       else {
         this.#counters.placedEarlier++;
         verdicts.push({ ...kept, serialPlace });
       }
-      fates.push({ kind: 'committed', sequenceNumber, commitTime });
-      return;
+      const committed = { kind: 'committed', sequenceNumber, commitTime } as const;
+      if (resolved === null) fates.push(committed);
+      else this.#incremented(committed, { transaction, resolved, isOwn: delivery.ticket !== null }, fates);
+      return resolved;
     }
-    const isConflict = negative.kind === 'conflict';
-    verdicts.push({ kind: 'negative', reason: isConflict ? REASON_CONFLICT : REASON_SNAPSHOT_TOO_OLD });
-    if (isConflict) {
+    verdicts.push({ kind: 'negative', reason: REASONS[negative.kind] });
+    if (negative.kind === 'conflict') {
       this.#counters.conflictsDetected++;
       if (negative.item === null) this.#counters.rangeConflicts++;
       if (origin !== this.self.ordinal) this.watchedRows?.lost(transaction.writeSet, origin);
       if (negative.structure !== undefined) this.#counters.dangerousStructures++;
-    } else this.#counters.snapshotsTooOld++;
+    } else if (negative.kind === 'snapshot-too-old') this.#counters.snapshotsTooOld++;
+    else this.#counters.incrementsOutOfBounds++;
     const loserTransactionId = `${incarnation}-${messageNumber}-${verdicts.length}`;
     this.#noteConflict(negative, transaction, { loser: origin, loserTransactionId, stampMs, phase: 'group' });
     fates.push(outcomeOf(negative, 'group'));
+    return null;
+  }
+
+  #incremented(
+    committed: Extract<Fate, { kind: 'committed' }>,
+    {
+      transaction,
+      resolved,
+      isOwn,
+    }: { readonly transaction: Transaction; readonly resolved: Uint8Array; readonly isOwn: boolean },
+    fates: Fate[],
+  ): void {
+    const rows = resolvedRows(transaction, resolved);
+    this.#counters.rowsIncremented += rows.length;
+    fates.push(isOwn ? { ...committed, resolved: rows } : committed);
   }
 
   #changeSchema(
@@ -607,12 +707,13 @@ export class ReplicatedState {
     about: Pick<SeenConflict, 'loser' | 'loserTransactionId' | 'stampMs' | 'phase'>,
   ): void {
     const isConflict = negative.kind === 'conflict';
+    const isRange = isConflict && negative.item === null;
     this.conflicts.add({
       ...about,
       reason: isConflict && negative.structure !== undefined ? 'dangerous-structure' : negative.kind,
       structure: isConflict ? (negative.structure ?? null) : null,
-      key: isConflict ? keyOf(negative) : transaction.writeSet[0]!.key,
-      found: isConflict && negative.item === null ? 'range' : 'item',
+      key: negative.kind === 'snapshot-too-old' ? transaction.writeSet[0]!.key : keyOf(negative),
+      found: isRange ? 'range' : negative.kind === 'out-of-bounds' ? 'bounds' : 'item',
       winner: isConflict ? negative.winner : null,
     });
   }
@@ -631,13 +732,18 @@ function timeOf(verdicts: VerdictFile, sequenceNumber: SequenceNumber): CommitTi
   return null;
 }
 
-function outcomeOf(negative: Negative, phase: 'local' | 'group'): LostConflict | LostSnapshot {
+function outcomeOf(negative: Negative, phase: 'local' | 'group'): LostConflict | LostSnapshot | LostBounds {
+  if (negative.kind !== 'out-of-bounds') return lostOutcome(negative, phase);
+  return { kind: 'out-of-bounds', key: keyOf(negative), refused: (negative as LostIncrement).facts };
+}
+
+function lostOutcome(negative: Lost, phase: 'local' | 'group'): LostConflict | LostSnapshot {
   if (negative.kind === 'snapshot-too-old') return negative;
   const found = negative.item === null ? 'range' : 'item';
   const { winner, structure } = negative;
   return { kind: 'conflict', key: keyOf(negative), found, winner, phase, ...(structure && { structure }) };
 }
 
-function keyOf(conflict: Conflict): RowKey {
+function keyOf(conflict: Conflict | OutOfBounds): RowKey {
   return conflict.item === null ? conflict.key : conflict.item.key;
 }

@@ -7,6 +7,7 @@
  * where the target was still waiting: that one is answered TRANSACTION_ABORTED, with the cause CANCELLED. What was
  * handed to the group is not given up: it may be committed already.
  */
+import type { Transaction as CertifiedTransaction } from '../../../certifier/types.ts';
 import { assert, formatIsoTime } from '../../../gcs/base/index.ts';
 import { layersOf } from '../commit-layers.ts';
 import {
@@ -510,7 +511,7 @@ export class Connection implements Session {
     const { replica, clock, limits } = this.engine;
     const { transaction } = open;
     const startedMs = clock.monotonicMs();
-    const toCertify = transaction.toCertify();
+    const toCertify = this.#toCertify(open);
     open.close();
     this.#transactions.delete(open.name);
     if (toCertify === null) {
@@ -538,6 +539,16 @@ export class Connection implements Session {
       }
       open.end();
     });
+  }
+
+  /** @throws RequestError: nothing is left of the transaction then, as where the group refuses it */
+  #toCertify(open: OpenTransaction): CertifiedTransaction | null {
+    try {
+      return open.transaction.toCertify();
+    } catch (error) {
+      this.#forget(open);
+      throw error;
+    }
   }
 
   #transactionOf(message: Message): OpenTransaction {

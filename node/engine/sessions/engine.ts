@@ -1,6 +1,7 @@
 /** What a member serves its clients with: one for all connections. */
 import { RowLocks } from '../locks/row-locks.ts';
-import { TableCache, TransactionMemory } from '../transaction.ts';
+import { TableCache } from '../table.ts';
+import { TransactionMemory } from '../transaction.ts';
 import { Connection } from './connection.ts';
 import { Deadlines } from './deadlines.ts';
 import { OpenTransactions } from './open-transactions.ts';

@@ -7,7 +7,7 @@
  * one, and from its last execution to its end. Whoever waits for an earlier write holds no locks, so that the two kinds of
  * waiting never wait for each other.
  */
-import type { RowKey } from '../../../certifier/types.ts';
+import type { Transaction as CertifiedTransaction, RowKey } from '../../../certifier/types.ts';
 import { assert } from '../../../gcs/base/index.ts';
 import { layersOf } from '../commit-layers.ts';
 import { type ErrorCode, endedByOperator, RequestError, timeout, transactionAborted } from '../errors.ts';
@@ -186,7 +186,8 @@ export class Execution implements RowUser, WaitingRequest, LockEvents, Listed, O
     }
     const keys = [...transaction.rowKeys];
     if (keys.length > 0) {
-      const awaited = rows.hold(keys, this);
+      const isShared = transaction.hasIncrements ? (key: RowKey) => transaction.isDelta(key) : null;
+      const awaited = rows.hold(keys, this, isShared);
       if (awaited !== null) {
         // What the earlier write does may change this one's answer: it is executed again behind it.
         transaction.release();
@@ -202,7 +203,13 @@ export class Execution implements RowUser, WaitingRequest, LockEvents, Listed, O
       if (!LOST.has(error.answer.code) || !this.#retried()) this.#refuse(error);
       return;
     }
-    const toCertify = transaction.toCertify();
+    let toCertify: CertifiedTransaction | null;
+    try {
+      toCertify = transaction.toCertify();
+    } catch (thrown) {
+      if (!(thrown instanceof RequestError)) throw thrown;
+      return this.#refuse(thrown);
+    }
     if (toCertify === null) return this.#succeed(nothingWritten(transaction));
     const nowMs = engine.clock.monotonicMs();
     const deadlineMs = this.#deadlineMs() ?? nowMs + engine.limits.commitWaitMsMax;

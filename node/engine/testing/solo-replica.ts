@@ -3,12 +3,13 @@
  * stands still until `advance`; commits and schema changes are decided when `settle` is called, in the order handed in.
  */
 import type { KeyRange } from '../../../applier/types.ts';
-import { compareCommitTimes, isOfRow } from '../../../certifier/index.ts';
+import { compareCommitTimes, hasDelta } from '../../../certifier/index.ts';
 import type { CommitTime, RowKey, Transaction, WriteSetItem } from '../../../certifier/types.ts';
 import { type Clock, SeededRandom, type SequenceNumber } from '../../../gcs/base/index.ts';
 import { Catalog } from '../catalog.ts';
 import { catalogItemKey, tableRange } from '../key-codec.ts';
 import { DEFAULT_LIMITS, type Limits } from '../limits.ts';
+import { IncrementResolver, resolvedRows, writesOf } from '../member/resolved-increments.ts';
 import { effectOfVariable } from '../member/variable-effect.ts';
 import {
   type AbortOutcome,
@@ -132,6 +133,12 @@ export class SoloReplica implements Replica {
   readonly #clock: Clock;
   readonly #rows = new Map<RowKey, Version[]>();
   readonly #writers = new Map<RowKey, SequenceNumber>();
+  /** Who deleted the row last. */
+  readonly #deleters = new Map<RowKey, SequenceNumber>();
+  readonly #resolver = new IncrementResolver(testImageCodec, {
+    imageOf: (key) => this.get(key, this.appliedUpTo),
+    tableById: (tableId) => this.#catalog.tableById(tableId),
+  });
   readonly #catalog = new Catalog();
   readonly #variables = new Variables();
   readonly #snapshots = new Set<{ ended: () => void }>();
@@ -460,8 +467,8 @@ export class SoloReplica implements Replica {
 
   #conflictOf({ snapshotVersion, writeSet, ranges = [] }: Transaction): LostConflict | null {
     if (writeSet.length === 0) throw new Error('a write set is not empty');
-    for (const { key, snapshotVersion: own = snapshotVersion } of writeSet) {
-      const sequenceNumber = this.#writers.get(key) ?? 0;
+    for (const { key, kind, snapshotVersion: own = snapshotVersion } of writeSet) {
+      const sequenceNumber = (kind === 'delta' ? this.#deleters : this.#writers).get(key) ?? 0;
       if (sequenceNumber > own) {
         return { kind: 'conflict', key, found: 'item', winner: { sequenceNumber, origin: 0 }, phase: 'group' };
       }
@@ -476,14 +483,22 @@ export class SoloReplica implements Replica {
   #certify(transaction: Transaction): CommitOutcome {
     const lost = this.#conflictOf(transaction);
     if (lost !== null) return lost;
-    const { writeSet } = transaction;
+    let resolved: Uint8Array | null = null;
+    if (hasDelta(transaction.writeSet)) {
+      const resolution = this.#resolver.resolve(transaction);
+      if (resolution.kind === 'out-of-bounds') {
+        return { kind: 'out-of-bounds', key: resolution.item.key, refused: resolution.facts };
+      }
+      resolved = resolution.bytes;
+    }
     const sequenceNumber = this.appliedUpTo + 1;
-    const writes = writeSet.filter(({ kind }) => isOfRow(kind)).map(({ key, image }) => ({ key, image }));
+    const writes = writesOf(transaction, resolved).map(({ key, image }) => ({ key, image }));
     for (const { key, image } of writes) this.#write(key, sequenceNumber, image);
     const { commitTime } = this.#publish(sequenceNumber, { writes, schema: null });
     this.#applied(sequenceNumber);
     this.#watchedRows?.written(writes, 0);
-    return { kind: 'committed', sequenceNumber, commitTime };
+    const committed = { kind: 'committed', sequenceNumber, commitTime } as const;
+    return resolved === null ? committed : { ...committed, resolved: resolvedRows(transaction, resolved) };
   }
 
   #write(key: RowKey, sequenceNumber: SequenceNumber, image: Uint8Array | null): void {
@@ -491,6 +506,7 @@ export class SoloReplica implements Replica {
     versions.push({ sequenceNumber, image });
     this.#rows.set(key, versions);
     this.#writers.set(key, sequenceNumber);
+    if (image === null) this.#deleters.set(key, sequenceNumber);
   }
 
   #applied(sequenceNumber: SequenceNumber): void {
