@@ -28,9 +28,11 @@ const verdict = fc.oneof(
     laterMs: number,
     logical: number,
     resolved: fc.option(fc.uint8Array({ maxLength: 300 })),
+    earlier: fc.nat(2),
   }),
   fc.record({ kind: fc.constant('negative' as const), reason: fc.integer({ min: 1, max: 126 }) }),
   fc.record({ kind: fc.constant('none' as const) }),
+  fc.record({ kind: fc.constant('time' as const), laterMs: number, logical: number }),
 );
 const record = fc.record({
   entriesLater: fc.integer({ min: 1, max: 100_000 }),
@@ -46,10 +48,18 @@ function recordBehind(
 ): VerdictRecord {
   let { sequenceNumber, commitTime } = state;
   const verdicts = drawn.map((each): KeptVerdict => {
-    if (each.kind !== 'positive')
-      return each.kind === 'none' ? { kind: 'none' } : { kind: 'negative', reason: each.reason };
+    if (each.kind === 'none') return { kind: 'none' };
+    if (each.kind === 'negative') return { kind: 'negative', reason: each.reason };
     commitTime = { physicalMs: commitTime.physicalMs + each.laterMs, logical: each.logical };
-    return { kind: 'positive', sequenceNumber: ++sequenceNumber, commitTime, resolved: each.resolved };
+    if (each.kind === 'time') return { kind: 'time', commitTime };
+    const positive = {
+      kind: 'positive' as const,
+      sequenceNumber: ++sequenceNumber,
+      commitTime,
+      resolved: each.resolved,
+    };
+    const serialPlace = Math.max(0, sequenceNumber - each.earlier);
+    return each.earlier === 0 ? positive : { ...positive, serialPlace };
   });
   return { logIndex: state.logIndex + entriesLater, verdicts, purgeFloor: state.purgeFloor + floorRise, digest };
 }

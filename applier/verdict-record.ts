@@ -26,17 +26,22 @@ export type KeptVerdict =
       readonly commitTime: CommitTime;
       /** What was resolved at its place in the order and cannot be had from the message alone; opaque here. */
       readonly resolved: Uint8Array | null;
+      /** In the serial order it comes right before that one, which is earlier. Absent: at its own number. */
+      readonly serialPlace?: SequenceNumber;
     }
   /** `reason`: a code of the caller's, 1 to 126. */
   | { readonly kind: 'negative'; readonly reason: number }
   /** A message that is not judged. */
-  | { readonly kind: 'none' };
+  | { readonly kind: 'none' }
+  /** One that says when it was ordered: whatever commits behind it has a later commit time. */
+  | { readonly kind: 'time'; readonly commitTime: CommitTime };
 
 /** What is known behind a record. */
 export interface KeptState {
   readonly logIndex: LogIndex;
   readonly sequenceNumber: SequenceNumber;
   readonly purgeFloor: SequenceNumber;
+  /** How far time has come: every later commit has a later one. */
   readonly commitTime: CommitTime;
   readonly digest: string;
 }
@@ -52,7 +57,23 @@ export const NOTHING_KEPT: KeptState = {
 const POSITIVE = 0;
 const NONE = 127;
 const POSITIVE_RESOLVED = 128;
+const TIME = 129;
+/** Positive, with serial places. */
+const POSITIVE_PLACED = 130;
+const POSITIVE_RESOLVED_PLACED = 131;
 const DIGEST_BYTES = 8;
+
+function isPositive(code: number): boolean {
+  return code === POSITIVE || isResolved(code) || isPlaced(code);
+}
+
+function isResolved(code: number): boolean {
+  return code === POSITIVE_RESOLVED || code === POSITIVE_RESOLVED_PLACED;
+}
+
+function isPlaced(code: number): boolean {
+  return code === POSITIVE_PLACED || code === POSITIVE_RESOLVED_PLACED;
+}
 
 /** `before`: the state behind the record before this one; sequence numbers follow from it. */
 export function writeRecord(writer: ByteWriter, record: VerdictRecord, before: KeptState): KeptState {
@@ -66,16 +87,27 @@ export function writeRecord(writer: ByteWriter, record: VerdictRecord, before: K
       writer.u8(NONE);
       continue;
     }
+    if (verdict.kind === 'time') {
+      writer.u8(TIME);
+      writeTime(writer, verdict.commitTime, commitTime);
+      commitTime = verdict.commitTime;
+      continue;
+    }
     if (verdict.kind === 'negative') {
       assert(verdict.reason >= 1 && verdict.reason < NONE, 'a reason is a small code');
       writer.u8(verdict.reason);
       continue;
     }
     assert(verdict.sequenceNumber === sequenceNumber + 1, 'sequence numbers are dense');
-    writer.u8(verdict.resolved === null ? POSITIVE : POSITIVE_RESOLVED);
-    writer.varint(verdict.commitTime.physicalMs - commitTime.physicalMs);
-    writer.varint(verdict.commitTime.logical);
-    if (verdict.resolved !== null) writer.blob(verdict.resolved);
+    const { resolved, serialPlace } = verdict;
+    if (serialPlace === undefined) writer.u8(resolved === null ? POSITIVE : POSITIVE_RESOLVED);
+    else writer.u8(resolved === null ? POSITIVE_PLACED : POSITIVE_RESOLVED_PLACED);
+    writeTime(writer, verdict.commitTime, commitTime);
+    if (resolved !== null) writer.blob(resolved);
+    if (serialPlace !== undefined) {
+      assert(serialPlace < verdict.sequenceNumber, 'a serial place that is kept is not the number itself');
+      writer.varint(verdict.sequenceNumber - serialPlace);
+    }
     sequenceNumber = verdict.sequenceNumber;
     commitTime = verdict.commitTime;
   }
@@ -91,6 +123,11 @@ export function writeRecord(writer: ByteWriter, record: VerdictRecord, before: K
   };
 }
 
+function writeTime(writer: ByteWriter, time: CommitTime, before: CommitTime): void {
+  writer.varint(time.physicalMs - before.physicalMs);
+  writer.varint(time.logical);
+}
+
 /** Null: the bytes are no record. */
 export function readRecord(reader: ByteReader, before: KeptState): { record: VerdictRecord; after: KeptState } | null {
   const logIndex = before.logIndex + reader.varint();
@@ -100,15 +137,22 @@ export function readRecord(reader: ByteReader, before: KeptState): { record: Ver
   let { sequenceNumber, commitTime } = before;
   for (let i = 0; i < count; i++) {
     const code = reader.u8();
-    if (code > POSITIVE_RESOLVED) return null;
-    if (code !== POSITIVE && code !== POSITIVE_RESOLVED) {
+    if (code > POSITIVE_RESOLVED_PLACED) return null;
+    if (code !== TIME && !isPositive(code)) {
       verdicts.push(code === NONE ? { kind: 'none' } : { kind: 'negative', reason: code });
       continue;
     }
-    sequenceNumber++;
     commitTime = { physicalMs: commitTime.physicalMs + reader.varint(), logical: reader.varint() };
-    const resolved = code === POSITIVE_RESOLVED ? reader.blob() : null;
-    verdicts.push({ kind: 'positive', sequenceNumber, commitTime, resolved });
+    if (code === TIME) {
+      verdicts.push({ kind: 'time', commitTime });
+      continue;
+    }
+    sequenceNumber++;
+    const resolved = isResolved(code) ? reader.blob() : null;
+    if (isPlaced(code)) {
+      const serialPlace = sequenceNumber - reader.varint();
+      verdicts.push({ kind: 'positive', sequenceNumber, commitTime, resolved, serialPlace });
+    } else verdicts.push({ kind: 'positive', sequenceNumber, commitTime, resolved });
   }
   const purgeFloor = before.purgeFloor + reader.varint();
   const digest = hex32(reader.u32()) + hex32(reader.u32());
@@ -128,11 +172,12 @@ export function skimRecord(reader: ByteReader, at: { logIndex: LogIndex; sequenc
   const count = reader.varint();
   for (let i = 0; i < count; i++) {
     const code = reader.u8();
-    if (code !== POSITIVE && code !== POSITIVE_RESOLVED) continue;
-    at.sequenceNumber++;
+    if (code !== TIME && !isPositive(code)) continue;
+    if (code !== TIME) at.sequenceNumber++;
     reader.varint();
     reader.varint();
-    if (code === POSITIVE_RESOLVED) reader.skip(reader.varint());
+    if (isResolved(code)) reader.skip(reader.varint());
+    if (isPlaced(code)) reader.varint();
   }
   reader.varint();
   reader.skip(DIGEST_BYTES);

@@ -51,7 +51,7 @@ const UNSETTLED_A_PLACE = 8;
 
 /** Items at or below the floor that are left out at each rise of it, which takes some ten microseconds, and at each put. */
 const FORGOTTEN_A_RISE = 128;
-const FORGOTTEN_A_PUT = 4;
+const FORGOTTEN_A_PUT = 2;
 
 /** What is recorded and not yet in the table, in its order: the large one, then the line behind it. */
 interface Unsettled {
@@ -103,6 +103,10 @@ export class CertificationDatabase {
   /** Above it every writer is known: a snapshot below it cannot be judged. Never falls. */
   get purgeFloor(): SequenceNumber {
     return this.#purgeFloor;
+  }
+
+  get capacity(): number {
+    return this.#capacity;
   }
 
   /** Items in the table, some of them perhaps at or below the floor. */

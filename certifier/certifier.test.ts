@@ -4,10 +4,13 @@ import fc from 'fast-check';
 import { InvariantViolation } from '../gcs/base/index.ts';
 import { lruRecencyCache } from './cache/index.ts';
 import {
+  CERTIFICATION_RULES,
   type CertificationResult,
+  type CertificationRule,
   Certifier,
   type CertifierState,
   cachedWriterTable,
+  type Positive,
   type ReadRange,
   type RecencyCache,
   type RecencyCacheSetup,
@@ -21,6 +24,7 @@ import {
   newCertifier,
   newDatabase,
   orderOf,
+  orderOfRules,
   rowKey,
   run,
   type Step,
@@ -193,6 +197,17 @@ describe('a certifier', () => {
     assert.deepEqual(floors, [2, 2, 2, 3, 3]);
   });
 
+  test('behind a mark every commit is later than its stamp, and marks change no number (H13)', () => {
+    const certifier = newCertifier({ capacity: unbounded });
+    certifier.certify(at(0, put('a')), 0, 100);
+    const before = certifier.digest;
+    assert.deepEqual(certifier.markTime(700), { physicalMs: 700, logical: 0 });
+    assert.notEqual(certifier.digest, before);
+    assert.deepEqual(certifier.markTime(300), { physicalMs: 700, logical: 0 });
+    assert.deepEqual([certifier.sequenceNumber, certifier.commitTime], [1, { physicalMs: 700, logical: 0 }]);
+    assert.deepEqual(certifier.certify(at(0, put('b')), 0, 650).commitTime, { physicalMs: 700, logical: 1 });
+  });
+
   test('commit times rise with the sequence numbers, whatever the stamps do (H13)', () => {
     const certifier = newCertifier({ capacity: unbounded });
     const times = [1000, 1000, 1500, 1400, 1500, 1501].map(
@@ -214,6 +229,8 @@ describe('a certifier', () => {
       (certifier) => certifier.refuseSchemaChange(1),
       (certifier) => certifier.refuseSchemaChange(2),
       (certifier) => certifier.raisePurgeFloor(0),
+      (certifier) => certifier.markTime(0),
+      (certifier) => certifier.markTime(1),
       (certifier) => ['a', 'a'].map((key) => certifier.certify(at(0, put(key)), 0, 1)),
       (certifier) => ['a', 'b'].map((key) => certifier.certify(at(0, put(key)), 0, 1)),
       (certifier) =>
@@ -373,6 +390,32 @@ describe('kinds of items (H8, H10)', () => {
     );
   });
 
+  test('what deltas come to is asked for when nothing else speaks against the transaction, and shows in the digest (H9)', () => {
+    const asked: Transaction[] = [];
+    const run = (digestWords: readonly number[] | null) => {
+      const certifier = newCertifier({ capacity: unbounded });
+      certifier.certify(at(0, put('a'), remove('b')), 0, 1, () => assert.fail());
+      const answer = (transaction: Transaction) => {
+        asked.push(transaction);
+        return digestWords === null
+          ? { kind: 'out-of-bounds' as const, item: delta('a'), facts: 'why' }
+          : { kind: 'resolved' as const, digestWords };
+      };
+      assert.equal(certifier.preCertify(at(1, delta('a'))), null);
+      assert.equal(certifier.certify(at(0, delta('a'), put('b')), 0, 1, () => assert.fail()).verdict.kind, 'conflict');
+      const { verdict } = certifier.certify(at(1, delta('a')), 0, 1, answer);
+      return { verdict, digest: certifier.digest, sequenceNumber: certifier.sequenceNumber };
+    };
+    const [one, same, other, refused] = [run([1]), run([1]), run([2]), run(null)];
+    assert.deepEqual(one, same);
+    assert.notEqual(one.digest, other.digest);
+    assert.deepEqual(
+      [refused.verdict, refused.sequenceNumber],
+      [{ kind: 'out-of-bounds', item: delta('a'), facts: 'why' }, 1],
+    );
+    assert.equal(asked.length, 4);
+  });
+
   test('three writers of one key, whatever they do and with whatever snapshots, as the definition has it', () => {
     const written = ['put', 'delete', 'delta', 'reference', 'mark'] as const;
     const step = (kind: WriteSetItem['kind'], age: number): Step => ({
@@ -491,7 +534,8 @@ describe('members fed the same order', () => {
 });
 
 describe('a certifier rebuilt from kept verdicts (H3)', () => {
-  const wide = orderOf({ keys: 12, age: 8, length: 60 });
+  const wide = fc.oneof(orderOf({ keys: 12, age: 8, length: 60 }), orderOfRules({ keys: 8, age: 8, length: 60 }));
+  const rule = fc.constantFrom(...CERTIFICATION_RULES);
 
   test('goes on as one that never stopped, given only what lies above the purge floor', () => {
     fc.assert(
@@ -501,17 +545,25 @@ describe('a certifier rebuilt from kept verdicts (H3)', () => {
         capacity,
         fingerprintBits,
         fc.boolean(),
-        (head, tail, capacity, fingerprintBits, giveAll) => {
-          const original = newCertifier({ capacity, fingerprintBits });
+        rule,
+        (head, tail, capacity, fingerprintBits, giveAll, rule) => {
+          const original = newCertifier({ capacity, fingerprintBits }, undefined, rule);
           const kept = keep(original, head);
-          const rebuilt = newCertifier({ capacity, fingerprintBits }, stateOf(original));
+          // A lane tells of a later rule, too; whatever follows is given.
+          const told = kept.some((each) => 'rule' in each) ? CERTIFICATION_RULES[kept.length % 2]! : rule;
+          const rebuilt = newCertifier(
+            { capacity, fingerprintBits },
+            stateOf(original),
+            toldRule(kept, original, told),
+          );
           for (const verdict of kept)
             if (giveAll || verdict.writer.sequenceNumber > original.purgeFloor) give(rebuilt, verdict);
           assert.deepEqual(stateOf(rebuilt), stateOf(original));
+          assert.equal(rebuilt.rule, original.rule);
           for (const step of tail) assert.deepEqual(run(rebuilt, step), run(original, step));
         },
       ),
-      { numRuns: 400 },
+      { numRuns: 1000 },
     );
   });
 
@@ -526,7 +578,7 @@ describe('a certifier rebuilt from kept verdicts (H3)', () => {
           for (const step of part) run(original, step);
           assert.deepEqual(stateOf(rebuilt), stateOf(original));
           const state = stateOf(rebuilt);
-          rebuilt = newCertifier({ capacity }, state);
+          rebuilt = newCertifier({ capacity }, state, rebuilt.rule);
           for (const verdict of kept) if (verdict.writer.sequenceNumber > state.purgeFloor) give(rebuilt, verdict);
         }
       }),
@@ -555,27 +607,40 @@ describe('a certifier rebuilt from kept verdicts (H3)', () => {
   });
 
   type Kept = { readonly writer: Writer } & (
-    | { readonly transaction: Transaction }
+    | { readonly transaction: Transaction; readonly serialPlace: number }
     | { readonly keys: readonly RowKey[] }
+    | { readonly rule: CertificationRule }
   );
+
+  /** The rule that it begins with: any, if a change of it is given; else that of the end. */
+  function toldRule(kept: readonly Kept[], { purgeFloor, rule }: Certifier, any: CertificationRule): CertificationRule {
+    return kept.some((each) => 'rule' in each && each.writer.sequenceNumber > purgeFloor) ? any : rule;
+  }
 
   /** Runs the steps and keeps what a member keeps: the positive ones. */
   function keep(certifier: Certifier, steps: readonly Step[]): Kept[] {
     const kept: Kept[] = [];
     for (const step of steps) {
       const before = certifier.sequenceNumber;
-      run(certifier, step);
+      const { result } = run(certifier, step);
       if (certifier.sequenceNumber === before || !('origin' in step)) continue;
       const writer = { sequenceNumber: certifier.sequenceNumber, origin: step.origin };
-      if (step.kind === 'transaction') kept.push({ writer, transaction: transactionOf(step, before) });
+      if (step.kind === 'transaction') {
+        const { verdict } = result as CertificationResult;
+        const { serialPlace = writer.sequenceNumber } = verdict as Positive;
+        kept.push({ writer, transaction: transactionOf(step, before), serialPlace });
+      } else if (step.kind === 'rule') kept.push({ writer, rule: step.rule });
       else kept.push({ writer, keys: step.keys.map(rowKey) });
     }
     return kept;
   }
 
   function give(certifier: Certifier, kept: Kept): void {
-    if ('transaction' in kept) certifier.restorePositive(kept.transaction, kept.writer);
-    else certifier.restoreSchemaChange(kept.keys, kept.writer);
+    if ('transaction' in kept) certifier.restorePositive(kept.transaction, kept.writer, kept.serialPlace);
+    else if ('rule' in kept) {
+      certifier.restoreSchemaChange([], kept.writer);
+      certifier.restoreRule(kept.rule);
+    } else certifier.restoreSchemaChange(kept.keys, kept.writer);
   }
 
   function stateOf({ sequenceNumber, commitTime, purgeFloor, digest }: Certifier): CertifierState {

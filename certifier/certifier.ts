@@ -11,12 +11,19 @@
 import { assert, type MemberOrdinal, RunningDigest, type SequenceNumber } from '../gcs/base/index.ts';
 import { AheadJudgement } from './ahead-judgement.ts';
 import type { CertificationDatabase } from './certification-database.ts';
-import { beforeAllCommitTimes, nextCommitTime } from './commit-time.ts';
+import { beforeAllCommitTimes, markedTime, nextCommitTime } from './commit-time.ts';
+import { hasDelta } from './item-kinds.ts';
+import { SerialSafetyNet } from './serial-safety-net.ts';
 import type {
+  CertificationRule,
   CommitTime,
   Conflict,
   LargeTransaction,
+  Lost,
   Negative,
+  Resolution,
+  ResolveDeltas,
+  ResolveDeltasInSlices,
   RowKey,
   Transaction,
   Verdict,
@@ -29,6 +36,10 @@ export interface CertifierSetup {
   readonly database: CertificationDatabase;
   /** Absent: the empty group. */
   readonly restored?: CertifierState;
+  /**
+   * As of the restored sequence number, or of any before it with all changes behind that given to `restoreRule`. Absent: `read-validation`.
+   */
+  readonly rule?: CertificationRule;
 }
 
 /** What is kept of a certifier beside its database, as of the last sequence number certified. */
@@ -45,6 +56,16 @@ export interface CertificationResult {
   readonly commitTime: CommitTime | null;
 }
 
+/** What a transaction is judged to be: refused, or to be accepted, with its `lastCommitted`. */
+type Judged = Lost | Placed | SequenceNumber;
+
+/** To be accepted at a serial place that is not its number. */
+interface Placed {
+  readonly kind: 'placed';
+  readonly lastCommitted: SequenceNumber;
+  readonly serialPlace: SequenceNumber;
+}
+
 /** What a transaction has come to but for the conclusion, which costs O(1). */
 export interface JudgedInSlices {
   readonly isPositive: boolean;
@@ -59,18 +80,22 @@ export interface SchemaChangeResult {
 export class Certifier {
   readonly #database: CertificationDatabase;
   readonly #digest: RunningDigest;
+  /** Null: the rule is `read-validation`. */
+  #safetyNet: SerialSafetyNet | null = null;
   #sequenceNumber: SequenceNumber = 0;
   #commitTime = beforeAllCommitTimes;
   #lastCommitted: SequenceNumber = 0;
+  #serialPlace: SequenceNumber = 0;
   /** Invariant: purge floor <= restored up to <= sequence number; equal to the latter once something is judged. */
   #restoredUpTo: SequenceNumber = 0;
   readonly #restoredFloor: SequenceNumber;
 
-  constructor({ database, restored }: CertifierSetup) {
+  constructor({ database, restored, rule = 'read-validation' }: CertifierSetup) {
     assert(database.itemCount === 0 && database.purgeFloor === 0, 'a certifier starts with an empty database');
     this.#database = database;
     this.#digest = new RunningDigest(restored?.digest);
     this.#restoredFloor = restored?.purgeFloor ?? 0;
+    if (rule === 'serial-safety-net') this.#safetyNet = this.#newSafetyNet(this.#restoredFloor);
     if (restored === undefined) return;
     assert(restored.purgeFloor <= restored.sequenceNumber, 'the purge floor is not ahead of the sequence numbers');
     this.#sequenceNumber = restored.sequenceNumber;
@@ -84,7 +109,7 @@ export class Certifier {
     return this.#sequenceNumber;
   }
 
-  /** Of the last positive one. */
+  /** Of the last positive one, or what was marked since: every later one has a later one. */
   get commitTime(): CommitTime {
     return this.#commitTime;
   }
@@ -94,8 +119,23 @@ export class Certifier {
     return this.#lastCommitted;
   }
 
+  /** Of the last positive transaction: its own number, or that of the one which it comes right before in the serial order. */
+  get serialPlace(): SequenceNumber {
+    return this.#serialPlace;
+  }
+
   get purgeFloor(): SequenceNumber {
     return this.#database.purgeFloor;
+  }
+
+  /** By which SERIALIZABLE transactions are judged from here on. */
+  get rule(): CertificationRule {
+    return this.#safetyNet === null ? 'read-validation' : 'serial-safety-net';
+  }
+
+  /** Keys and ranges that are remembered for the rule `serial-safety-net`. */
+  get stampCount(): number {
+    return this.#safetyNet?.size ?? 0;
   }
 
   /** Items in the certification database. May differ after a rebuild, which leaves out what no answer depends on. */
@@ -124,21 +164,35 @@ export class Certifier {
    * accepted, and `sequenceNumber`, `lastCommitted` and `commitTime` are its own.
    *
    * @param stampMs The leader's, of the log entry that carried it.
+   * @param resolve Absent: its deltas are taken as they are.
    * @throws InvariantViolation if the snapshot is ahead of the certified order.
    *
    * Cost: O(items), and with ranges the keys written after the snapshot. Source: MySQL Group Replication, `Certifier::certify`; hazards H1, H2, H6, H8, H10, H11, H13, H22.
    */
-  certifyNext(transaction: Transaction, origin: MemberOrdinal, stampMs: number): Negative | null {
+  certifyNext(
+    transaction: Transaction,
+    origin: MemberOrdinal,
+    stampMs: number,
+    resolve: ResolveDeltas | null = null,
+  ): Negative | null {
     const judged = this.#judge(transaction);
-    if (typeof judged !== 'number') return this.#refuse(judged);
-    this.#acceptTransaction(judged, stampMs);
+    if (isNegative(judged)) return this.#refuse(judged);
+    const resolution = resolve !== null && hasDelta(transaction.writeSet) ? resolve(transaction) : null;
+    if (resolution !== null && resolution.kind === 'out-of-bounds') return this.#refuse(resolution);
+    this.#acceptTransaction(judged, stampMs, resolution);
     this.#recordWrites(transaction.writeSet, this.#sequenceNumber, origin);
+    if (this.#safetyNet !== null) this.#stamp(transaction, origin);
     return null;
   }
 
   /** As `certifyNext`. */
-  certify(transaction: Transaction, origin: MemberOrdinal, stampMs: number): CertificationResult {
-    return this.#resultOf(this.certifyNext(transaction, origin, stampMs));
+  certify(
+    transaction: Transaction,
+    origin: MemberOrdinal,
+    stampMs: number,
+    resolve: ResolveDeltas | null = null,
+  ): CertificationResult {
+    return this.#resultOf(this.certifyNext(transaction, origin, stampMs, resolve));
   }
 
   /** For a transaction that is on its way: see `certifyInSlices`. */
@@ -152,18 +206,24 @@ export class Certifier {
    * but for the purge floor, which may have risen. What it writes may have to be settled afterwards.
    *
    * @param ahead Of the same transaction, as far as it has come.
+   * @param resolve As of `certify`.
    */
   *certifyInSlices(
     transaction: LargeTransaction,
     { origin, stampMs }: { readonly origin: MemberOrdinal; readonly stampMs: number },
     itemsPerSlice: number,
     ahead: AheadJudgement | null = null,
+    resolve: ResolveDeltasInSlices | null = null,
   ): Generator<void, JudgedInSlices, void> {
     const judged =
       (ahead === null ? null : yield* this.#judgedAhead(transaction, ahead, itemsPerSlice)) ??
       (yield* this.#judgeInSlices(transaction, itemsPerSlice));
-    if (typeof judged !== 'number') return { isPositive: false, conclude: () => this.#resultOf(this.#refuse(judged)) };
+    if (isNegative(judged)) return { isPositive: false, conclude: () => this.#resultOf(this.#refuse(judged)) };
     const { writeSet } = transaction;
+    const resolution = resolve !== null && hasDelta(writeSet) ? yield* resolve(transaction) : null;
+    if (resolution !== null && resolution.kind === 'out-of-bounds') {
+      return { isPositive: false, conclude: () => this.#resultOf(this.#refuse(resolution)) };
+    }
     const sequenceNumber = this.#sequenceNumber + 1;
     while (!this.#database.isSettled) {
       this.#database.settle(itemsPerSlice);
@@ -178,8 +238,9 @@ export class Certifier {
       isPositive: true,
       conclude: () => {
         assert(this.#sequenceNumber === sequenceNumber - 1, 'nothing else is certified between the slices');
-        this.#acceptTransaction(judged, stampMs);
+        this.#acceptTransaction(judged, stampMs, resolution);
         if (isRecordedLater) this.#database.recordLarge(transaction, { sequenceNumber, origin });
+        if (this.#safetyNet !== null) this.#stamp(transaction, origin);
         return this.#resultOf(null);
       },
     };
@@ -195,16 +256,16 @@ export class Certifier {
     this.#database.settle(itemsMax);
   }
 
-  /** What `certify` would refuse already. Null: nothing speaks against it so far. Changes nothing. */
-  preCertify(transaction: Transaction): Negative | null {
+  /** What `certify` would refuse already. Null: nothing speaks against it so far. Changes nothing. Never asks what deltas come to (H9). */
+  preCertify(transaction: Transaction): Lost | null {
     const judged = this.#judge(transaction);
-    return typeof judged === 'number' ? null : judged;
+    return isNegative(judged) ? judged : null;
   }
 
   /** As `preCertify`, in slices of so many items. */
-  *preCertifyInSlices(transaction: Transaction, itemsPerSlice: number): Generator<void, Negative | null, void> {
+  *preCertifyInSlices(transaction: Transaction, itemsPerSlice: number): Generator<void, Lost | null, void> {
     const judged = yield* this.#judgeInSlices(transaction, itemsPerSlice);
-    return typeof judged === 'number' ? null : judged;
+    return isNegative(judged) ? judged : null;
   }
 
   /** Accepts a change of the schema, which always wins: whoever saw `keys` before it conflicts. Each key once. */
@@ -212,7 +273,21 @@ export class Certifier {
     this.#accept(stampMs, schemaChangeMark);
     const { sequenceNumber, commitTime } = this;
     for (const key of keys) this.#database.record(key, 'put', sequenceNumber, origin);
+    this.#safetyNet?.forgetUpTo(sequenceNumber);
     return { sequenceNumber, commitTime };
+  }
+
+  /** Holds the transactions behind this place of the order to `rule`. What was certified before it counts as forgotten. */
+  changeRule(rule: CertificationRule): void {
+    this.#assertRestored();
+    this.#digest.add(ruleMark);
+    this.#digest.add(rule === 'serial-safety-net' ? 1 : 0);
+    this.restoreRule(rule);
+  }
+
+  /** As `changeRule`, while what is kept is restored: behind the last sequence number that was given. */
+  restoreRule(rule: CertificationRule): void {
+    this.#safetyNet = rule === 'serial-safety-net' ? this.#newSafetyNet(this.#restoredUpTo) : null;
   }
 
   /** A change of the schema that was judged invalid: takes no number, shows in the digest. */
@@ -234,34 +309,83 @@ export class Certifier {
   }
 
   /**
+   * Time has come so far, at this place of the order (H13): whatever is certified from here on has a later commit time than
+   * `stampMs`. Returns how far it has come.
+   */
+  markTime(stampMs: number): CommitTime {
+    this.#assertRestored();
+    this.#commitTime = markedTime(this.#commitTime, stampMs);
+    this.#digest.add(timeMark);
+    this.#digest.add(this.#commitTime.physicalMs);
+    this.#digest.add(this.#commitTime.logical);
+    return this.#commitTime;
+  }
+
+  /**
    * Takes a kept positive verdict instead of judging. Order of calls: before anything else, with all positive ones
    * above the restored purge floor up to the restored sequence number, schema changes included, in their order; those
    * at or below the floor may be given too.
    */
-  restorePositive(transaction: Transaction, writer: Writer): void {
+  restorePositive(transaction: Transaction, writer: Writer, serialPlace = writer.sequenceNumber): void {
     const { sequenceNumber, origin } = writer;
-    if (this.#isToRestore(writer)) this.#recordWrites(transaction.writeSet, sequenceNumber, origin);
+    if (this.#isToRestore(writer)) {
+      this.#recordWrites(transaction.writeSet, sequenceNumber, origin);
+      this.#safetyNet?.record(transaction, writer, serialPlace);
+    }
     this.#assertNothingEvicted();
   }
 
   /** As `restorePositive`, for a change of the schema. */
   restoreSchemaChange(keys: readonly RowKey[], writer: Writer): void {
     const { sequenceNumber, origin } = writer;
-    if (this.#isToRestore(writer)) for (const key of keys) this.#database.record(key, 'put', sequenceNumber, origin);
+    if (this.#isToRestore(writer)) {
+      for (const key of keys) this.#database.record(key, 'put', sequenceNumber, origin);
+      this.#safetyNet?.forgetUpTo(sequenceNumber);
+    }
     this.#assertNothingEvicted();
   }
 
-  /** The refusal, or `lastCommitted` of what is to be accepted: the reads do not count for it. */
-  #judge(transaction: Transaction): Negative | SequenceNumber {
+  #newSafetyNet(floor: SequenceNumber): SerialSafetyNet {
+    return new SerialSafetyNet(this.#database.capacity, floor);
+  }
+
+  /** The ranges do not count for `lastCommitted`. */
+  #judge(transaction: Transaction): Judged {
+    assert(transaction.writeSet.length > 0 || transaction.ranges !== undefined, 'a write set is not empty');
+    if (this.#isPlaced(transaction)) return this.#judgeAndPlace(transaction);
     const judged = this.#judgeWriteSet(transaction);
     if (transaction.ranges === undefined || typeof judged !== 'number') return judged;
     return this.#judgeRanges(transaction) ?? judged;
   }
 
-  #judgeWriteSet({ snapshotVersion, writeSet }: Transaction): Negative | SequenceNumber {
+  /** What it read may have been written since. */
+  #isPlaced(transaction: Transaction): boolean {
+    const net = this.#safetyNet;
+    if (net === null || (transaction.reads === undefined && transaction.ranges === undefined)) return false;
+    net.forgetUpTo(this.#database.purgeFloor);
+    return net.takes(transaction);
+  }
+
+  #judgeAndPlace(transaction: Transaction): Judged {
+    const { snapshotVersion, writeSet, reads = 0 } = transaction;
+    const written = writeSet.length - reads;
+    const held = reads === 0 ? writeSet : writeSet.slice(0, written);
+    let judged = this.#judgeWriteSet({ snapshotVersion, writeSet: held });
+    if (typeof judged !== 'number') return judged;
+    let isStale = false;
+    for (let at = written; at < writeSet.length; at++) {
+      const last = this.#database.lastWritten(writeSet[at]!.key);
+      if (last > snapshotVersion) isStale = true;
+      else if (last > judged) judged = last;
+    }
+    if (!isStale && (transaction.ranges === undefined || this.#judgeRanges(transaction) === null)) return judged;
+    const placed = this.#safetyNet!.place(transaction);
+    return placed.kind === 'placed' ? { ...placed, lastCommitted: judged } : placed;
+  }
+
+  #judgeWriteSet({ snapshotVersion, writeSet }: Transaction): Lost | SequenceNumber {
     this.#assertRestored();
     assert(snapshotVersion <= this.#sequenceNumber, 'a snapshot is not from the future');
-    assert(writeSet.length > 0, 'a write set is not empty');
     const purgeFloor = this.#database.purgeFloor;
     if (snapshotVersion < purgeFloor) return { kind: 'snapshot-too-old', purgeFloor };
     return this.#judgeItems(writeSet, snapshotVersion, purgeFloor);
@@ -274,7 +398,9 @@ export class Certifier {
     lastCommitted: SequenceNumber,
   ): Conflict | SequenceNumber {
     let highest = lastCommitted;
-    for (const item of items) {
+    // Not by an iterator, which costs as much as the look-up where the runtime does not do away with it.
+    for (let at = 0; at < items.length; at++) {
+      const item = items[at]!;
       const last = this.#database.lastWritten(item.key);
       if (last > snapshotVersion && last > (item.snapshotVersion ?? snapshotVersion)) {
         const winner = this.#database.lastOpponent(item.key, item.kind);
@@ -294,8 +420,9 @@ export class Certifier {
     return { kind: 'conflict', item: null, range, key, winner: writer };
   }
 
-  /** As `#judge`. */
-  *#judgeInSlices(transaction: Transaction, itemsPerSlice: number): Generator<void, Negative | SequenceNumber, void> {
+  /** As `#judge`. What is placed is not that large. */
+  *#judgeInSlices(transaction: Transaction, itemsPerSlice: number): Generator<void, Judged, void> {
+    if (this.#isPlaced(transaction)) return this.#judgeAndPlace(transaction);
     const { snapshotVersion, writeSet } = transaction;
     let judged = this.#judgeWriteSet({ snapshotVersion, writeSet: writeSet.slice(0, itemsPerSlice) });
     for (let at = itemsPerSlice; at < writeSet.length; at += itemsPerSlice) {
@@ -313,7 +440,8 @@ export class Certifier {
     transaction: LargeTransaction,
     ahead: AheadJudgement,
     itemsPerSlice: number,
-  ): Generator<void, Negative | SequenceNumber | null, void> {
+  ): Generator<void, Lost | SequenceNumber | null, void> {
+    if (this.#isPlaced(transaction)) return null;
     const { snapshotVersion, writeSet } = transaction;
     const judged = this.#judgeWriteSet({ snapshotVersion, writeSet: writeSet.slice(0, 1) });
     if (typeof judged !== 'number') return judged;
@@ -335,10 +463,25 @@ export class Certifier {
     this.#digest.add(this.#commitTime.logical);
   }
 
-  #acceptTransaction(lastCommitted: SequenceNumber, stampMs: number): void {
+  #acceptTransaction(judged: SequenceNumber | Placed, stampMs: number, resolution: Resolution | null): void {
     this.#accept(stampMs, positiveMark);
-    this.#lastCommitted = lastCommitted;
-    this.#digest.add(lastCommitted);
+    if (typeof judged === 'number') {
+      this.#lastCommitted = judged;
+      this.#serialPlace = this.#sequenceNumber;
+      this.#digest.add(judged);
+    } else {
+      this.#lastCommitted = judged.lastCommitted;
+      this.#serialPlace = judged.serialPlace;
+      this.#digest.add(judged.lastCommitted);
+      this.#digest.add(placedMark);
+      this.#digest.add(judged.serialPlace);
+    }
+    if (resolution !== null) for (const word of resolution.digestWords) this.#digest.add(word);
+  }
+
+  /** What was accepted last. */
+  #stamp(transaction: Transaction, origin: MemberOrdinal): void {
+    this.#safetyNet!.record(transaction, { sequenceNumber: this.#sequenceNumber, origin }, this.#serialPlace);
   }
 
   #refuse(negative: Negative): Negative {
@@ -349,24 +492,32 @@ export class Certifier {
   /** Of what was judged last. */
   #resultOf(negative: Negative | null): CertificationResult {
     if (negative !== null) return { verdict: negative, commitTime: null };
-    const { sequenceNumber, lastCommitted, commitTime } = this;
-    return { verdict: { kind: 'positive', sequenceNumber, lastCommitted }, commitTime };
+    const { sequenceNumber, lastCommitted, serialPlace, commitTime } = this;
+    const isPlaced = serialPlace < sequenceNumber;
+    return {
+      verdict: { kind: 'positive', sequenceNumber, lastCommitted, ...(isPlaced && { serialPlace }) },
+      commitTime,
+    };
   }
 
   #recordWrites(items: readonly WriteSetItem[], sequenceNumber: SequenceNumber, origin: MemberOrdinal): void {
-    for (const { key, kind } of items) {
+    for (let at = 0; at < items.length; at++) {
+      const { key, kind } = items[at]!;
       if (kind !== 'check') this.#database.record(key, kind, sequenceNumber, origin);
     }
   }
 
   #digestRefusal(negative: Negative): void {
     if (negative.kind === 'conflict') {
+      if (negative.structure !== undefined) this.#digest.add(dangerousStructureMark);
       this.#digest.add(negative.item === null ? rangeConflictMark : conflictMark);
       this.#digest.add(negative.winner.sequenceNumber);
-    } else {
+      const { structure } = negative;
+      if (structure !== undefined) this.#digest.add(structure.before?.by.sequenceNumber ?? 0);
+    } else if (negative.kind === 'snapshot-too-old') {
       this.#digest.add(snapshotTooOldMark);
       this.#digest.add(negative.purgeFloor);
-    }
+    } else this.#digest.add(outOfBoundsMark);
   }
 
   #isToRestore({ sequenceNumber }: Writer): boolean {
@@ -400,3 +551,12 @@ const snapshotTooOldMark = 4;
 const refusedSchemaChangeMark = 5;
 const purgeFloorMark = 6;
 const rangeConflictMark = 7;
+const timeMark = 8;
+const ruleMark = 9;
+const placedMark = 10;
+const dangerousStructureMark = 11;
+const outOfBoundsMark = 12;
+
+function isNegative(judged: Judged): judged is Lost {
+  return typeof judged !== 'number' && judged.kind !== 'placed';
+}

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { compareCommitTimes, formatCommitTime } from './index.ts';
+import { compareCommitTimes, formatCommitTime, parseCommitTime } from './index.ts';
 
 describe('a commit time', () => {
   test('is an ISO time in UTC with its logical count appended', () => {
@@ -39,5 +39,22 @@ describe('a commit time', () => {
     assert.ok(compareCommitTimes(time(5, 9), time(5, 10)) < 0);
     assert.ok(compareCommitTimes(time(6, 0), time(5, 10)) > 0);
     assert.equal(compareCommitTimes(time(5, 1), time(5, 1)), 0);
+  });
+
+  test('is read as it is written, and an ISO time as the end of its millisecond', () => {
+    fc.assert(
+      fc.property(fc.nat({ max: 4e12 }), fc.nat(), (physicalMs, logical) => {
+        const time = { physicalMs, logical };
+        assert.deepEqual(parseCommitTime(formatCommitTime(time)), time);
+        const named = parseCommitTime(new Date(physicalMs).toISOString())!;
+        assert.ok(compareCommitTimes(named, time) > 0);
+        assert.ok(compareCommitTimes(named, { physicalMs: physicalMs + 1, logical: 0 }) < 0);
+      }),
+    );
+    assert.deepEqual(parseCommitTime('1970-01-01T00:00:01Z.2'), { physicalMs: 1000, logical: 2 });
+    const unreadable = ['', 'yesterday', '2026-11-20', '2026-11-20T09:00:00', '2026-11-20T09:00:00.000Z.'];
+    for (const text of [...unreadable, '2026-11-20T09:00:00.000Z.-1', '2026-13-01T00:00:00Z', '1969-12-31T23:59:59Z']) {
+      assert.equal(parseCommitTime(text), null, text);
+    }
   });
 });

@@ -28,11 +28,16 @@ const ranges = fc
   .map((keys) => keys.sort((one, other) => (one < other ? -1 : 1)))
   .map((keys) => Array.from({ length: keys.length >> 1 }, (_, i) => ({ from: keys[2 * i]!, to: keys[2 * i + 1]! })));
 const attributes = fc
-  .uniqueArray(fc.record({ tag: fc.integer({ min: 1, max: 255 }), content: bytes }, plain), {
-    maxLength: 3,
-    selector: ({ tag }) => tag,
-  })
+  .uniqueArray(
+    fc.record({ tag: fc.integer({ min: 1, max: 255 }).map((tag) => (tag === READS ? 1 : tag)), content: bytes }, plain),
+    {
+      maxLength: 3,
+      selector: ({ tag }) => tag,
+    },
+  )
   .map((all) => all.sort((one, other) => one.tag - other.tag));
+/** The tag that the codec keeps for itself. */
+const READS = 2;
 const transaction = fc.record(
   {
     kind: fc.constant('transaction' as const),
@@ -42,14 +47,18 @@ const transaction = fc.record(
           snapshotVersion: fc.oneof(fc.maxSafeNat(), fc.nat(300)),
           writeSet: fc
             .uniqueArray(item, { minLength: 1, maxLength: 20, selector: (one) => one.key })
-            .filter((items) => items.some((one) => one.kind !== 'check')),
+            .filter((items) => items.some((one) => one.kind !== 'check'))
+            .map((items) =>
+              items.toSorted((one, other) => Number(one.kind === 'check') - Number(other.kind === 'check')),
+            ),
           offsets: fc.array(fc.nat(300), { maxLength: 20 }),
           ranges,
           attributes,
+          reads: fc.nat(3),
         },
         plain,
       )
-      .map(({ snapshotVersion, writeSet, offsets, ranges, attributes }) => ({
+      .map(({ snapshotVersion, writeSet, offsets, ranges, attributes, reads }) => ({
         snapshotVersion,
         writeSet: writeSet.map((one, at) => {
           const own = snapshotVersion + (offsets[at] ?? 0);
@@ -57,14 +66,20 @@ const transaction = fc.record(
         }),
         ...(ranges.length > 0 && { ranges }),
         ...(attributes.length > 0 && { attributes }),
+        ...(reads > 0 && writeSet.slice(-reads).every(({ kind }) => kind === 'check') && readsAtMost(writeSet, reads)),
       })),
   },
   plain,
 );
+function readsAtMost({ length }: readonly WriteSetItem[], reads: number): { readonly reads: number } {
+  return { reads: Math.min(length, reads) };
+}
+
 const schemaChange = fc.record({ kind: fc.constant('schema-change' as const), change: bytes }, plain);
 const purgeFloor = fc.record({ kind: fc.constant('purge-floor' as const), sequenceNumber: fc.maxSafeNat() }, plain);
+const timeMark = fc.constant({ kind: 'time-mark' as const });
 const messages: fc.Arbitrary<GroupMessage[]> = fc.array(
-  fc.oneof({ weight: 4, arbitrary: transaction }, schemaChange, purgeFloor),
+  fc.oneof({ weight: 4, arbitrary: transaction }, schemaChange, purgeFloor, timeMark),
   { minLength: 1, maxLength: 6 },
 );
 const encode = (batch: readonly GroupMessage[]) => encodeBatch(batch.map(encodeGroupMessage));
@@ -194,6 +209,10 @@ describe('a batch of group messages', () => {
         writer.varint(count);
         for (const byte of bytes) writer.u8(byte);
       };
+    const nothingBehind = (writer: ByteWriter) => {
+      writer.varint(0);
+      writer.varint(0);
+    };
     const transaction = (count: number, write: (writer: ByteWriter) => void) =>
       one((writer) => {
         writer.u8(1);
@@ -224,8 +243,19 @@ describe('a batch of group messages', () => {
       ['item count', 1_000_000_000, () => {}],
       ['unknown item kind', 1, (writer) => item(writer, 4, 'abcd')],
       ['unknown item kind', 1, (writer) => item(writer, 0, 'abcd')],
-      ['a write set that writes nothing', 0, () => {}],
-      ['a write set that writes nothing', 1, (writer) => item(writer, 3, 'abcd')],
+      ['a write set that writes nothing', 0, nothingBehind],
+      [
+        'a write set that writes nothing',
+        1,
+        (writer) => {
+          item(writer, 3, 'abcd');
+          nothingBehind(writer);
+        },
+      ],
+      ['reads', 1, attributes(1, READS, 1, 0)],
+      ['reads', 1, attributes(1, READS, 1, 2)],
+      ['reads', 1, attributes(1, READS, 2, 1, 1)],
+      ['a read that writes', 1, attributes(1, READS, 1, 1)],
       ['item ends early', 1, (writer) => item(writer, 1, 'abcd')],
       [
         'a key without a table',

@@ -11,8 +11,9 @@
  *     attribute      tag u8, ascending, content (length varint, bytes)
  *     schema change  kind u8 (2), change (length varint, bytes)
  *     purge floor    kind u8 (3), sequence number varint
+ *     time mark      kind u8 (4)
  *
- * Attributes by their tags: none so far.
+ * Attributes by their tags: 2 how many of the last items, all of them checks, a SERIALIZABLE transaction read (varint).
  *
  * Each message is encoded once, when it is ready; batches are joined from encoded messages. Versions 1 and 2, which a log
  * may still have, are the same without attributes, and 1 without ranges, too.
@@ -20,12 +21,14 @@
 import { assert, ByteReader, ByteWriter, type SequenceNumber } from '../gcs/base/index.ts';
 import {
   attributesLengthMax,
+  isOther,
   itemLengthMax,
   itemLengthMin,
   rangesLengthMax,
   readAttributes,
   readItem,
   readRanges,
+  readsOf,
   varintLengthMax,
   writeAttributes,
   writeItem,
@@ -34,7 +37,7 @@ import {
 import { ItemPlaces } from './item-places.ts';
 import type { LargeTransaction, ReadRange, Transaction, TransactionAttribute, WriteSetItem } from './types.ts';
 
-export type GroupMessage = TransactionMessage | SchemaChangeMessage | PurgeFloorMessage;
+export type GroupMessage = TransactionMessage | SchemaChangeMessage | PurgeFloorMessage | TimeMarkMessage;
 
 export interface TransactionMessage {
   readonly kind: 'transaction';
@@ -53,6 +56,11 @@ export interface PurgeFloorMessage {
   readonly sequenceNumber: SequenceNumber;
 }
 
+/** Says nothing but when it was ordered: the stamp of its record. No commit behind it is earlier (H13). */
+export interface TimeMarkMessage {
+  readonly kind: 'time-mark';
+}
+
 export type DecodedBatch =
   | { readonly kind: 'batch'; readonly messages: readonly GroupMessage[] }
   /** `offset`: where the part begins that is wrong. */
@@ -69,6 +77,10 @@ export function encodeGroupMessage(message: GroupMessage): Uint8Array {
   if (message.kind === 'purge-floor') {
     writer.u8(purgeFloorKind);
     writer.varint(message.sequenceNumber);
+    return writer.view();
+  }
+  if (message.kind === 'time-mark') {
+    writer.u8(timeMarkKind);
     return writer.view();
   }
   const { snapshotVersion, writeSet } = message.transaction;
@@ -219,10 +231,10 @@ export class BatchDecoder {
       this.read(length, itemsPerSlice);
     }
     if (this.#problem !== null) return this.#problem;
-    if (!this.#writes) return malformed('a write set that writes nothing', MESSAGE_OFFSET);
     if (this.#isKeyTwice) return malformed('a key twice in a write set', MESSAGE_OFFSET);
     const problem = readBehindItems(this.#reader, version, this.#transaction!);
     if (problem !== null) return malformed(problem, MESSAGE_OFFSET);
+    if (!this.#writes && !reads(this.#transaction!)) return malformed(writesNothing, MESSAGE_OFFSET);
     if (!this.#reader.finished) return malformed('bytes behind the last message', this.#offset);
     const { places: _, ...transaction } = this.#transaction!;
     return { kind: 'batch', messages: [{ kind: 'transaction', transaction }] };
@@ -259,10 +271,11 @@ const BATCH_HEAD_BYTES_MAX = MESSAGE_OFFSET + 1 + 2 * varintLengthMax;
 const transactionKind = 1;
 const schemaChangeKind = 2;
 const purgeFloorKind = 3;
+const timeMarkKind = 4;
 
 function encodedLengthMax(message: GroupMessage): number {
   if (message.kind === 'schema-change') return 1 + varintLengthMax + message.change.length;
-  if (message.kind === 'purge-floor') return 1 + varintLengthMax;
+  if (message.kind === 'purge-floor' || message.kind === 'time-mark') return 1 + varintLengthMax;
   const { transaction } = message;
   let length = 1 + 2 * varintLengthMax + rangesLengthMax(transaction) + attributesLengthMax(transaction);
   for (const item of transaction.writeSet) length += itemLengthMax(item);
@@ -277,6 +290,7 @@ function decodeMessage(reader: ByteReader, version: number): GroupMessage | stri
     const sequenceNumber = reader.varint();
     return reader.malformed ? 'purge floor' : { kind: 'purge-floor', sequenceNumber };
   }
+  if (kind === timeMarkKind) return { kind: 'time-mark' };
   if (kind !== schemaChangeKind) return 'unknown message kind';
   const change = reader.blob();
   return reader.malformed ? 'schema change ends early' : { kind: 'schema-change', change };
@@ -294,19 +308,32 @@ function decodeTransaction(reader: ByteReader, version: number): TransactionMess
     if (item.kind !== 'check') writes = true;
     writeSet.push(item);
   }
-  if (!writes) return 'a write set that writes nothing';
   if (!hasDistinctKeys(writeSet)) return 'a key twice in a write set';
   const transaction: Transaction & BehindItems = { snapshotVersion, writeSet };
-  return readBehindItems(reader, version, transaction) ?? { kind: 'transaction', transaction };
+  const problem = readBehindItems(reader, version, transaction);
+  if (problem !== null) return problem;
+  return writes || reads(transaction) ? { kind: 'transaction', transaction } : writesNothing;
+}
+
+const writesNothing = 'a write set that writes nothing';
+
+/** It is ordered for what it read. */
+function reads(transaction: Transaction): boolean {
+  return transaction.reads !== undefined || transaction.ranges !== undefined;
 }
 
 interface BehindItems {
+  reads?: number;
   ranges?: readonly ReadRange[];
   attributes?: readonly TransactionAttribute[];
 }
 
 /** Reads what lies behind the items into `target`. Null, or what is wrong with it. */
-function readBehindItems(reader: ByteReader, version: number, target: BehindItems): string | null {
+function readBehindItems(
+  reader: ByteReader,
+  version: number,
+  target: BehindItems & Pick<Transaction, 'writeSet'>,
+): string | null {
   if (version >= firstVersionWithRanges) {
     const ranges = readRanges(reader);
     if (typeof ranges === 'string') return ranges;
@@ -315,7 +342,12 @@ function readBehindItems(reader: ByteReader, version: number, target: BehindItem
   if (version >= firstVersionWithAttributes) {
     const attributes = readAttributes(reader);
     if (typeof attributes === 'string') return attributes;
-    if (attributes.length > 0) target.attributes = attributes;
+    if (attributes.length === 0) return null;
+    const reads = readsOf(attributes, target.writeSet);
+    if (typeof reads === 'string') return reads;
+    if (reads > 0) target.reads = reads;
+    const others = reads > 0 ? attributes.filter(isOther) : attributes;
+    if (others.length > 0) target.attributes = others;
   }
   return null;
 }

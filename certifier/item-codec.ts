@@ -1,5 +1,5 @@
 /** One item of a write set, the ranges that were read and the attributes, as bytes: see the head of `group-message.ts`. */
-import { assert, type ByteReader, type ByteWriter, type SequenceNumber } from '../gcs/base/index.ts';
+import { assert, ByteReader, ByteWriter, type SequenceNumber } from '../gcs/base/index.ts';
 import type { ItemKind } from './item-kinds.ts';
 import { areInOrder } from './read-ranges.ts';
 import {
@@ -24,6 +24,8 @@ const itemKinds: readonly (ItemKind | null)[] = [
 ] as const;
 /** The bit that is set, where the item has a snapshot of its own. */
 const OWN_SNAPSHOT = 4;
+/** The attribute that says how many of the last items were read. */
+const readsTag = 2;
 const NO_RANGES: readonly ReadRange[] = [];
 const NO_ATTRIBUTES: readonly TransactionAttribute[] = [];
 
@@ -93,16 +95,17 @@ export function readRanges(reader: ByteReader): readonly ReadRange[] | string {
   return areInOrder(ranges) ? ranges : 'ranges out of order';
 }
 
-export function attributesLengthMax({ attributes = NO_ATTRIBUTES }: Transaction): number {
-  let length = varintLengthMax;
+export function attributesLengthMax({ attributes = NO_ATTRIBUTES, reads }: Transaction): number {
+  let length = varintLengthMax + (reads === undefined ? 0 : 1 + 2 * varintLengthMax);
   for (const { content } of attributes) length += 1 + varintLengthMax + content.length;
   return length;
 }
 
-export function writeAttributes(writer: ByteWriter, { attributes = NO_ATTRIBUTES }: Transaction): void {
-  assert(attributes.length <= attributesMax && areAscending(attributes), 'attributes are few and in order');
-  writer.varint(attributes.length);
-  for (const { tag, content } of attributes) {
+export function writeAttributes(writer: ByteWriter, { attributes = NO_ATTRIBUTES, reads }: Transaction): void {
+  const all = reads === undefined ? attributes : withReads(attributes, reads);
+  assert(all.length <= attributesMax && areAscending(all), 'attributes are few and in order');
+  writer.varint(all.length);
+  for (const { tag, content } of all) {
     writer.u8(tag);
     writer.blob(content);
   }
@@ -117,6 +120,33 @@ export function readAttributes(reader: ByteReader): readonly TransactionAttribut
   for (let i = 0; i < count; i++) attributes.push({ tag: reader.u8(), content: reader.blob() });
   if (reader.malformed) return 'attribute ends early';
   return areAscending(attributes) ? attributes : 'attributes out of order';
+}
+
+/** How many of the last items were read, as the attribute says it, 0 without it; or what is wrong with that. */
+export function readsOf(
+  attributes: readonly TransactionAttribute[],
+  writeSet: readonly WriteSetItem[],
+): number | string {
+  const attribute = attributes.find(({ tag }) => tag === readsTag);
+  if (attribute === undefined) return 0;
+  const reader = new ByteReader(attribute.content);
+  const reads = reader.varint();
+  if (!reader.finished || reads === 0 || reads > writeSet.length) return 'reads';
+  for (let at = writeSet.length - reads; at < writeSet.length; at++) {
+    if (writeSet[at]!.kind !== 'check') return 'a read that writes';
+  }
+  return reads;
+}
+
+export function isOther({ tag }: TransactionAttribute): boolean {
+  return tag !== readsTag;
+}
+
+function withReads(attributes: readonly TransactionAttribute[], reads: number): readonly TransactionAttribute[] {
+  assert(reads > 0 && attributes.every(isOther), 'reads are said once, and not that there are none');
+  const writer = new ByteWriter(varintLengthMax);
+  writer.varint(reads);
+  return [...attributes, { tag: readsTag, content: writer.view() }].sort((one, other) => one.tag - other.tag);
 }
 
 function areAscending(attributes: readonly TransactionAttribute[]): boolean {

@@ -28,6 +28,12 @@ export function isOfRow(kind: ItemKind): boolean {
   return kind === 'put' || kind === 'delete' || kind === 'delta';
 }
 
+/** Whether some of them have to be resolved. */
+export function hasDelta(items: readonly { readonly kind: ItemKind }[]): boolean {
+  for (const { kind } of items) if (kind === 'delta') return true;
+  return false;
+}
+
 /** The writers of one key, as far as somebody may ask for them. */
 export interface KeyWriters {
   /** The last of all, and what it did. */

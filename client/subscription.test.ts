@@ -2,7 +2,14 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { NO_QUORUM, type Request, type ScriptedMember } from './testing/scripted-member.ts';
 import { SimulatedWorld } from './testing/simulated-world.ts';
-import type { ChangeEvent, Client, ProgressEvent, SchemaChangeEvent, Subscription } from './types.ts';
+import type {
+  ChangeEvent,
+  Client,
+  ProgressEvent,
+  SchemaChangeEvent,
+  Subscription,
+  VariableChangeEvent,
+} from './types.ts';
 
 const change = (sequenceNumber: number, rows = 1) => ({
   event: 'change',
@@ -173,10 +180,11 @@ describe('a subscription to changes', () => {
 
   test('tells progress to a reader who asks for it, only the last where several wait', async () => {
     const { world, a, client } = await group();
-    const subscription: Subscription<ChangeEvent | SchemaChangeEvent | ProgressEvent> = client.subscribe('changes', {
-      from: 0,
-      progress: true,
-    });
+    const subscription: Subscription<ChangeEvent | SchemaChangeEvent | VariableChangeEvent | ProgressEvent> =
+      client.subscribe('changes', {
+        from: 0,
+        progress: true,
+      });
     await world.settle();
     a.push(change(1), { event: 'progress', upTo: 5 }, { event: 'progress', upTo: 7 }, change(8));
     await world.settle();

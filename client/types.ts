@@ -18,6 +18,7 @@ export interface Commit {
   /** ISO time and logical count, `2026-11-20T09:00:00.000Z.3`; ordered as the sequence numbers are. */
   readonly commitTime: string | null;
   readonly snapshotVersion: number | null;
+  /** Each column that was incremented, and what it has now. Absent: none. */
   readonly increments?: readonly { table: string; key: Key; column: string; value: unknown }[];
   /** With `profile`: where the time went. */
   readonly layers?: CommitLayers;
@@ -53,12 +54,15 @@ export interface RunOptions {
   readonly readOnly?: boolean;
   /** Wait until this GTID or sequence number is visible at the member that is asked. */
   readonly atLeast?: string | number;
-  /** For `atLeast` and consistency BEFORE. */
+  /** For `atLeast`, a time in `asOf`, and consistency BEFORE. */
   readonly waitTimeoutMs?: number;
   /** How long a statement with `forUpdate` waits for a locked row: LOCK_TIMEOUT. Default: the member's (10,000); 0: not at all. */
   readonly lockTimeoutMs?: number;
-  /** Reads as of this sequence number, which the member waits for; SNAPSHOT_TOO_OLD where it is held no more. */
-  readonly asOf?: number;
+  /**
+   * Reads as of this sequence number, or what was committed at this time or before: ISO in UTC, or a commit time. The member
+   * waits for it; SNAPSHOT_TOO_OLD with `oldest` and `oldestTime` where it is held no more.
+   */
+  readonly asOf?: number | string;
   /** With a key, an unknown outcome is asked about again with the same key instead of being given as an error. */
   readonly idempotencyKey?: string;
   /**
@@ -167,6 +171,7 @@ export interface Transaction {
   /** `options.if`: columns and the values that they must have, else `matched` is 0. */
   update(table: string, target: Target, set: object, options?: { readonly if?: object }): Promise<Changed>;
   delete(table: string, target: Target, options?: { readonly if?: object }): Promise<Changed>;
+  /** The value is known when the commit answers: `onCommit` is given it in `increments`. */
   increment(table: string, key: Key, change: Increment): Promise<void>;
   /** Something to go back to; an earlier one of that name is forgotten. */
   savepoint(name: string): Promise<void>;
@@ -179,6 +184,10 @@ export interface Transaction {
   request<T = unknown>(op: string, args?: object): Promise<T>;
 }
 
+/**
+ * Commutes with other increments, at any member. The commit answers the value, or OUT_OF_BOUNDS where that would be beyond
+ * `min` or `max`, which are included. Decimals are text.
+ */
 export interface Increment {
   readonly column: string;
   readonly by: number | bigint | string;
@@ -286,9 +295,11 @@ export interface TransactionRow {
   readonly ageMs: number;
   readonly isolation: Isolation;
   readonly isReadOnly: boolean;
-  /** The purge floor rises no higher while it is open; null: it has none yet. */
+  /** Of its last statement; null: none yet. */
   readonly snapshotVersion: number | null;
-  /** No other that is shown has an older one. */
+  /** The purge floor rises no higher while it is open; null: it holds nothing back, as what only reads never does. */
+  readonly floorHeld: number | null;
+  /** Of all that are open, none holds back more. */
   readonly holdsFloor: boolean;
   readonly rowsWritten: number;
   readonly bytes: number;
@@ -297,6 +308,23 @@ export interface TransactionRow {
   /** The locked row that it waits for, and the transaction that holds it. */
   readonly waitsFor: { readonly table: string; readonly key: string; readonly heldBy: string | null } | null;
   readonly [fact: string]: unknown;
+}
+
+export interface VariableRow {
+  readonly name: string;
+  readonly value: string;
+  readonly default: string;
+  readonly allowed: readonly string[];
+  readonly scope: string;
+  /** Sequence number of the change that it comes from; 0: none that the member knows. */
+  readonly since: number;
+  readonly description: string;
+}
+
+export interface VariableSet {
+  readonly sequenceNumber: number;
+  /** False: it was so already. */
+  readonly changed: boolean;
 }
 
 export interface ConflictRow {
@@ -312,6 +340,13 @@ export interface ConflictRow {
   readonly phase: 'local' | 'group';
   readonly loser: { readonly member: string; readonly transactionId: string };
   readonly winner: { readonly member: string; readonly gtid: string } | null;
+  /** Where `reason` is `dangerous-structure`: who has to come before the loser, for which row; null: forgotten. */
+  readonly before?: {
+    readonly table: string;
+    readonly key: unknown;
+    readonly member: string;
+    readonly gtid: string;
+  } | null;
   readonly [fact: string]: unknown;
 }
 
@@ -367,6 +402,17 @@ export interface SchemaChangeEvent {
   readonly definition: TableDescription | null;
 }
 
+/** An option of the whole group was changed: told to who follows all tables. */
+export interface VariableChangeEvent {
+  readonly event: 'variableChange';
+  readonly sequenceNumber: number;
+  readonly gtid: string;
+  readonly commitTime: string;
+  readonly member: string;
+  readonly name: string;
+  readonly value: string;
+}
+
 /** Nothing of interest up to `upTo`. */
 export interface ProgressEvent {
   readonly event: 'progress';
@@ -402,8 +448,8 @@ export interface Subscription<E> extends AsyncIterable<E> {
 
 export interface ChangesArguments {
   readonly table?: string;
-  /** The sequence number after which to start. Default: now. */
-  readonly from?: number;
+  /** The sequence number after which to start, or a time, as `asOf` has it: with what was committed later. Default: now. */
+  readonly from?: number | string;
 }
 
 export interface Client {
@@ -436,6 +482,7 @@ export interface Client {
     target: Target,
     options?: StatementOptions & { readonly if?: object },
   ): Promise<Commit & Changed>;
+  /** `increments` of its answer has the value. */
   increment(table: string, key: Key, change: Increment, options?: StatementOptions): Promise<Commit>;
   /** Several statements as one transaction in one request. */
   transact(steps: readonly Step[], options?: StatementOptions): Promise<Transacted>;
@@ -457,8 +504,12 @@ export interface Client {
   memberStats(): Promise<MemberStats[]>;
   /** What clients have open: all of the member that is asked, and the oldest 20 of each other one. The oldest first. */
   transactions(options?: { readonly limit?: number }): Promise<TransactionRow[]>;
-  /** Ends one, at the member that has it: its client is told TRANSACTION_ABORTED, with the cause CANCELLED. */
+  /** Ends one, at whichever member it is: its client is told TRANSACTION_ABORTED, with the cause CANCELLED. */
   abortTransaction(transactionId: string): Promise<void>;
+  /** Options of the whole group, as the member that is asked has them. */
+  variables(): Promise<VariableRow[]>;
+  /** Changes one in the total order: effective from that sequence number on, at all members. */
+  setVariable(name: string, value: string): Promise<VariableSet>;
   /** Newest first. */
   conflicts(options?: ConflictArguments): Promise<ConflictRow[]>;
   conflictSummary(options?: ConflictArguments): Promise<ConflictSummary>;
@@ -476,12 +527,12 @@ export interface Client {
   subscribe(
     stream: 'changes',
     args?: ChangesArguments & { readonly progress?: false },
-  ): Subscription<ChangeEvent | SchemaChangeEvent>;
+  ): Subscription<ChangeEvent | SchemaChangeEvent | VariableChangeEvent>;
   /** With `progress: true` the reader also learns how far it is where nothing concerns it. */
   subscribe(
     stream: 'changes',
     args: ChangesArguments & { readonly progress: true },
-  ): Subscription<ChangeEvent | SchemaChangeEvent | ProgressEvent>;
+  ): Subscription<ChangeEvent | SchemaChangeEvent | VariableChangeEvent | ProgressEvent>;
   subscribe(stream: 'views'): Subscription<ViewEvent>;
   subscribe(stream: 'conflicts', args?: { readonly table?: string }): Subscription<ConflictEvent>;
 

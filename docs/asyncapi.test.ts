@@ -74,6 +74,7 @@ test('every event is as the AsyncAPI document says, and it names no other', () =
   client.do('put', { table: TABLE, row: { id: 1, v: 2 } });
   client.do('delete', { table: TABLE, key: 1 });
   client.do('dropTable', { table: 'a.b' });
+  client.do('setVariable', { name: 'certification_rule', value: 'serial-safety-net' });
   replica.conflictSeen(replica.conflicts(1, null)[0]!);
   clock.advance(2000);
   client.connection.shutDown();

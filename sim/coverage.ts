@@ -35,6 +35,10 @@ export const MEMBER_SITUATIONS = [
   'a lock ends in DEADLOCK',
   'a holder is overtaken',
   'an insert is undone',
+  'a transaction is ended',
+  'a transaction of another member is ended',
+  'an increment is out of bounds',
+  'a counter is made anew',
   'batches wait for company',
   'a duplicate is refused',
   'a reference to nothing is refused',
@@ -47,6 +51,11 @@ export const MEMBER_SITUATIONS = [
   'a build ends failed',
   'a build ends left',
   'a row goes as somebody begins to refer to it',
+  'the past is read by its time',
+  'a past is not held any more',
+  'a time is not reached',
+  'time is marked',
+  'a stream begins at a time',
 ] as const;
 
 export const GROUP_SITUATIONS = [

@@ -2,9 +2,11 @@
 import fc from 'fast-check';
 import { hash32 } from '../../gcs/base/index.ts';
 import {
+  CERTIFICATION_RULES,
   CertificationDatabase,
   type CertificationDatabaseSetup,
   type CertificationResult,
+  type CertificationRule,
   Certifier,
   type CertifierState,
   type ItemKind,
@@ -22,7 +24,9 @@ export type Step =
   | { kind: 'schema-change'; keys: number[]; origin: number; stampMs: number }
   | { kind: 'refused-schema-change'; reason: number }
   /** `age`: how far the asked floor lies back when it is raised; -1: ahead of all. */
-  | { kind: 'purge-floor'; age: number };
+  | { kind: 'purge-floor'; age: number }
+  /** Takes a number. */
+  | { kind: 'rule'; rule: CertificationRule; origin: number; stampMs: number };
 
 export interface TransactionStep {
   readonly kind: 'transaction';
@@ -32,6 +36,8 @@ export interface TransactionStep {
   readonly items: readonly { readonly key: number; readonly kind: WriteSetItem['kind']; readonly later?: number }[];
   /** Keys that are ends of ranges, ascending, in pairs. */
   readonly rangeEnds?: readonly number[];
+  /** Its checks are what it read. */
+  readonly isSerializable?: boolean;
   readonly origin: number;
   readonly stampMs: number;
 }
@@ -65,6 +71,7 @@ export function stepOf({ keys, age }: { keys: number; age: number }): fc.Arbitra
       .uniqueArray(item, { minLength: 1, maxLength: 4, selector: (one) => one.key })
       .filter((items) => items.some((one) => one.kind !== 'check')),
     rangeEnds: fc.oneof(fc.constant([]), rangeEnds),
+    isSerializable: fc.boolean(),
     origin,
     stampMs,
   }) as fc.Arbitrary<Step>;
@@ -87,6 +94,18 @@ export function stepOf({ keys, age }: { keys: number; age: number }): fc.Arbitra
   );
 }
 
+/** The rule is changed now and then. */
+export function orderOfRules(shape: { keys: number; age: number; length: number }): fc.Arbitrary<Step[]> {
+  const rule = fc.record({
+    kind: fc.constant('rule' as const),
+    rule: fc.constantFrom(...CERTIFICATION_RULES),
+    origin,
+    stampMs,
+  }) as fc.Arbitrary<Step>;
+  const step = fc.oneof({ weight: 30, arbitrary: stepOf(shape) }, { weight: 1, arbitrary: rule });
+  return fc.array(step, { maxLength: shape.length, size: 'max' });
+}
+
 export function orderOf(shape: { keys: number; age: number; length: number }): fc.Arbitrary<Step[]> {
   return fc.array(stepOf(shape), { maxLength: shape.length, size: 'max' });
 }
@@ -95,7 +114,11 @@ export function rowKey(number: number): RowKey {
   return `\0\0\0\x07key ${String(number).padStart(3, '0')}`;
 }
 
-export function transactionOf({ age, items, rangeEnds = [] }: TransactionStep, certifiedUpTo: number): Transaction {
+export function transactionOf(step: TransactionStep, certifiedUpTo: number): Transaction {
+  const { age, rangeEnds = [], isSerializable = false } = step;
+  const isCheck = ({ kind }: { readonly kind: WriteSetItem['kind'] }) => kind === 'check';
+  const checks = isSerializable ? step.items.filter(isCheck) : [];
+  const items = isSerializable ? [...step.items.filter((item) => !isCheck(item)), ...checks] : step.items;
   const snapshotVersion = Math.max(0, certifiedUpTo - age);
   const ranges: ReadRange[] = [];
   for (let at = 0; at < rangeEnds.length; at += 2) {
@@ -110,7 +133,12 @@ export function transactionOf({ age, items, rangeEnds = [] }: TransactionStep, c
       ...(own > snapshotVersion && { snapshotVersion: own }),
     };
   });
-  return { snapshotVersion, writeSet, ...(ranges.length > 0 && { ranges }) };
+  return {
+    snapshotVersion,
+    writeSet,
+    ...(ranges.length > 0 && { ranges }),
+    ...(checks.length > 0 && { reads: checks.length }),
+  };
 }
 
 export interface Database {
@@ -130,8 +158,12 @@ export function newDatabase({
   return new CertificationDatabase({ capacity, newWriterTable, fingerprint, recentWrites });
 }
 
-export function newCertifier(database: Database, restored?: CertifierState): Certifier {
-  return new Certifier({ database: newDatabase(database), ...(restored && { restored }) });
+export function newCertifier(
+  database: Database,
+  restored?: CertifierState,
+  rule: CertificationRule = 'read-validation',
+): Certifier {
+  return new Certifier({ database: newDatabase(database), rule, ...(restored && { restored }) });
 }
 
 /** Everything that a step makes of a certifier and must be equal on every member. */
@@ -148,6 +180,9 @@ export function run(certifier: Certifier, step: Step): Observed {
     result = certifier.certify(transactionOf(step, certifier.sequenceNumber), step.origin, step.stampMs);
   } else if (step.kind === 'schema-change') {
     result = certifier.certifySchemaChange(step.keys.map(rowKey), step.origin, step.stampMs);
+  } else if (step.kind === 'rule') {
+    result = certifier.certifySchemaChange([], step.origin, step.stampMs);
+    certifier.changeRule(step.rule);
   } else if (step.kind === 'purge-floor') {
     certifier.raisePurgeFloor(Math.max(0, certifier.sequenceNumber - step.age));
   } else certifier.refuseSchemaChange(step.reason);

@@ -30,6 +30,8 @@ import type {
   Transaction,
   TransactionOptions,
   TransactionRow,
+  VariableRow,
+  VariableSet,
   Written,
 } from '../types.ts';
 import { Call } from './call.ts';
@@ -190,9 +192,18 @@ export class ConcertClient implements Client {
   }
 
   async abortTransaction(transactionId: string): Promise<void> {
-    // Its id begins with that of its member, which alone can end it.
+    // Any member passes it on to the one that has it, with whose id it begins: that one is asked, where it is known.
     const has = this.status().find(({ memberId }) => memberId !== null && transactionId.startsWith(`${memberId}:`));
-    await (has === undefined ? this : this.at(has.url)).request('abortTransaction', { transactionId }, { attempts: 1 });
+    const asked = has !== undefined && has.connections > 0 ? this.at(has.url) : this;
+    await asked.request('abortTransaction', { transactionId }, { attempts: 1 });
+  }
+
+  variables(): Promise<VariableRow[]> {
+    return this.#ask(rawMessage('variables', {}));
+  }
+
+  setVariable(name: string, value: string): Promise<VariableSet> {
+    return this.#ask(rawMessage('setVariable', { name, value }));
   }
 
   conflicts(options?: ConflictArguments): Promise<ConflictRow[]> {

@@ -36,7 +36,10 @@ export function decide(error: ConcertError, standing: Standing): Decision {
       return isBound && error.code !== 'CONNECTION_LOST' ? 'fail' : 'elsewhere';
     case 'transaction':
       if (error.code !== 'TIMEOUT') return 'again';
-      return error.facts.waitedFor === 'atLeast' && !isBound ? 'elsewhere' : 'fail';
+      // Another member may be further.
+      return (error.facts.waitedFor === 'atLeast' || error.facts.waitedFor === 'asOf') && !isBound
+        ? 'elsewhere'
+        : 'fail';
     default:
       return 'fail';
   }

@@ -32,7 +32,8 @@ interface Reader<E> {
 export interface SubscriptionSetup {
   readonly stream: 'changes' | 'views' | 'conflicts';
   readonly table: string | undefined;
-  readonly from: number | undefined;
+  /** A sequence number, or a time. */
+  readonly from: number | string | undefined;
   /** Give `progress` to the reader, too. */
   readonly progress: boolean;
 }
@@ -49,7 +50,7 @@ export class ResumingSubscription<E>
   #weight = 0;
   readonly #readers: Reader<E>[] = [];
   #position: number;
-  /** Everything up to here was received; null: not started, and no start was named. */
+  /** Everything up to here was received; null: not started, and no sequence number was named. */
   #receivedUpTo: number | null;
   /** Where it is live. */
   #live: { readonly connection: Connection; readonly subscription: string | number } | null = null;
@@ -64,8 +65,9 @@ export class ResumingSubscription<E>
   constructor(context: Context, setup: SubscriptionSetup) {
     this.#context = context;
     this.#setup = setup;
-    this.#receivedUpTo = setup.from ?? null;
-    this.#position = setup.from ?? 0;
+    const { from } = setup;
+    this.#receivedUpTo = typeof from === 'number' ? from : null;
+    this.#position = this.#receivedUpTo ?? 0;
     context.endings.add(this);
     context.pool.place(this);
   }
@@ -113,10 +115,11 @@ export class ResumingSubscription<E>
   }
 
   placed(connection: Connection): void {
-    const { stream, table } = this.#setup;
+    const { stream, table, from } = this.#setup;
     const message: Message = { id: 0, op: 'subscribe', stream };
     if (table !== undefined) message.table = table;
-    if (stream === 'changes' && this.#receivedUpTo !== null) message.from = this.#receivedUpTo;
+    const begin = this.#receivedUpTo ?? from;
+    if (stream === 'changes' && begin !== undefined) message.from = begin;
     connection.send(new SubscribeRequest(message, this));
   }
 
@@ -148,6 +151,7 @@ export class ResumingSubscription<E>
       case 'change':
         return this.#changed(event, event.sequenceNumber as number, (event.rows as readonly unknown[]).length);
       case 'schemaChange':
+      case 'variableChange':
         return this.#changed(event, event.sequenceNumber as number, 1);
       case 'progress':
         return this.#progressed(event, event.upTo as number);

@@ -47,6 +47,22 @@ export const memberOptions = {
     kind: wholeNumber(0, 3_600_000),
     help: `transactions that take as many milliseconds are logged, with where their time went (${DEFAULTS.slowTransactionMs}); 0: none are`,
   },
+  'transaction-idle-timeout': {
+    kind: wholeNumber(0, 86_400),
+    help: `seconds that an open transaction is kept whose client asks for nothing (${DEFAULTS.transactionIdleMsMax / 1000}); 0: as long as --transaction-timeout`,
+  },
+  'transaction-timeout': {
+    kind: wholeNumber(1, 86_400),
+    help: `seconds that any transaction may be open: it holds old versions and certification back (${DEFAULTS.transactionMsMax / 1000})`,
+  },
+  'transaction-rows-max': {
+    kind: wholeNumber(1, 100_000_000),
+    help: `rows that one transaction may write (${DEFAULTS.transactionRowsMax})`,
+  },
+  'transaction-bytes-max': {
+    kind: wholeNumber(1024, DEFAULTS.transactionBytesMax),
+    help: `bytes that one transaction may write, keys included, and some for each row (${DEFAULTS.transactionBytesMax}, which is the most)`,
+  },
 } as const satisfies Options;
 
 export type MemberOptionValues = OptionValues<typeof memberOptions>;
@@ -66,6 +82,10 @@ export function readMemberOptions(
   | 'yieldMs'
   | 'batchDelayMsMax'
   | 'slowTransactionMs'
+  | 'transactionIdleMsMax'
+  | 'transactionMsMax'
+  | 'transactionRowsMax'
+  | 'transactionBytesMax'
 > {
   const maxMib = values['log-max-mib'] ?? DEFAULTS.logBytesMax / MIB;
   const keepMib = values['log-keep-mib'] ?? Math.min(DEFAULTS.logKeepBytes / MIB, maxMib);
@@ -85,6 +105,10 @@ export function readMemberOptions(
     helpedAfterLosses: values['helped-after-losses'] ?? DEFAULTS.helpedAfterLosses,
     yieldMs: values['yield-ms'] ?? DEFAULTS.yieldMs,
     slowTransactionMs: slowMs === 0 ? null : slowMs,
+    transactionIdleMsMax: (values['transaction-idle-timeout'] ?? DEFAULTS.transactionIdleMsMax / 1000) * 1000,
+    transactionMsMax: (values['transaction-timeout'] ?? DEFAULTS.transactionMsMax / 1000) * 1000,
+    transactionRowsMax: values['transaction-rows-max'] ?? DEFAULTS.transactionRowsMax,
+    transactionBytesMax: values['transaction-bytes-max'] ?? DEFAULTS.transactionBytesMax,
   };
 }
 

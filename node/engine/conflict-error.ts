@@ -8,7 +8,7 @@ import { showKey } from './shown-key.ts';
 import type { Table } from './table.ts';
 
 export function conflictError(
-  { key, found, winner, phase }: LostConflict,
+  { key, found, winner, phase, structure }: LostConflict,
   about: {
     readonly transaction: {
       touchedTable(tableId: number): Table | undefined;
@@ -38,5 +38,17 @@ export function conflictError(
     snapshotVersion,
     winner: winnerFacts,
     phase,
+    ...(structure !== undefined && {
+      reason: 'dangerous structure' as const,
+      before: structure.before && {
+        ...rowOf(structure.before.key, transaction.touchedTable(tableIdOf(structure.before.key))),
+        gtid: `${replica.groupId}:${structure.before.by.sequenceNumber}`,
+        member: replica.memberIdOf(structure.before.by.origin),
+      },
+    }),
   });
+}
+
+function rowOf(key: RowKey, table: Table | undefined): { table: string; key: unknown } {
+  return { table: table?.name ?? `(table id ${tableIdOf(key)})`, key: showKey(key, table)?.key ?? null };
 }

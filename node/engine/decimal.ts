@@ -55,6 +55,26 @@ export function compareDecimals(left: string, right: string): number {
   return a.sign * magnitude;
 }
 
+/** The sum of canonical decimals, canonical; null: it has too many digits. */
+export function addDecimals(one: string, other: string): string | null {
+  const places = Math.max(placesOf(one), placesOf(other));
+  const sum = scaled(one, places) + scaled(other, places);
+  const digits = (sum < 0n ? -sum : sum).toString().padStart(places + 1, '0');
+  const point = digits.length - places;
+  const text = places === 0 ? digits : `${digits.slice(0, point)}.${digits.slice(point)}`;
+  return digits.length > DECIMAL_DIGITS_MAX ? null : canonicalDecimal(sum < 0n ? `-${text}` : text);
+}
+
+function placesOf(decimal: string): number {
+  const point = decimal.indexOf('.');
+  return point < 0 ? 0 : decimal.length - point - 1;
+}
+
+/** As a whole number of the unit that has so many places. */
+function scaled(decimal: string, places: number): bigint {
+  return BigInt(decimal.replace('.', '') + '0'.repeat(places - placesOf(decimal)));
+}
+
 /** Without a regular expression: one anchored at the end only is quadratic on long runs of zeros. */
 function withoutTrailingZeros(text: string): string {
   let end = text.length;

@@ -293,8 +293,21 @@ const PROVOKED: readonly Provoked[] = [
   },
   {
     code: 'UNKNOWN_OPERATION',
-    facts: { op: 'increment' },
-    by: ({ client }) => client.fail('increment', { table: TABLE, key: 1 }),
+    facts: { op: 'upsert' },
+    by: ({ client }) => client.fail('upsert', { table: TABLE, key: 1 }),
+  },
+  {
+    code: 'NO_SUCH_ROW',
+    facts: { table: TABLE, key: 99 },
+    by: ({ client }) => client.fail('increment', { table: TABLE, key: 99, column: 'v', by: 1 }),
+  },
+  {
+    code: 'OUT_OF_BOUNDS',
+    facts: { table: TABLE, key: 1, column: 'v', by: -3, value: 1, min: 0, problem: 'below-min' },
+    by: ({ client }) => {
+      client.do('put', { table: TABLE, row: { id: 1, v: 1 } });
+      return client.fail('increment', { table: TABLE, key: 1, column: 'v', by: -3, min: 0 });
+    },
   },
 ];
 
@@ -331,7 +344,7 @@ test('what belongs to later versions is refused and said to be unsupported', () 
     assert.deepEqual([error.code, error.argument], ['INVALID_ARGUMENT', argument]);
     assert.match(error.problem, /^not supported by this version: /);
   }
-  for (const op of ['outcome', 'variables', 'forceMembers', '__proto__', 'toString']) {
+  for (const op of ['outcome', 'forceMembers', '__proto__', 'toString']) {
     assert.equal(client.fail(op).code, 'UNKNOWN_OPERATION', op);
   }
   client.do('begin', { tx: 't', isolation: 'REPEATABLE READ', consistency: 'EVENTUAL', onError: 'abort' });
@@ -365,7 +378,8 @@ test('wrong arguments are named', () => {
     ['begin', {}, 'tx'],
     ['begin', { tx: 't', onError: 'ignore' }, 'onError'],
     ['begin', { tx: 't', asOf: -1 }, 'asOf'],
-    ['get', { table: TABLE, key: 1, asOf: '2026-11-20T09:00:00.000Z' }, 'asOf'],
+    ['get', { table: TABLE, key: 1, asOf: '2026-11-20 09:00' }, 'asOf'],
+    ['subscribe', { stream: 'changes', from: 'yesterday' }, 'from'],
     ['begin', { tx: 't', lockTimeoutMs: -1 }, 'lockTimeoutMs'],
     ['get', { table: TABLE, key: 1, forUpdate: true }, 'forUpdate'],
     ['scan', { table: TABLE, forUpdate: true }, 'forUpdate'],

@@ -92,13 +92,29 @@ export function certificationConflict(facts: {
   snapshotVersion: number;
   winner: { gtid: string; member: string };
   phase: 'local' | 'group';
+  /** There would be a circle (`certification_rule` `serial-safety-net`). */
+  reason?: 'dangerous structure';
+  /** Who has to come before this transaction, and cannot come before the winner; null: forgotten. */
+  before?: { table: string; key: unknown; gtid: string; member: string } | null;
 }): RequestError {
   const { item, table, index } = facts;
   const where = item === 'range' ? ', in a range that this transaction has read,' : '';
   const of = item === 'row' || index === undefined ? table : `index ${show(index)} of ${table}`;
   const what = { row: 'Row', unique: 'Key', range: 'Row', reference: 'What refers to key' }[item];
-  const message = `${what} ${show(facts.key)} of ${of}${where} was written by ${facts.winner.gtid} (member ${facts.winner.member}) after this transaction's snapshot ${facts.snapshotVersion}.`;
+  const message = `${what} ${show(facts.key)} of ${of}${where} was written by ${facts.winner.gtid} (member ${facts.winner.member}) after this transaction's snapshot ${facts.snapshotVersion}.${dangerOf(facts)}`;
   return new RequestError('CERTIFICATION_CONFLICT', message, facts);
+}
+
+function dangerOf({
+  reason,
+  before,
+}: {
+  reason?: string;
+  before?: { table: string; key: unknown; gtid: string } | null;
+}) {
+  if (reason === undefined) return '';
+  if (before == null) return ' Whether a serial order has both is not known any more (dangerous structure).';
+  return ` No serial order has both, since ${before.gtid} read or wrote row ${show(before.key)} of ${before.table} (dangerous structure).`;
 }
 
 export function schemaChanged(facts: { table: string; snapshotVersion: number; winner?: unknown }): RequestError {
@@ -110,10 +126,19 @@ export function snapshotTooOld(facts: {
   snapshotVersion?: number;
   purgeFloor?: number;
   oldest?: number;
+  oldestTime?: string | null;
+  asOf?: string;
   cursor?: string;
 }): RequestError {
   const what = facts.cursor === undefined ? 'this transaction' : `cursor ${show(facts.cursor)}`;
-  return new RequestError('SNAPSHOT_TOO_OLD', `The snapshot of ${what} is no longer kept.`, facts);
+  const message = `The snapshot of ${what} is no longer kept${heldSince(facts)}.`;
+  // The past does not come back.
+  return new RequestError('SNAPSHOT_TOO_OLD', message, facts, facts.oldest === undefined ? undefined : 'no');
+}
+
+function heldSince({ oldest, oldestTime }: { oldest?: number; oldestTime?: string | null }): string {
+  if (oldest === undefined) return '';
+  return `; this member holds the past from sequence number ${oldest} on${oldestTime == null ? '' : ` (${oldestTime})`}`;
 }
 
 export function transactionAborted(tx: string | null, cause: ErrorAnswer): RequestError {
@@ -131,15 +156,19 @@ export function endedByOperator(): RequestError {
 }
 
 export function timeout(
-  waitedFor: 'atLeast' | 'row' | 'lock' | 'transaction' | 'retry' | 'view',
+  waitedFor: 'atLeast' | 'asOf' | 'from' | 'row' | 'lock' | 'transaction' | 'request' | 'retry' | 'view' | 'member',
   ms: number,
 ): RequestError {
   const what = {
     atLeast: 'what `atLeast` names was not visible here',
+    asOf: 'the group had not come beyond the time that `asOf` names',
+    from: 'the group had not come beyond the time that `from` names',
     row: 'an earlier write of this connection to the same row was not finished',
     lock: 'a row was still locked by another transaction',
     transaction: 'the transaction was not committed',
+    request: 'its client had asked for nothing more of the transaction',
     retry: 'no attempt succeeded',
+    member: 'the member that has it had not answered; it may yet do it',
     view: 'the group had not made the change; it may yet',
   }[waitedFor];
   return new RequestError('TIMEOUT', `After ${ms} ms ${what}.`, { waitedFor, ms });
@@ -186,6 +215,32 @@ export function nullViolation(table: string, column: string): RequestError {
 export function expectationFailed(facts: { step: number; expected: unknown; got: unknown }): RequestError {
   const message = `Step ${facts.step} was expected to give ${show(facts.expected)} and gave ${show(facts.got)}; nothing was written.`;
   return new RequestError('EXPECTATION_FAILED', message, facts);
+}
+
+export function noSuchRow(facts: { table: string; key: unknown }): RequestError {
+  return new RequestError('NO_SUCH_ROW', `${facts.table} has no row with key ${show(facts.key)}.`, facts);
+}
+
+/** `value`: what the column had without it. */
+export function outOfBounds(facts: {
+  table: string;
+  key: unknown;
+  column: string;
+  by: unknown;
+  value: unknown;
+  min?: unknown;
+  max?: unknown;
+  problem: 'below-min' | 'above-max' | 'out-of-range' | 'no-number';
+}): RequestError {
+  const { table, key, column, by, value, min, max, problem } = facts;
+  const clause = {
+    'below-min': `it would fall below ${show(min)}`,
+    'above-max': `it would rise above ${show(max)}`,
+    'out-of-range': 'it would have a value that its type has not',
+    'no-number': 'there is nothing to add to',
+  }[problem];
+  const message = `Column ${show(column)} of row ${show(key)} of ${table} is ${show(value)}; with ${show(by)} more ${clause}. Nothing was written.`;
+  return new RequestError('OUT_OF_BOUNDS', message, facts);
 }
 
 export function noSuchTable(table: string): RequestError {
@@ -246,10 +301,12 @@ export function noSuchSubscription(subscription: string): RequestError {
   return new RequestError('NO_SUCH_SUBSCRIPTION', message, { subscription });
 }
 
-/** `oldest`: what a stream can still go on from. */
-export function historyPurged(oldest: number): RequestError {
-  const message = `This member can tell the changes behind sequence number ${oldest} only; what was before is no longer held.`;
-  return new RequestError('HISTORY_PURGED', message, { oldest });
+/** `oldest`: what a stream can still go on from. `oldestTime`: when that was committed; null: it is not known. */
+export function historyPurged(facts: { oldest: number; oldestTime: string | null }): RequestError {
+  const { oldest, oldestTime } = facts;
+  const since = oldestTime === null ? '' : ` (${oldestTime})`;
+  const message = `This member can tell the changes behind sequence number ${oldest}${since} only; what was before is no longer held.`;
+  return new RequestError('HISTORY_PURGED', message, facts);
 }
 
 export function readOnlyTransaction(op: string): RequestError {
@@ -287,6 +344,11 @@ export function tooLarge(
 ): RequestError {
   const name = { TRANSACTION_TOO_LARGE: 'transaction', ROW_TOO_LARGE: 'row', RESULT_TOO_LARGE: 'result' }[what];
   return new RequestError(what, `The ${name} has ${facts.bytes} bytes; at most ${facts.bytesMax} are allowed.`, facts);
+}
+
+export function tooManyRows(facts: { rows: number; rowsMax: number }): RequestError {
+  const message = `The transaction writes ${facts.rows} rows; at most ${facts.rowsMax} are allowed.`;
+  return new RequestError('TRANSACTION_TOO_LARGE', message, facts);
 }
 
 export function overloaded(retryAfterMs: number, problem: string): RequestError {

@@ -1,6 +1,7 @@
 export * from './catalog.ts';
 export * from './errors.ts';
 export * from './image-codec.ts';
+export { decodeIncrements } from './increments.ts';
 export * from './isolation.ts';
 export * from './key-codec.ts';
 export * from './limits.ts';

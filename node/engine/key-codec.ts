@@ -14,7 +14,8 @@
  *   bytes      40, with 00 as 00 FF, then 00 01
  *
  * No code begins with FF: a prefix followed by FF is above every key that begins with it, and below all that follow.
- * Table 0 is the catalog: a name as text for a table's definition, or 50 and a number for a table's catalog item.
+ * Table 0 is the catalog: a name as text for a table's definition, or 50 and a number for a table's catalog item,
+ * or 58 and a name as text for a variable of the group.
  *
  * Behind its rows a table has what belongs to them; hence clearing a table's range clears that, too:
  *
@@ -50,6 +51,7 @@ const TEXT = '\x30';
 const TIMESTAMP = 0x38;
 const BYTES = '\x40';
 const CATALOG_ITEM = '\x50';
+const VARIABLE = '\x58';
 /** Above all codes of columns. */
 const ENTRY = '\x60';
 const EXISTENCE = '\x68';
@@ -154,6 +156,11 @@ export function catalogItemKey(tableId: number): RowKey {
   return CATALOG_PREFIX + CATALOG_ITEM + numberCode(tableId);
 }
 
+/** Where the value of a variable of the group is stored. */
+export function variableKey(name: string): RowKey {
+  return encodeOneColumnKey(CATALOG_PREFIX + VARIABLE, name, 'text');
+}
+
 /** What a key stands for. */
 export type DecodedKey =
   | { readonly kind: 'row'; readonly tableId: number; readonly values: readonly unknown[] }
@@ -166,6 +173,7 @@ export type DecodedKey =
     }
   | { readonly kind: 'definition'; readonly name: string }
   | { readonly kind: 'catalog-item'; readonly tableId: number }
+  | { readonly kind: 'variable'; readonly name: string }
   | { readonly kind: 'malformed' };
 
 /** Table id of a key made here. */
@@ -184,8 +192,9 @@ export function decodeKey(key: RowKey, types: readonly KeyType[] | null): Decode
   if (key.length <= at) return { kind: 'malformed' };
   const space = key[at]!;
   const isCatalogItem = tableId === CATALOG_TABLE_ID && space === CATALOG_ITEM;
+  const isVariable = tableId === CATALOG_TABLE_ID && space === VARIABLE;
   const isBeside = tableId !== CATALOG_TABLE_ID && (space === ENTRY || space === EXISTENCE);
-  if (isCatalogItem) at++;
+  if (isCatalogItem || isVariable) at++;
   else if (isBeside) at += 1 + INDEX_ID_LENGTH;
   const values: unknown[] = [];
   while (at < key.length) {
@@ -204,7 +213,8 @@ export function decodeKey(key: RowKey, types: readonly KeyType[] | null): Decode
     return { kind: space === ENTRY ? 'entry' : 'existence', tableId, indexId, values };
   }
   if (tableId !== CATALOG_TABLE_ID) return { kind: 'row', tableId, values };
-  return typeof values[0] === 'string' ? { kind: 'definition', name: values[0] } : { kind: 'malformed' };
+  if (typeof values[0] !== 'string') return { kind: 'malformed' };
+  return { kind: isVariable ? 'variable' : 'definition', name: values[0] };
 }
 
 /** Where the code of the first `count` columns ends that begin at `at`. */

@@ -9,6 +9,8 @@ export interface Limits {
    * is below the group's `messageBytesMax` by at least what the message adds (a check of each table).
    */
   readonly transactionBytesMax: number;
+  /** Rows that one transaction writes. */
+  readonly transactionRowsMax: number;
   /** What all open transactions of the member have written so far, counted alike; more is refused as OVERLOADED. */
   readonly transactionsBytesMax: number;
   /** Rows that a SERIALIZABLE transaction has read, certified one by one; more become ranges. */
@@ -33,6 +35,8 @@ export interface Limits {
   readonly attemptsMax: number;
   /** Age at which an open transaction or an unused cursor is ended: its snapshot holds versions back. */
   readonly transactionMsMax: number;
+  /** How long a named transaction is kept whose client asks for nothing; 0: as long as `transactionMsMax` lets it. */
+  readonly transactionIdleMsMax: number;
   /** How long a commit waits for the group where the client set no deadline. */
   readonly commitWaitMsMax: number;
   /** Savepoints of one transaction: each keeps the rows written behind it as they were. */
@@ -53,8 +57,10 @@ export interface Limits {
   readonly yieldKeysMax: number;
   /** Rows that are kept free so at a time. */
   readonly yieldingMax: number;
-  /** How long `atLeast` waits where the client did not say. */
+  /** How long `atLeast`, or a time, waits where the client did not say. */
   readonly waitMsDefault: number;
+  /** A time that is further ahead of this member's clock is refused: clocks differ by less. */
+  readonly timeAheadMsMax: number;
 }
 
 export const DEFAULT_LIMITS: Limits = {
@@ -62,6 +68,7 @@ export const DEFAULT_LIMITS: Limits = {
   rowBytesMax: 512 * 1024,
   // As `group_replication_transaction_size_limit` has it.
   transactionBytesMax: 150_000_000,
+  transactionRowsMax: 1_000_000,
   transactionsBytesMax: 1024 * 1024 * 1024,
   readKeysMax: 10_000,
   readRangesMax: 256,
@@ -74,6 +81,8 @@ export const DEFAULT_LIMITS: Limits = {
   stepsMax: 10_000,
   attemptsMax: 1000,
   transactionMsMax: 300_000,
+  // Time to think at a terminal, and not to forget it there.
+  transactionIdleMsMax: 120_000,
   commitWaitMsMax: 30_000,
   savepointsMax: 64,
   locksMax: 100_000,
@@ -85,4 +94,5 @@ export const DEFAULT_LIMITS: Limits = {
   yieldKeysMax: 64,
   yieldingMax: 10_000,
   waitMsDefault: 10_000,
+  timeAheadMsMax: 60_000,
 };

@@ -26,6 +26,7 @@ test('transactions shows what is open, the oldest first, with what it holds back
     isolation: 'REPEATABLE READ',
     isReadOnly: false,
     snapshotVersion: 2,
+    floorHeld: 2,
     holdsFloor: true,
     rowsWritten: 1,
     bytes: old.bytes,
@@ -119,7 +120,7 @@ test('one that waits is ended, too', () => {
   assert.equal(engine.lockWaiters, 0);
 });
 
-test("other members' are shown as they told them, and ended by them alone", () => {
+test("other members' are shown as they told them, and ended there", () => {
   const { client, replica } = accounts([1]);
   client.do('begin', { tx: 't' });
   client.do('get', { tx: 't', table: TABLE, key: 1 });
@@ -132,6 +133,7 @@ test("other members' are shown as they told them, and ended by them alone", () =
     isolation: 'SERIALIZABLE',
     isReadOnly: false,
     snapshotVersion: 1,
+    floorHeld: 1,
     rowsWritten: 0,
     bytes: 0,
     locks: 0,
@@ -141,15 +143,137 @@ test("other members' are shown as they told them, and ended by them alone", () =
   const [far, near] = client.do('transactions');
   assert.deepEqual([far, near.holdsFloor], [{ ...row, holdsFloor: true }, false]);
   assert.equal(client.fail('abortTransaction', { transactionId: row.transactionId }).code, 'NO_SUCH_TRANSACTION');
+  assert.deepEqual(replica.abortsAsked, []);
   const members = replica.members();
   replica.members = () => [...members, { ...members[0]!, memberId: OTHER, port: 7002 }];
-  const { code, problem } = client.fail('abortTransaction', { transactionId: row.transactionId });
-  assert.deepEqual(
-    [code, problem],
-    ['INVALID_ARGUMENT', `it is open at member ${OTHER} (127.0.0.1:7002), which alone can end it`],
-  );
+  assert.deepEqual(client.do('abortTransaction', { transactionId: row.transactionId }), {});
+  assert.deepEqual(replica.abortsAsked, [[OTHER, row.transactionId]]);
+  for (const [outcome, code, fact] of [
+    ['not-open', 'NO_SUCH_TRANSACTION', ['transactionId', row.transactionId]],
+    ['committing', 'INVALID_ARGUMENT', ['argument', 'transactionId']],
+    ['not-reached', 'INVALID_ARGUMENT', ['argument', 'transactionId']],
+    ['unknown', 'TIMEOUT', ['waitedFor', 'member']],
+  ] as const) {
+    replica.abortOutcome = outcome;
+    const error = client.fail('abortTransaction', { transactionId: row.transactionId });
+    assert.deepEqual([error.code, error[fact[0]]], [code, fact[1]]);
+  }
   for (const transactionId of ['', 'x', `${MEMBER_ID}:6:1`, `${MEMBER_ID}:7:99`]) {
     assert.equal(client.fail('abortTransaction', { transactionId }).code, 'NO_SUCH_TRANSACTION');
   }
   assert.equal(client.fail('abortTransaction', {}).argument, 'transactionId');
+});
+
+test('H5: what only reads holds back no purge floor, and which transaction does is told whatever is asked for', () => {
+  const { client, replica, clock } = accounts([1, 7]);
+  const put = (id: number) => client.do('put', { table: TABLE, row: { id } });
+  client.do('begin', { tx: 'past', asOf: 2 });
+  client.do('begin', { tx: 'reads', readOnly: true });
+  client.do('begin', { tx: 'committed', isolation: 'READ COMMITTED' });
+  client.do('begin', { tx: 'reads committed', isolation: 'READ COMMITTED', readOnly: true });
+  for (const tx of ['past', 'reads', 'committed', 'reads committed']) client.do('get', { tx, table: TABLE, key: 1 });
+  const scanned = client.do('scan', { table: TABLE, limit: 1 });
+  assert.deepEqual(replica.floorsHeld, []);
+  put(2);
+  put(3);
+  clock.advance(100);
+  client.do('begin', { tx: 'writes' });
+  client.do('get', { tx: 'writes', table: TABLE, key: 1 });
+  put(4);
+  client.do('put', { tx: 'committed', table: TABLE, row: { id: 9 } });
+  put(5);
+  client.do('get', { tx: 'committed', table: TABLE, key: 1 });
+  const held = (limit: number) =>
+    client.do('transactions', { limit }).map((row: { tx: string; floorHeld: number | null; holdsFloor: boolean }) => {
+      return [row.tx, row.floorHeld, row.holdsFloor];
+    });
+  assert.deepEqual(held(10), [
+    ['past', null, false],
+    ['reads', null, false],
+    ['committed', 6, false],
+    ['reads committed', null, false],
+    [scanned.cursor, null, false],
+    ['writes', 5, true],
+  ]);
+  assert.deepEqual(replica.floorsHeld.toSorted(), [5, 6]);
+  assert.deepEqual(held(2), [
+    ['past', null, false],
+    ['writes', 5, true],
+  ]);
+  for (const tx of ['writes', 'committed']) client.do('rollback', { tx });
+  assert.deepEqual(replica.floorsHeld, []);
+});
+
+test('a transaction whose client asks for nothing for too long is ended, and says why', () => {
+  const { client, clock, engine, replica } = accounts([1], { transactionIdleMsMax: 1000, transactionMsMax: 60_000 });
+  client.do('begin', { tx: 't' });
+  client.do('get', { tx: 't', table: TABLE, key: 1 });
+  for (let i = 0; i < 5; i++) {
+    clock.advance(900);
+    client.do('put', { tx: 't', table: TABLE, row: { id: 10 + i } });
+  }
+  assert.equal(client.do('transactions').length, 1);
+  clock.advance(1100);
+  assert.deepEqual(
+    [client.do('transactions'), replica.openSnapshots, engine.counters.idleTransactionsEnded],
+    [[], 0, 1],
+  );
+  const { code, cause, retry } = client.fail('commit', { tx: 't' });
+  assert.deepEqual(
+    [code, cause.code, cause.waitedFor, cause.ms, retry],
+    ['TRANSACTION_ABORTED', 'TIMEOUT', 'request', 1000, 'transaction'],
+  );
+  assert.equal(client.do('count', { table: TABLE }).count, 1);
+  // The client that says nothing at all from the beginning, and one that only rolls back.
+  client.do('begin', { tx: 'u' });
+  clock.advance(1100);
+  client.do('rollback', { tx: 'u' });
+  assert.equal(engine.counters.idleTransactionsEnded, 2);
+});
+
+test('whoever waits for a row, or for what is not visible yet, is not idle; nor is any where the limit is 0', () => {
+  const { client, connect, clock, replica, engine } = accounts([1], { transactionIdleMsMax: 1000 });
+  const holder = connect();
+  const keepBusy = (ms: number): void => {
+    for (let at = 0; at < ms; at += 500) {
+      clock.advance(500);
+      holder.do('get', { tx: 'h', table: TABLE, key: 1 });
+    }
+  };
+  holder.do('begin', { tx: 'h' });
+  holder.do('get', { tx: 'h', table: TABLE, key: 1, forUpdate: true });
+  client.do('begin', { tx: 't', lockTimeoutMs: 60_000 });
+  const get = client.send('get', { tx: 't', table: TABLE, key: 1, forUpdate: true });
+  const later = client.send('begin', { tx: 'u', atLeast: replica.appliedUpTo + 1, waitTimeoutMs: 60_000 });
+  keepBusy(5000);
+  holder.do('rollback', { tx: 'h' });
+  holder.do('put', { table: TABLE, row: { id: 2 } });
+  clock.advance(900);
+  assert.ok(client.answerTo(get).ok && client.answerTo(later).ok);
+  assert.equal(client.do('transactions').length, 2);
+  clock.advance(1000);
+  assert.deepEqual([client.do('transactions').length, engine.counters.idleTransactionsEnded], [0, 2]);
+  const patient = accounts([1], { transactionIdleMsMax: 0 });
+  patient.client.do('begin', { tx: 't' });
+  patient.clock.advance(200_000);
+  patient.client.do('get', { tx: 't', table: TABLE, key: 1 });
+  patient.clock.advance(110_000);
+  assert.equal(patient.client.fail('commit', { tx: 't' }).cause.waitedFor, 'transaction');
+});
+
+test('the rows that one transaction writes are bounded, however often it writes them', () => {
+  const { client } = accounts([1, 2, 3], { transactionRowsMax: 3 });
+  const steps = (ids: readonly number[]) => ({ steps: ids.map((id) => ({ op: 'put', table: TABLE, row: { id } })) });
+  assert.equal(client.do('transact', steps([1, 2, 3, 1, 2, 3])).attempts, 1);
+  const { code, rows, rowsMax, bytes } = client.fail('transact', steps([1, 2, 3, 4]));
+  assert.deepEqual([code, rows, rowsMax, bytes], ['TRANSACTION_TOO_LARGE', 4, 3, undefined]);
+  assert.equal(client.do('update', { table: TABLE, all: true, set: { v: 1 } }).matched, 3);
+  client.do('put', { table: TABLE, row: { id: 4 } });
+  assert.equal(client.fail('delete', { table: TABLE, all: true }).rows, 4);
+  client.do('begin', { tx: 't', onError: 'continue' });
+  client.do('delete', { tx: 't', table: TABLE, lte: 3 });
+  assert.equal(client.fail('put', { tx: 't', table: TABLE, row: { id: 9 } }).code, 'TRANSACTION_TOO_LARGE');
+  client.do('get', { tx: 't', table: TABLE, key: 4 });
+  client.do('commit', { tx: 't' });
+  assert.equal(client.do('count', { table: TABLE }).count, 1);
 });

@@ -16,6 +16,10 @@ export class ReadSet {
   /** In the order in which they were scanned. */
   readonly #ranges: { from: RowKey; to: RowKey }[] = [];
 
+  get isEmpty(): boolean {
+    return this.#ranges.length === 0;
+  }
+
   /** What `add` would add to the memory that this takes; below 0 where a range is widened to a shorter key. */
   bytesOf(from: RowKey, to: RowKey): number {
     const last = this.#ranges.at(-1);

@@ -5,13 +5,22 @@
 
 import type { Write } from '../../applier/index.ts';
 import type { KeyRange } from '../../applier/types.ts';
-import type { CommitTime, RowKey, Transaction, Writer, WriteSetItem } from '../../certifier/types.ts';
+import type {
+  CommitTime,
+  DangerousStructure,
+  RowKey,
+  Transaction,
+  Writer,
+  WriteSetItem,
+} from '../../certifier/types.ts';
 import type { Incarnation, LogIndex, MemberId, MemberOrdinal, SequenceNumber } from '../../gcs/base/index.ts';
 import type { BuildOutcome } from './builds/build-watch.ts';
 import type { RequestError } from './errors.ts';
+import type { RefusedIncrement } from './increments.ts';
 import type { Isolation } from './isolation.ts';
 import type { SchemaEffect } from './member/schema-effect.ts';
 import type { Alteration, Build, BuildFailure, NewTable, TableDefinition } from './table-definition.ts';
+import type { VariableRow } from './variables.ts';
 
 export type MemberState = 'OFFLINE' | 'RECOVERING' | 'ONLINE' | 'ERROR';
 
@@ -25,9 +34,11 @@ export interface Replica {
   readonly appliedUpTo: SequenceNumber;
   memberIdOf(ordinal: MemberOrdinal): MemberId;
 
-  /** Pins `appliedUpTo` as a snapshot, or says why not. `ended` is called (once) if the member has to end the snapshot early (H21). */
+  /** Pins `appliedUpTo` as a snapshot, to be read. `ended` is called (once) if the member has to end the snapshot early (H21). */
   acquireSnapshot(ended: () => void): SnapshotHandle;
-  /** The same for an earlier sequence number, from `heldFrom` on. */
+  /** The same for one who may write: the purge floor does not rise above it until the handle is released (H5). */
+  acquireSnapshotToWrite(ended: () => void): SnapshotHandle;
+  /** As `acquireSnapshot`, at an earlier sequence number, from `heldFrom` on. */
   acquireSnapshotAt(sequenceNumber: SequenceNumber, ended: () => void): SnapshotHandle;
   /** The row's image at `snapshot`, or undefined. `snapshot` is held. */
   get(key: RowKey, snapshot: SequenceNumber): Uint8Array | undefined;
@@ -44,20 +55,34 @@ export interface Replica {
   attach(sessions: AttachedSessions): void;
   /** Open on the other members that are reached: the oldest of each, as it told last. */
   transactionsElsewhere(): readonly Omit<TransactionRow, 'holdsFloor'>[];
+  /** Asks the member that has it to end a transaction. `done`: once, in a later turn. */
+  abortElsewhere(memberId: MemberId, transactionId: string, done: (outcome: AbortOutcome) => void): void;
   /** Where the time went of the commit whose `done` is called now, as far as it was not here; zeros where it did not leave. */
   readonly orderedTimes: OrderedTimes;
   /** Pre-certifies, broadcasts, and reports the fate. `deadlineMs` (monotonic): when to give up waiting. */
   commit(transaction: Transaction, deadlineMs: number, done: (outcome: CommitOutcome) => void): void;
-  changeSchema(change: SchemaChange, deadlineMs: number, done: (outcome: SchemaOutcome) => void): void;
+  changeSchema(change: OrderedChange, deadlineMs: number, done: (outcome: SchemaOutcome) => void): void;
   /** Calls `done` once, when the build is over, whoever carries it out. Returns how to give up waiting. */
   whenBuilt(build: Build, done: (outcome: BuildOutcome) => void): { cancel(): void };
   /** How many rows are looked through for it, as far as this member was told; null: it was told nothing. */
   buildRows(build: Build): number | null;
+  /** Options of the whole group, as they are where this member is. */
+  variables(): readonly VariableRow[];
+  /** Whether a SERIALIZABLE transaction of that snapshot has to be ordered though it has only read (`variables.ts`). */
+  ordersReads(snapshot: SequenceNumber): boolean;
   /** Calls `done` once `sequenceNumber` is visible here (maybe in this turn). Returns how to give up. */
   whenApplied(sequenceNumber: SequenceNumber, done: () => void): { cancel(): void };
 
   /** What was published behind it is held, and every sequence number from it on is readable. */
   readonly heldFrom: SequenceNumber;
+  /** When it was committed, or later, but before the next. Null: it is not known. */
+  readonly heldFromTime: CommitTime | null;
+  /** How far time has come at `appliedUpTo`: every later commit is later. Null: nothing is served yet. */
+  readonly timeReached: CommitTime | null;
+  /** Calls `done` once `timeReached` is `time` or later (maybe in this turn), for which it sees to it that something is ordered. Returns how to give up. */
+  whenTimeReached(time: CommitTime, done: () => void): { cancel(): void };
+  /** The last that was committed at `time` or before; `time` is reached. Null: it is below `heldFrom`, as far as is known. */
+  sequenceNumberAt(time: CommitTime): SequenceNumber | null;
   /** What was published behind `after`, in order, at most `countMax`. `after`: from `heldFrom` on. */
   publications(after: SequenceNumber, countMax: number): readonly Publication[];
   /** The table of that id, as of `snapshot`: one that exists, or that a publication which is held is about. */
@@ -117,7 +142,15 @@ export interface AttachedSessions {
   readonly watchedRows: WatchedRows;
   /** Open transactions, oldest first. */
   oldestTransactions(limit: number): readonly SessionTransaction[];
+  /** Ends one of them, for another member's client. */
+  abort(transactionId: string): Extract<AbortOutcome, 'ended' | 'not-open' | 'committing'>;
 }
+
+/**
+ * What became of the wish to end a transaction. `committing`: it was handed to the group, which decides. `unknown`: its member
+ * was asked and did not answer in time.
+ */
+export type AbortOutcome = 'ended' | 'not-open' | 'committing' | 'not-reached' | 'unknown';
 
 /** Something that a client has open on a member. */
 export interface SessionTransaction {
@@ -133,8 +166,10 @@ export interface SessionTransaction {
   readonly ageMs: number;
   readonly isolation: Isolation;
   readonly isReadOnly: boolean;
-  /** What it holds back: no purge floor rises above it. Null: no statement yet, or a declared reader of the past. */
+  /** Of its last statement. Null: none yet. */
   readonly snapshotVersion: SequenceNumber | null;
+  /** What it holds back: no purge floor rises above it. Null: nothing; what only reads never does (H5). */
+  readonly floorHeld: SequenceNumber | null;
   readonly rowsWritten: number;
   readonly bytes: number;
   readonly locks: number;
@@ -144,7 +179,7 @@ export interface SessionTransaction {
 
 export interface TransactionRow extends SessionTransaction {
   readonly member: MemberId;
-  /** None that is shown has an older snapshot. */
+  /** Of all that are open, none holds back more. */
   readonly holdsFloor: boolean;
 }
 
@@ -194,8 +229,15 @@ export interface SnapshotHandle {
 }
 
 export type CommitOutcome =
-  | { readonly kind: 'committed'; readonly sequenceNumber: SequenceNumber; readonly commitTime: CommitTime }
+  | {
+      readonly kind: 'committed';
+      readonly sequenceNumber: SequenceNumber;
+      readonly commitTime: CommitTime;
+      /** The rows that its deltas were for, as they are now. Absent: it had none. */
+      readonly resolved?: readonly Write[];
+    }
   | LostConflict
+  | LostBounds
   | LostSnapshot
   | Refusal
   /** Handed to the group, and the deadline passed: it may commit, have committed, or never. */
@@ -208,6 +250,15 @@ export interface LostConflict {
   readonly found: 'item' | 'range';
   readonly winner: Writer;
   readonly phase: 'local' | 'group';
+  /** Under the rule `serial-safety-net`, where that the winner wrote what was read is not all. */
+  readonly structure?: DangerousStructure;
+}
+
+/** An increment cannot be, as the group has ordered it (H9). */
+export interface LostBounds {
+  readonly kind: 'out-of-bounds';
+  readonly key: RowKey;
+  readonly refused: RefusedIncrement;
 }
 
 export interface LostSnapshot {
@@ -231,6 +282,16 @@ export type SchemaChange =
   | { readonly kind: 'alter-table'; readonly name: string; readonly alteration: Alteration }
   /** Of the member that built it; `failure` null: it is valid from now on. */
   | { readonly kind: 'end-build'; readonly build: Build; readonly failure: BuildFailure | null };
+
+/** What takes a number of its own. */
+export type OrderedChange = SchemaChange | VariableChange;
+
+/** No change of the schema, but ordered, kept and repeated like one: an option of the whole group (`variables.ts`). */
+export interface VariableChange {
+  readonly kind: 'set-variable';
+  readonly name: string;
+  readonly value: string;
+}
 
 export type SchemaOutcome =
   /** `changed: false`: nothing was to be done (`ifNotExists`, `ifExists`); `sequenceNumber` is then the one before. */
@@ -339,14 +400,22 @@ export interface ConflictRecord {
   readonly table: string;
   /**
    * `unique`: values of a unique index, which both wanted; `reference`: a key, to which one refers, and which the other one
-   * made or took away; `range`: the row, or entry of an index, is in a range that the loser had read.
+   * made or took away; `range`: the row, or entry of an index, is in a range that the loser had read. `bounds`: what it would
+   * have added to the row cannot be.
    */
-  readonly item: 'row' | 'unique' | 'reference' | 'range' | 'catalog';
+  readonly item: 'row' | 'unique' | 'reference' | 'range' | 'bounds' | 'catalog';
   /** Where it is an entry of an index that conflicts, or a key that is referred to: the name of the index; `primary`. */
   readonly index?: string;
   /** The columns of the row's primary key; of `unique` and `reference` those of the index. A scalar if there is one. */
   readonly key: unknown;
-  readonly reason: 'conflict' | 'snapshot-too-old' | 'schema-changed';
+  readonly reason: 'conflict' | 'dangerous-structure' | 'snapshot-too-old' | 'schema-changed' | 'out-of-bounds';
+  /** Of a dangerous structure: who has to come before the loser, for which row; null: forgotten. */
+  readonly before?: {
+    readonly table: string;
+    readonly key: unknown;
+    readonly member: MemberId;
+    readonly gtid: string;
+  } | null;
   /** Refused in the total order, or by the loser's member before that; the latter only that member knows. */
   readonly phase: 'local' | 'group';
   readonly loser: { readonly member: MemberId; readonly transactionId: string };
@@ -357,7 +426,7 @@ export interface ConflictSummary {
   /** Time of the oldest conflict that is kept, of any table; null if none is. */
   readonly since: string | null;
   readonly conflicts: number;
-  /** Those with most conflicts first. Snapshots that were too old count for none. */
+  /** Those with most conflicts first. Snapshots that were too old, and increments out of bounds, count for none. */
   readonly hotRows: readonly (Pick<ConflictRecord, 'table' | 'item' | 'index' | 'key'> & {
     readonly conflicts: number;
     readonly lastTime: string;

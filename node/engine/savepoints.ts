@@ -72,6 +72,17 @@ export class Savepoints<Row> {
     }
   }
 
+  /** The row's kept states are the same by another name. Cost: savepoints. */
+  amend(key: RowKey, amended: (before: Row) => Row): void {
+    for (const { before } of this.#points) {
+      const row = before.get(key);
+      if (row === undefined || row === null) continue;
+      const same = amended(row);
+      before.set(key, same);
+      this.#bytes += this.#sizeOf(same) - this.#sizeOf(row);
+    }
+  }
+
   /** True also where no savepoint was set: there is nothing to go back to. */
   #keeps(key: RowKey): boolean {
     return this.#points.at(-1)?.before.has(key) ?? true;

@@ -4,7 +4,7 @@
  */
 import { assert, unreachable } from '../../gcs/base/index.ts';
 import type { ImageCodec } from './image-codec.ts';
-import type { SchemaChange } from './replica.ts';
+import type { OrderedChange } from './replica.ts';
 import type {
   Alteration,
   BuildFailure,
@@ -90,7 +90,7 @@ export function decodeDefinition(image: Uint8Array, codec: ImageCodec): TableDef
   };
 }
 
-export function encodeSchemaChange(change: SchemaChange, codec: ImageCodec): Uint8Array {
+export function encodeSchemaChange(change: OrderedChange, codec: ImageCodec): Uint8Array {
   switch (change.kind) {
     case 'create-table': {
       const { name, primaryKey, columns, indexes, foreignKeys } = change.table;
@@ -108,14 +108,16 @@ export function encodeSchemaChange(change: SchemaChange, codec: ImageCodec): Uin
       const why = failure === null ? [] : failureParts(failure);
       return codec.encode([FORMAT, change.kind, build.tableId, build.since, why]);
     }
+    case 'set-variable':
+      return codec.encode([FORMAT, change.kind, false, change.name, change.value]);
   }
 }
 
 /** @throws InvariantViolation: only members write schema changes, and the group delivers them whole. */
-export function decodeSchemaChange(bytes: Uint8Array, codec: ImageCodec): SchemaChange {
+export function decodeSchemaChange(bytes: Uint8Array, codec: ImageCodec): OrderedChange {
   const parts = codec.decode(bytes) as Parts;
   assert(isKnown(parts[0]), 'a schema change is of a known format');
-  const kind = parts[1] as SchemaChange['kind'];
+  const kind = parts[1] as OrderedChange['kind'];
   switch (kind) {
     case 'create-table':
       return { kind, table: newTableOf(parts), ifNotExists: parts[2] as boolean };
@@ -128,6 +130,8 @@ export function decodeSchemaChange(bytes: Uint8Array, codec: ImageCodec): Schema
       const build = { tableId: parts[2] as number, since: parts[3] as number };
       return { kind, build, failure: failureOf(parts[4] as Parts) };
     }
+    case 'set-variable':
+      return { kind, name: parts[3] as string, value: parts[4] as string };
     default:
       return unreachable(kind);
   }

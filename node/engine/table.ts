@@ -1,12 +1,20 @@
 /** A table definition made ready for statements: what would else be looked up for every row. */
 import type { KeyRange } from '../../applier/types.ts';
 import type { RowKey, WriteSetItem } from '../../certifier/types.ts';
+import { assert } from '../../gcs/base/index.ts';
 import { TableIndex } from './constraints/table-index.ts';
 import { invalidArgument, noSuchColumn, noSuchIndex, typeMismatch } from './errors.ts';
 import { decodeRow, encodeRow, type ImageCodec, type Row, RowLayout } from './image-codec.ts';
+import { addTo, type ColumnIncrement, isIncrementable, type NumberType, type RefusedIncrement } from './increments.ts';
 import { catalogItemKey, encodeKey, type KeyType, rowRange, tablePrefix } from './key-codec.ts';
 import type { ColumnDefinition, ColumnType, TableDefinition } from './table-definition.ts';
 import { canonicalValue, describeValue } from './values.ts';
+
+export interface IncrementedImage {
+  readonly image: Uint8Array;
+  /** Of the columns, in the order of the increments. */
+  readonly values: readonly unknown[];
+}
 
 export class Table {
   readonly definition: TableDefinition;
@@ -102,6 +110,24 @@ export class Table {
     return typeMismatch({ table: this.name, column, type, got: describeValue(value) });
   }
 
+  /** How increments of a column add: it is one that has them. */
+  readonly numberTypeOf = (column: string): NumberType => {
+    const type = this.#columns?.get(column)?.type ?? null;
+    assert(isIncrementable(type), 'the column is one of numbers');
+    return type;
+  };
+
+  /** The image with increments added to it, or which of them cannot be. `isBounded`: their bounds are judged, too. */
+  incremented(
+    image: Uint8Array,
+    increments: readonly ColumnIncrement[],
+    { codec, isBounded }: { readonly codec: ImageCodec; readonly isBounded: boolean },
+  ): IncrementedImage | RefusedIncrement {
+    const row = this.decode(image, codec);
+    const refused = addTo(row, increments, this.numberTypeOf, isBounded);
+    return refused ?? { image: this.encode(row, codec), values: increments.map(({ column }) => row[column]) };
+  }
+
   /** `values`: canonical, in key order. */
   rowKey(values: readonly unknown[]): RowKey {
     return encodeKey(this.prefix, values, this.keyTypes);
@@ -113,5 +139,19 @@ export class Table {
 
   decode(image: Uint8Array, codec: ImageCodec): Row {
     return decodeRow(image, this.layout, codec);
+  }
+}
+
+/** Tables made ready, by definition; a definition never changes. */
+export class TableCache {
+  readonly #tables = new WeakMap<TableDefinition, Table>();
+
+  of(definition: TableDefinition): Table {
+    let table = this.#tables.get(definition);
+    if (table === undefined) {
+      table = new Table(definition);
+      this.#tables.set(definition, table);
+    }
+    return table;
   }
 }

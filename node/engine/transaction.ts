@@ -10,26 +10,40 @@ import {
   invalidArgument,
   noSuchTable,
   notOnline,
+  outOfBounds,
   overloaded,
   type RequestError,
   readOnlyTransaction,
   snapshotTooOld,
   tooLarge,
+  tooManyRows,
 } from './errors.ts';
 import type { ImageCodec } from './image-codec.ts';
+import {
+  boundsProblem,
+  type ColumnIncrement,
+  incrementFacts,
+  isNumber,
+  negated,
+  type RefusedIncrement,
+  sum,
+  withIncrement,
+} from './increments.ts';
 import type { Isolation } from './isolation.ts';
-import { isBesideRows } from './key-codec.ts';
+import { decodeKey, isBesideRows, shownKey, tableIdOf } from './key-codec.ts';
 import type { Limits } from './limits.ts';
 import type { LockEvents, LockOwner, RowLocks } from './locks/row-locks.ts';
+import { isTime, type PastPlace, shownNamed, shownTime } from './past-place.ts';
 import { ReadSet } from './read-set.ts';
 import type { Replica, SnapshotHandle } from './replica.ts';
 import { Savepoints } from './savepoints.ts';
 import { StatementSnapshots } from './statement-snapshots.ts';
-import { Table } from './table.ts';
+import type { Table, TableCache } from './table.ts';
 import type { TableDefinition } from './table-definition.ts';
 import {
   type Buffered,
   type BufferedRow,
+  isDelta,
   transactionAt,
   transactionOfStatements,
   transactionWithReads,
@@ -37,6 +51,8 @@ import {
 
 /** What a buffered row takes besides key and image; more than it takes beside them in the message to the group. */
 export const ROW_OVERHEAD_BYTES = 64;
+/** What an increment takes at most, but for a decimal of many digits. */
+const INCREMENT_BYTES_MAX = 160;
 const OVERLOADED_RETRY_MS = 100;
 
 /** What transactions have in common. */
@@ -72,22 +88,8 @@ export class TransactionMemory {
 export interface TransactionStart {
   readonly isolation: Isolation;
   readonly isReadOnly: boolean;
-  /** The past that it reads, which is visible here; null: the present, as of its first statement. */
-  readonly asOf: SequenceNumber | null;
-}
-
-/** Tables made ready, by definition; a definition never changes. */
-export class TableCache {
-  readonly #tables = new WeakMap<TableDefinition, Table>();
-
-  of(definition: TableDefinition): Table {
-    let table = this.#tables.get(definition);
-    if (table === undefined) {
-      table = new Table(definition);
-      this.#tables.set(definition, table);
-    }
-    return table;
-  }
+  /** The past that it reads, which is visible here, or a time that is reached; null: the present, as of its first statement. */
+  readonly asOf: PastPlace | null;
 }
 
 /** A row to be written by one statement. */
@@ -106,6 +108,14 @@ export interface ExistenceChanges {
 
 const NO_ITEMS: readonly ExistenceItem[] = [];
 
+/** What a commit answers of an increment. */
+export interface IncrementedColumn {
+  readonly table: string;
+  readonly key: unknown;
+  readonly column: string;
+  readonly value: unknown;
+}
+
 export class Transaction implements Buffered, LockOwner {
   readonly isReadOnly: boolean;
   /** A cursor goes on with it: whoever ran the statement does not release it. */
@@ -115,8 +125,9 @@ export class Transaction implements Buffered, LockOwner {
   /** Who runs it, where it may lock rows; else null. */
   lockEvents: LockEvents | null = null;
   #hasLocks = false;
+  #hasIncrements = false;
   readonly #setup: TransactionSetup;
-  readonly #asOf: SequenceNumber | null;
+  readonly #asOf: PastPlace | null;
   #isSnapshotEnded = false;
   #snapshot: SnapshotHandle | null = null;
   #isReleased = false;
@@ -128,7 +139,8 @@ export class Transaction implements Buffered, LockOwner {
   #writtenRows = 0;
   #writtenEntries = 0;
   /** At SERIALIZABLE, where something may be written. */
-  readonly #reads: ReadSet | null;
+  #reads: ReadSet | null;
+  readonly #isolation: Isolation;
   /** At READ COMMITTED. */
   readonly #statements: StatementSnapshots | null;
   /** Null: none was ever set. */
@@ -140,6 +152,7 @@ export class Transaction implements Buffered, LockOwner {
     this.#setup = setup;
     this.#asOf = asOf;
     this.isReadOnly = isReadOnly;
+    this.#isolation = isolation;
     this.#reads = isolation === 'SERIALIZABLE' && !isReadOnly ? new ReadSet() : null;
     this.#statements = isolation === 'READ COMMITTED' && asOf === null ? new StatementSnapshots() : null;
   }
@@ -147,6 +160,12 @@ export class Transaction implements Buffered, LockOwner {
   /** Of the last statement. Null before the first. */
   get snapshotVersion(): SequenceNumber | null {
     return this.#snapshot?.sequenceNumber ?? this.#statements?.last ?? null;
+  }
+
+  /** What the purge floor must not rise above for its sake: what may be certified against (H5). Null: it holds nothing. */
+  get floorHeld(): SequenceNumber | null {
+    if (this.isReadOnly || this.#asOf !== null) return null;
+    return this.#statements === null ? (this.#snapshot?.sequenceNumber ?? null) : this.#statements.oldest;
   }
 
   /** What it was certified against: as a whole (null), or where it conflicted. */
@@ -215,6 +234,9 @@ export class Transaction implements Buffered, LockOwner {
       const { replica } = this.#setup;
       if (replica.state !== 'ONLINE') throw notOnline(replica.state);
       this.#snapshot = this.#acquireSnapshot(replica);
+      if (this.isReadOnly && this.#isolation === 'SERIALIZABLE' && replica.ordersReads(this.#snapshot.sequenceNumber)) {
+        this.#reads = new ReadSet();
+      }
     }
     if (this.#isSnapshotEnded) throw snapshotTooOld({ snapshotVersion: this.#snapshot.sequenceNumber });
     return this.#snapshot.sequenceNumber;
@@ -243,8 +265,8 @@ export class Transaction implements Buffered, LockOwner {
   get(key: RowKey): Uint8Array | undefined {
     const own = this.#rows.get(key);
     if (own?.isWritten) {
-      this.#meet(key);
-      return own.image ?? undefined;
+      if (this.#reads !== null && isDelta(own)) this.observe(key);
+      return this.#ownImage(key, own) ?? undefined;
     }
     if (this.#reads !== null) this.observe(key);
     return this.#setup.replica.get(key, this.fixSnapshot());
@@ -253,7 +275,68 @@ export class Transaction implements Buffered, LockOwner {
   /** As `get`, for what is certified by other items than what is read. */
   peek(key: RowKey): Uint8Array | undefined {
     const own = this.#rows.get(key);
-    return own?.isWritten ? (own.image ?? undefined) : this.#setup.replica.get(key, this.fixSnapshot());
+    if (own?.isWritten) return this.#ownImage(key, own) ?? undefined;
+    return this.#setup.replica.get(key, this.fixSnapshot());
+  }
+
+  /**
+   * As `get`, for who changes it by what commutes with the changes of others (H8): without what it has added itself so far,
+   * and nothing is certified of what it is, but that it is.
+   */
+  getToIncrement(key: RowKey): Uint8Array | undefined {
+    const own = this.#rows.get(key);
+    if (own?.isWritten && !isDelta(own)) return this.#ownImage(key, own) ?? undefined;
+    if (own?.isWritten) this.#meet(key, 'delta');
+    return this.#setup.replica.get(key, this.fixSnapshot());
+  }
+
+  /**
+   * Adds to a row that there is, of which `getToIncrement` gave `image`: as a delta, or as any write where the transaction has
+   * written or observed the row.
+   *
+   * @throws RequestError INVALID_ARGUMENT, OUT_OF_BOUNDS, TRANSACTION_TOO_LARGE
+   */
+  increment(table: Table, key: RowKey, increment: ColumnIncrement, image: Uint8Array): void {
+    const row = this.#rows.get(key);
+    const type = table.numberTypeOf(increment.column);
+    const increments = withIncrement(row?.increments ?? null, increment, type);
+    if (increments === null) {
+      throw invalidArgument('by', 'together with what the transaction adds already it is beyond what the column takes');
+    }
+    this.#hasIncrements = true;
+    if (row === undefined || isDelta(row)) {
+      return this.#buffer([{ key, image: null, increments }]);
+    }
+    const added = table.incremented(image, [increment], { codec: this.imageCodec, isBounded: false });
+    if ('problem' in added) throw this.refusedAt(key, added);
+    if (this.#statements !== null) this.#meet(key);
+    this.#buffer([{ key, image: added.image, increments }]);
+  }
+
+  /** The row is incremented, and neither written nor observed otherwise. */
+  isDelta(key: RowKey): boolean {
+    const row = this.#rows.get(key);
+    return row !== undefined && isDelta(row);
+  }
+
+  /** Something was incremented at some time. */
+  get hasIncrements(): boolean {
+    return this.#hasIncrements;
+  }
+
+  /**
+   * Each column that it has incremented, and what it has now that the transaction is committed. `resolved`: what deltas have
+   * come to.
+   */
+  incremented(resolved: readonly RowChange[]): readonly IncrementedColumn[] {
+    const columns: IncrementedColumn[] = [];
+    for (const [key, { image, increments }] of this.#rows) {
+      if (increments === null) continue;
+      const { name, decode, shown } = this.#rowOf(key);
+      const row = decode(image ?? resolved.find((change) => change.key === key)!.image!);
+      for (const { column } of increments) columns.push({ table: name, key: shown, column, value: row[column] });
+    }
+    return columns;
   }
 
   /** At SERIALIZABLE: what it reads is certified, too. */
@@ -272,13 +355,13 @@ export class Transaction implements Buffered, LockOwner {
   scan(from: RowKey, to: RowKey, reverse: boolean): Iterable<readonly [RowKey, Uint8Array]> {
     const stored = this.#setup.replica.scan({ from, to }, this.fixSnapshot(), reverse);
     if (this.#writtenRows === 0) return stored;
-    const own: [RowKey, Uint8Array | null][] = [];
-    for (const [key, row] of this.#rows) if (row.isWritten && key >= from && key < to) own.push([key, row.image]);
+    const own: [RowKey, BufferedRow][] = [];
+    for (const [key, row] of this.#rows) if (row.isWritten && key >= from && key < to) own.push([key, row]);
     if (own.length === 0) return stored;
     own.sort(([left], [right]) => (left < right ? -1 : 1));
     if (reverse) own.reverse();
     // One that nobody comes to, as behind a limit, is none of the statement's concern.
-    return merged(stored, own, { reverse, meet: (key) => this.#meet(key) });
+    return merged(stored, own, { reverse, imageOf: (key, row) => this.#ownImage(key, row) });
   }
 
   /**
@@ -331,44 +414,68 @@ export class Transaction implements Buffered, LockOwner {
   observe(key: RowKey, isLocked = false): void {
     const row = this.#rows.get(key);
     if (row === undefined) {
-      this.#grow(this.#bytes + sizeOf({ key, image: null }));
-      this.#rows.set(key, { image: null, isWritten: false, isObserved: true });
+      this.#grow(this.#bytes + sizeOf(key, NO_ROW));
+      this.#rows.set(key, { image: null, isWritten: false, isObserved: true, isLocked, increments: null });
       this.#touch(key);
       return;
     }
     this.#meet(key);
+    if (this.#hasIncrements) this.#makePlain(key, row);
     // What the transaction has written itself decided it, whatever is below; but that may yet be undone.
     if (isLocked || !row.isWritten || this.#savepoints !== null) row.isObserved = true;
+    if (isLocked) row.isLocked = true;
   }
 
   /** Buffers one statement's changes, all of them or, when it throws, none. @throws RequestError TRANSACTION_TOO_LARGE */
   write(changes: readonly RowChange[]): void {
-    let bytes = this.#bytes;
-    for (const change of changes) bytes += sizeOf(change) - this.#sizeAt(change.key);
     if (this.#statements !== null) for (const { key } of changes) this.#meet(key);
+    this.#buffer(changes);
+  }
+
+  /** `increments` absent: those that the row has stay, where it stays. */
+  #buffer(changes: readonly (RowChange & { readonly increments?: BufferedRow['increments'] })[]): void {
+    let bytes = this.#bytes;
+    let rows = this.writtenRows;
+    for (const change of changes) {
+      bytes += this.#growthBy(change);
+      if (!this.#rows.get(change.key)?.isWritten && !isBesideRows(change.key)) rows++;
+    }
+    const rowsMax = this.#setup.limits.transactionRowsMax;
+    if (rows > rowsMax) throw tooManyRows({ rows, rowsMax });
     const savepoints = this.#savepoints;
     if (savepoints !== null) {
       for (const { key } of changes) bytes += savepoints.sizeToKeep(key, this.#rows.get(key) ?? null);
     }
     this.#grow(bytes);
-    for (const { key, image } of changes) {
+    for (const { key, image, increments } of changes) {
       const row = this.#rows.get(key);
       savepoints?.keep(key, row === undefined ? null : { ...row });
       if (row === undefined) {
-        this.#rows.set(key, { image, isWritten: true, isObserved: false });
+        this.#rows.set(key, {
+          image,
+          isWritten: true,
+          isObserved: false,
+          isLocked: false,
+          increments: increments ?? null,
+        });
         this.#touch(key);
         this.#writtenRows++;
       } else {
         if (!row.isWritten) this.#writtenRows++;
         row.image = image;
         row.isWritten = true;
+        if (increments !== undefined) row.increments = increments;
+        else if (image === null) row.increments = null;
       }
     }
   }
 
   /** The same of rows with what belongs to them. @throws RequestError TRANSACTION_TOO_LARGE */
   writeConstrained(changes: readonly RowChange[], { existence, existing }: ExistenceChanges): void {
-    const isNew = (key: RowKey): boolean => this.#rows.get(key)?.isWritten !== true;
+    const isNew = (key: RowKey): boolean => {
+      const row = this.#rows.get(key);
+      return row === undefined || isUnwritten(row);
+    };
     const entries = changes.filter(({ key }) => isBesideRows(key) && isNew(key)).length;
     const isFirst = existence.map(({ key }) => isNew(key));
     const bytes = existence.reduce((sum, change, i) => (isFirst[i] ? sum + sizeOfExistence(change) : sum), 0);
@@ -428,14 +535,14 @@ export class Transaction implements Buffered, LockOwner {
         this.#writtenRows--;
         if (this.#writtenEntries > 0 && isBesideRows(key)) this.#writtenEntries--;
       }
-      shrunk += sizeOf({ key, image: row.image });
+      shrunk += sizeOf(key, row);
       if (before === null && !row.isObserved) {
         this.#rows.delete(key);
         this.#statements?.forget(key);
       } else {
-        const { isObserved } = row;
-        Object.assign(row, before ?? { image: null, isWritten: false }, { isObserved });
-        shrunk -= sizeOf({ key, image: row.image });
+        const { isObserved, isLocked } = row;
+        Object.assign(row, before ?? { image: null, isWritten: false, increments: null }, { isObserved, isLocked });
+        shrunk -= sizeOf(key, row);
       }
     });
     this.#shrink(shrunk - savepoints.bytes);
@@ -446,7 +553,7 @@ export class Transaction implements Buffered, LockOwner {
     if (this.#existence === null) return NO_ITEMS;
     return this.#existence.items((key, { table }) => {
       const row = this.#rows.get(key);
-      if (!row?.isWritten) return undefined;
+      if (row === undefined || isUnwritten(row)) return undefined;
       return row.image === null ? null : table.decode(row.image, this.#setup.imageCodec);
     });
   }
@@ -463,13 +570,25 @@ export class Transaction implements Buffered, LockOwner {
     return this.#statements!.firstTouch(key)?.snapshotVersion ?? this.#existence!.seenAt(key)!;
   }
 
-  /** What is to be certified, or null where nothing is to be written. */
+  /**
+   * What is to be certified, or null where nothing is to be written.
+   *
+   * @throws RequestError OUT_OF_BOUNDS: of deltas the group judges that, of rows that are written otherwise what they end with
+   */
   toCertify(): CertifiedTransaction | null {
-    if (this.#writtenRows === 0) return null;
+    const isOrdered = this.#areReadsOrdered;
+    if (this.#writtenRows === 0 && !isOrdered) return null;
+    if (this.#hasIncrements) this.#checkBounds();
     if (this.#statements !== null) return transactionOfStatements(this);
     const snapshotVersion = this.fixSnapshot();
     if (this.#reads === null) return transactionAt(snapshotVersion, this);
-    return transactionWithReads(snapshotVersion, this, { reads: this.#reads, bounds: this.#setup.limits });
+    return transactionWithReads(snapshotVersion, this, { reads: this.#reads, bounds: this.#setup.limits, isOrdered });
+  }
+
+  /** It is ordered for what it has read. One row is what it is between its writer and the next, wherever that is. */
+  get #areReadsOrdered(): boolean {
+    if (this.#reads === null || this.#snapshot === null || (this.#reads.isEmpty && this.#rows.size < 2)) return false;
+    return this.#setup.replica.ordersReads(this.#snapshot.sequenceNumber);
   }
 
   /** The table, among those touched, that a key belongs to. */
@@ -498,9 +617,20 @@ export class Transaction implements Buffered, LockOwner {
       if (this.#statements === null) this.#endSnapshot();
     };
     const asOf = this.#asOf;
-    if (asOf === null) return replica.acquireSnapshot(ended);
-    if (asOf < replica.heldFrom) throw snapshotTooOld({ snapshotVersion: asOf, oldest: replica.heldFrom });
-    return replica.acquireSnapshotAt(asOf, ended);
+    if (asOf === null) {
+      const isOrdered =
+        !this.isReadOnly || (this.#isolation === 'SERIALIZABLE' && replica.ordersReads(replica.appliedUpTo));
+      return isOrdered ? replica.acquireSnapshotToWrite(ended) : replica.acquireSnapshot(ended);
+    }
+    const sequenceNumber = isTime(asOf) ? replica.sequenceNumberAt(asOf) : asOf;
+    if (sequenceNumber === null || sequenceNumber < replica.heldFrom) throw pastTooOld(asOf, replica);
+    if (this.#isolation === 'SERIALIZABLE' && replica.ordersReads(sequenceNumber)) {
+      throw invalidArgument(
+        'asOf',
+        'not at SERIALIZABLE under the rule serial-safety-net; read the past at REPEATABLE READ',
+      );
+    }
+    return replica.acquireSnapshotAt(sequenceNumber, ended);
   }
 
   /** One of each table: at READ COMMITTED a later statement may find it altered. */
@@ -523,27 +653,100 @@ export class Transaction implements Buffered, LockOwner {
     this.#statements.touch(key, { snapshotVersion, existed });
   }
 
-  /** @throws RequestError CERTIFICATION_CONFLICT if the row was written since an earlier statement touched it (H6) */
-  #meet(key: RowKey): void {
+  /**
+   * `kind`: of the item that it would be.
+   *
+   * @throws RequestError CERTIFICATION_CONFLICT if the row was written since an earlier statement touched it (H6)
+   */
+  #meet(key: RowKey, kind: 'check' | 'delta' = 'check'): void {
     const first = this.#statements?.firstTouch(key);
     if (first === undefined || first.snapshotVersion === this.fixSnapshot()) return;
-    const lost = this.#lossAgainst(first.snapshotVersion, [key]);
+    const lost = this.#lossAgainst(first.snapshotVersion, [key], kind);
     if (lost !== null) throw lost;
   }
 
+  /** A row that it has written, as it sees it; null: deleted. */
+  #ownImage(key: RowKey, row: BufferedRow): Uint8Array | null {
+    if (!isDelta(row)) {
+      this.#meet(key);
+      return row.image;
+    }
+    this.#meet(key, 'delta');
+    return this.#withIncrements(key, row.increments!);
+  }
+
+  /** The row below, with increments. @throws RequestError OUT_OF_BOUNDS where there is no such value */
+  #withIncrements(key: RowKey, increments: readonly ColumnIncrement[]): Uint8Array {
+    const below = this.#setup.replica.get(key, this.fixSnapshot());
+    assert(below !== undefined, 'a row that is incremented is there');
+    const table = this.touchedTable(tableIdOf(key))!;
+    const added = table.incremented(below, increments, { codec: this.imageCodec, isBounded: false });
+    if ('problem' in added) throw this.refusedAt(key, added);
+    return added.image;
+  }
+
+  /** What is observed is written as any row, not as a delta: here, and where a savepoint keeps what it was. */
+  #makePlain(key: RowKey, row: BufferedRow): void {
+    const plain = (before: BufferedRow): BufferedRow =>
+      isDelta(before) ? { ...before, image: this.#withIncrements(key, before.increments!) } : before;
+    const { image } = plain(row);
+    const savepoints = this.#savepoints;
+    const kept = savepoints?.bytes ?? 0;
+    savepoints?.amend(key, plain);
+    this.#shrink(sizeOf(key, row) + kept);
+    row.image = image;
+    this.#shrink(-sizeOf(key, row) - (savepoints?.bytes ?? 0));
+  }
+
+  /** Of rows that are written as any. */
+  #checkBounds(): void {
+    for (const [key, { image, increments }] of this.#rows) {
+      if (image === null || increments === null) continue;
+      const { decode, table } = this.#rowOf(key);
+      const row = decode(image);
+      for (const increment of increments) {
+        const { column, by } = increment;
+        const type = table.numberTypeOf(column);
+        const value = row[column];
+        const problem = boundsProblem(value, increment, type);
+        if (problem === null) continue;
+        const before = isNumber(value, type) ? sum(value, negated(by, type), type) : value;
+        throw this.refusedAt(key, { increment, problem, value: before });
+      }
+    }
+  }
+
+  refusedAt(key: RowKey, refused: RefusedIncrement): RequestError {
+    const { name, shown } = this.#rowOf(key);
+    return outOfBounds({ table: name, key: shown, ...incrementFacts(refused) });
+  }
+
+  #rowOf(key: RowKey) {
+    const table = this.touchedTable(tableIdOf(key))!;
+    const decoded = decodeKey(key, table.keyTypes);
+    const shown = decoded.kind === 'row' ? shownKey(decoded.values) : null;
+    return { table, name: table.name, shown, decode: (image: Uint8Array) => table.decode(image, this.imageCodec) };
+  }
+
   /** What is known to be written at these keys behind `snapshotVersion`, as an error; null: nothing. */
-  #lossAgainst(snapshotVersion: SequenceNumber, keys: readonly RowKey[]): RequestError | null {
+  #lossAgainst(
+    snapshotVersion: SequenceNumber,
+    keys: readonly RowKey[],
+    kind: 'check' | 'delta' = 'check',
+  ): RequestError | null {
     const { replica } = this.#setup;
-    const writeSet = keys.map((key): WriteSetItem => ({ key, kind: 'check', image: null }));
+    const writeSet = keys.map((key): WriteSetItem => ({ key, kind, image: null }));
     const lost = replica.preCertify({ snapshotVersion, writeSet });
     if (lost === null) return null;
     if (lost.kind === 'conflict') return conflictError(lost, { transaction: this, replica });
     return snapshotTooOld({ snapshotVersion, purgeFloor: lost.purgeFloor });
   }
 
-  #sizeAt(key: RowKey): number {
+  #growthBy({ key, image, increments }: RowChange & { readonly increments?: BufferedRow['increments'] }): number {
     const row = this.#rows.get(key);
-    return row === undefined ? 0 : sizeOf({ key, image: row.image });
+    const kept = increments ?? (image === null ? null : (row?.increments ?? null));
+    const size = sizeOf(key, { image, increments: kept });
+    return row === undefined ? size : size - sizeOf(key, row);
   }
 
   #grow(bytes: number): void {
@@ -569,8 +772,22 @@ export class Transaction implements Buffered, LockOwner {
   }
 }
 
-function sizeOf({ key, image }: RowChange): number {
-  return ROW_OVERHEAD_BYTES + key.length + (image === null ? 0 : image.length);
+function pastTooOld(asOf: PastPlace, { heldFrom, heldFromTime }: Replica): RequestError {
+  const which = isTime(asOf) ? { asOf: shownNamed(asOf) } : { snapshotVersion: asOf };
+  return snapshotTooOld({ ...which, oldest: heldFrom, oldestTime: shownTime(heldFromTime) });
+}
+
+type Content = Pick<BufferedRow, 'image' | 'increments'>;
+
+const NO_ROW: Content = { image: null, increments: null };
+
+function sizeOf(key: RowKey, content: Content): number {
+  return ROW_OVERHEAD_BYTES + key.length + contentBytes(content);
+}
+
+/** Nothing that it was is replaced. */
+function isUnwritten(row: BufferedRow): boolean {
+  return !row.isWritten || isDelta(row);
 }
 
 /** What a transaction remembers of a row, and what is certified of it, as far as foreign keys are concerned. */
@@ -585,31 +802,39 @@ function sizeOfExistence({ before, after }: ExistenceChange): number {
 
 /** What a savepoint takes for a row; its key is that of the buffer. */
 function sizeOfKept(before: BufferedRow | null): number {
-  return ROW_OVERHEAD_BYTES + (before?.image?.length ?? 0);
+  return ROW_OVERHEAD_BYTES + contentBytes(before ?? NO_ROW);
 }
 
-/** Own writes over stored rows, both in the order of the scan. `meet`: told of each own one that is come to; it may throw. */
+function contentBytes({ image, increments }: Content): number {
+  const bytes = image === null ? 0 : image.length;
+  return increments === null ? bytes : bytes + increments.length * INCREMENT_BYTES_MAX;
+}
+
+/** Own writes over stored rows, both in the order of the scan. `imageOf`: asked for each own one that is come to; it may throw. */
 function* merged(
   stored: Iterable<readonly [RowKey, Uint8Array]>,
-  own: readonly (readonly [RowKey, Uint8Array | null])[],
-  { reverse, meet }: { readonly reverse: boolean; readonly meet: (key: RowKey) => void },
+  own: readonly (readonly [RowKey, BufferedRow])[],
+  {
+    reverse,
+    imageOf,
+  }: { readonly reverse: boolean; readonly imageOf: (key: RowKey, row: BufferedRow) => Uint8Array | null },
 ): Generator<readonly [RowKey, Uint8Array]> {
   let next = 0;
   for (const row of stored) {
     while (next < own.length && (reverse ? own[next]![0] > row[0] : own[next]![0] < row[0])) {
-      const [key, image] = own[next++]!;
-      meet(key);
+      const [key, written] = own[next++]!;
+      const image = imageOf(key, written);
       if (image !== null) yield [key, image];
     }
     if (next < own.length && own[next]![0] === row[0]) {
-      const [key, image] = own[next++]!;
-      meet(key);
+      const [key, written] = own[next++]!;
+      const image = imageOf(key, written);
       if (image !== null) yield [key, image];
     } else yield row;
   }
   for (; next < own.length; next++) {
-    const [key, image] = own[next]!;
-    meet(key);
+    const [key, written] = own[next]!;
+    const image = imageOf(key, written);
     if (image !== null) yield [key, image];
   }
 }

@@ -201,7 +201,7 @@ test('a statement that fails dooms its transaction: only rollback succeeds', () 
 
 test('whatever fails in the name of a transaction dooms it, so that no half of it commits', () => {
   const half = [
-    ['increment', { table: TABLE, key: 1, column: 'v', by: 1 }],
+    ['increment', { table: TABLE, key: 1, column: 'v' }],
     ['get', { table: 'no.such', key: 1 }],
     ['get', { table: TABLE, key: 1, unknownArgument: 1 }],
     ['createTable', { table: 'x.y', primaryKey: ['a'] }],

@@ -8,6 +8,7 @@
  *   no       present  put
  *   yes      none     delete
  *   yes      present  put
+ *   yes      incremented, and neither written nor observed otherwise   delta
  *   (not written, but observed: a duplicate, an absence, a failed `if`; at SERIALIZABLE whatever was read)   check
  *
  * Index entries are items as rows are, behind the rows that they came with; one that ends as it was before is none. Behind
@@ -18,19 +19,34 @@
 import type { RowKey, Transaction, WriteSetItem } from '../../certifier/types.ts';
 import type { SequenceNumber } from '../../gcs/base/index.ts';
 import type { ExistenceItem } from './constraints/existence-items.ts';
+import type { ImageCodec } from './image-codec.ts';
+import { type ColumnIncrement, encodeIncrements } from './increments.ts';
 import { isBesideRows, tableIdOf } from './key-codec.ts';
 import type { ReadBounds, ReadSet } from './read-set.ts';
 import type { Table } from './table.ts';
 
 export interface BufferedRow {
-  /** Null: written never, or deleted. */
+  /** Null: written never, or incremented only, or deleted. */
   image: Uint8Array | null;
   isWritten: boolean;
   /** What a statement saw here decided its answer: it must still hold at the commit. */
   isObserved: boolean;
+  /** It was read `forUpdate`: it must be as it was, whatever the rule for what was read (H7). */
+  isLocked: boolean;
+  /**
+   * Null: none, or the row is deleted. Beside an image, which has them already, they are kept for the bounds of what the
+   * row ends with. Never changed in place: savepoints share it.
+   */
+  increments: readonly ColumnIncrement[] | null;
+}
+
+/** The row is not written but for its increments, and not observed: they are certified as what commutes (H8). */
+export function isDelta({ image, increments }: BufferedRow): boolean {
+  return image === null && increments !== null;
 }
 
 export interface Buffered {
+  readonly imageCodec: ImageCodec;
   /** And index entries. */
   readonly rows: ReadonlyMap<RowKey, BufferedRow>;
   readonly tables: readonly Table[];
@@ -49,19 +65,24 @@ export function transactionAt(snapshotVersion: SequenceNumber, buffered: Buffere
   return writes === 0 ? null : { snapshotVersion, writeSet };
 }
 
-/** With all that was read, at SERIALIZABLE. */
+/** With all that was read, at SERIALIZABLE. `isOrdered`: although nothing is written; only if more than one thing was read. */
 export function transactionWithReads(
   snapshotVersion: SequenceNumber,
   buffered: Buffered,
-  { reads, bounds }: { readonly reads: ReadSet; readonly bounds: ReadBounds },
+  { reads, bounds, isOrdered }: { readonly reads: ReadSet; readonly bounds: ReadBounds; readonly isOrdered: boolean },
 ): Transaction | null {
   const writeSet: WriteSetItem[] = [];
   for (const table of buffered.tables) writeSet.push(table.catalogItem);
   const observed: RowKey[] = [];
-  if (addItems(writeSet, buffered, observed) === 0) return null;
+  if (addItems(writeSet, buffered, observed) === 0 && !isOrdered) return null;
   const { keys, ranges } = reads.bounded(observed, bounds);
   for (const key of keys) writeSet.push({ key, kind: 'check', image: null });
-  return ranges.length === 0 ? { snapshotVersion, writeSet } : { snapshotVersion, writeSet, ranges };
+  return {
+    snapshotVersion,
+    writeSet,
+    ...(ranges.length > 0 && { ranges }),
+    ...(keys.length > 0 && { reads: keys.length }),
+  };
 }
 
 /**
@@ -93,18 +114,21 @@ export function transactionOfStatements(
   return { snapshotVersion: lowest, writeSet };
 }
 
-/** `observed`: takes the keys that were observed only, instead of checks. Returns how many items write. */
+/** `observed`: takes the keys that were observed and not locked, instead of checks. Returns how many items write. */
 function addItems(items: WriteSetItem[], buffered: Buffered, observed: RowKey[] | null): number {
   let writes = 0;
   for (const [key, row] of buffered.rows) {
-    if (row.isWritten && row.image !== null) {
+    if (isDelta(row)) {
+      items.push({ key, kind: 'delta', image: encodeIncrements(row.increments!, buffered.imageCodec) });
+      writes++;
+    } else if (row.isWritten && row.image !== null) {
       if (isBesideRows(key) && buffered.isAsBefore(key, row.image)) continue;
       items.push({ key, kind: 'put', image: row.image });
       writes++;
     } else if (row.isWritten && buffered.existed(key)) {
       items.push({ key, kind: 'delete', image: null });
       writes++;
-    } else if (observed !== null) observed.push(key);
+    } else if (observed !== null && !row.isLocked) observed.push(key);
     else if (row.isObserved) items.push({ key, kind: 'check', image: null });
   }
   items.push(...buffered.existenceItems());

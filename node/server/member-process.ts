@@ -93,6 +93,11 @@ export interface StartOptions {
   readonly batchDelayMsMax: number;
   /** Transactions that take as long are logged; null: none are. */
   readonly slowTransactionMs: number | null;
+  /** As in the engine's limits, from here on. */
+  readonly transactionIdleMsMax: number;
+  readonly transactionMsMax: number;
+  readonly transactionRowsMax: number;
+  readonly transactionBytesMax: number;
 }
 
 export interface RunningMember {
@@ -205,6 +210,10 @@ class Runs {
     const { helpedAfterLosses, yieldMs } = options;
     const limits = {
       ...DEFAULT_LIMITS,
+      transactionIdleMsMax: options.transactionIdleMsMax,
+      transactionMsMax: options.transactionMsMax,
+      transactionRowsMax: options.transactionRowsMax,
+      transactionBytesMax: options.transactionBytesMax,
       helpedAfterLosses,
       yieldMs,
       frameBytesMax: defaultServerLimits.frameBytesMax,

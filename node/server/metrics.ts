@@ -137,6 +137,16 @@ export function memberCounterSources(counters: MemberCounters): readonly MetricS
     source('concert_transactions_checked_total', 'Transactions certified here', 'transactionsCertified'),
     source('concert_conflicts_detected_total', 'Transactions refused in certification', 'conflictsDetected'),
     source('concert_range_conflicts_total', 'Of these, for a write into a range that was read', 'rangeConflicts'),
+    source(
+      'concert_dangerous_structures_total',
+      'Of these, for a dangerous structure: no serial order has them (certification_rule serial-safety-net)',
+      'dangerousStructures',
+    ),
+    source(
+      'concert_placed_earlier_total',
+      'Certified transactions that read what had been written since, and come earlier in the serial order',
+      'placedEarlier',
+    ),
     source('concert_transactions_remote_applied_total', 'Remote transactions applied here', 'remoteApplied'),
     source('concert_transactions_local_proposed_total', 'Local transactions sent to the group', 'localProposed'),
     source('concert_transactions_local_rollback_total', 'Local transactions that the group refused', 'localRolledBack'),
@@ -144,6 +154,12 @@ export function memberCounterSources(counters: MemberCounters): readonly MetricS
     source('concert_batch_delay_raised_total', 'Decisions to let batches wait longer for company', 'batchDelayRaised'),
     source('concert_batch_delay_lowered_total', 'Decisions to let batches wait less for company', 'batchDelayLowered'),
     source('concert_snapshots_too_old_total', 'Transactions refused for a snapshot below the floor', 'snapshotsTooOld'),
+    source('concert_rows_incremented_total', 'Increments of rows that commuted with others', 'rowsIncremented'),
+    source(
+      'concert_increments_out_of_bounds_total',
+      'Transactions refused for what an increment would have come to',
+      'incrementsOutOfBounds',
+    ),
     source(
       'concert_pre_certification_conflicts_total',
       'Local transactions refused without the group',
@@ -196,7 +212,16 @@ export function commitLayerSources(member: () => Pick<Member, 'commitLatencies'>
 export function memberGaugeSources(
   member: () => Pick<
     Member,
-    'group' | 'store' | 'history' | 'hasQuorum' | 'hasRoom' | 'members' | 'memberId' | 'viewNumber' | 'batchTuning'
+    | 'group'
+    | 'store'
+    | 'certifier'
+    | 'history'
+    | 'hasQuorum'
+    | 'hasRoom'
+    | 'members'
+    | 'memberId'
+    | 'viewNumber'
+    | 'batchTuning'
   >,
 ): readonly MetricSource[] {
   const gauge = (name: string, help: string, read: () => number): MetricSource => ({ kind: 'gauge', name, help, read });
@@ -253,6 +278,23 @@ export function memberGaugeSources(
       'Sequence number up to which all lanes are durable',
       () => member().store?.flushedUpTo ?? 0,
     ),
+    gauge(
+      'concert_certification_bytes',
+      'Memory of the certification database',
+      () => member().certifier?.databaseBytes ?? 0,
+    ),
+    {
+      kind: 'counter',
+      name: 'concert_certification_lookups_total',
+      help: 'Keys looked up in the certification database',
+      read: () => member().certifier?.databaseCounts.lookups ?? 0,
+    },
+    {
+      kind: 'counter',
+      name: 'concert_certification_evictions_total',
+      help: 'Entries of the certification database given up for want of room, which raises the purge floor',
+      read: () => member().certifier?.databaseCounts.evictions ?? 0,
+    },
     gauge('concert_overlay_bytes', 'Memory of row versions not yet flushed', () => member().store?.overlayBytes ?? 0),
     gauge('concert_overlay_rows', 'Rows with versions not yet flushed', () => member().store?.overlayRows ?? 0),
     gauge(
@@ -319,6 +361,11 @@ export function engineSources(
       'concert_locks_lost_total',
       "Transactions aborted because the group's order wrote a row that they had locked",
       'locksLost',
+    ),
+    counter(
+      'concert_idle_transactions_ended_total',
+      'Transactions ended because their clients asked for nothing of them for too long',
+      'idleTransactionsEnded',
     ),
     counter(
       'concert_slow_transactions_total',

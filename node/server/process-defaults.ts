@@ -13,4 +13,8 @@ export const PROCESS_DEFAULTS = {
   helpedAfterLosses: DEFAULT_LIMITS.helpedAfterLosses,
   yieldMs: DEFAULT_LIMITS.yieldMs,
   slowTransactionMs: 1000,
+  transactionIdleMsMax: DEFAULT_LIMITS.transactionIdleMsMax,
+  transactionMsMax: DEFAULT_LIMITS.transactionMsMax,
+  transactionRowsMax: DEFAULT_LIMITS.transactionRowsMax,
+  transactionBytesMax: DEFAULT_LIMITS.transactionBytesMax,
 } as const;

@@ -33,11 +33,13 @@ export function drawMemberOptions(random: SeededRandom, profile: Profile): Membe
       transactionsMax: random.pick([1, 20, 200, 10_000]),
       rowsMax: random.pick([10, 10_000, 10_000]),
       bytesMax: random.pick([10_000, 100_000, 1024 * 1024]),
+      youngerThanMs: random.pick([0, 0, 500, 5000]),
     },
     historyUnfollowed: {
       transactionsMax: random.pick([1, 20, 200]),
       rowsMax: random.pick([10, 10_000]),
       bytesMax: random.pick([10_000, 100_000]),
+      youngerThanMs: random.pick([0, 500, 5000]),
     },
     followedForMs: random.pick([0, 1000, 60_000]),
     verdicts: { chunkBytes: random.pick([512, 4096, 16_384]) },

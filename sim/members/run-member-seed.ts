@@ -23,7 +23,8 @@ import type { Profile, SeedOptions, SeedResult } from '../seed-result.ts';
 import { type Alteration, missingOf } from '../workload/alteration-scripts.ts';
 import { History } from '../workload/history.ts';
 import { imageCodec } from '../workload/image-codec.ts';
-import { drawScript, prepareTables, TABLES, type Workload } from '../workload/scripts.ts';
+import type { Workload } from '../workload/script-parts.ts';
+import { drawScript, prepareTables, TABLES } from '../workload/scripts.ts';
 import { SimulatedClient } from '../workload/simulated-client.ts';
 import { SimulatedWorld, withoutImpureGlobals } from '../world/index.ts';
 import { drawCapacity, drawLaneCount, drawMemberOptions } from './draw-member-options.ts';
@@ -159,8 +160,11 @@ class MemberSeed {
     const { counts } = this.#history;
     if (this.#shadow.counts.floorRises > 0)
       world.coverage.add('the purge floor is raised', this.#shadow.counts.floorRises);
+    if (this.#shadow.counts.timeMarks > 0) world.coverage.add('time is marked', this.#shadow.counts.timeMarks);
     if (this.#shadow.counts.rangeConflicts > 0)
       world.coverage.add('a range that was read was written into', this.#shadow.counts.rangeConflicts);
+    if (this.#shadow.counts.outOfBounds > 0)
+      world.coverage.add('an increment is out of bounds', this.#shadow.counts.outOfBounds);
     return {
       seed: world.seed,
       violation: this.#judge.violation,

@@ -6,31 +6,47 @@
  */
 import {
   CertificationDatabase,
+  type CertificationRule,
   Certifier,
+  type CommitTime,
+  type Conflict,
+  compareCommitTimes,
   decodeBatch,
+  formatCommitTime,
   isOfRow,
   type NewWriterTable,
+  type OutOfBounds,
+  type Resolution,
   type RowKey,
   type Transaction,
   type WriteKind,
   type WriteSetItem,
 } from '../../certifier/index.ts';
-import type { SequenceNumber } from '../../gcs/base/index.ts';
+import { hash32, type SequenceNumber } from '../../gcs/base/index.ts';
 import {
   type Build,
   Catalog,
   catalogItemKey,
+  decodeIncrements,
+  decodeRow,
   decodeSchemaChange,
+  encodeRow,
   type ImageCodec,
   indexRange,
+  type OrderedChange,
   type PossibleChange,
+  RowLayout,
   rowRange,
   type SchemaChange,
   type SchemaJudgement,
   type TableDefinition,
+  tableIdOf,
   tableRange,
+  type VariableChange,
+  variableKey,
 } from '../../node/engine/index.ts';
 import type { Judge } from './judge.ts';
+import { incrementedColumns } from './shadow-increments.ts';
 import type { OrderedMessage } from './total-order.ts';
 
 interface Version<T> {
@@ -47,10 +63,17 @@ export interface Standing {
 /** What took a sequence number. */
 export type Certified =
   | { readonly kind: 'transaction'; readonly transaction: Transaction }
+  | { readonly kind: 'schema-change'; readonly change: VariableChange; readonly judged: null }
   | { readonly kind: 'schema-change'; readonly change: SchemaChange; readonly judged: PossibleChange };
 
+interface Resolved {
+  /** By the rows that deltas were for. */
+  readonly images: ReadonlyMap<RowKey, Uint8Array>;
+  readonly resolution: Resolution | OutOfBounds;
+}
+
 /** As the verdict file has them. */
-const REFUSALS = { 'table-exists': 3, 'no-such-table': 4, nothing: 5, refused: 6 } as const;
+const REFUSALS = { 'table-exists': 3, 'no-such-table': 4, nothing: 5, refused: 7 } as const;
 
 export class ShadowDatabase {
   /** Called for each transaction that is certified, once the rows are in. */
@@ -63,7 +86,13 @@ export class ShadowDatabase {
     rangeConflicts: 0,
     snapshotsTooOld: 0,
     schemaChanges: 0,
+    timeMarks: 0,
+    ruleChanges: 0,
+    dangerousStructures: 0,
+    placedEarlier: 0,
     floorRises: 0,
+    deltas: 0,
+    outOfBounds: 0,
   };
   readonly #judge: Judge;
   readonly #codec: ImageCodec;
@@ -74,6 +103,9 @@ export class ShadowDatabase {
   /** Never pruned. */
   readonly #catalog = new Catalog();
   readonly #certified: Certified[] = [];
+  readonly #commitTimes: CommitTime[] = [];
+  /** The latest time that somebody was answered as of. */
+  #answeredAsOf: CommitTime | null = null;
   /** By place: after so many messages of the order. */
   readonly #digests: string[];
   readonly #sequenceNumbers: SequenceNumber[] = [0];
@@ -126,6 +158,26 @@ export class ShadowDatabase {
     return this.#certified[sequenceNumber - 1];
   }
 
+  commitTimeAt(sequenceNumber: SequenceNumber): CommitTime | undefined {
+    return this.#commitTimes[sequenceNumber - 1];
+  }
+
+  /** The last so far that was committed at `time` or before. */
+  sequenceNumberAsOf(time: CommitTime): SequenceNumber {
+    return this.#commitTimes.findLastIndex((each) => compareCommitTimes(each, time) <= 0) + 1;
+  }
+
+  /** Somebody was told that this is what `time` is: it has to stay so (H13). */
+  answeredAsOf(time: CommitTime, sequenceNumber: SequenceNumber): void {
+    const expected = this.sequenceNumberAsOf(time);
+    this.#judge.check(
+      sequenceNumber === expected,
+      () => `as of ${formatCommitTime(time)} somebody reads ${sequenceNumber}, not ${expected}`,
+    );
+    const latest = this.#answeredAsOf;
+    if (latest === null || compareCommitTimes(time, latest) > 0) this.#answeredAsOf = time;
+  }
+
   imageAt(key: RowKey, snapshot: SequenceNumber): Uint8Array | null {
     return newestUpTo(this.#rows.get(key), snapshot);
   }
@@ -171,7 +223,8 @@ export class ShadowDatabase {
     for (const part of batch.messages) {
       if (part.kind === 'transaction') this.#certify(part.transaction, message);
       else if (part.kind === 'purge-floor') this.#raiseFloor(part.sequenceNumber);
-      else this.#changeSchema(decodeSchemaChange(part.change, this.#codec), message);
+      else if (part.kind === 'time-mark') this.#markTime(message.stampMs);
+      else this.#changeSchemaOrVariable(decodeSchemaChange(part.change, this.#codec), message);
       within.push({ digest: this.#certifier.digest, sequenceNumber: this.#certified.length });
     }
     this.#within.push(within);
@@ -180,11 +233,16 @@ export class ShadowDatabase {
   }
 
   #certify(transaction: Transaction, { origin, stampMs, index }: OrderedMessage): void {
-    const { snapshotVersion, writeSet, ranges = [] } = transaction;
+    const { snapshotVersion, writeSet, ranges = [], reads = 0 } = transaction;
+    const isPlaced = this.#certifier.rule === 'serial-safety-net';
     const where = `index ${index}, snapshot ${snapshotVersion}`;
     const floorBefore = this.#purgeFloor;
     const newestWriter = Math.max(...writeSet.map((item) => this.#lastWriter(item.key)));
-    const { verdict } = this.#certifier.certify(transaction, origin, stampMs);
+    let resolved: Resolved | null = null;
+    const { verdict, commitTime } = this.#certifier.certify(transaction, origin, stampMs, () => {
+      resolved = this.#resolved(writeSet);
+      return resolved.resolution;
+    });
     this.#watchEvictions();
     if (verdict.kind === 'snapshot-too-old') {
       this.counts.snapshotsTooOld++;
@@ -199,6 +257,7 @@ export class ShadowDatabase {
       this.counts.conflicts++;
       const { item } = verdict;
       if (item === null) this.counts.rangeConflicts++;
+      if (verdict.structure !== undefined) return this.#checkDangerous(verdict, transaction, where);
       const key = item === null ? verdict.key : item.key;
       const writer = item === null ? this.#lastWriter(key) : this.#lastOpponent(item);
       this.#judge.check(
@@ -210,27 +269,82 @@ export class ShadowDatabase {
       this.#judge.check(writer === verdict.winner.sequenceNumber, () => `${where}: the winner is ${writer}`);
       return;
     }
-    this.counts.committed++;
-    const { sequenceNumber, lastCommitted } = verdict;
-    for (const item of writeSet) {
+    for (const item of isPlaced ? writeSet.slice(0, writeSet.length - reads) : writeSet) {
       const writer = this.#lastOpponent(item);
       this.#judge.check(
         writer <= (item.snapshotVersion ?? snapshotVersion),
-        () => `${where}: ${sequenceNumber} loses the update ${writer}`,
+        () => `${where}: ${this.#certified.length + 1} loses the update ${writer}`,
       );
     }
-    if (ranges.length > 0) this.#checkUnwritten(transaction, sequenceNumber);
+    if (verdict.kind === 'out-of-bounds') {
+      this.counts.outOfBounds++;
+      return;
+    }
+    this.counts.committed++;
+    const { sequenceNumber, lastCommitted, serialPlace } = verdict;
+    if (serialPlace !== undefined) this.counts.placedEarlier++;
+    this.#judge.check(isPlaced || serialPlace === undefined, () => `${where}: it is placed without the rule`);
+    if (ranges.length > 0 && !isPlaced) this.#checkUnwritten(transaction, sequenceNumber);
     this.#judge.check(
       sequenceNumber === this.#certified.length + 1,
       () => `${where}: ${sequenceNumber} is not the next number`,
     );
     this.#judge.check(
-      lastCommitted === Math.max(floorBefore, newestWriter),
+      serialPlace !== undefined || lastCommitted === Math.max(floorBefore, newestWriter),
       () => `${where}: last committed is ${lastCommitted}, not ${Math.max(floorBefore, newestWriter)}`,
     );
     this.#certified.push({ kind: 'transaction', transaction });
-    for (const item of writeSet) this.#write(sequenceNumber, item);
+    this.#committedAt(commitTime!);
+    for (const item of writeSet) {
+      const image = (resolved as Resolved | null)?.images.get(item.key) ?? item.image;
+      this.#write(sequenceNumber, { ...item, image });
+      if (item.kind === 'delta') this.counts.deltas++;
+    }
     this.transactionCertified(sequenceNumber, transaction);
+  }
+
+  /** Something that it read was written since: what read validation admits is never refused as dangerous. */
+  #checkDangerous(
+    { item, winner, ...conflict }: Conflict,
+    { snapshotVersion, ranges = [] }: Transaction,
+    where: string,
+  ): void {
+    this.counts.dangerousStructures++;
+    const key = item === null && 'key' in conflict ? conflict.key : item!.key;
+    const isRead = item?.kind === 'check' || ranges.some(({ from, to }) => from <= key && key < to);
+    const hasWritten = this.#writers.get(key)?.some((writer) => writer.sequenceNumber === winner.sequenceNumber);
+    this.#judge.check(
+      this.#certifier.rule === 'serial-safety-net' &&
+        isRead &&
+        hasWritten === true &&
+        winner.sequenceNumber > snapshotVersion,
+      () => `${where}: refused as dangerous without having read what was written since`,
+    );
+  }
+
+  /** What the deltas come to over everything ordered before. */
+  #resolved(writeSet: readonly WriteSetItem[]): Resolved {
+    const images = new Map<RowKey, Uint8Array>();
+    const digestWords: number[] = [];
+    for (const item of writeSet) {
+      if (item.kind !== 'delta') continue;
+      const { key } = item;
+      const definition = this.tableById(tableIdOf(key))!;
+      const { columns } = definition;
+      const layout = new RowLayout(definition);
+      const before = this.imageAt(key, this.#certified.length);
+      if (before === null) {
+        this.#judge.fail(`${this.#certified.length + 1} increments a row that is not there`);
+        return { images, resolution: { kind: 'resolved', digestWords } };
+      }
+      const row = decodeRow(before, layout, this.#codec);
+      const increments = decodeIncrements(item.image!, this.#codec);
+      const values = incrementedColumns(row, increments, columns);
+      if (values === null) return { images, resolution: { kind: 'out-of-bounds', item, facts: null } };
+      for (const { column } of increments) digestWords.push(hash32(String(values[column])));
+      images.set(key, encodeRow({ ...row, ...values }, layout, this.#codec));
+    }
+    return { images, resolution: { kind: 'resolved', digestWords } };
   }
 
   /** Nobody wrote where it has read. */
@@ -265,6 +379,25 @@ export class ShadowDatabase {
     if (isOfRow(kind)) push(this.#rows, key, { sequenceNumber, content: image });
   }
 
+  #changeSchemaOrVariable(change: OrderedChange, message: OrderedMessage): void {
+    if (change.kind === 'set-variable') this.#setVariable(change, message);
+    else this.#changeSchema(change, message);
+  }
+
+  /** There is one so far. */
+  #setVariable(change: VariableChange, { origin, stampMs }: OrderedMessage): void {
+    const rule = change.value as CertificationRule;
+    if (rule === this.#certifier.rule) return this.#certifier.refuseSchemaChange(REFUSALS.nothing);
+    const { sequenceNumber, commitTime } = this.#certifier.certifySchemaChange([], origin, stampMs);
+    this.#certifier.changeRule(rule);
+    this.#watchEvictions();
+    this.counts.ruleChanges++;
+    this.#certified.push({ kind: 'schema-change', change, judged: null });
+    this.#committedAt(commitTime);
+    const image = this.#codec.encode([change.value]);
+    push(this.#rows, variableKey(change.name), { sequenceNumber, content: image });
+  }
+
   #changeSchema(change: SchemaChange, { origin, stampMs, index }: OrderedMessage): void {
     const judged = this.#catalog.judge(change);
     this.#checkJudgement(change, judged, index);
@@ -273,10 +406,11 @@ export class ShadowDatabase {
       return;
     }
     const keys = judged.concerned.map(catalogItemKey);
-    const { sequenceNumber } = this.#certifier.certifySchemaChange(keys, origin, stampMs);
+    const { sequenceNumber, commitTime } = this.#certifier.certifySchemaChange(keys, origin, stampMs);
     this.#watchEvictions();
     this.counts.schemaChanges++;
     this.#certified.push({ kind: 'schema-change', change, judged });
+    this.#committedAt(commitTime);
     for (const key of keys) push(this.#writers, key, { sequenceNumber, kind: 'put' });
     this.#catalog.apply(sequenceNumber, judged, this.#codec);
     const cleared = judged.cleared.map(({ tableId, indexId }) =>
@@ -300,6 +434,27 @@ export class ShadowDatabase {
     const isPossible = change.kind === 'create-table' ? !isThere : isThere;
     const isRefused = kind === 'nothing' || kind === 'table-exists' || kind === 'no-such-table';
     this.#judge.check(isRefused === !isPossible, () => `index ${index}: ${change.kind} of ${name} is judged ${kind}`);
+  }
+
+  #committedAt(commitTime: CommitTime): void {
+    const { length } = this.#commitTimes;
+    const previous = this.#commitTimes.at(-1);
+    this.#judge.check(
+      previous === undefined || compareCommitTimes(commitTime, previous) > 0,
+      () => `${length + 1} is committed at ${formatCommitTime(commitTime)}, before ${length}`,
+    );
+    const answered = this.#answeredAsOf;
+    this.#judge.check(
+      answered === null || compareCommitTimes(commitTime, answered) > 0,
+      () =>
+        `${length + 1} is committed at ${formatCommitTime(commitTime)}, and ${formatCommitTime(answered!)} was answered before`,
+    );
+    this.#commitTimes.push(commitTime);
+  }
+
+  #markTime(stampMs: number): void {
+    this.counts.timeMarks++;
+    this.#certifier.markTime(stampMs);
   }
 
   #raiseFloor(sequenceNumber: SequenceNumber): void {

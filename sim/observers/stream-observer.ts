@@ -3,7 +3,7 @@
  * now and then. What it is told has to be the order, without a gap: every row before and after as the shadow database
  * has them, word for word as any other member tells it; and with one table, all of that table and nothing else.
  */
-import { isOfRow } from '../../certifier/index.ts';
+import { type CommitTime, formatCommitTime, isOfRow, logicalMax } from '../../certifier/index.ts';
 import type { SeededRandom, SequenceNumber } from '../../gcs/base/index.ts';
 import {
   decodeKey,
@@ -71,6 +71,8 @@ export class StreamObserver {
   #isSubscribed = false;
   #hasRoom = true;
   #isAsked = false;
+  /** The time that it asked to begin at; null: none. */
+  #from: CommitTime | null = null;
 
   constructor(host: string, table: string | null, setup: StreamObserverSetup) {
     this.#host = host;
@@ -126,9 +128,21 @@ export class StreamObserver {
   #subscribe({ connection, member }: Run): void {
     if (member.state !== 'ONLINE' || this.#isAsked) return;
     this.#isAsked = true;
-    const from = this.#position === null ? {} : { from: this.#position };
+    const from = this.#drawFrom();
     const table = this.#table === null ? {} : { table: this.#table };
-    connection.receive({ id: 1, op: 'subscribe', stream: 'changes', ...from, ...table });
+    connection.receive({ id: 1, op: 'subscribe', stream: 'changes', ...from, ...table, waitTimeoutMs: 1000 });
+  }
+
+  /** Where it was; and who begins, now or at the time of one of the last commits of anybody. */
+  #drawFrom(): { readonly from?: SequenceNumber | string } {
+    this.#from = null;
+    if (this.#position !== null) return { from: this.#position };
+    const { random, shadow } = this.#setup;
+    const time = shadow.commitTimeAt(shadow.sequenceNumber - random.below(20));
+    if (time === undefined || random.chance(30)) return {};
+    this.#from = random.chance(50) ? time : { physicalMs: time.physicalMs, logical: logicalMax };
+    const text = formatCommitTime(time);
+    return { from: this.#from === time ? text : text.slice(0, text.lastIndexOf('.')) };
   }
 
   #inTurn(work: (run: Run) => void): void {
@@ -143,6 +157,7 @@ export class StreamObserver {
     switch (message.event) {
       case 'change':
       case 'schemaChange':
+      case 'variableChange':
         return this.#changed(message);
       case 'progress':
         return this.#movedTo(message.upTo as number);
@@ -161,6 +176,10 @@ export class StreamObserver {
     this.#isAsked = false;
     if (ok === true) {
       const { sequenceNumber } = result as { sequenceNumber: number };
+      if (this.#from !== null) {
+        this.#setup.shadow.answeredAsOf(this.#from, sequenceNumber);
+        this.#setup.world.coverage.add('a stream begins at a time');
+      }
       if (this.#position === null) this.#position = sequenceNumber;
       else counts.resumed++;
       judge.check(sequenceNumber === this.#position, () => `${this.#who} begins behind ${sequenceNumber}`);
@@ -169,7 +188,9 @@ export class StreamObserver {
     }
     const { code, oldest } = error as { code: string; oldest?: number };
     if (code !== 'HISTORY_PURGED') return;
-    judge.check(oldest! > this.#position!, () => `${this.#who} has purged ${this.#position} and not ${oldest}`);
+    // Where its time is not known, the oldest that is held cannot be told from the one before.
+    const asked = this.#from === null ? this.#position! : this.#setup.shadow.sequenceNumberAsOf(this.#from) - 1;
+    judge.check(oldest! > asked, () => `${this.#who} has purged ${asked} and not ${oldest}`);
     counts.historyPurged++;
     this.#position = null;
   }
@@ -214,7 +235,8 @@ export class StreamObserver {
     if (this.#table === null) return true;
     const certified = this.#setup.shadow.certifiedAt(sequenceNumber);
     if (certified?.kind === 'schema-change') {
-      const { name, nameAfter } = certified.judged;
+      if (certified.change.kind === 'set-variable') return false;
+      const { name, nameAfter } = certified.judged!;
       return name === this.#table || nameAfter === this.#table;
     }
     return this.#expectedAt(sequenceNumber)!.length > 0;

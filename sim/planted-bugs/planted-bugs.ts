@@ -1,11 +1,13 @@
 /** All bugs that the simulator has to find, by the part of the program that they are in. */
 import { CERTIFICATION_BUGS } from './bugs/certification.ts';
 import { CONSTRAINT_BUGS } from './bugs/constraints.ts';
+import { INCREMENT_BUGS } from './bugs/increments.ts';
 import { LOCK_BUGS } from './bugs/locks.ts';
 import { LOG_BUGS } from './bugs/log.ts';
 import { MEMBERSHIP_BUGS } from './bugs/membership.ts';
 import { MESSAGE_BUGS } from './bugs/messages.ts';
 import { ORDER_BUGS } from './bugs/order.ts';
+import { PAST_BUGS } from './bugs/past.ts';
 import { SESSION_BUGS } from './bugs/sessions.ts';
 import { STREAM_BUGS } from './bugs/streams.ts';
 import { TRANSFER_BUGS } from './bugs/transfer.ts';
@@ -20,8 +22,10 @@ export const PLANTED_BUGS: readonly SoughtBug[] = [
   ...TRANSFER_BUGS,
   ...CERTIFICATION_BUGS,
   ...VERSION_BUGS,
+  ...PAST_BUGS,
   ...SESSION_BUGS,
   ...LOCK_BUGS,
   ...CONSTRAINT_BUGS,
+  ...INCREMENT_BUGS,
   ...STREAM_BUGS,
 ];

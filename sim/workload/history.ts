@@ -14,8 +14,9 @@
  * - A first statement that locks rows loses to nobody: its snapshot is younger than the grant. Whoever holds a row that is
  *   overtaken learns it before it asks to commit.
  * - The ledger's total is the same at every sequence number.
+ * - Counters have what was added to them: see `counters.ts`.
  */
-import { isOfRow, type RowKey, type Transaction } from '../../certifier/index.ts';
+import { isOfRow, parseCommitTime, type RowKey, type Transaction } from '../../certifier/index.ts';
 import type { SequenceNumber } from '../../gcs/base/index.ts';
 import {
   compareValues,
@@ -33,6 +34,7 @@ import {
 import type { Judge } from '../observers/judge.ts';
 import type { ShadowDatabase } from '../observers/shadow-database.ts';
 import { mayForget } from './constraint-scripts.ts';
+import { type AnsweredIncrement, COUNTER_TABLE, Counters, CounterWork } from './counters.ts';
 import type { Answer } from './simulated-client.ts';
 
 /** Columns of every row, and of the ledger's. */
@@ -70,6 +72,9 @@ interface ScannedRows {
   readonly tags: readonly number[];
 }
 
+/** Of which clients choose. */
+const COMMIT_TIMES_MAX = 40;
+
 const SNAPSHOT_LEVEL: Isolation = 'REPEATABLE READ';
 
 /** One transaction of a client. */
@@ -93,8 +98,11 @@ export class Attempt {
   readonly mayWrite = new Set<string>();
   /** Rows that it was told are there, and that it deletes. */
   readonly deletes: { readonly table: string; readonly key: Key }[] = [];
+  readonly counters = new CounterWork();
   outcome: 'open' | 'committed' | 'refused' | 'unknown' = 'open';
   sequenceNumber: SequenceNumber | null = null;
+  /** Somebody was answered that it was ended, before it was asked to commit. */
+  isEnded = false;
 
   constructor(tag: number, about: { description: string; notBelow: SequenceNumber; isolation: Isolation }) {
     this.tag = tag;
@@ -150,7 +158,10 @@ export class History {
   readonly #judge: Judge;
   readonly #shadow: ShadowDatabase;
   readonly #codec: ImageCodec;
+  readonly #counters: Counters;
   readonly #attempts: Attempt[] = [];
+  /** Commit times that clients were told last. */
+  readonly #commitTimes: string[] = [];
   /** Transactions of the order that nobody has claimed yet. */
   readonly #untagged = new Set<SequenceNumber>();
 
@@ -158,6 +169,7 @@ export class History {
     this.#judge = setup.judge;
     this.#shadow = setup.shadow;
     this.#codec = setup.codec;
+    this.#counters = new Counters(setup);
     setup.shadow.transactionCertified = (sequenceNumber, transaction) => this.#certified(sequenceNumber, transaction);
   }
 
@@ -170,13 +182,20 @@ export class History {
   /** The answer says that it committed; without a number: it wrote nothing. */
   committed(
     attempt: Attempt,
-    answer: { sequenceNumber: SequenceNumber | null; snapshotVersion: SequenceNumber | null },
+    answer: {
+      sequenceNumber: SequenceNumber | null;
+      snapshotVersion: SequenceNumber | null;
+      increments?: readonly AnsweredIncrement[];
+    },
   ): void {
-    const { sequenceNumber, snapshotVersion } = answer;
+    const { sequenceNumber, snapshotVersion, increments = [] } = answer;
+    const { counters } = attempt;
     attempt.outcome = 'committed';
+    this.#judge.check(!attempt.isEnded, () => `${attempt} is answered as committed, and was ended`);
     if (sequenceNumber === null) {
       this.counts.readOnly++;
-      const isEmpty = attempt.mustWrite.size === 0 && attempt.deletes.length === 0;
+      const isOfCounters = counters.increments.size > 0 || counters.replaced.length > 0;
+      const isEmpty = attempt.mustWrite.size === 0 && attempt.deletes.length === 0 && !isOfCounters;
       this.#judge.check(isEmpty, () => `${attempt} is answered as if it had written nothing`);
       this.#judge.check(attempt.sequenceNumber === null, () => `${attempt} was ordered but answered without a number`);
     } else {
@@ -190,6 +209,10 @@ export class History {
       this.#checkSerial(attempt, sequenceNumber);
       this.#checkDeleted(attempt, sequenceNumber);
       this.#checkHeld(attempt, sequenceNumber);
+      if (!counters.isEmpty) {
+        this.#counters.check(`${attempt}`, counters, { sequenceNumber, answered: increments });
+        if (attempt.isolation === 'SERIALIZABLE') this.#counters.checkSeen(`${attempt}`, counters, sequenceNumber - 1);
+      }
     }
     if (snapshotVersion === null) return;
     this.#judge.check(
@@ -197,8 +220,41 @@ export class History {
       () => `${attempt} reads at ${snapshotVersion}; its session knew ${attempt.notBelow} before`,
     );
     if (!attempt.readsOneSnapshot) return this.#checkReadsCommitted(attempt);
+    this.#counters.checkSeen(`${attempt}`, counters, snapshotVersion);
     const wrong = this.#whatDiffersAt(attempt, snapshotVersion);
     this.#judge.check(wrong === null, () => `${attempt} at snapshot ${snapshotVersion} read ${wrong}`);
+  }
+
+  /** A client was told when it committed. */
+  toldCommitTime(commitTime: string): void {
+    this.#commitTimes.push(commitTime);
+    if (this.#commitTimes.length > COMMIT_TIMES_MAX) this.#commitTimes.shift();
+  }
+
+  get commitTimes(): readonly string[] {
+    return this.#commitTimes;
+  }
+
+  /** It asked for the past at `asOf`, and was answered as of a sequence number. */
+  readAsOf(asOf: string | SequenceNumber, snapshotVersion: SequenceNumber): void {
+    if (typeof asOf === 'string') this.#shadow.answeredAsOf(parseCommitTime(asOf)!, snapshotVersion);
+    else this.#judge.check(asOf === snapshotVersion, () => `as of ${asOf} somebody reads ${snapshotVersion}`);
+  }
+
+  /** It was told that the past at `asOf` is not held any more (H18). */
+  pastRefused(asOf: string | SequenceNumber, oldest: SequenceNumber): void {
+    const asked = typeof asOf === 'string' ? this.#shadow.sequenceNumberAsOf(parseCommitTime(asOf)!) : asOf;
+    // Where its time is not known, the oldest that is held cannot be told from the one before.
+    const isHeld = typeof asOf === 'string' ? asked > oldest : asked >= oldest;
+    this.#judge.check(!isHeld, () => `${asOf}, which is ${asked}, is too old, and ${oldest} is held`);
+  }
+
+  /** An operator was answered that the transaction of that tag is ended. */
+  ended(tag: number): void {
+    const attempt = this.#attempts[tag - 1]!;
+    attempt.isEnded = true;
+    const isNotCommitted = attempt.outcome !== 'committed' && attempt.sequenceNumber === null;
+    this.#judge.check(isNotCommitted, () => `${attempt} is answered as ended, and is committed`);
   }
 
   /** A statement of it sees that row, which it has written itself: null is gone. */
@@ -278,7 +334,8 @@ export class History {
       }
       writesRows = true;
       touchesLedger ||= table.name === LEDGER_TABLE;
-      if (image === null || this.#forgets(key, { image, table, sequenceNumber })) continue;
+      if (image === null || table.name === COUNTER_TABLE) continue;
+      if (this.#forgets(key, { image, table, sequenceNumber })) continue;
       const tag = this.#tagOf(image, table);
       const owner = this.#attempts[tag - 1] ?? null;
       attempt ??= owner;
@@ -318,6 +375,8 @@ export class History {
       () => `${attempt} was refused, but is ordered at ${sequenceNumber}`,
     );
     attempt.sequenceNumber = sequenceNumber;
+    const { counters } = attempt;
+    if (!counters.isEmpty) this.#counters.check(`${attempt}`, counters, { sequenceNumber, answered: null });
     for (const row of attempt.mustWrite) {
       this.#judge.check(written.has(row), () => `${attempt} is ordered at ${sequenceNumber} without ${row}`);
     }

@@ -1,8 +1,10 @@
 /** What clients do. Each script is one transaction, or one change of the schema; `History` is told what came of it. */
-import type { SeededRandom } from '../../gcs/base/index.ts';
+import { formatIsoTime, type SeededRandom } from '../../gcs/base/index.ts';
 import type { Isolation } from '../../node/engine/index.ts';
-import { ALTERED_TABLE, type Alteration, drawAlteration, drawAlteredRow } from './alteration-scripts.ts';
-import { CONSTRAINED_TABLES, drawConstrained, refusal } from './constraint-scripts.ts';
+import { ALTERED_TABLE, drawAlteration, drawAlteredRow } from './alteration-scripts.ts';
+import { CONSTRAINED_TABLES, drawConstrained } from './constraint-scripts.ts';
+import { COUNTER_DEFINITION, count, openCounters, resetCounter } from './counter-scripts.ts';
+import { COUNTER_TABLE } from './counters.ts';
 import {
   type Attempt,
   type History,
@@ -15,7 +17,17 @@ import {
   type ScannedPart,
   TAG,
 } from './history.ts';
-import { type Answer, type Ask, ConnectionLost, type Script, type SimulatedClient } from './simulated-client.ts';
+import {
+  answerTo,
+  conclude,
+  decide,
+  drawIsolation,
+  interactive,
+  meet,
+  StatementFailed,
+  type Workload,
+} from './script-parts.ts';
+import type { Answer, Ask, Script, SimulatedClient } from './simulated-client.ts';
 
 export const ONE_TABLE = 'app.one';
 export const TWO_TABLE = 'app.two';
@@ -29,26 +41,10 @@ export const TABLES: Readonly<Record<string, object>> = {
   [ONE_TABLE]: { primaryKey: ['id'], columns: { id: INTEGER, tag: INTEGER, padding: { type: 'text' } } },
   [TWO_TABLE]: { primaryKey: ['name', 'id'] },
   [CHANGING_TABLE]: ALTERED_TABLE,
+  [COUNTER_TABLE]: COUNTER_DEFINITION,
   [LEDGER_TABLE]: { primaryKey: ['account'], columns: { account: INTEGER, balance: INTEGER, tag: INTEGER } },
   ...CONSTRAINED_TABLES,
 };
-
-export interface Workload {
-  readonly history: History;
-  /** Few keys: much conflict. */
-  readonly keyCount: number;
-  readonly schemaChangePercent: number;
-  readonly slowClientPercent: number;
-  /** Of tables that have indexes and refer to each other. */
-  readonly constrainedPercent: number;
-  /** Now and then a row is as long. */
-  readonly largeRowBytes: number;
-  /** One of the situations that a batch of seeds has to meet. */
-  met(situation: string): void;
-  /** Answers to schema changes: the sequence number, and what was changed. */
-  schemaChanged(sequenceNumber: number, op: string, table: string): void;
-  altered(sequenceNumber: number, table: string, alteration: Alteration): void;
-}
 
 interface Target {
   readonly table: string;
@@ -85,41 +81,6 @@ function rowOf({ table, key }: Target, tag: number, { random, largeRowBytes, key
   if (table === CHANGING_TABLE) return { id: key[0], tag, ...drawAlteredRow(random, keyCount) };
   const padding = '.'.repeat(random.below(random.pick([10, 10, 10, 10, 2000, largeRowBytes])));
   return table === TWO_TABLE ? { name: key[0], id: key[1], tag, padding } : { id: key[0], tag, padding };
-}
-
-/** Sends the request that decides the attempt's fate, and tells the history what came of it. */
-function* decide(
-  client: SimulatedClient,
-  history: History,
-  attempt: Attempt,
-  ask: Ask,
-): Generator<Ask, Answer, Answer> {
-  const answer = yield* answerTo(history, attempt, ask);
-  conclude(client, history, attempt, answer);
-  return answer;
-}
-
-/** Without an answer, the outcome is unknown. */
-function* answerTo(history: History, attempt: Attempt, ask: Ask): Generator<Ask, Answer, Answer> {
-  try {
-    return yield ask;
-  } catch (error) {
-    history.unknown(attempt);
-    throw error;
-  }
-}
-
-function conclude(client: SimulatedClient, history: History, attempt: Attempt, answer: Answer): void {
-  if (answer.ok) {
-    const { sequenceNumber, snapshotVersion } = answer.result;
-    history.committed(attempt, { sequenceNumber, snapshotVersion });
-    client.seenUpTo = Math.max(client.seenUpTo, sequenceNumber ?? 0, snapshotVersion ?? 0);
-    return;
-  }
-  const { code, snapshotVersion, purgeFloor } = answer.error!;
-  if (code === 'SNAPSHOT_TOO_OLD' && purgeFloor !== undefined) history.tooOld(attempt, snapshotVersion!);
-  if (code === 'UNKNOWN_OUTCOME') history.unknown(attempt);
-  else history.refused(attempt);
 }
 
 /** One statement, a transaction of its own. */
@@ -182,59 +143,6 @@ function* transact(client: SimulatedClient, workload: Workload): Script {
   conclude(client, history, attempt, answer);
 }
 
-/** Runs `body` between `begin` and `commit`; false from it, or a statement that fails, rolls back. */
-function* interactive(
-  client: SimulatedClient,
-  workload: Workload,
-  attempt: Attempt,
-  body: (ask: (request: object) => Generator<Ask, Answer, Answer>) => Generator<Ask, void, Answer>,
-  begin: object = {},
-): Script {
-  const tx = `t${attempt.tag}`;
-  const { history } = workload;
-  function* ask(request: object): Generator<Ask, Answer, Answer> {
-    const answer: Answer = yield { ...(request as { op: string }), tx };
-    meet(workload, answer);
-    if (!answer.ok) throw new StatementFailed(answer.error!.code);
-    return answer;
-  }
-  try {
-    yield* ask({ op: 'begin', isolation: attempt.isolation, ...begin });
-    yield* body(ask);
-  } catch (error) {
-    // What was not asked to commit never does.
-    history.refused(attempt);
-    if (error instanceof ConnectionLost) throw error;
-    if (!(error instanceof StatementFailed)) throw error;
-    yield { op: 'rollback', tx };
-    return;
-  }
-  if (client.random.chance(5)) {
-    yield { op: 'rollback', tx };
-    history.refused(attempt);
-    return;
-  }
-  const appliedUpTo = client.appliedUpTo;
-  const answer = yield* decide(client, history, attempt, { op: 'commit', tx });
-  meet(workload, answer);
-  if (!answer.ok) history.commitRefused(attempt, answer.error!, appliedUpTo);
-}
-
-function meet(workload: Workload, { error }: Answer): void {
-  const situation = error === undefined ? null : refusal(error);
-  if (situation !== null) workload.met(situation);
-}
-
-class StatementFailed extends Error {
-  override readonly name = 'StatementFailed';
-  readonly code: string;
-
-  constructor(code: string) {
-    super(code);
-    this.code = code;
-  }
-}
-
 /** Reads rows and writes some of them. */
 function* readModifyWrite(client: SimulatedClient, workload: Workload): Script {
   const { random } = client;
@@ -293,6 +201,49 @@ function* readTables(client: SimulatedClient, workload: Workload): Script {
   });
 }
 
+/** Reads the past, by time mostly: written anywhere, and perhaps not here yet. */
+function* readPast(client: SimulatedClient, workload: Workload): Script {
+  const { random } = client;
+  const { history } = workload;
+  const asOf = drawPastPlace(client, history);
+  if (asOf === null) return;
+  const attempt = history.begin(`read the past at ${asOf}`, 0, drawIsolation(random));
+  const table = random.pick([ONE_TABLE, TWO_TABLE, LEDGER_TABLE]);
+  const steps = [{ op: 'scan', table }];
+  const waitTimeoutMs = random.pick([0, 300, 5000]);
+  const { isolation } = attempt;
+  const answer = yield* answerTo(history, attempt, { op: 'transact', isolation, steps, asOf, waitTimeoutMs });
+  if (answer.ok) {
+    attempt.scanned({ table }, answer.result.results[0].rows);
+    history.readAsOf(asOf, answer.result.snapshotVersion);
+    workload.met('the past is read by its time');
+  } else if (answer.error!.code === 'SNAPSHOT_TOO_OLD' && answer.error!.oldest !== undefined) {
+    history.pastRefused(asOf, answer.error!.oldest);
+    workload.met('a past is not held any more');
+  } else if (answer.error!.code === 'TIMEOUT') workload.met('a time is not reached');
+  concludePast(history, attempt, answer);
+}
+
+/** Its member has seen nothing more by that. */
+function concludePast(history: History, attempt: Attempt, answer: Answer): void {
+  if (answer.ok) history.committed(attempt, { sequenceNumber: null, snapshotVersion: answer.result.snapshotVersion });
+  else history.refused(attempt);
+}
+
+function drawPastPlace(client: SimulatedClient, history: History): string | number | null {
+  const { random, wallMs } = client;
+  const told = history.commitTimes;
+  const how = random.pick(['commit time', 'millisecond', 'now', 'lately', 'soon', 'number']);
+  if (how === 'number') return Math.max(0, client.appliedUpTo - random.below(50));
+  if (how === 'now' || how === 'lately' || how === 'soon') {
+    const ms = { now: 0, lately: -random.below(5000), soon: random.below(500) }[how];
+    return wallMs + ms < 0 ? null : formatIsoTime(Math.floor(wallMs + ms));
+  }
+  if (told.length === 0) return null;
+  const commitTime = random.pick(told);
+  return how === 'commit time' ? commitTime : commitTime.slice(0, commitTime.lastIndexOf('.'));
+}
+
 /** Looks through parts of tables, and puts a row that depends on what it found. */
 function* scanAndPut(client: SimulatedClient, workload: Workload): Script {
   const { random } = client;
@@ -345,10 +296,6 @@ function drawPart(random: SeededRandom, { keyCount }: Workload): ScannedPart {
   if (random.chance(40)) return { table: random.pick([ONE_TABLE, TWO_TABLE]), ...limit, ...reverse };
   const gte = random.below(keyCount);
   return { table: ONE_TABLE, gte, lt: gte + random.between(1, keyCount), ...limit, ...reverse };
-}
-
-function drawIsolation(random: SeededRandom): Isolation {
-  return random.pick<Isolation>(['REPEATABLE READ', 'REPEATABLE READ', 'SERIALIZABLE', 'READ COMMITTED']);
 }
 
 /** At READ COMMITTED a statement says itself which version of a row it is about. */
@@ -433,6 +380,25 @@ function* lockAndModify(client: SimulatedClient, workload: Workload): Script {
     },
     begin,
   );
+}
+
+/** Ends what somebody has open, at whichever member that is. */
+function* endAnother(client: SimulatedClient, workload: Workload): Script {
+  const { random } = client;
+  const listed: Answer = yield { op: 'transactions' };
+  if (!listed.ok) return;
+  const rows = listed.result as readonly {
+    readonly transactionId: string;
+    readonly tx: string;
+    readonly member: string;
+  }[];
+  const named = rows.filter(({ tx }) => /^t\d+$/.test(tx));
+  if (named.length === 0) return;
+  const { transactionId, tx, member } = random.pick(named);
+  const answer: Answer = yield { op: 'abortTransaction', transactionId };
+  if (!answer.ok) return;
+  workload.history.ended(Number(tx.slice(1)));
+  workload.met(member === client.memberId ? 'a transaction is ended' : 'a transaction of another member is ended');
 }
 
 /** Few enough that clients of one member queue for them, in any order. */
@@ -529,6 +495,7 @@ export function* prepareTables(client: SimulatedClient, workload: Workload, done
     const answer = yield { op: 'createTable', table, ifNotExists: true, ...definition };
     if (!answer.ok) return client.goElsewhere();
   }
+  yield* openCounters();
   const answer = yield* openLedger(client, workload);
   if (!answer.ok && answer.error!.code !== 'DUPLICATE_KEY') return client.goElsewhere();
   done();
@@ -548,6 +515,11 @@ export function drawScript(client: SimulatedClient, workload: Workload): Script 
     scanAndPut,
     transfer,
     lockAndModify,
+    readPast,
+    ...(random.chance(20) ? [endAnother] : []),
+    count,
+    count,
+    resetCounter,
   ]);
   return script(client, workload);
 }

@@ -17,6 +17,7 @@ export interface Answer {
     readonly code: string;
     readonly snapshotVersion?: number;
     readonly purgeFloor?: number;
+    readonly oldest?: number;
     readonly table?: string;
     readonly key?: unknown;
     readonly winner?: { readonly gtid: string };
@@ -86,6 +87,16 @@ export class SimulatedClient {
   /** How far its member is. */
   get appliedUpTo(): number {
     return this.#connected?.run.member.appliedUpTo ?? 0;
+  }
+
+  /** What the clock of its member says. */
+  get wallMs(): number {
+    return this.#connected?.host.clock.wallMs ?? 0;
+  }
+
+  /** Of the member that it is connected to; null: to none. */
+  get memberId(): string | null {
+    return this.#connected?.run.member.memberId ?? null;
   }
 
   /** At the end of a script: the next one begins at another member, or the same. */

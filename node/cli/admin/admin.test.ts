@@ -6,6 +6,7 @@ import { statusTable } from '../status.ts';
 import { runCommand } from '../testing/run-command.ts';
 import { transactionTable } from './open-transactions.ts';
 import { memberCalled } from './run-admin.ts';
+import { variableTable } from './variables.ts';
 
 const ROWS: readonly MemberRow[] = ['aa10', 'aa20', 'bb30'].map((memberId, i) => ({
   memberId,
@@ -52,6 +53,7 @@ test('open transactions are shown with what they hold back and whom they wait fo
     isolation: 'SERIALIZABLE',
     isReadOnly: false,
     snapshotVersion: 12,
+    floorHeld: 11,
     holdsFloor: true,
     rowsWritten: 2,
     bytes: 300,
@@ -64,14 +66,21 @@ test('open transactions are shown with what they hold back and whom they wait fo
     member: 'bb30',
     state: 'waiting',
     snapshotVersion: null,
+    floorHeld: null,
     holdsFloor: false,
     isReadOnly: true,
     waitsFor: { table: 'bank.account', key: '5', heldBy: 'aa10:3:7' },
   };
   const lines = transactionTable([row, waiting], memberLabel([], ROWS)).split('\n');
-  assert.match(lines[1]!, /^aa10:3:7 +127\.0\.0\.1:7001 +#1 +open +61\.2 +12 \(oldest\) +2 +1$/);
-  assert.match(lines[2]!, /waiting, read-only +61\.2 +- +2 +1 +bank\.account 5, held by aa10:3:7$/);
+  assert.match(lines[1]!, /^aa10:3:7 +127\.0\.0\.1:7001 +#1 +open +61\.2 +12 +11 \(lowest\) +2 +1$/);
+  assert.match(lines[2]!, /waiting, read-only +61\.2 +- +- +2 +1 +bank\.account 5, held by aa10:3:7$/);
   assert.equal(transactionTable([], memberLabel([], ROWS)), 'no transaction is open\n');
+});
+
+test('variables are shown with what they may be', () => {
+  const row = { name: 'a_rule', value: 'one', default: 'one', allowed: ['one', 'two'], scope: 'group', since: 0 };
+  const lines = variableTable([{ ...row, description: '' }]).split('\n');
+  assert.match(lines[1]!, /^a_rule +one +- +one, two$/);
 });
 
 describe('concert admin', () => {
@@ -85,7 +94,7 @@ describe('concert admin', () => {
   test('says what it can do', async () => {
     const { code, output } = await runCommand(['admin', '--help']);
     assert.equal(code, 0);
-    for (const name of ['leave', 'join', 'expel', 'transfer-leader', 'transactions', 'abort'])
+    for (const name of ['leave', 'join', 'expel', 'transfer-leader', 'transactions', 'abort', 'variables', 'set'])
       assert.match(output, new RegExp(`admin ${name} `));
     const expel = await runCommand(['admin', 'expel', '--help']);
     assert.match(expel.output, /^concert admin expel MEMBER: /);
@@ -94,11 +103,12 @@ describe('concert admin', () => {
   test('refuses in one line what makes no sense', async () => {
     await fails(
       2,
-      /says nothing of what to do; it takes one of leave, join, expel, transfer-leader, transactions, abort/,
+      /says nothing of what to do; it takes one of leave, join, expel, transfer-leader, transactions, abort, variables, set/,
     );
     await fails(2, /has no "evict"/, 'evict');
     await fails(2, /MEMBER is missing/, 'expel');
     await fails(2, /TRANSACTION is missing/, 'abort');
+    await fails(2, /VALUE is missing/, 'set', 'certification_rule');
     await fails(2, /--url is missing; it says which member is meant/, 'leave');
     await fails(2, /--url names several members/, 'join', '--url', 'ws://127.0.0.1:1/v1,ws://127.0.0.1:2/v1');
     await fails(2, /unknown option --force/, 'expel', 'aa', '--force');

@@ -1,4 +1,4 @@
-/** `concert admin …`: the membership, and what clients have open, one subcommand each. What they do is loaded when one runs. */
+/** `concert admin …`: the membership, what clients have open, and options of the whole group, one subcommand each. What they do is loaded when one runs. */
 import { wrongOption } from '../cli-error.ts';
 import { type Command, command } from '../command.ts';
 import { flag, text, wholeNumber } from '../options.ts';
@@ -78,11 +78,31 @@ const SUBCOMMANDS: readonly Command[] = [
       return abort({ url, transactionId: operands[0]!, json }, output);
     },
   }),
+  command({
+    name: 'admin variables',
+    summary: 'options of the whole group, and what they may be',
+    options: { url: urlOption, json },
+    async run({ url, json = false }, { output }) {
+      const { variables } = await import('./variables.ts');
+      return variables({ url, json }, output);
+    },
+  }),
+  command({
+    name: 'admin set',
+    summary: 'changes an option of the whole group while it runs, in its total order',
+    options: { url: urlOption, json },
+    operands: ['NAME', 'VALUE'],
+    notes: `For example: concert admin set certification_rule serial-safety-net. See concert admin variables for the names.`,
+    async run({ url, json = false }, { operands, output }) {
+      const { setVariable } = await import('./variables.ts');
+      return setVariable({ url, name: operands[0]!, value: operands[1]!, json }, output);
+    },
+  }),
 ];
 
 export const adminCommand: Command = {
   name: 'admin',
-  summary: 'look after a group: leave, join, expel, transfer-leader, transactions, abort',
+  summary: 'look after a group: leave, join, expel, transfer-leader, transactions, abort, variables, set',
   optionNames: [...new Set(SUBCOMMANDS.flatMap(({ optionNames }) => optionNames))],
   async run(context) {
     const [name, ...args] = context.args;

@@ -94,7 +94,11 @@ export async function withGroup<T>(url: string | undefined, work: (client: Clien
   }
 }
 
-export async function ask(client: Client, op: string, args: object): Promise<{ readonly viewId: string | null }> {
+export async function ask<T = { readonly viewId: string | null }>(
+  client: Client,
+  op: string,
+  args: object,
+): Promise<T> {
   try {
     return await client.request(op, args, { attempts: 1, timeoutMs: ANSWER_MS_MAX });
   } catch (error) {

@@ -66,7 +66,7 @@ export class ConflictTally {
     return [...this.#conflicts.values()].sort((one, other) => compare(other.time, one.time)).slice(0, limit);
   }
 
-  /** `limit`: hot rows at most. A snapshot that was too old lost to no row. */
+  /** `limit`: hot rows at most. A snapshot that was too old, or an increment out of bounds, lost to no row. */
   summary(limit: number): ConflictCounts {
     const hotRows = new Map<string, Counted<HotRow>>();
     const pairs = new Map<string, Counted<Pair>>();
@@ -74,7 +74,7 @@ export class ConflictTally {
     for (const { time, table, item, index, key, reason, loser, winner } of this.#conflicts.values()) {
       if (since === null || time < since) since = time;
       count(pairs, `${loser.member} ${winner?.member}`, { loser: loser.member, winner: winner?.member ?? null });
-      if (reason === 'snapshot-too-old') continue;
+      if (reason === 'snapshot-too-old' || reason === 'out-of-bounds') continue;
       // A row written into a range that somebody had read is as hot as one that both wrote.
       const about = item === 'range' ? 'row' : item;
       // A row is one row, by whatever index it was found.

@@ -66,6 +66,12 @@ export function presentResult(
       ];
     case 'memberStats':
       return [table(figuresOf(value as readonly MemberFigures[], label), { noun: 'figure' })];
+    case 'variables':
+      return [table(value as readonly TableRow[], { noun: 'variable' })];
+    case 'setVariable': {
+      const { sequenceNumber, changed } = value as { sequenceNumber: number; changed: boolean };
+      return [line(changed ? `effective from ${sequenceNumber} on` : 'it was so already')];
+    }
     case 'conflicts':
       return [table(conflictTable(value as readonly ConflictRow[], label), { noun: 'conflict' })];
     case 'conflictSummary': {
@@ -88,15 +94,20 @@ interface Done {
   readonly attempts?: number;
   readonly generated?: TableRow;
   readonly layers?: CommitLayers;
+  readonly increments?: readonly { readonly table: string; readonly key: unknown; column: string; value: unknown }[];
 }
 
-function doneText({ sequenceNumber, matched, attempts, generated, layers }: Done, isInTransaction: boolean): string {
+function doneText(done: Done, isInTransaction: boolean): string {
+  const { sequenceNumber, matched, attempts, generated, layers, increments = [] } = done;
   const parts: string[] = [];
   if (matched !== undefined) parts.push(`${matched} ${matched === 1 ? 'row' : 'rows'} matched`);
   if (generated != null) parts.push(`generated ${valueJson(generated)}`);
   if (isInTransaction) parts.push('in the open transaction');
   else if (sequenceNumber == null) parts.push('nothing was written');
   else parts.push(`committed as ${sequenceNumber}`);
+  for (const { table: name, key, column, value } of increments) {
+    parts.push(`${name} ${valueJson(key)} ${column} is ${cellText(value)}`);
+  }
   if (attempts !== undefined && attempts > 1) parts.push(`at attempt ${attempts}`);
   if (layers !== undefined) parts.push(layersText(layers));
   return parts.join(', ');

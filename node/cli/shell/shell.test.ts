@@ -59,6 +59,30 @@ dropTable shop.saved
       );
     });
 
+    test('increments, and says what that came to', async () => {
+      const { output } = succeeded(
+        await run(`createTable shop.counted ["id"]
+put shop.counted {id: 1, n: 5}
+increment shop.counted 1 n -2 min 0
+begin
+increment shop.counted 1 n 10 max 100
+commit
+dropTable shop.counted
+`),
+      );
+      assert.equal(
+        output.replaceAll(/committed as \d+/g, 'committed as N'),
+        `done
+committed as N
+committed as N, shop.counted 1 n is 3
+transaction open
+in the open transaction
+committed as N, shop.counted 1 n is 13
+done
+`,
+      );
+    });
+
     test('runs statements one after the other and shows rows as tables', async () => {
       const { output } = succeeded(
         await run(`# a shop

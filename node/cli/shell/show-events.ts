@@ -1,10 +1,16 @@
 /** Events of a subscription as lines, one for each change of a row or table, view or conflict. */
-import type { ChangeEvent, ConflictEvent, SchemaChangeEvent, ViewEvent } from '../../../client/index.ts';
+import type {
+  ChangeEvent,
+  ConflictEvent,
+  SchemaChangeEvent,
+  VariableChangeEvent,
+  ViewEvent,
+} from '../../../client/index.ts';
 import { timeOf } from '../conflicts/conflict-tables.ts';
 import { cellText } from '../display/cell-text.ts';
 import type { MemberLabel } from '../member-label.ts';
 
-export type StreamEvent = ChangeEvent | SchemaChangeEvent | ViewEvent | ConflictEvent;
+export type StreamEvent = ChangeEvent | SchemaChangeEvent | VariableChangeEvent | ViewEvent | ConflictEvent;
 
 export function eventLines(event: StreamEvent, label: MemberLabel): string[] {
   switch (event.event) {
@@ -14,6 +20,8 @@ export function eventLines(event: StreamEvent, label: MemberLabel): string[] {
       });
     case 'schemaChange':
       return [`${originText(event, label)}  ${event.table}  ${event.change}`];
+    case 'variableChange':
+      return [`${originText(event, label)}  ${event.name} is ${event.value}`];
     case 'view': {
       const members = event.members.map(({ memberId, state, role, reachable }) => {
         return `${label(memberId)} ${state} ${role}${reachable ? '' : ', not reachable'}`;
@@ -32,7 +40,7 @@ export function eventLines(event: StreamEvent, label: MemberLabel): string[] {
 }
 
 function originText(
-  { sequenceNumber, commitTime, member }: ChangeEvent | SchemaChangeEvent,
+  { sequenceNumber, commitTime, member }: ChangeEvent | SchemaChangeEvent | VariableChangeEvent,
   label: MemberLabel,
 ): string {
   return `${sequenceNumber}  ${timeOf(commitTime)}  ${label(member)}`;

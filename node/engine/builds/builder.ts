@@ -12,8 +12,8 @@ import type { RowKey } from '../../../certifier/types.ts';
 import type { Clock } from '../../../gcs/base/index.ts';
 import type { ImageCodec } from '../image-codec.ts';
 import type { CommitOutcome, Replica, SchemaOutcome } from '../replica.ts';
+import { TableCache } from '../table.ts';
 import type { Build, BuildFailure } from '../table-definition.ts';
-import { TableCache } from '../transaction.ts';
 import { type Found, lookForMissing } from './missing-items.ts';
 
 export interface BuilderSetup {

@@ -14,9 +14,8 @@ import { TableConstraints } from '../constraints/table-constraints.ts';
 import { indexedValues, type TableIndex } from '../constraints/table-index.ts';
 import type { ImageCodec, Row } from '../image-codec.ts';
 import type { Replica } from '../replica.ts';
-import type { Table } from '../table.ts';
+import type { Table, TableCache } from '../table.ts';
 import type { Build, BuildFailure, TableDefinition } from '../table-definition.ts';
-import type { TableCache } from '../transaction.ts';
 import { isBuilding } from './build-watch.ts';
 
 export interface LookSetup {

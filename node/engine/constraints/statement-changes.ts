@@ -102,7 +102,8 @@ class StatementChanges {
     const rows = [...this.#rows.values()];
     const changes: RowChange[] = [...rows];
     for (const [key, image] of this.#entries) changes.push({ key, image });
-    for (const key of this.#uncertain) transaction.observe(key);
+    // As it was before the transaction, whatever it has written there itself.
+    for (const key of this.#uncertain) transaction.observe(key, true);
     const existence = rows
       .filter(({ constraints }) => constraints.concernsForeignKeys)
       .map(({ constraints, key, before, after }) => ({

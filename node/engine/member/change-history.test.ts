@@ -4,6 +4,8 @@ import type { KeptVerdict } from '../../../applier/index.ts';
 import { encodeBatch, encodeGroupMessage } from '../../../certifier/index.ts';
 import { ChangeHistory, type ChangeHistoryOptions, type HeldEntry } from './change-history.ts';
 
+const at = (physicalMs: number, logical = 0) => ({ physicalMs, logical });
+
 /** An entry behind `after`; each verdict that is true took a sequence number. */
 function entry(after: number, verdicts: readonly boolean[]): HeldEntry {
   let upTo = after;
@@ -19,7 +21,10 @@ function entry(after: number, verdicts: readonly boolean[]): HeldEntry {
 }
 
 function history(options: Partial<ChangeHistoryOptions>, entries: readonly (readonly boolean[])[], from = 0) {
-  const made = new ChangeHistory({ transactionsMax: 1000, rowsMax: 1000, bytesMax: 1e6, ...options }, from);
+  const made = new ChangeHistory(
+    { transactionsMax: 1000, rowsMax: 1000, bytesMax: 1e6, ...options },
+    { sequenceNumber: from, commitTime: from === 0 ? at(0) : null },
+  );
   let after = 0;
   for (const verdicts of entries) {
     const next = entry(after, verdicts);
@@ -59,8 +64,10 @@ test('beyond so many transactions, rows or bytes, the oldest entries go', () => 
   assert.deepEqual(numbersOf(few, 195), [196, 197, 198, 199, 200]);
   assert.equal(history({ rowsMax: 41 }, entries).heldFrom, 160);
   const bytesOfOne = entry(198, [true, true]).payload.length;
-  const small = history({ bytesMax: 13 * bytesOfOne }, entries);
-  assert.deepEqual([small.heldFrom, small.bytes], [174, 13 * bytesOfOne]);
+  // And what their rows take in memory.
+  const withRows = bytesOfOne + 2 * 200;
+  const small = history({ bytesMax: 13 * withRows }, entries);
+  assert.deepEqual([small.heldFrom, small.bytes, small.versions], [174, 13 * withRows, 26]);
 });
 
 test('the last entries are held whatever their size', () => {
@@ -82,4 +89,41 @@ test('when it forgets, it goes on from where it is', () => {
   made.add(entry(2, [true]));
   assert.deepEqual(numbersOf(made, 2), [3]);
   assert.throws(() => made.publications(1, 1), /what is asked for is held/);
+});
+
+test('H13: a time is the last that was committed then or before', () => {
+  // Committed at the millisecond of their number.
+  const made = history({}, [[true, false, true], [false], [true], [true, true]]);
+  const found = [0, 1, 2, 3, 4, 5, 99].map((ms) => made.sequenceNumberAt(at(ms)));
+  assert.deepEqual(found, [0, 1, 2, 3, 4, 5, 5]);
+  assert.equal(made.sequenceNumberAt(at(3, 7)), 3);
+  assert.equal(history({}, []).sequenceNumberAt(at(7)), 0);
+});
+
+test('H18: a time before what is held is none, and the oldest is told with its time', () => {
+  const entries = Array.from({ length: 100 }, () => [true, true]);
+  const made = history({ transactionsMax: 20 }, entries);
+  assert.deepEqual([made.heldFrom, made.heldFromTime], [180, at(180)]);
+  assert.deepEqual(
+    [179, 180, 181].map((ms) => made.sequenceNumberAt(at(ms))),
+    [null, 180, 181],
+  );
+  made.forget();
+  assert.deepEqual([made.heldFrom, made.heldFromTime, made.sequenceNumberAt(at(199))], [200, at(200), null]);
+  // Behind a start whose time is not known, the next one is.
+  const started = history({}, [[true, true], [true]], 2);
+  assert.deepEqual(
+    [started.heldFromTime, started.sequenceNumberAt(at(2)), started.sequenceNumberAt(at(3))],
+    [null, null, 3],
+  );
+});
+
+test('H21: what is young is held beyond the number of transactions, and never beyond the bytes', () => {
+  const entries = Array.from({ length: 100 }, () => [true]);
+  const bounds = { transactionsMax: 5, rowsMax: 5, youngerThanMs: 30 };
+  // The newest is of 100 ms: what is of 70 is as old as that, and can be read; all behind it is held.
+  assert.equal(history(bounds, entries).heldFrom, 70);
+  assert.equal(history({ ...bounds, transactionsMax: 50, rowsMax: 50 }, entries).heldFrom, 50);
+  const bytesOfOne = entry(98, [true]).payload.length + 200;
+  assert.equal(history({ ...bounds, bytesMax: 20 * bytesOfOne }, entries).heldFrom, 80);
 });

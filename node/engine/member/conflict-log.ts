@@ -1,15 +1,17 @@
 /** The last conflicts that this member has seen: every refusal in the total order, and its own before that. */
-import type { RowKey, Writer } from '../../../certifier/types.ts';
+import type { DangerousStructure, RowKey, Writer } from '../../../certifier/types.ts';
 import type { MemberOrdinal } from '../../../gcs/base/index.ts';
 
 export interface SeenConflict {
   readonly stampMs: number;
-  readonly reason: 'conflict' | 'snapshot-too-old';
+  readonly reason: 'conflict' | 'dangerous-structure' | 'snapshot-too-old' | 'out-of-bounds';
+  /** Null unless it is one. */
+  readonly structure: DangerousStructure | null;
   /** Refused in the total order, or by the loser's member before that. */
   readonly phase: 'local' | 'group';
-  /** Of the item that conflicted, or of the first one; or what was written in a range that conflicted. */
+  /** Of the item that conflicted or cannot be, or of the first one; or what was written in a range that conflicted. */
   readonly key: RowKey;
-  readonly found: 'item' | 'range';
+  readonly found: 'item' | 'range' | 'bounds';
   readonly loser: MemberOrdinal;
   readonly loserTransactionId: string;
   readonly winner: Writer | null;

@@ -36,6 +36,7 @@ function conflict(stampMs: number, key: string, [loser, winner]: readonly [numbe
     found: 'item',
     reason: winner === null ? 'snapshot-too-old' : 'conflict',
     phase: 'group',
+    structure: null,
     loser,
     loserTransactionId: 't',
     winner: winner === null ? null : { sequenceNumber: 9, origin: winner },

@@ -29,7 +29,7 @@ export function summarizeConflicts(
     if (!isWanted(seen.key)) continue;
     conflicts++;
     countPair(pairs, seen, names);
-    // A snapshot that was too old lost to no row. One written into a range that was read is as hot as one that both wrote.
+    // A snapshot that was too old, or an increment out of bounds, lost to no row. One written into a range that was read is as hot as one that both wrote.
     if (seen.reason !== 'conflict') continue;
     const hot = hotKeys.get(seen.key);
     if (hot === undefined) hotKeys.set(seen.key, { last: seen, conflicts: 1 });

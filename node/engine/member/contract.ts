@@ -139,7 +139,13 @@ export interface MemberCounters extends BuildCounters {
   conflictsDetected: number;
   /** Those of them where somebody wrote into a range that was read. */
   rangeConflicts: number;
+  dangerousStructures: number;
+  /** Accepted although something that they read had been written since. */
+  placedEarlier: number;
   snapshotsTooOld: number;
+  /** Rows that deltas were for, and transactions that were refused for what these would have come to. */
+  rowsIncremented: number;
+  incrementsOutOfBounds: number;
   preCertificationConflicts: number;
   localProposed: number;
   localRolledBack: number;
@@ -178,7 +184,11 @@ export function zeroCounters(): MemberCounters {
     transactionsCommitted: 0,
     conflictsDetected: 0,
     rangeConflicts: 0,
+    dangerousStructures: 0,
+    placedEarlier: 0,
     snapshotsTooOld: 0,
+    rowsIncremented: 0,
+    incrementsOutOfBounds: 0,
     preCertificationConflicts: 0,
     localProposed: 0,
     localRolledBack: 0,

@@ -7,6 +7,7 @@ import type { MemberCounters, SliceOptions } from './contract.ts';
 import { OrderedWork, type Slices } from './ordered-work.ts';
 import type { Outbox } from './outbox.ts';
 import type { Fate, ReplicatedState } from './replicated-state.ts';
+import type { TimeWaiters } from './time-waiters.ts';
 import type { Watchers } from './watchers.ts';
 
 export interface DeliveriesSetup {
@@ -16,6 +17,7 @@ export interface DeliveriesSetup {
   readonly group: Pick<Group, 'pauseDelivery'>;
   readonly outbox: Pick<Outbox<Fate>, 'delivered'>;
   readonly waiters: Pick<AppliedWaiters, 'applied'>;
+  readonly timeWaiters: Pick<TimeWaiters, 'look'>;
   readonly watchers: Pick<Watchers, 'tell'>;
   /** As it is at the moment. */
   readonly run: { readonly running: ReplicatedState | null; readonly state: MemberState };
@@ -111,7 +113,7 @@ export class Deliveries {
       takenMs,
     }: { readonly running: ReplicatedState; readonly before: SequenceNumber; readonly takenMs: number },
   ): void {
-    const { outbox, waiters, watchers, counters } = this.#setup;
+    const { outbox, waiters, timeWaiters, watchers, counters } = this.#setup;
     if (delivery.ticket !== null) {
       counters.localRolledBack += fates.filter(isRolledBack).length;
       const { chosenMs } = delivery;
@@ -120,6 +122,7 @@ export class Deliveries {
     }
     const { store } = running;
     if (store.appliedUpTo > before) waiters.applied(store.appliedUpTo);
+    timeWaiters.look();
     if (store.isOverloaded) this.setOverloaded(true);
     watchers.tell();
   }
@@ -147,5 +150,5 @@ export class Deliveries {
 }
 
 function isRolledBack({ kind }: Fate): boolean {
-  return kind === 'conflict' || kind === 'snapshot-too-old';
+  return kind === 'conflict' || kind === 'snapshot-too-old' || kind === 'out-of-bounds';
 }

@@ -1,5 +1,5 @@
 /** A seen conflict as clients are told of it: names instead of keys and ordinals. Done when somebody asks. */
-import type { RowKey } from '../../../certifier/types.ts';
+import type { DangerousStructure, RowKey } from '../../../certifier/types.ts';
 import { formatIsoTime, type MemberId, type MemberOrdinal, type SequenceNumber } from '../../../gcs/base/index.ts';
 import type { Catalog } from '../catalog.ts';
 import { decodeKey, tableIdOf } from '../key-codec.ts';
@@ -15,17 +15,27 @@ export interface Names {
 }
 
 export function describeConflict(seen: SeenConflict, names: Names): ConflictRecord {
-  const { key, found, reason, phase, loser, loserTransactionId, winner } = seen;
+  const { key, found, reason, phase, loser, loserTransactionId, winner, structure } = seen;
   const about = describeConflictKey(key, names);
   return {
     time: formatIsoTime(seen.stampMs),
     ...about,
-    item: found === 'range' && about.item !== 'catalog' ? 'range' : about.item,
+    item: found !== 'item' && about.item !== 'catalog' ? found : about.item,
     reason: reason === 'conflict' && about.item === 'catalog' ? 'schema-changed' : reason,
     phase,
     loser: { member: names.memberIdOf(loser), transactionId: loserTransactionId },
     winner: winner && { member: names.memberIdOf(winner.origin), gtid: names.gtidOf(winner.sequenceNumber) },
+    ...(structure !== null && { before: structure.before && describeBefore(structure.before, names) }),
   };
+}
+
+function describeBefore(
+  { key, by }: NonNullable<DangerousStructure['before']>,
+  names: Names,
+): NonNullable<ConflictRecord['before']> {
+  const about = describeConflictKey(key, names);
+  const gtid = names.gtidOf(by.sequenceNumber);
+  return { table: about.table, key: about.key, member: names.memberIdOf(by.origin), gtid };
 }
 
 /** Which row or entry of which table, or which table itself. */
@@ -44,6 +54,7 @@ export function describeConflictKey(
         item: 'catalog',
         key: null,
       };
+    case 'variable':
     case 'definition':
       return { table: decoded.name, item: 'catalog', key: null };
     default:

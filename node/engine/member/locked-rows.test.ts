@@ -28,7 +28,7 @@ function lockedHere(seed: number) {
   holder.do('begin', { tx: 't', atLeast: sequenceNumber });
   holder.do('get', { tx: 't', table: TABLE, key: 1, forUpdate: true });
   const { engine, member } = members[0]!;
-  return { world, engine, member, holder, waiting, writer };
+  return { world, members, engine, member, holder, waiting, writer };
 }
 
 test('H7: a transaction of another member that writes a locked row wins, and its holder learns it before it asks to commit', () => {
@@ -46,18 +46,33 @@ test('H7: a transaction of another member that writes a locked row wins, and its
   assert.equal(waiting.do('get', { tx: 't', table: TABLE, key: 1, forUpdate: true }).v, 9);
 });
 
-test('other members show what is open here with the next notice, and cannot end it', () => {
+test('other members show what is open here with the next notice, and end it for whoever asks them', () => {
   const { world, member, holder, writer } = lockedHere(34);
   const shown = () => writer.do('transactions') as readonly TransactionRow[];
   until(world, () => shown().length > 0);
   const [row] = shown();
   assert.deepEqual([row!.member, row!.tx, row!.locks, row!.holdsFloor], [member.memberId, 't', 1, true]);
   const { transactionId } = row!;
-  assert.match(writer.fail('abortTransaction', { transactionId }).problem, /^it is open at member .*, which alone/);
   assert.deepEqual(holder.do('transactions')[0].transactionId, transactionId);
-  holder.do('abortTransaction', { transactionId });
+  assert.deepEqual(writer.do('abortTransaction', { transactionId }), {});
   assert.equal(holder.fail('commit', { tx: 't' }).cause.code, 'CANCELLED');
+  const error = writer.fail('abortTransaction', { transactionId });
+  assert.deepEqual([error.code, error.transactionId], ['NO_SUCH_TRANSACTION', transactionId]);
   until(world, () => shown().length === 0);
+});
+
+test('one that has fallen silent leaves it unknown, and is not asked once that is known', () => {
+  const { world, members, holder, writer } = lockedHere(35);
+  const transactionId = holder.do('transactions')[0].transactionId as string;
+  const [{ host }, ...others] = members as [(typeof members)[0], ...typeof members];
+  for (const other of others) {
+    world.network.block(host, other.host);
+    world.network.block(other.host, host);
+  }
+  const { code, waitedFor } = writer.fail('abortTransaction', { transactionId });
+  assert.deepEqual([code, waitedFor], ['TIMEOUT', 'member']);
+  const later = writer.fail('abortTransaction', { transactionId });
+  assert.match(later.problem, /not reached/);
 });
 
 test('H7: the same where the winner is large and taken through in slices', () => {

@@ -19,6 +19,7 @@ import {
   assert,
   type Environment,
   type LogIndex,
+  type MemberId,
   type MemberOrdinal,
   type SequenceNumber,
 } from '../../../gcs/base/index.ts';
@@ -42,6 +43,7 @@ import { Deliveries } from './deliveries.ts';
 import { belongingOf, type Content, contentOf } from './directory-content.ts';
 import { Followers } from './followers.ts';
 import { Housekeeping } from './housekeeping.ts';
+import { MemberRequests } from './member-requests.ts';
 import { Membership } from './membership.ts';
 import { Outbox } from './outbox.ts';
 import { OwnReport } from './own-report.ts';
@@ -51,6 +53,7 @@ import { Restoration } from './restoration.ts';
 import { RunDisk } from './run-disk.ts';
 import { openState } from './state-transfer/index.ts';
 import { decodeStatusNotice } from './status-notice.ts';
+import { TimeWaiters } from './time-waiters.ts';
 import { Upkeep } from './upkeep.ts';
 import { Watchers } from './watchers.ts';
 
@@ -63,9 +66,12 @@ export class MemberRun {
   readonly administrator: Administrator;
   readonly followers: Followers;
   readonly report: OwnReport;
+  /** What this member asks of others outside of the order. */
+  readonly requests: MemberRequests;
   readonly waiters = new AppliedWaiters();
   /** Of who commits by this run. */
   builder: Builder | null = null;
+  readonly timeWaiters: TimeWaiters;
   readonly watchers = new Watchers();
   readonly #disk: RunDisk;
   readonly #environment: Environment;
@@ -173,6 +179,13 @@ export class MemberRun {
       options: setup.options.outbox,
       counters: setup.counters,
     });
+    this.timeWaiters = new TimeWaiters({
+      clock,
+      reached: () => this.#running?.certifier.commitTime ?? null,
+      propose: (encoded, deadlineMs, answered) => {
+        if (!this.#isOver && !this.#isStopping) this.outbox.add(encoded, deadlineMs, answered);
+      },
+    });
     this.#deliveries = new Deliveries({
       clock,
       options: setup.options.slices,
@@ -180,6 +193,7 @@ export class MemberRun {
       group,
       outbox: this.outbox,
       waiters: this.waiters,
+      timeWaiters: this.timeWaiters,
       watchers: this.watchers,
       run: this,
       events: {
@@ -246,6 +260,14 @@ export class MemberRun {
         stuck: (why) => this.#events.stuck(why),
         guard: (work) => this.#guard(work),
       },
+    });
+    this.requests = new MemberRequests({
+      memberId: setup.memberId,
+      incarnation: setup.incarnation,
+      clock,
+      notify: (bytes) => group.notify(bytes),
+      isReached: (memberId) => this.#isReached(memberId),
+      abort: (transactionId) => this.#sessions?.abort(transactionId) ?? 'not-open',
     });
     group.serve((atLeast) => this.#openState(atLeast));
   }
@@ -322,6 +344,7 @@ export class MemberRun {
       this.#deliveries.stop();
       this.outbox.abandon();
       this.administrator.abandon();
+      this.requests.abandon();
       this.#setState('OFFLINE', 'stopped');
       this.#housekeeping.stop();
       const closed = (): void => this.#disk.whenIdle(() => this.#ended());
@@ -498,6 +521,7 @@ export class MemberRun {
     this.#setHasQuorum(false);
     this.outbox.abandon();
     this.administrator.abandon();
+    this.requests.abandon();
     if (this.#state === 'ONLINE') this.#setState('OFFLINE', detail);
     this.#events.restart(why, detail);
   }
@@ -553,6 +577,7 @@ export class MemberRun {
   // News between members
 
   #noticed(from: MemberOrdinal, bytes: Uint8Array): void {
+    if (this.requests.noticed(bytes)) return;
     const notice = decodeStatusNotice(bytes);
     if (notice === null || this.#running === null) return;
     if (this.membership.noticed(from, notice)) this.watchers.viewChanged();
@@ -575,6 +600,12 @@ export class MemberRun {
     this.group.pauseDelivery(true);
     // It must not come back with this data, and serve or give it away until it is found out again.
     if (judgement === 'minority') this.#restoration.mark(0, () => {});
+  }
+
+  #isReached(memberId: MemberId): boolean {
+    const { view } = this.membership;
+    const member = view === null ? undefined : memberNamed(view, memberId);
+    return member !== undefined && !this.#isOver && this.group.reachability().get(member.ordinal) === true;
   }
 
   #isFollowedElsewhere(): boolean {
@@ -603,6 +634,7 @@ export class MemberRun {
     this.#restoration.stop(() => this.group.stop());
     this.outbox.abandon();
     this.administrator.abandon();
+    this.requests.abandon();
     this.#setState('ERROR', error.message);
     this.#events.failed(error);
     this.#ended();

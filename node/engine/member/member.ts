@@ -1,7 +1,7 @@
 /** A member, as its process and its sessions see it: one run of it (`MemberRun`), and the way to read and to commit there. */
-import type { KeyRange, VerdictFile, VersionStore } from '../../../applier/index.ts';
+import type { KeyRange, Snapshot, VerdictFile, VersionStore } from '../../../applier/index.ts';
 import { type Certifier, encodeGroupMessage } from '../../../certifier/index.ts';
-import type { RowKey, Transaction } from '../../../certifier/types.ts';
+import type { CommitTime, RowKey, Transaction } from '../../../certifier/types.ts';
 import {
   assert,
   type Incarnation,
@@ -15,6 +15,7 @@ import type { BuildOutcome } from '../builds/build-watch.ts';
 import { Builder } from '../builds/builder.ts';
 import { encodeSchemaChange } from '../catalog.ts';
 import type {
+  AbortOutcome,
   Administration,
   AdministrationOutcome,
   AttachedSessions,
@@ -26,17 +27,18 @@ import type {
   MemberRow,
   MemberState,
   MemberStatsRow,
+  OrderedChange,
   OrderedTimes,
   Publication,
   Refusal,
   Replica,
-  SchemaChange,
   SchemaOutcome,
   SnapshotHandle,
   TransactionRow,
   ViewRow,
 } from '../replica.ts';
 import type { Build, TableDefinition } from '../table-definition.ts';
+import type { VariableRow } from '../variables.ts';
 import type { ChangeHistory } from './change-history.ts';
 import type { CommitLatencies } from './commit-latency.ts';
 import { ConflictReports } from './conflict-reports.ts';
@@ -172,12 +174,16 @@ export class Member implements Replica {
   }
 
   acquireSnapshot(ended: () => void): SnapshotHandle {
+    return readingOf(this.#running.store.acquireSnapshot(ended));
+  }
+
+  acquireSnapshotToWrite(ended: () => void): SnapshotHandle {
     const run = this.#running;
     const snapshot = run.store.acquireSnapshot(() => {
       hold.release();
       ended();
     });
-    // It may write: until its fate is known, what is certified against it is kept (H5).
+    // Until the fate of what it writes is known, what is certified against it is kept (H5).
     const hold = run.holdFloor(snapshot.sequenceNumber);
     return {
       sequenceNumber: snapshot.sequenceNumber,
@@ -190,9 +196,7 @@ export class Member implements Replica {
   }
 
   acquireSnapshotAt(sequenceNumber: SequenceNumber, ended: () => void): SnapshotHandle {
-    const snapshot = this.#running.store.acquireSnapshotAt(sequenceNumber, ended);
-    const release = () => snapshot.release();
-    return { sequenceNumber, stopReading: release, release };
+    return readingOf(this.#running.store.acquireSnapshotAt(sequenceNumber, ended));
   }
 
   get(key: RowKey, snapshot: SequenceNumber): Uint8Array | undefined {
@@ -229,6 +233,10 @@ export class Member implements Replica {
       if (member === this.memberId || !reached.includes(ordinal)) return [];
       return transactions.map((row) => ({ ...row, member }));
     });
+  }
+
+  abortElsewhere(memberId: MemberId, transactionId: string, done: (outcome: AbortOutcome) => void): void {
+    this.#run.requests.abort(memberId, transactionId, done);
   }
 
   get orderedTimes(): OrderedTimes {
@@ -269,7 +277,7 @@ export class Member implements Replica {
     };
   }
 
-  changeSchema(change: SchemaChange, deadlineMs: number, done: (outcome: SchemaOutcome) => void): void {
+  changeSchema(change: OrderedChange, deadlineMs: number, done: (outcome: SchemaOutcome) => void): void {
     const refusal = this.#whyNot();
     if (refusal !== null) return this.#answerLater(() => done(refusal));
     const encoded = encodeGroupMessage({
@@ -303,6 +311,14 @@ export class Member implements Replica {
     return known.length === 0 ? null : Math.max(...known.map((state) => state!.rows));
   }
 
+  variables(): readonly VariableRow[] {
+    return this.#run.running?.variables.rows() ?? [];
+  }
+
+  ordersReads(snapshot: SequenceNumber): boolean {
+    return this.#run.running?.ordersReads(snapshot) ?? false;
+  }
+
   whenApplied(sequenceNumber: SequenceNumber, done: () => void): { cancel(): void } {
     if (this.#run.running !== null && this.appliedUpTo >= sequenceNumber) {
       done();
@@ -313,6 +329,22 @@ export class Member implements Replica {
 
   get heldFrom(): SequenceNumber {
     return this.#run.running?.history.heldFrom ?? 0;
+  }
+
+  get heldFromTime(): CommitTime | null {
+    return this.#run.running?.history.heldFromTime ?? null;
+  }
+
+  get timeReached(): CommitTime | null {
+    return this.#run.running?.certifier.commitTime ?? null;
+  }
+
+  whenTimeReached(time: CommitTime, done: () => void): { cancel(): void } {
+    return this.#run.timeWaiters.add(time, done);
+  }
+
+  sequenceNumberAt(time: CommitTime): SequenceNumber | null {
+    return this.#running.history.sequenceNumberAt(time);
   }
 
   get history(): ChangeHistory | null {
@@ -411,6 +443,12 @@ export class Member implements Replica {
       for (const each of answers) each();
     });
   }
+}
+
+/** Holds no purge floor (H5). */
+function readingOf(snapshot: Snapshot): SnapshotHandle {
+  const release = (): void => snapshot.release();
+  return { sequenceNumber: snapshot.sequenceNumber, stopReading: release, release };
 }
 
 /** What keeps a commit from leaving is mostly a large one before it. */

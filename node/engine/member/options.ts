@@ -5,7 +5,7 @@ import type { MemberOptions } from './contract.ts';
 /** Group-wide option: items of the certification database. */
 export const CERTIFICATION_CAPACITY = 'certification_capacity';
 
-/** Enough for some minutes of writes at full speed; about 150 MB a member when it is full. */
+/** Enough for some minutes of writes at full speed; 50 to 70 MB a member when it is full, and nothing before. */
 export const CERTIFICATION_CAPACITY_DEFAULT = 1_000_000;
 
 export const MEMBER_DEFAULTS: MemberOptions = {
@@ -34,7 +34,7 @@ export const MEMBER_DEFAULTS: MemberOptions = {
   // Some minutes of a contended load, so that hot rows stand out; about 3 MB.
   conflictsKeptMax: 10_000,
   stopWaitMs: 5000,
-  // Each rise looks at the whole certification database.
+  // Each rise is a message of the order.
   purgeStep: 1000,
   truncateEveryMs: 1000,
   // A run of rows takes a few milliseconds, and others are served in between.

@@ -11,7 +11,8 @@ import { assert, type LogIndex, type SequenceNumber } from '../../../gcs/base/in
 import { type AssemblerSetup, type MessageLog, type Ordered, readMessages } from '../../../gcs/core/index.ts';
 import { catalogItemKey } from '../key-codec.ts';
 import type { HeldEntry } from './change-history.ts';
-import { publicationOf, writesOf } from './publication.ts';
+import { publicationOf } from './publication.ts';
+import { writesOf } from './resolved-increments.ts';
 import { decodeSchemaEffect, type SchemaEffect } from './schema-effect.ts';
 
 export interface Replay {
@@ -23,6 +24,8 @@ export interface Replay {
   readonly publishFrom: SequenceNumber;
   publish(sequenceNumber: SequenceNumber, writes: readonly Write[], clear: readonly KeyRange[]): void;
   schemaChanged(sequenceNumber: SequenceNumber, effect: SchemaEffect): void;
+  /** Told of each schema change, as it may be that of a variable, also of those below `publishFrom`. */
+  variableChanged(sequenceNumber: SequenceNumber, effect: SchemaEffect): void;
   /** Told behind each message of which something was published. */
   repeated(entry: HeldEntry): void;
 }
@@ -78,15 +81,16 @@ function repeat(replay: Replay, { origin, payload }: Message, record: VerdictRec
     const message = batch.messages[i]!;
     const writer = { sequenceNumber, origin };
     if (message.kind === 'transaction') {
-      certifier.restorePositive(message.transaction, writer);
+      certifier.restorePositive(message.transaction, writer, verdict.serialPlace);
       if (sequenceNumber < publishFrom) continue;
-      const writes = writesOf(message.transaction);
+      const writes = writesOf(message.transaction, verdict.resolved);
       rows += writes.length;
       publish(sequenceNumber, writes, []);
     } else {
       assert(verdict.resolved !== null, 'an accepted schema change is kept with its effect');
       const effect = decodeSchemaEffect(verdict.resolved);
       certifier.restoreSchemaChange(effect.concerned.map(catalogItemKey), writer);
+      replay.variableChanged(sequenceNumber, effect);
       const { writes, clear } = publicationOf(effect);
       if (sequenceNumber < publishFrom) continue;
       publish(sequenceNumber, writes, clear);

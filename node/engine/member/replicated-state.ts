@@ -14,13 +14,20 @@ import {
   type AheadJudgement,
   BatchDecoder,
   CertificationDatabase,
-  type CertificationResult,
   Certifier,
   type DecodedBatch,
   decodeBatch,
   type GroupMessage,
 } from '../../../certifier/index.ts';
-import type { Conflict, Negative, RowKey, Transaction } from '../../../certifier/types.ts';
+import type {
+  CommitTime,
+  Conflict,
+  Lost,
+  Negative,
+  OutOfBounds,
+  RowKey,
+  Transaction,
+} from '../../../certifier/types.ts';
 import {
   assert,
   type Clock,
@@ -36,16 +43,35 @@ import { BuildWatch } from '../builds/build-watch.ts';
 import { Catalog, decodeSchemaChange } from '../catalog.ts';
 import type { ImageCodec } from '../image-codec.ts';
 import { catalogItemKey } from '../key-codec.ts';
-import type { CommitOutcome, LostConflict, LostSnapshot, SchemaOutcome, WatchedRows } from '../replica.ts';
+import type {
+  CommitOutcome,
+  LostBounds,
+  LostConflict,
+  LostSnapshot,
+  SchemaOutcome,
+  VariableChange,
+  WatchedRows,
+} from '../replica.ts';
+import { CERTIFICATION_RULE, type Variables } from '../variables.ts';
 import { ChangeHistory } from './change-history.ts';
 import { ConflictLog, type SeenConflict } from './conflict-log.ts';
 import type { MemberCounters, MemberSetup } from './contract.ts';
 import { DigestWatch } from './digest-watch.ts';
 import { Holds } from './holds.ts';
 import { CERTIFICATION_CAPACITY } from './options.ts';
-import { publicationOf, writesOf } from './publication.ts';
+import { OrderedReads } from './ordered-reads.ts';
+import { publicationOf } from './publication.ts';
 import { neededByRebuild, replayUpToKeptVerdicts } from './replay.ts';
+import {
+  IncrementResolver,
+  type LostIncrement,
+  type ResolvedIncrements,
+  resolvedItems,
+  resolvedRows,
+  writesOf,
+} from './resolved-increments.ts';
 import { encodeSchemaEffect, type SchemaEffect } from './schema-effect.ts';
+import { effectOfVariable, variableOf, variablesOf } from './variable-effect.ts';
 
 /** Refusals in the verdict file; never renumbered. */
 const REASON_CONFLICT = 1;
@@ -53,14 +79,22 @@ const REASON_SNAPSHOT_TOO_OLD = 2;
 const REASON_TABLE_EXISTS = 3;
 const REASON_NO_SUCH_TABLE = 4;
 const REASON_NOTHING_TO_DO = 5;
+const REASON_OUT_OF_BOUNDS = 6;
 /** The definitions at its place do not allow the schema change. */
-const REASON_NOT_ALLOWED = 6;
+const REASON_NOT_ALLOWED = 7;
+
+const REASONS = {
+  conflict: REASON_CONFLICT,
+  'snapshot-too-old': REASON_SNAPSHOT_TOO_OLD,
+  'out-of-bounds': REASON_OUT_OF_BOUNDS,
+} as const satisfies Record<Negative['kind'], number>;
 
 /** What became of one message. */
 export type Fate =
   | CommitOutcome
   | SchemaOutcome
-  | { readonly kind: 'purge-floor'; readonly purgeFloor: SequenceNumber };
+  | { readonly kind: 'purge-floor'; readonly purgeFloor: SequenceNumber }
+  | { readonly kind: 'time' };
 
 export interface ReplicatedStateSetup {
   readonly member: Pick<MemberSetup, 'options' | 'lanes' | 'newWriterTable' | 'imageCodec' | 'compression'> & {
@@ -126,10 +160,12 @@ export class ReplicatedState {
   readonly history: ChangeHistory;
   readonly catalog: Catalog;
   readonly builds: BuildWatch;
+  readonly variables: Variables;
   readonly digests: DigestWatch;
   readonly conflicts: ConflictLog;
   /** Who is told of the rows that are written; null: nobody. */
   watchedRows: WatchedRows | null = null;
+  readonly #reads: OrderedReads;
   readonly #imageCodec: ImageCodec;
   readonly #counters: MemberCounters;
   readonly #wallMs: () => number;
@@ -149,6 +185,12 @@ export class ReplicatedState {
   #isSettling = false;
   readonly #floorHolds = new Holds();
   readonly #verdictHolds = new Holds();
+  readonly #resolver: IncrementResolver;
+  /** What the transaction that is certified has come to, where it has deltas. */
+  #resolved: ResolvedIncrements | null = null;
+  /** Rows written by the first so many transactions of the entry that is taken through, once a delta asks. */
+  #written: { readonly rows: Map<RowKey, Uint8Array | null>; transactions: number } | null = null;
+  #passage: Passage | null = null;
   /** Of large messages that are on their way here. What never comes whole goes with its bytes. */
   readonly #ahead = new WeakMap<Uint8Array, LookedAhead>();
 
@@ -160,7 +202,6 @@ export class ReplicatedState {
     const lowest = Math.min(...lanes.map((lane) => lane.flushedUpTo));
     const capacity = Number(definition.options[CERTIFICATION_CAPACITY]);
     const database = new CertificationDatabase({ capacity, newWriterTable });
-    const certifier = new Certifier({ database, restored: kept });
     const store = new VersionStore({
       lanes,
       clock: environment.clock,
@@ -169,7 +210,10 @@ export class ReplicatedState {
       makeVerdictsDurable: (_upTo, done) => verdicts.makeDurable(done),
       failed: setup.failed,
     });
-    const history = new ChangeHistory(options.history, store.highestLanePoint);
+    const variables = variablesOf(store, imageCodec);
+    const certifier = new Certifier({ database, restored: kept, rule: variables.certificationRule });
+    const from = store.highestLanePoint;
+    const history = new ChangeHistory(options.history, { sequenceNumber: from, commitTime: timeOf(verdicts, from) });
     store.keepFrom(history.heldFrom);
     const schemaChanges: { sequenceNumber: SequenceNumber; effect: SchemaEffect }[] = [];
     const entries = replayUpToKeptVerdicts({
@@ -180,6 +224,12 @@ export class ReplicatedState {
       publishFrom: lowest + 1,
       publish: (sequenceNumber, writes, clear) => store.publish(sequenceNumber, writes, clear),
       schemaChanged: (sequenceNumber, effect) => schemaChanges.push({ sequenceNumber, effect }),
+      variableChanged: (sequenceNumber, effect) => {
+        const changed = variableOf(effect, imageCodec);
+        if (changed === null) return;
+        variables.set(changed.name, changed.value, sequenceNumber);
+        if (changed.name === CERTIFICATION_RULE) certifier.restoreRule(variables.certificationRule);
+      },
       repeated: (entry) => {
         history.add(entry);
         store.keepFrom(history.heldFrom);
@@ -188,14 +238,15 @@ export class ReplicatedState {
     assert(store.appliedUpTo === kept.sequenceNumber, 'the replay ends at the last kept verdict');
     const catalog = Catalog.load(store, history.heldFrom, imageCodec);
     for (const { sequenceNumber, effect } of schemaChanges) {
-      if (sequenceNumber > history.heldFrom) catalog.repeat(sequenceNumber, effect, imageCodec);
+      const isOfTable = variableOf(effect, imageCodec) === null;
+      if (isOfTable && sequenceNumber > history.heldFrom) catalog.repeat(sequenceNumber, effect, imageCodec);
     }
-    return { state: new ReplicatedState(setup, { certifier, store, history, catalog }), entries };
+    return { state: new ReplicatedState(setup, { certifier, store, history, catalog, variables }), entries };
   }
 
   private constructor(
     setup: ReplicatedStateSetup,
-    parts: Pick<ReplicatedState, 'certifier' | 'store' | 'history' | 'catalog'>,
+    parts: Pick<ReplicatedState, 'certifier' | 'store' | 'history' | 'catalog' | 'variables'>,
   ) {
     const { member, definition, self, counters } = setup;
     this.definition = definition;
@@ -206,6 +257,8 @@ export class ReplicatedState {
     this.history = parts.history;
     this.catalog = parts.catalog;
     this.builds = new BuildWatch(parts.catalog);
+    this.variables = parts.variables;
+    this.#reads = new OrderedReads(parts.certifier);
     this.digests = new DigestWatch(setup.stateFrom);
     this.conflicts = new ConflictLog(member.options.conflictsKeptMax);
     this.#imageCodec = member.imageCodec;
@@ -216,6 +269,10 @@ export class ReplicatedState {
     this.#clock = member.environment.clock;
     this.#roomChanged = setup.roomChanged;
     this.#failed = setup.failed;
+    this.#resolver = new IncrementResolver(member.imageCodec, {
+      imageOf: (key) => this.#imageBefore(key),
+      tableById: (tableId) => this.catalog.tableById(tableId),
+    });
     this.verdicts.onRoomChanged = () => this.#lookForRoom();
     this.store.onRoomChanged = () => this.#lookForRoom();
   }
@@ -336,21 +393,24 @@ export class ReplicatedState {
     const large = batch.kind === 'batch' ? decoder.transaction : null;
     if (large === null) return this.#deliverBatch(delivery, batch);
     const { certifier, store } = this;
-    const judged = yield* certifier.certifyInSlices(large, delivery, itemsPerSlice, judgement);
     const after = certifier.sequenceNumber;
     const passage: Passage = { delivery, after, verdicts: [], fates: [], publications: [], schemaChanges: [] };
+    const resolve = (transaction: Transaction) => this.#resolveInSlices(transaction, itemsPerSlice);
+    const judged = yield* certifier.certifyInSlices(large, delivery, itemsPerSlice, judgement, resolve);
     const fromMs = this.#clock.monotonicMs();
     while (judged.isPositive && !store.isSettled) {
       store.settle(itemsPerSlice);
       yield;
     }
-    this.#judged(large, judged.conclude(), passage);
+    const { verdict } = judged.conclude();
+    const resolved = this.#judged(large, verdict.kind === 'positive' ? null : verdict, passage);
+    const { writeSet } = large;
+    const published = resolved === null ? large : { ...large, writeSet: resolvedItems(writeSet, resolved) };
     const publish = (): void => {
-      if (judged.isPositive) store.publishLarge(after + 1, large);
+      if (judged.isPositive) store.publishLarge(after + 1, published);
     };
-    const rows = judged.isPositive ? large.writeSet.length : 0;
-    const fates = this.#conclude(passage, { publish, rows, fromMs });
-    if (judged.isPositive && this.#isWatched) this.watchedRows!.written(large.writeSet, delivery.origin);
+    const fates = this.#conclude(passage, { publish, rows: judged.isPositive ? writeSet.length : 0, fromMs });
+    if (judged.isPositive && this.#isWatched) this.watchedRows!.written(writeSet, delivery.origin);
     this.#settleLater(Math.ceil(itemsPerSlice / SETTLING_PARTS));
     return fates;
   }
@@ -375,18 +435,22 @@ export class ReplicatedState {
     const { certifier } = this;
     const after = certifier.sequenceNumber;
     const passage: Passage = { delivery, after, verdicts: [], fates: [], publications: [], schemaChanges: [] };
+    this.#passage = passage;
     for (const message of batch.messages) {
       if (message.kind === 'transaction') {
-        const result = certifier.certify(message.transaction, delivery.origin, delivery.stampMs);
-        this.#judged(message.transaction, result, passage);
-        const { verdict } = result;
-        if (verdict.kind === 'positive') {
-          const { sequenceNumber } = verdict;
-          passage.publications.push({ sequenceNumber, writes: writesOf(message.transaction), clear: [] });
+        const { transaction } = message;
+        const negative = certifier.certifyNext(transaction, delivery.origin, delivery.stampMs, this.#resolve);
+        const resolved = this.#judged(transaction, negative, passage);
+        if (negative === null) {
+          const { sequenceNumber } = certifier;
+          passage.publications.push({ sequenceNumber, writes: writesOf(transaction, resolved), clear: [] });
         }
       } else if (message.kind === 'schema-change') this.#changeSchema(message, passage);
-      else this.#raisePurgeFloor(message.sequenceNumber, passage);
+      else if (message.kind === 'purge-floor') this.#raisePurgeFloor(message.sequenceNumber, passage);
+      else this.#markTime(passage);
     }
+    this.#passage = null;
+    this.#written = null;
     const publish = (): void => {
       for (const { sequenceNumber, writes, clear } of passage.publications) {
         this.store.publish(sequenceNumber, writes, clear);
@@ -405,6 +469,40 @@ export class ReplicatedState {
   #tellSchemaChange(...[sequenceNumber, change, judged]: Passage['schemaChanges'][number]): void {
     if (this.#isWatched) this.watchedRows!.tablesChanged(judged.concerned);
     this.builds.schemaChanged(sequenceNumber, change, judged);
+  }
+
+  /** For the certifier: what deltas come to, over all that is ordered before. */
+  readonly #resolve = (transaction: Transaction): ResolvedIncrements | LostIncrement => {
+    const resolution = this.#resolver.resolve(transaction);
+    if (resolution.kind === 'resolved') this.#resolved = resolution;
+    return resolution;
+  };
+
+  *#resolveInSlices(
+    transaction: Transaction,
+    itemsPerSlice: number,
+  ): Generator<void, ResolvedIncrements | LostIncrement, void> {
+    const resolution = yield* this.#resolver.inSlices(transaction, itemsPerSlice);
+    if (resolution.kind === 'resolved') this.#resolved = resolution;
+    return resolution;
+  }
+
+  /**
+   * The row as of the last transaction that was accepted, which may be of the same entry and not published yet. Whoever asks
+   * carries a check of the row's table: it was not cleared within the entry.
+   */
+  #imageBefore(key: RowKey): Uint8Array | undefined {
+    const publications = this.#passage?.publications ?? [];
+    if (publications.length > 0) {
+      this.#written ??= { rows: new Map(), transactions: 0 };
+      const { rows } = this.#written;
+      while (this.#written.transactions < publications.length) {
+        for (const { key: each, image } of publications[this.#written.transactions++]!.writes) rows.set(each, image);
+      }
+      const image = rows.get(key);
+      if (image !== undefined) return image ?? undefined;
+    }
+    return this.store.get(key, this.store.appliedUpTo);
   }
 
   get #isWatched(): boolean {
@@ -446,7 +544,12 @@ export class ReplicatedState {
     return this.#lostHere(transaction, yield* this.certifier.preCertifyInSlices(transaction, itemsPerSlice));
   }
 
-  #lostHere(transaction: Transaction, negative: Negative | null): LostConflict | LostSnapshot | null {
+  /** See `Replica.ordersReads`. */
+  ordersReads(snapshot: SequenceNumber): boolean {
+    return this.#reads.areOrderedAt(snapshot);
+  }
+
+  #lostHere(transaction: Transaction, negative: Lost | null): LostConflict | LostSnapshot | null {
     if (negative === null) return null;
     this.#counters.preCertificationConflicts++;
     this.#noteConflict(negative, transaction, {
@@ -455,32 +558,61 @@ export class ReplicatedState {
       stampMs: this.#wallMs(),
       phase: 'local',
     });
-    return outcomeOf(negative, 'local');
+    return lostOutcome(negative, 'local');
   }
 
+  /**
+   * `negative`: null for one that was accepted, and is the last that the certifier knows of. Returns what its deltas have come
+   * to, as it is kept; null: it has none, or is refused.
+   */
   #judged(
     transaction: Transaction,
-    { verdict, commitTime }: CertificationResult,
+    negative: Negative | null,
     { delivery, verdicts, fates }: Passage,
-  ): void {
+  ): Uint8Array | null {
     const { origin, stampMs, incarnation, messageNumber } = delivery;
+    const resolved = this.#resolved?.bytes ?? null;
+    this.#resolved = null;
     this.#counters.transactionsCertified++;
-    if (verdict.kind === 'positive') {
-      const { sequenceNumber } = verdict;
-      verdicts.push({ kind: 'positive', sequenceNumber, commitTime: commitTime!, resolved: null });
-      fates.push({ kind: 'committed', sequenceNumber, commitTime: commitTime! });
-      return;
+    if (negative === null) {
+      const { sequenceNumber, commitTime, serialPlace } = this.certifier;
+      const kept = { kind: 'positive', sequenceNumber, commitTime, resolved } as const;
+      if (serialPlace === sequenceNumber) verdicts.push(kept);
+      else {
+        this.#counters.placedEarlier++;
+        verdicts.push({ ...kept, serialPlace });
+      }
+      const committed = { kind: 'committed', sequenceNumber, commitTime } as const;
+      if (resolved === null) fates.push(committed);
+      else this.#incremented(committed, { transaction, resolved, isOwn: delivery.ticket !== null }, fates);
+      return resolved;
     }
-    const isConflict = verdict.kind === 'conflict';
-    verdicts.push({ kind: 'negative', reason: isConflict ? REASON_CONFLICT : REASON_SNAPSHOT_TOO_OLD });
-    if (isConflict) {
+    verdicts.push({ kind: 'negative', reason: REASONS[negative.kind] });
+    if (negative.kind === 'conflict') {
       this.#counters.conflictsDetected++;
-      if (verdict.item === null) this.#counters.rangeConflicts++;
+      if (negative.item === null) this.#counters.rangeConflicts++;
       if (origin !== this.self.ordinal) this.watchedRows?.lost(transaction.writeSet, origin);
-    } else this.#counters.snapshotsTooOld++;
+      if (negative.structure !== undefined) this.#counters.dangerousStructures++;
+    } else if (negative.kind === 'snapshot-too-old') this.#counters.snapshotsTooOld++;
+    else this.#counters.incrementsOutOfBounds++;
     const loserTransactionId = `${incarnation}-${messageNumber}-${verdicts.length}`;
-    this.#noteConflict(verdict, transaction, { loser: origin, loserTransactionId, stampMs, phase: 'group' });
-    fates.push(outcomeOf(verdict, 'group'));
+    this.#noteConflict(negative, transaction, { loser: origin, loserTransactionId, stampMs, phase: 'group' });
+    fates.push(outcomeOf(negative, 'group'));
+    return null;
+  }
+
+  #incremented(
+    committed: Extract<Fate, { kind: 'committed' }>,
+    {
+      transaction,
+      resolved,
+      isOwn,
+    }: { readonly transaction: Transaction; readonly resolved: Uint8Array; readonly isOwn: boolean },
+    fates: Fate[],
+  ): void {
+    const rows = resolvedRows(transaction, resolved);
+    this.#counters.rowsIncremented += rows.length;
+    fates.push(isOwn ? { ...committed, resolved: rows } : committed);
   }
 
   #changeSchema(
@@ -489,6 +621,9 @@ export class ReplicatedState {
   ): void {
     const { certifier, catalog } = this;
     const decoded = decodeSchemaChange(change, this.#imageCodec);
+    if (decoded.kind === 'set-variable') {
+      return this.#setVariable(decoded, { delivery, verdicts, fates, publications });
+    }
     const judged = catalog.judge(decoded);
     if (judged.kind !== 'done') {
       const reason = {
@@ -513,11 +648,41 @@ export class ReplicatedState {
     schemaChanges.push([sequenceNumber, decoded, judged]);
   }
 
+  /** Effective from here on: what comes behind it in its entry, too. */
+  #setVariable(
+    { name, value }: VariableChange,
+    { delivery, verdicts, fates, publications }: Pick<Passage, 'delivery' | 'verdicts' | 'fates' | 'publications'>,
+  ): void {
+    const { certifier, variables } = this;
+    if (!variables.isChange(name, value)) {
+      certifier.refuseSchemaChange(REASON_NOTHING_TO_DO);
+      verdicts.push({ kind: 'negative', reason: REASON_NOTHING_TO_DO });
+      fates.push({ kind: 'done', sequenceNumber: certifier.sequenceNumber, changed: false, build: null });
+      return;
+    }
+    const { sequenceNumber, commitTime } = certifier.certifySchemaChange([], delivery.origin, delivery.stampMs);
+    variables.set(name, value, sequenceNumber);
+    if (name === CERTIFICATION_RULE) {
+      certifier.changeRule(variables.certificationRule);
+      this.#reads.ruleChanged(certifier);
+    }
+    const effect = effectOfVariable(name, value, this.#imageCodec);
+    verdicts.push({ kind: 'positive', sequenceNumber, commitTime, resolved: encodeSchemaEffect(effect) });
+    publications.push({ sequenceNumber, ...publicationOf(effect) });
+    fates.push({ kind: 'done', sequenceNumber, changed: true, build: null });
+  }
+
   /** Effective from here on (H4): the messages behind this one in its entry are judged by it. */
   #raisePurgeFloor(sequenceNumber: SequenceNumber, { verdicts, fates }: Passage): void {
     this.certifier.raisePurgeFloor(sequenceNumber);
     verdicts.push({ kind: 'none' });
     fates.push({ kind: 'purge-floor', purgeFloor: this.certifier.purgeFloor });
+  }
+
+  /** What is certified from here on is later (H13). */
+  #markTime({ delivery, verdicts, fates }: Passage): void {
+    verdicts.push({ kind: 'time', commitTime: this.certifier.markTime(delivery.stampMs) });
+    fates.push({ kind: 'time' });
   }
 
   #lookForRoom(): void {
@@ -556,22 +721,43 @@ export class ReplicatedState {
     about: Pick<SeenConflict, 'loser' | 'loserTransactionId' | 'stampMs' | 'phase'>,
   ): void {
     const isConflict = negative.kind === 'conflict';
+    const isRange = isConflict && negative.item === null;
     this.conflicts.add({
       ...about,
-      reason: negative.kind,
-      key: isConflict ? keyOf(negative) : transaction.writeSet[0]!.key,
-      found: isConflict && negative.item === null ? 'range' : 'item',
+      reason: isConflict && negative.structure !== undefined ? 'dangerous-structure' : negative.kind,
+      structure: isConflict ? (negative.structure ?? null) : null,
+      key: negative.kind === 'snapshot-too-old' ? transaction.writeSet[0]!.key : keyOf(negative),
+      found: isRange ? 'range' : negative.kind === 'out-of-bounds' ? 'bounds' : 'item',
       winner: isConflict ? negative.winner : null,
     });
   }
 }
 
-function outcomeOf(negative: Negative, phase: 'local' | 'group'): LostConflict | LostSnapshot {
-  if (negative.kind === 'snapshot-too-old') return negative;
-  const found = negative.item === null ? 'range' : 'item';
-  return { kind: 'conflict', key: keyOf(negative), found, winner: negative.winner, phase };
+/** When that was committed, or a later time, behind which nothing up to there was. Null: it is not kept. */
+function timeOf(verdicts: VerdictFile, sequenceNumber: SequenceNumber): CommitTime | null {
+  const { base, stateAtEnd } = verdicts;
+  for (const state of [base, stateAtEnd]) if (state.sequenceNumber === sequenceNumber) return state.commitTime;
+  if (sequenceNumber < base.sequenceNumber) return null;
+  for (const record of verdicts.records(verdicts.logIndexOf(sequenceNumber))) {
+    for (const verdict of record.verdicts) {
+      if (verdict.kind === 'positive' && verdict.sequenceNumber === sequenceNumber) return verdict.commitTime;
+    }
+  }
+  return null;
 }
 
-function keyOf(conflict: Conflict): RowKey {
+function outcomeOf(negative: Negative, phase: 'local' | 'group'): LostConflict | LostSnapshot | LostBounds {
+  if (negative.kind !== 'out-of-bounds') return lostOutcome(negative, phase);
+  return { kind: 'out-of-bounds', key: keyOf(negative), refused: (negative as LostIncrement).facts };
+}
+
+function lostOutcome(negative: Lost, phase: 'local' | 'group'): LostConflict | LostSnapshot {
+  if (negative.kind === 'snapshot-too-old') return negative;
+  const found = negative.item === null ? 'range' : 'item';
+  const { winner, structure } = negative;
+  return { kind: 'conflict', key: keyOf(negative), found, winner, phase, ...(structure && { structure }) };
+}
+
+function keyOf(conflict: Conflict | OutOfBounds): RowKey {
   return conflict.item === null ? conflict.key : conflict.item.key;
 }

@@ -15,7 +15,8 @@ import { assert, ByteReader, ByteWriter } from '../../../gcs/base/index.ts';
 import type { Cleared, PossibleChange } from '../schema/judgement.ts';
 
 export interface SchemaEffect {
-  readonly change: PossibleChange['change'];
+  /** `setVariable`: of no table; what else is said of definitions does not concern it. */
+  readonly change: PossibleChange['change'] | 'setVariable';
   /** Of the catalog; `image`: a definition, null: there is none any more. The first is of the table's name before. */
   readonly rows: readonly { readonly key: RowKey; readonly image: Uint8Array | null }[];
   /** Place in `rows` of the definition of the table that it is about, afterwards; null: there is none. */
@@ -26,7 +27,7 @@ export interface SchemaEffect {
 }
 
 const FORMAT = 2;
-const CHANGES = ['createTable', 'dropTable', 'truncateTable', 'alterTable'] as const;
+const CHANGES = ['createTable', 'dropTable', 'truncateTable', 'alterTable', 'setVariable'] as const;
 
 export function encodeSchemaEffect({ change, rows, definitionAt, cleared, concerned }: SchemaEffect): Uint8Array {
   const writer = new ByteWriter();

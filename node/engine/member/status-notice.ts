@@ -124,6 +124,7 @@ function isTransaction(value: unknown): value is SessionTransaction {
     ISOLATION_LEVELS.includes(row.isolation as Isolation) &&
     typeof row.isReadOnly === 'boolean' &&
     (row.snapshotVersion === null || isCount(row.snapshotVersion)) &&
+    (row.floorHeld === null || isCount(row.floorHeld)) &&
     [row.ageMs, row.rowsWritten, row.bytes, row.locks].every(isCount) &&
     (row.waitsFor === null || isAwaited(row.waitsFor))
   );

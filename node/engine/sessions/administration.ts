@@ -1,6 +1,6 @@
-/** `leave`, `join`, `expel` and `transferLeadership`: what somebody asks of the membership. */
-import { invalidArgument, type RequestError, timeout } from '../errors.ts';
-import type { Administration, AdministrationOutcome, Replica } from '../replica.ts';
+/** What somebody asks of the membership (`leave`, `join`, `expel`, `transferLeadership`), and of what others have open (`abortTransaction`). */
+import { invalidArgument, noSuchOpenTransaction, type RequestError, timeout } from '../errors.ts';
+import type { AbortOutcome, Administration, AdministrationOutcome, Replica } from '../replica.ts';
 import type { Message } from '../statements/statement.ts';
 import type { Operation } from './operations.ts';
 import { refusalError } from './outcomes.ts';
@@ -32,6 +32,27 @@ export function administrationError(
   if (outcome.kind === 'unknown') return timeout('view', waitedMs);
   if (outcome.kind !== 'refused') return refusalError(outcome, replica);
   return invalidArgument(kind === 'leave' || kind === 'join' ? 'op' : 'memberId', outcome.problem);
+}
+
+/** `waitedMs`: how long the member that has it had. */
+export function abortError(
+  transactionId: string,
+  outcome: Exclude<AbortOutcome, 'ended'>,
+  waitedMs: number,
+): RequestError {
+  switch (outcome) {
+    case 'not-open':
+      return noSuchOpenTransaction(transactionId);
+    case 'committing':
+      return invalidArgument('transactionId', 'its commit was handed to the group, which decides');
+    case 'not-reached':
+      return invalidArgument(
+        'transactionId',
+        'the member that has it is not reached from here; it may be asked itself',
+      );
+    case 'unknown':
+      return timeout('member', waitedMs);
+  }
 }
 
 function memberIdOf({ memberId }: Message): string {

@@ -3,6 +3,8 @@ import type { SequenceNumber } from '../../../gcs/base/index.ts';
 import { invalidArgument } from '../errors.ts';
 import { DEFAULT_ISOLATION, ISOLATION_LEVELS, type Isolation } from '../isolation.ts';
 import type { Limits } from '../limits.ts';
+import { type PastPlace, type Present, pastPlaceOf } from '../past-place.ts';
+import type { Replica } from '../replica.ts';
 import { booleanOf, wholeNumberOf } from '../statements/arguments.ts';
 import type { Message } from '../statements/statement.ts';
 
@@ -10,7 +12,7 @@ export interface BeginOptions {
   readonly isolation: Isolation;
   readonly isReadOnly: boolean;
   /** The past that is read; null: the present. */
-  readonly asOf: SequenceNumber | null;
+  readonly asOf: PastPlace | null;
   /** To be visible here before the snapshot is taken. */
   readonly atLeast: SequenceNumber | null;
   readonly waitTimeoutMs: number;
@@ -23,6 +25,12 @@ export interface BeginOptions {
   readonly continuesOnError: boolean;
   /** The answer says in which layers the time went. Of `transact` and writes without `tx`; `commit` has its own. */
   readonly isProfiled: boolean;
+}
+
+/** Where and when it begins. */
+export interface BeginPresent extends Present {
+  readonly replica: Pick<Replica, 'groupId' | 'timeReached'>;
+  readonly limits: Limits;
 }
 
 export const ATTEMPTS_DEFAULT = 3;
@@ -53,18 +61,18 @@ const CONSISTENCY_LEVELS: readonly unknown[] = [
 ];
 
 /** @throws RequestError INVALID_ARGUMENT */
-export function beginOptionsOf(message: Message, setup: { groupId: string; limits: Limits }): BeginOptions {
-  const { limits, groupId } = setup;
+export function beginOptionsOf(message: Message, present: BeginPresent): BeginOptions {
+  const { limits, replica } = present;
   requireConsistency(message.consistency);
   const waitBounds = { min: 0, max: limits.transactionMsMax };
-  const asOf = asOfOf(message.asOf);
-  const atLeast = atLeastOf(message.atLeast, groupId);
+  const asOf = pastPlaceOf(message, 'asOf', present);
+  const atLeast = atLeastOf(message.atLeast, replica.groupId);
   return {
     isolation: isolationOf(message.isolation),
     isReadOnly: booleanOf(message, 'readOnly') || asOf !== null,
     asOf,
     // What is to be read has to be here first.
-    atLeast: asOf === null ? atLeast : Math.max(asOf, atLeast ?? 0),
+    atLeast: typeof asOf === 'number' ? Math.max(asOf, atLeast ?? 0) : atLeast,
     waitTimeoutMs: wholeNumberOf(message, 'waitTimeoutMs', waitBounds) ?? limits.waitMsDefault,
     lockTimeoutMs: wholeNumberOf(message, 'lockTimeoutMs', waitBounds) ?? limits.lockTimeoutMsDefault,
     timeoutMs: wholeNumberOf(message, 'timeoutMs', { min: 1, max: limits.transactionMsMax }),
@@ -145,12 +153,6 @@ function requireConsistency(value: unknown): void {
     throw invalidArgument('consistency', `expected one of ${CONSISTENCY_LEVELS.join(', ')}`);
   }
   throw invalidArgument('consistency', `not supported by this version: ${value}; use ${CONSISTENCY_DEFAULT}`);
-}
-
-function asOfOf(value: unknown): SequenceNumber | null {
-  if (value === undefined || value === null) return null;
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
-  throw invalidArgument('asOf', 'expected a sequence number (a time is not supported by this version)');
 }
 
 function atLeastOf(value: unknown, groupId: string): SequenceNumber | null {

@@ -7,7 +7,8 @@
  * where the target was still waiting: that one is answered TRANSACTION_ABORTED, with the cause CANCELLED. What was
  * handed to the group is not given up: it may be committed already.
  */
-import { formatIsoTime } from '../../../gcs/base/index.ts';
+import type { Transaction as CertifiedTransaction } from '../../../certifier/types.ts';
+import { assert, formatIsoTime } from '../../../gcs/base/index.ts';
 import { layersOf } from '../commit-layers.ts';
 import {
   cancelled,
@@ -24,26 +25,29 @@ import {
 } from '../errors.ts';
 import { DEFAULT_ISOLATION } from '../isolation.ts';
 import { RowAwaited } from '../locks/row-locks.ts';
+import { awaitedArgument, isTime, pastPlaceOf, whenHere } from '../past-place.ts';
 import { type Administration, zeroTimes } from '../replica.ts';
 import { booleanOf, optionalTableNameOf, wholeNumberOf } from '../statements/arguments.ts';
 import type { Message, Statement, StatementContext } from '../statements/statement.ts';
 import { Transaction, type TransactionStart } from '../transaction.ts';
 import { isPlainObject } from '../values.ts';
-import { administrationError, administrationOf } from './administration.ts';
+import { abortError, administrationError, administrationOf } from './administration.ts';
 import { type BeginOptions, beginOptionsOf, defaultBeginOptions } from './begin-arguments.ts';
 import { Cursors } from './cursors.ts';
 import { Execution } from './execution.ts';
 import { OpenTransaction, type QueuedRequest } from './open-transaction.ts';
 import { OPERATIONS, type Operation } from './operations.ts';
-import { commitError, committed, nothingWritten } from './outcomes.ts';
+import { commitError, committed, nothingWritten, refusalError } from './outcomes.ts';
 import { RowWait } from './row-wait.ts';
 import { runStatement } from './run-statement.ts';
 import { moveSavepoint } from './savepoints.ts';
 import { SchemaRequests } from './schema-requests.ts';
 import type { EngineContext, RequestId, Session, WaitingRequest } from './session.ts';
+import { subscribeWhenReached } from './subscribe-wait.ts';
 import type { Outlet } from './subscriptions/subscription.ts';
 import { Subscriptions } from './subscriptions/subscriptions.ts';
 import { transactWork } from './transact.ts';
+import { variableChangeOf } from './variable-arguments.ts';
 
 /** How long a client that has too much outstanding is asked to wait. */
 const OVERLOADED_RETRY_MS = 100;
@@ -200,6 +204,7 @@ export class Connection implements Session {
     }
     if (operation.kind === 'statement' || (operation.kind !== 'begin' && OF_TRANSACTION.has(operation.kind))) {
       const open = this.#transactionOf(message);
+      open.lastAskedMs = this.engine.clock.monotonicMs();
       if (open.queue !== null) open.queue.push({ id, op, message });
       else this.#executeInside(open, id, op, message);
       return;
@@ -214,7 +219,7 @@ export class Connection implements Session {
       case 'begin':
         return this.#begin(id, message);
       case 'transact': {
-        const options = beginOptionsOf(message, { groupId: replica.groupId, limits: this.engine.limits });
+        const options = beginOptionsOf(message, this.engine);
         const { limits } = this.engine;
         const { continuesOnError } = options;
         const work = transactWork(message, this.#asStep, { limits, continuesOnError });
@@ -235,8 +240,7 @@ export class Connection implements Session {
         return this.succeed(id, this.engine.openTransactions.rows(limit));
       }
       case 'abortTransaction':
-        this.engine.openTransactions.abort(message.transactionId);
-        return this.succeed(id, {});
+        return this.#abortTransaction(id, message.transactionId);
       case 'conflicts':
       case 'conflictSummary': {
         const table = optionalTableNameOf(message);
@@ -244,18 +248,32 @@ export class Connection implements Session {
         if (operation.kind === 'conflicts') return this.succeed(id, replica.conflicts(limit, table));
         return this.succeed(id, replica.conflictSummary(limit, table));
       }
+      case 'variables':
+        return this.succeed(id, replica.variables());
+      case 'setVariable':
+        return this.#setVariable(id, message);
       case 'leave':
       case 'join':
       case 'expel':
       case 'transferLeadership':
         return this.#administer(id, administrationOf(operation.kind, message));
       case 'subscribe':
-        return this.succeed(id, this.#subscriptions.open(message));
+        return this.#subscribe(id, message);
       case 'unsubscribe':
         return this.succeed(id, this.#subscriptions.close(message));
       default:
         throw unknownOperation(op);
     }
+  }
+
+  #subscribe(id: RequestId, message: Message): void {
+    const { limits } = this.engine;
+    const from = pastPlaceOf(message, 'from', this.engine);
+    const waitBounds = { min: 0, max: limits.transactionMsMax };
+    const waitMs = wholeNumberOf(message, 'waitTimeoutMs', waitBounds) ?? limits.waitMsDefault;
+    const open = (): object => this.#subscriptions.open(message);
+    if (isTime(from) && message.stream === 'changes') subscribeWhenReached(this, id, { time: from, waitMs, open });
+    else this.succeed(id, open());
   }
 
   #administer(id: RequestId, request: Administration): void {
@@ -265,6 +283,33 @@ export class Connection implements Session {
       if (outcome.kind === 'done') return this.succeed(id, { viewId: outcome.viewId });
       const waitedMs = Math.round(clock.monotonicMs() - startedMs);
       this.refuse(id, administrationError(request, outcome, { replica, waitedMs }));
+    });
+  }
+
+  #abortTransaction(id: RequestId, transactionId: unknown): void {
+    if (typeof transactionId !== 'string') throw invalidArgument('transactionId', 'expected what `transactions` shows');
+    const { clock, openTransactions } = this.engine;
+    const startedMs = clock.monotonicMs();
+    openTransactions.abort(transactionId, (outcome) => {
+      const waitedMs = Math.round(clock.monotonicMs() - startedMs);
+      if (outcome === 'ended') this.succeed(id, {});
+      else this.refuse(id, abortError(transactionId, outcome, waitedMs));
+    });
+  }
+
+  #setVariable(id: RequestId, message: Message): void {
+    const { replica, clock, limits } = this.engine;
+    const change = variableChangeOf(message);
+    replica.changeSchema(change, clock.monotonicMs() + limits.commitWaitMsMax, (outcome) => {
+      if (outcome.kind === 'done') {
+        const { sequenceNumber, changed } = outcome;
+        return this.succeed(id, { sequenceNumber, changed });
+      }
+      assert(
+        outcome.kind !== 'table-exists' && outcome.kind !== 'no-such-table' && outcome.kind !== 'refused',
+        'a variable is no table',
+      );
+      this.refuse(id, refusalError(outcome, replica));
     });
   }
 
@@ -280,7 +325,9 @@ export class Connection implements Session {
     const options = alone.check(message) ? this.#optionsAlone(message) : this.#defaults;
     if (!statement.isWrite && options.isProfiled)
       throw invalidArgument('profile', 'only of what writes: a read commits nothing');
-    if (!statement.isWrite && options.atLeast === null) return this.#readAlone(id, statement, message);
+    if (!statement.isWrite && awaitedArgument(options) === null && !this.#isOrdered(op, options)) {
+      return this.#readAlone(id, statement, message);
+    }
     const context = this.#alone;
     const execution = new Execution(
       this,
@@ -299,9 +346,15 @@ export class Connection implements Session {
     execution.start();
   }
 
+  /** A read that is a transaction of its own, and may see what no serial order has: of one row none does. */
+  #isOrdered(op: string, { isolation }: BeginOptions): boolean {
+    const { replica } = this.engine;
+    return isolation === 'SERIALIZABLE' && op !== 'get' && replica.ordersReads(replica.appliedUpTo);
+  }
+
   /** One statement has one snapshot: at READ COMMITTED too, and a cursor that it opens keeps it. */
   #optionsAlone(message: Message): BeginOptions {
-    const options = beginOptionsOf(message, { groupId: this.engine.replica.groupId, limits: this.engine.limits });
+    const options = beginOptionsOf(message, this.engine);
     return options.isolation === 'READ COMMITTED' ? { ...options, isolation: DEFAULT_ISOLATION } : options;
   }
 
@@ -324,7 +377,7 @@ export class Connection implements Session {
     if (typeof tx !== 'string' || tx.length === 0 || tx.length > TRANSACTION_NAME_CHARACTERS_MAX) {
       throw invalidArgument('tx', `expected a name of 1 to ${TRANSACTION_NAME_CHARACTERS_MAX} characters`);
     }
-    const options = beginOptionsOf(message, { groupId: replica.groupId, limits });
+    const options = beginOptionsOf(message, this.engine);
     const known = this.#transactions.get(tx);
     if (known !== undefined && !known.isSettled)
       throw invalidArgument('tx', `transaction ${JSON.stringify(tx)} is open`);
@@ -333,8 +386,9 @@ export class Connection implements Session {
     this.#transactions.delete(tx);
     const open = new OpenTransaction(this.engine, tx, options);
     this.#transactions.set(tx, open);
-    if (options.atLeast === null) this.succeed(id, { tx });
-    else this.#beginWhenApplied(id, open, options.atLeast);
+    const awaited = awaitedArgument(options);
+    if (awaited === null) this.succeed(id, { tx });
+    else this.#beginWhenHere(id, open, awaited);
   }
 
   /** Forgets a transaction that is kept only for its `rollback`, where too many are open. */
@@ -348,19 +402,20 @@ export class Connection implements Session {
     throw overloaded(OVERLOADED_RETRY_MS, `This connection has ${openMax} transactions open, and may have no more`);
   }
 
-  #beginWhenApplied(id: RequestId, open: OpenTransaction, atLeast: number): void {
+  #beginWhenHere(id: RequestId, open: OpenTransaction, awaited: 'atLeast' | 'asOf'): void {
     const { replica, deadlines, clock } = this.engine;
     const { waitTimeoutMs } = open.options;
-    let isApplied = false;
-    const waiter = replica.whenApplied(atLeast, () => {
-      isApplied = true;
+    let isHere = false;
+    const waiter = whenHere(replica, open.options, () => {
+      isHere = true;
       if (open.queue === null) return;
       endWait();
-      open.spentMs += clock.monotonicMs() - open.startedMs;
+      open.lastAskedMs = clock.monotonicMs();
+      open.spentMs += open.lastAskedMs - open.startedMs;
       this.succeed(id, { tx: open.name });
       this.#executeQueued(open);
     });
-    if (isApplied) return this.succeed(id, { tx: open.name });
+    if (isHere) return this.succeed(id, { tx: open.name });
     open.queue = [];
     const request: WaitingRequest = {
       id,
@@ -375,7 +430,7 @@ export class Connection implements Session {
       },
     };
     const waitMs = Math.min(waitTimeoutMs, open.options.timeoutMs ?? waitTimeoutMs);
-    const deadline = deadlines.add(clock.monotonicMs() + waitMs, () => request.giveUp(timeout('atLeast', waitMs)));
+    const deadline = deadlines.add(clock.monotonicMs() + waitMs, () => request.giveUp(timeout(awaited, waitMs)));
     const endWait = () => {
       this.waiting.delete(request);
       deadlines.remove(deadline);
@@ -456,7 +511,7 @@ export class Connection implements Session {
     const { replica, clock, limits } = this.engine;
     const { transaction } = open;
     const startedMs = clock.monotonicMs();
-    const toCertify = transaction.toCertify();
+    const toCertify = this.#toCertify(open);
     open.close();
     this.#transactions.delete(open.name);
     if (toCertify === null) {
@@ -484,6 +539,16 @@ export class Connection implements Session {
       }
       open.end();
     });
+  }
+
+  /** @throws RequestError: nothing is left of the transaction then, as where the group refuses it */
+  #toCertify(open: OpenTransaction): CertifiedTransaction | null {
+    try {
+      return open.transaction.toCertify();
+    } catch (error) {
+      this.#forget(open);
+      throw error;
+    }
   }
 
   #transactionOf(message: Message): OpenTransaction {

@@ -77,12 +77,14 @@ export class Cursors implements CursorStore {
   #listed(name: string, { transaction }: OpenCursor): Listed {
     return {
       startedMs: this.#setup.nowMs(),
+      floorHeld: transaction.floorHeld,
       describe: () => ({
         tx: name,
         state: 'cursor',
         isolation: DEFAULT_ISOLATION,
         isReadOnly: transaction.isReadOnly,
         snapshotVersion: transaction.isOver ? null : transaction.snapshotVersion,
+        floorHeld: transaction.floorHeld,
         rowsWritten: 0,
         bytes: 0,
         locks: 0,

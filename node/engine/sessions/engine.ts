@@ -1,6 +1,7 @@
 /** What a member serves its clients with: one for all connections. */
 import { RowLocks } from '../locks/row-locks.ts';
-import { TableCache, TransactionMemory } from '../transaction.ts';
+import { TableCache } from '../table.ts';
+import { TransactionMemory } from '../transaction.ts';
 import { Connection } from './connection.ts';
 import { Deadlines } from './deadlines.ts';
 import { OpenTransactions } from './open-transactions.ts';
@@ -22,6 +23,7 @@ export class Engine {
       eventsSent: 0,
       slowSubscriptionsEnded: 0,
       slowTransactions: 0,
+      idleTransactionsEnded: 0,
       lockWaits: 0,
       lockTimeouts: 0,
       deadlocks: 0,
@@ -40,6 +42,7 @@ export class Engine {
     replica.attach({
       watchedRows: new Yielding({ clock, limits, deadlines, rows, locks }, counters),
       oldestTransactions: (limit) => openTransactions.oldest(limit),
+      abort: (transactionId) => openTransactions.abortHere(transactionId),
     });
     this.#context = {
       ...setup,

@@ -7,12 +7,13 @@
  * one, and from its last execution to its end. Whoever waits for an earlier write holds no locks, so that the two kinds of
  * waiting never wait for each other.
  */
-import type { RowKey } from '../../../certifier/types.ts';
+import type { Transaction as CertifiedTransaction, RowKey } from '../../../certifier/types.ts';
 import { assert } from '../../../gcs/base/index.ts';
 import { layersOf } from '../commit-layers.ts';
 import { type ErrorCode, endedByOperator, RequestError, timeout, transactionAborted } from '../errors.ts';
 import { tableIdOf } from '../key-codec.ts';
 import { type LockEvents, RowAwaited } from '../locks/row-locks.ts';
+import { awaitedArgument, whenHere } from '../past-place.ts';
 import type { CommitOutcome, LostConflict, OrderedTimes } from '../replica.ts';
 import { Transaction } from '../transaction.ts';
 import type { BeginOptions } from './begin-arguments.ts';
@@ -37,7 +38,7 @@ export interface Work {
   answer(result: unknown, commit: CommitAnswer, attempts: number): unknown;
 }
 
-type WaitedFor = 'atLeast' | 'row' | 'lock' | 'retry';
+type WaitedFor = 'atLeast' | 'asOf' | 'row' | 'lock' | 'retry';
 
 export class Execution implements RowUser, WaitingRequest, LockEvents, Listed, OrderedTimes {
   readonly id: RequestId;
@@ -70,9 +71,16 @@ export class Execution implements RowUser, WaitingRequest, LockEvents, Listed, O
   }
 
   start(): void {
-    const { atLeast, waitTimeoutMs } = this.#options;
-    if (atLeast === null) this.#execute();
-    else this.#whenApplied(atLeast, 'atLeast', this.startedMs + waitTimeoutMs, () => this.#execute());
+    const awaited = awaitedArgument(this.#options);
+    if (awaited === null) return this.#execute();
+    const { replica } = this.#session.engine;
+    const untilMs = this.startedMs + this.#options.waitTimeoutMs;
+    this.#when(
+      (done) => whenHere(replica, this.#options, done),
+      awaited,
+      untilMs,
+      () => this.#execute(),
+    );
   }
 
   rowFreed(): void {
@@ -95,6 +103,11 @@ export class Execution implements RowUser, WaitingRequest, LockEvents, Listed, O
     return this.#number === null ? null : this.#session.engine.openTransactions.idOf(this.#number);
   }
 
+  get floorHeld(): number | null {
+    const transaction = this.#transaction;
+    return transaction === null || transaction.isOver ? null : transaction.floorHeld;
+  }
+
   describe(): ReturnType<Listed['describe']> {
     const { locks } = this.#session.engine.transactions;
     const { isolation, isReadOnly } = this.#options;
@@ -105,6 +118,7 @@ export class Execution implements RowUser, WaitingRequest, LockEvents, Listed, O
       isolation,
       isReadOnly,
       snapshotVersion: transaction === null || transaction.isOver ? null : transaction.snapshotVersion,
+      floorHeld: this.floorHeld,
       rowsWritten: transaction?.writtenRows ?? 0,
       bytes: transaction?.bytes ?? 0,
       locks: transaction === null ? 0 : locks.heldBy(transaction),
@@ -172,7 +186,8 @@ export class Execution implements RowUser, WaitingRequest, LockEvents, Listed, O
     }
     const keys = [...transaction.rowKeys];
     if (keys.length > 0) {
-      const awaited = rows.hold(keys, this);
+      const isShared = transaction.hasIncrements ? (key: RowKey) => transaction.isDelta(key) : null;
+      const awaited = rows.hold(keys, this, isShared);
       if (awaited !== null) {
         // What the earlier write does may change this one's answer: it is executed again behind it.
         transaction.release();
@@ -188,7 +203,13 @@ export class Execution implements RowUser, WaitingRequest, LockEvents, Listed, O
       if (!LOST.has(error.answer.code) || !this.#retried()) this.#refuse(error);
       return;
     }
-    const toCertify = transaction.toCertify();
+    let toCertify: CertifiedTransaction | null;
+    try {
+      toCertify = transaction.toCertify();
+    } catch (thrown) {
+      if (!(thrown instanceof RequestError)) throw thrown;
+      return this.#refuse(thrown);
+    }
     if (toCertify === null) return this.#succeed(nothingWritten(transaction));
     const nowMs = engine.clock.monotonicMs();
     const deadlineMs = this.#deadlineMs() ?? nowMs + engine.limits.commitWaitMsMax;
@@ -251,15 +272,25 @@ export class Execution implements RowUser, WaitingRequest, LockEvents, Listed, O
 
   /** Goes on with `next` once `sequenceNumber` is visible, perhaps in this turn. */
   #whenApplied(sequenceNumber: number, waitedFor: WaitedFor, untilMs: number | null, next: () => void): void {
-    let isApplied = false;
+    this.#when((done) => this.#session.engine.replica.whenApplied(sequenceNumber, done), waitedFor, untilMs, next);
+  }
+
+  /** `wait` calls what it is given once that is so, perhaps in this turn. */
+  #when(
+    wait: (done: () => void) => { cancel(): void },
+    waitedFor: WaitedFor,
+    untilMs: number | null,
+    next: () => void,
+  ): void {
+    let isSo = false;
     let isWaiting = false;
-    const waiter = this.#session.engine.replica.whenApplied(sequenceNumber, () => {
-      isApplied = true;
+    const waiter = wait(() => {
+      isSo = true;
       if (!isWaiting) return;
       this.#endWait();
       next();
     });
-    if (isApplied) return next();
+    if (isSo) return next();
     isWaiting = true;
     this.#wait(waitedFor, untilMs, () => waiter.cancel());
   }
@@ -294,7 +325,8 @@ export class Execution implements RowUser, WaitingRequest, LockEvents, Listed, O
       counters.lockTimeouts++;
       return this.#awaited!.timeout(lockTimeoutMs);
     }
-    const isOfWait = waitedFor === 'atLeast' && (timeoutMs === null || waitTimeoutMs <= timeoutMs);
+    const isOfWait =
+      (waitedFor === 'atLeast' || waitedFor === 'asOf') && (timeoutMs === null || waitTimeoutMs <= timeoutMs);
     return timeout(waitedFor, isOfWait ? waitTimeoutMs : (timeoutMs ?? limits.transactionMsMax));
   }
 

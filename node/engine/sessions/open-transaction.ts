@@ -42,7 +42,9 @@ export class OpenTransaction implements LockEvents, Listed {
   spentMs = 0;
   /** Its `commit` was refused because it is doomed: it is kept only so that `rollback` succeeds. */
   isSettled = false;
-  readonly #deadline: Deadline;
+  /** When its client last asked for something of it, or got what it had waited for. Monotonic. */
+  lastAskedMs: number;
+  #deadline: Deadline;
   readonly #number: number;
   #doom: RequestError | null = null;
   #isClosed = false;
@@ -54,11 +56,11 @@ export class OpenTransaction implements LockEvents, Listed {
     this.transaction = new Transaction(engine.transactions, options);
     this.transaction.snapshotEnded = () => this.#snapshotEnded();
     this.transaction.lockEvents = this;
-    const ageMax = options.timeoutMs ?? engine.limits.transactionMsMax;
     this.startedMs = engine.clock.monotonicMs();
-    this.deadlineMs = this.startedMs + ageMax;
+    this.lastAskedMs = this.startedMs;
+    this.deadlineMs = this.startedMs + this.#ageMsMax;
     this.#number = engine.openTransactions.add(this);
-    this.#deadline = engine.deadlines.add(this.deadlineMs, () => this.doom(timeout('transaction', ageMax)));
+    this.#deadline = this.#watch();
   }
 
   /** What every request but `rollback` is answered, or null while the transaction is in order. */
@@ -68,6 +70,32 @@ export class OpenTransaction implements LockEvents, Listed {
 
   get isClosed(): boolean {
     return this.#isClosed;
+  }
+
+  get #ageMsMax(): number {
+    return this.options.timeoutMs ?? this.engine.limits.transactionMsMax;
+  }
+
+  /** Looks after its age, and after its client. */
+  #watch(): Deadline {
+    const { deadlines, limits } = this.engine;
+    const { transactionIdleMsMax: idleMsMax } = limits;
+    const idleMs = idleMsMax === 0 ? Number.POSITIVE_INFINITY : this.lastAskedMs + idleMsMax;
+    return deadlines.add(Math.min(this.deadlineMs, idleMs), () => this.#passed());
+  }
+
+  #passed(): void {
+    const { clock, limits, counters } = this.engine;
+    const { transactionIdleMsMax: idleMsMax } = limits;
+    const nowMs = clock.monotonicMs();
+    if (nowMs >= this.deadlineMs) return this.doom(timeout('transaction', this.#ageMsMax));
+    // Whoever waits for a row, or for `atLeast`, has asked for it.
+    if (this.queue !== null) this.lastAskedMs = nowMs;
+    if (nowMs - this.lastAskedMs < idleMsMax) this.#deadline = this.#watch();
+    else {
+      counters.idleTransactionsEnded++;
+      this.doom(timeout('request', idleMsMax));
+    }
   }
 
   /** Nothing but `rollback` succeeds any more. The first cause stays; snapshot and buffered writes go at once. */
@@ -122,6 +150,10 @@ export class OpenTransaction implements LockEvents, Listed {
 
   // For those who look after the member
 
+  get floorHeld(): number | null {
+    return this.transaction.floorHeld;
+  }
+
   get transactionId(): string {
     return this.engine.openTransactions.idOf(this.#number);
   }
@@ -136,6 +168,7 @@ export class OpenTransaction implements LockEvents, Listed {
       isolation: this.options.isolation,
       isReadOnly: transaction.isReadOnly,
       snapshotVersion: transaction.snapshotVersion,
+      floorHeld: transaction.floorHeld,
       rowsWritten: transaction.writtenRows,
       bytes: transaction.bytes,
       locks: locks.heldBy(transaction),

@@ -31,6 +31,8 @@ export type Operation =
         | 'abortTransaction'
         | 'conflicts'
         | 'conflictSummary'
+        | 'variables'
+        | 'setVariable'
         | 'leave'
         | 'join'
         | 'expel'
@@ -59,11 +61,13 @@ export const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operat
   simple('abortTransaction', ['transactionId']),
   simple('conflicts', ['limit', 'table']),
   simple('conflictSummary', ['limit', 'table']),
+  simple('variables', []),
+  simple('setVariable', ['name', 'value']),
   simple('leave', []),
   simple('join', []),
   simple('expel', ['memberId']),
   simple('transferLeadership', ['memberId']),
-  simple('subscribe', ['stream', 'table', 'from']),
+  simple('subscribe', ['stream', 'table', 'from', 'waitTimeoutMs']),
   simple('unsubscribe', ['subscription']),
 ]);
 

@@ -13,7 +13,7 @@ import {
   unknownOutcome,
 } from '../errors.ts';
 import type { CommitLayers, CommitOutcome, Refusal, Replica } from '../replica.ts';
-import type { Transaction } from '../transaction.ts';
+import type { IncrementedColumn, Transaction } from '../transaction.ts';
 
 /** What `commit` answers, and every write that is a transaction of its own. All null but the snapshot where nothing was written. */
 export interface CommitAnswer {
@@ -24,6 +24,8 @@ export interface CommitAnswer {
   readonly snapshotVersion: SequenceNumber | null;
   /** With `profile`. */
   readonly layers?: CommitLayers;
+  /** Each column that was incremented, and its value now. Absent: none was. */
+  readonly increments?: readonly IncrementedColumn[];
 }
 
 export function nothingWritten(transaction: Transaction): CommitAnswer {
@@ -35,13 +37,18 @@ export function committed(
   transaction: Transaction,
   replica: Replica,
 ): CommitAnswer {
+  // It was ordered for what it read.
+  if (transaction.writtenRows === 0) return nothingWritten(transaction);
   const { sequenceNumber, commitTime } = outcome;
-  return {
+  const answer = {
     gtid: gtidOf(replica, sequenceNumber),
     sequenceNumber,
     commitTime: formatCommitTime(commitTime),
     snapshotVersion: transaction.snapshotVersion,
   };
+  if (!transaction.hasIncrements) return answer;
+  const increments = transaction.incremented(outcome.resolved ?? []);
+  return increments.length === 0 ? answer : { ...answer, increments };
 }
 
 export function commitError(
@@ -54,6 +61,8 @@ export function commitError(
       return snapshotTooOld({ snapshotVersion: transaction.certifiedAgainst(null), purgeFloor: outcome.purgeFloor });
     case 'conflict':
       return conflictError(outcome, { transaction, replica });
+    case 'out-of-bounds':
+      return transaction.refusedAt(outcome.key, outcome.refused);
     default:
       return refusalError(outcome, replica);
   }

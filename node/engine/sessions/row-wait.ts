@@ -73,7 +73,8 @@ export class RowWait implements WaitingRequest {
     session.waiting.delete(this);
     const { deadlines, clock } = session.engine;
     deadlines.remove(this.#deadline);
-    open.spentMs += clock.monotonicMs() - this.#sinceMs;
+    open.lastAskedMs = clock.monotonicMs();
+    open.spentMs += open.lastAskedMs - this.#sinceMs;
     open.wait = null;
   }
 }

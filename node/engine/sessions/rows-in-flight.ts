@@ -1,7 +1,8 @@
 /**
  * Rows that autocommit writes and `transact` of this member, over all its connections, have on their way to the group. A
- * write to such a row waits behind the others: at its place in the order it would conflict with them. Whoever waits for a
- * row holds none, so that no two wait for each other. A row that nobody has on its way costs an entry while it has.
+ * write to such a row waits behind the others: at its place in the order it would conflict with them. Those that only
+ * increment it do not, and share it (H8); behind one that waits they wait, too. Whoever waits for a row holds none, so that
+ * no two wait for each other. A row that nobody has on its way costs an entry while it has.
  *
  * Writers of other members meet in the order only. One that has lost there is seen to lose by everybody; so that it does
  * not lose again to whoever comes next here, those wait until it has written the row, or for a bounded time: they yield.
@@ -16,8 +17,10 @@ export interface RowUser {
 }
 
 interface Held {
-  /** Null: it is kept free for another member's. */
+  /** Null: those that share it have it, or it is kept free for another member's. */
   holder: RowUser | null;
+  /** Not empty where there are any. */
+  sharers: Set<RowUser> | null;
   waiting: RowUser[] | null;
   /** Members for whose writers it is kept free when its holder is done, each with the latest of its terms. Null: none. */
   yields: Map<MemberOrdinal, YieldTerm> | null;
@@ -44,25 +47,39 @@ export class RowsInFlight {
     return this.#yielding;
   }
 
-  /** Holds all `keys` for `user`; or none of them: then it waits for the first that is not to be had, which is returned. */
-  hold(keys: readonly RowKey[], user: RowUser): RowKey | null {
+  /**
+   * Holds all `keys` for `user`; or none of them: then it waits for the first that is not to be had, which is returned.
+   * `isShared`: of a key, whether it is only incremented. Absent: none is.
+   */
+  hold(keys: readonly RowKey[], user: RowUser, isShared: ((key: RowKey) => boolean) | null = null): RowKey | null {
     for (const key of keys) {
       const held = this.#rows.get(key);
-      if (held === undefined || held.holder === user) continue;
+      if (held === undefined || held.holder === user || canShare(held, user, isShared?.(key) ?? false)) continue;
       if (held.waiting === null) held.waiting = [user];
       else held.waiting.push(user);
       this.#waiting++;
       return key;
     }
-    for (const key of keys) {
-      if (!this.#rows.has(key)) this.#rows.set(key, { holder: user, waiting: null, yields: null });
-    }
+    for (const key of keys) this.#take(key, user, isShared?.(key) ?? false);
     return null;
   }
 
-  /** Who holds the row; null: nobody of this member. */
+  #take(key: RowKey, user: RowUser, isShared: boolean): void {
+    const held = this.#rows.get(key);
+    if (held === undefined) {
+      const sharers = isShared ? new Set([user]) : null;
+      this.#rows.set(key, { holder: isShared ? null : user, sharers, waiting: null, yields: null });
+    } else if (isShared) held.sharers?.add(user);
+    else if (held.holder !== user) {
+      held.holder = user;
+      held.sharers = null;
+    }
+  }
+
+  /** Who holds the row, or one of those that share it; null: nobody of this member. */
   holderOf(key: RowKey): RowUser | null {
-    return this.#rows.get(key)?.holder ?? null;
+    const held = this.#rows.get(key);
+    return held?.holder ?? held?.sharers?.values().next().value ?? null;
   }
 
   /** Someone who waits for `key` gives up. Cost: those who wait for it. */
@@ -79,7 +96,11 @@ export class RowsInFlight {
     const waiting: { key: RowKey; users: RowUser[] }[] = [];
     for (const key of keys) {
       const held = this.#rows.get(key);
-      if (held === undefined || held.holder !== user) continue;
+      if (held === undefined) continue;
+      if (held.sharers?.delete(user)) {
+        if (held.sharers.size > 0) continue;
+        held.sharers = null;
+      } else if (held.holder !== user) continue;
       if (held.yields !== null) {
         held.holder = null;
         continue;
@@ -97,7 +118,7 @@ export class RowsInFlight {
     for (const key of term.keys) {
       let held = this.#rows.get(key);
       if (held === undefined) {
-        held = { holder: null, waiting: null, yields: null };
+        held = { holder: null, sharers: null, waiting: null, yields: null };
         this.#rows.set(key, held);
       }
       if (held.yields === null) {
@@ -127,7 +148,7 @@ export class RowsInFlight {
     if (held.yields!.size > 0) return;
     held.yields = null;
     this.#yielding--;
-    if (held.holder !== null) return;
+    if (held.holder !== null || held.sharers !== null) return;
     this.#rows.delete(key);
     if (held.waiting !== null) this.#wake(key, held.waiting);
   }
@@ -137,10 +158,24 @@ export class RowsInFlight {
       this.#waiting--;
       users[i]!.rowFreed();
       const held = this.#rows.get(key);
-      if (held === undefined) continue;
-      const behind = users.slice(i + 1);
-      held.waiting = held.waiting === null ? behind : [...behind, ...held.waiting];
+      // Who comes next may share it, and if not, waits for it again.
+      if (held === undefined || (held.sharers !== null && !isWaitedFor(held))) continue;
+      const came = held.waiting ?? [];
+      const isAgain = came[0] === users[i];
+      held.waiting = [...users.slice(isAgain ? i : i + 1), ...came.slice(isAgain ? 1 : 0)];
       return;
     }
   }
+}
+
+/** Whether `user` may have the row beside those that have it; or alone, where it is the only one. */
+function canShare(held: Held, user: RowUser, isShared: boolean): boolean {
+  const { holder, sharers, yields } = held;
+  if (holder !== null || sharers === null) return false;
+  if (sharers.has(user)) return isShared || sharers.size === 1;
+  return isShared && yields === null && !isWaitedFor(held);
+}
+
+function isWaitedFor({ waiting }: Held): boolean {
+  return waiting !== null && waiting.length > 0;
 }

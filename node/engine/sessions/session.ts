@@ -45,6 +45,8 @@ export interface EngineCounters extends LockCounters, YieldCounters, ConstraintC
   slowSubscriptionsEnded: number;
   /** Told or not. */
   slowTransactions: number;
+  /** Named ones whose clients asked for nothing for too long. */
+  idleTransactionsEnded: number;
 }
 
 export type RequestId = string | number;

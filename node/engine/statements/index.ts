@@ -4,6 +4,7 @@ import { deleteRows } from './delete.ts';
 import { describe, tables } from './describe.ts';
 import { get } from './get.ts';
 import { getMany } from './get-many.ts';
+import { increment } from './increment.ts';
 import { insert } from './insert.ts';
 import { put } from './put.ts';
 import { scan } from './scan.ts';
@@ -19,6 +20,7 @@ export const STATEMENTS: ReadonlyMap<string, Statement> = new Map([
   ['put', put],
   ['update', update],
   ['delete', deleteRows],
+  ['increment', increment],
   ['tables', tables],
   ['describe', describe],
 ]);

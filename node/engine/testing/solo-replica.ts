@@ -3,15 +3,18 @@
  * stands still until `advance`; commits and schema changes are decided when `settle` is called, in the order handed in.
  */
 import type { KeyRange } from '../../../applier/types.ts';
-import { isOfRow } from '../../../certifier/index.ts';
-import type { RowKey, Transaction, WriteSetItem } from '../../../certifier/types.ts';
+import { compareCommitTimes, hasDelta } from '../../../certifier/index.ts';
+import type { CommitTime, RowKey, Transaction, WriteSetItem } from '../../../certifier/types.ts';
 import { type Clock, SeededRandom, type SequenceNumber } from '../../../gcs/base/index.ts';
 import { type BuildOutcome, BuildWatch } from '../builds/build-watch.ts';
 import { Catalog } from '../catalog.ts';
 import { catalogItemKey } from '../key-codec.ts';
 import { DEFAULT_LIMITS, type Limits } from '../limits.ts';
 import { publicationOf } from '../member/publication.ts';
+import { IncrementResolver, resolvedRows, writesOf } from '../member/resolved-increments.ts';
+import { effectOfVariable } from '../member/variable-effect.ts';
 import {
+  type AbortOutcome,
   type Administration,
   type AdministrationOutcome,
   type AttachedSessions,
@@ -21,14 +24,15 @@ import {
   type LostConflict,
   type MemberRow,
   type MemberState,
+  type OrderedChange,
   type OrderedTimes,
   type Publication,
   type Refusal,
   type Replica,
-  type SchemaChange,
   type SchemaOutcome,
   type SnapshotHandle,
   type TransactionRow,
+  type VariableChange,
   type ViewRow,
   type WatchedRows,
   zeroTimes,
@@ -37,6 +41,7 @@ import type { Connection } from '../sessions/connection.ts';
 import { Engine } from '../sessions/engine.ts';
 import { NOTHING_SLOW, type SlowTransactionsOptions } from '../sessions/slow-transactions.ts';
 import type { Build } from '../table-definition.ts';
+import { type VariableRow, Variables } from '../variables.ts';
 import { testImageCodec } from './image-codec.ts';
 
 export const GROUP_ID = '6f1c1e0a-0000-4000-8000-000000000001';
@@ -100,6 +105,9 @@ export class SoloReplica implements Replica {
   readonly incarnation = 7;
   /** Told by other members. */
   elsewhere: readonly Omit<TransactionRow, 'holdsFloor'>[] = [];
+  /** Members and transactions, and what is answered. */
+  readonly abortsAsked: [memberId: string, transactionId: string][] = [];
+  abortOutcome: AbortOutcome = 'ended';
   state: MemberState = 'ONLINE';
   appliedUpTo: SequenceNumber = 0;
   /** What every commit is refused with, while it is set. */
@@ -130,9 +138,17 @@ export class SoloReplica implements Replica {
   readonly #writers = new Map<RowKey, SequenceNumber>();
   /** Who began last to refer to a key. */
   readonly #referrers = new Map<RowKey, SequenceNumber>();
+  /** Who deleted the row last. */
+  readonly #deleters = new Map<RowKey, SequenceNumber>();
+  readonly #resolver = new IncrementResolver(testImageCodec, {
+    imageOf: (key) => this.get(key, this.appliedUpTo),
+    tableById: (tableId) => this.#catalog.tableById(tableId),
+  });
   readonly #catalog = new Catalog();
   readonly #builds = new BuildWatch(this.#catalog);
+  readonly #variables = new Variables();
   readonly #snapshots = new Set<{ ended: () => void }>();
+  #marked: CommitTime = { physicalMs: 0, logical: 0 };
   #undecided: (() => void)[] = [];
   #waiters: { sequenceNumber: SequenceNumber; done: () => void }[] = [];
 
@@ -157,6 +173,60 @@ export class SoloReplica implements Replica {
     this.#snapshots.add(snapshot);
     const release = () => this.#snapshots.delete(snapshot);
     return { sequenceNumber: this.appliedUpTo, stopReading: release, release };
+  }
+
+  /** Snapshots of those who may write, in the order in which they were taken. */
+  readonly floorsHeld: SequenceNumber[] = [];
+
+  acquireSnapshotToWrite(ended: () => void): SnapshotHandle {
+    const handle = this.acquireSnapshot(ended);
+    const { sequenceNumber } = handle;
+    this.floorsHeld.push(sequenceNumber);
+    let isHeld = true;
+    const release = (): void => {
+      handle.release();
+      if (isHeld) this.floorsHeld.splice(this.floorsHeld.indexOf(sequenceNumber), 1);
+      isHeld = false;
+    };
+    return { ...handle, release };
+  }
+
+  /** Of the last commit, or of the last mark, which `settle` makes for who waits. */
+  get timeReached(): CommitTime {
+    const last = this.#publications.at(-1)?.commitTime ?? { physicalMs: 0, logical: 0 };
+    return compareCommitTimes(last, this.#marked) > 0 ? last : this.#marked;
+  }
+
+  whenTimeReached(time: CommitTime, done: () => void): { cancel(): void } {
+    const isReached = () => compareCommitTimes(this.timeReached, time) >= 0;
+    if (isReached()) {
+      done();
+      return { cancel: () => {} };
+    }
+    let isWaiting = true;
+    const look = (): void => {
+      if (!isWaiting) return;
+      this.#marked = { physicalMs: this.#clock.wallMs(), logical: 0 };
+      if (!isReached()) this.#clock.schedule(1, () => this.#undecided.push(look));
+      else done();
+    };
+    this.#undecided.push(look);
+    return {
+      cancel: () => {
+        isWaiting = false;
+      },
+    };
+  }
+
+  get heldFromTime(): CommitTime | null {
+    if (this.heldFrom === 0) return { physicalMs: 0, logical: 0 };
+    return this.#publications[this.heldFrom - 1]!.commitTime;
+  }
+
+  sequenceNumberAt(time: CommitTime): SequenceNumber | null {
+    const last = this.#publications.findLast(({ commitTime }) => compareCommitTimes(commitTime, time) <= 0);
+    const sequenceNumber = last?.sequenceNumber ?? 0;
+    return sequenceNumber < this.heldFrom ? null : sequenceNumber;
   }
 
   acquireSnapshotAt(sequenceNumber: SequenceNumber, ended: () => void): SnapshotHandle {
@@ -216,14 +286,20 @@ export class SoloReplica implements Replica {
     return this.elsewhere;
   }
 
+  abortElsewhere(memberId: string, transactionId: string, done: (outcome: AbortOutcome) => void): void {
+    this.abortsAsked.push([memberId, transactionId]);
+    this.#undecided.push(() => done(this.abortOutcome));
+  }
+
   commit(transaction: Transaction, _deadlineMs: number, done: (outcome: CommitOutcome) => void): void {
     this.committed.push(transaction);
     this.#undecided.push(() => done(this.refusal ?? this.#certify(transaction)));
   }
 
-  changeSchema(change: SchemaChange, _deadlineMs: number, done: (outcome: SchemaOutcome) => void): void {
+  changeSchema(change: OrderedChange, _deadlineMs: number, done: (outcome: SchemaOutcome) => void): void {
     this.#undecided.push(() => {
       if (this.refusal !== null && this.refusal.kind !== 'snapshot-too-old') return done(this.refusal);
+      if (change.kind === 'set-variable') return done(this.#setVariable(change));
       const judged = this.#catalog.judge(change);
       if (judged.kind === 'nothing') {
         return done({ kind: 'done', sequenceNumber: this.appliedUpTo, changed: false, build: null });
@@ -253,6 +329,14 @@ export class SoloReplica implements Replica {
 
   buildRows(): number | null {
     return 7;
+  }
+
+  variables(): readonly VariableRow[] {
+    return this.#variables.rows();
+  }
+
+  ordersReads(): boolean {
+    return false;
   }
 
   /** Decides everything handed in, and what follows from it, until nothing is undecided. */
@@ -388,11 +472,23 @@ export class SoloReplica implements Replica {
     this.orderedAnswered.push({ l2Ms, l0Ms });
   }
 
+  #setVariable({ name, value }: VariableChange): SchemaOutcome {
+    const changed = this.#variables.isChange(name, value);
+    if (!changed) return { kind: 'done', sequenceNumber: this.appliedUpTo, changed, build: null };
+    const sequenceNumber = this.appliedUpTo + 1;
+    this.#variables.set(name, value, sequenceNumber);
+    const schema = effectOfVariable(name, value, testImageCodec);
+    this.#publish(sequenceNumber, { writes: [], schema });
+    for (const { key, image } of schema.rows) this.#write(key, sequenceNumber, image);
+    this.#applied(sequenceNumber);
+    return { kind: 'done', sequenceNumber, changed, build: null };
+  }
+
   #conflictOf({ snapshotVersion, writeSet, ranges = [] }: Transaction): LostConflict | null {
     if (writeSet.length === 0) throw new Error('a write set is not empty');
     for (const { key, kind, snapshotVersion: own = snapshotVersion } of writeSet) {
-      const referrer = kind === 'reference' ? 0 : (this.#referrers.get(key) ?? 0);
-      const sequenceNumber = Math.max(this.#writers.get(key) ?? 0, referrer);
+      const referrer = kind === 'reference' || kind === 'delta' ? 0 : (this.#referrers.get(key) ?? 0);
+      const sequenceNumber = Math.max((kind === 'delta' ? this.#deleters : this.#writers).get(key) ?? 0, referrer);
       if (sequenceNumber > own) {
         return { kind: 'conflict', key, found: 'item', winner: { sequenceNumber, origin: 0 }, phase: 'group' };
       }
@@ -407,18 +503,26 @@ export class SoloReplica implements Replica {
   #certify(transaction: Transaction): CommitOutcome {
     const lost = this.#conflictOf(transaction);
     if (lost !== null) return lost;
-    const { writeSet } = transaction;
+    let resolved: Uint8Array | null = null;
+    if (hasDelta(transaction.writeSet)) {
+      const resolution = this.#resolver.resolve(transaction);
+      if (resolution.kind === 'out-of-bounds') {
+        return { kind: 'out-of-bounds', key: resolution.item.key, refused: resolution.facts };
+      }
+      resolved = resolution.bytes;
+    }
     const sequenceNumber = this.appliedUpTo + 1;
-    const writes = writeSet.filter(({ kind }) => isOfRow(kind)).map(({ key, image }) => ({ key, image }));
+    const writes = writesOf(transaction, resolved).map(({ key, image }) => ({ key, image }));
     for (const { key, image } of writes) this.#write(key, sequenceNumber, image);
-    for (const { key, kind } of writeSet) {
+    for (const { key, kind } of transaction.writeSet) {
       if (kind === 'mark') this.#writers.set(key, sequenceNumber);
       else if (kind === 'reference') this.#referrers.set(key, sequenceNumber);
     }
     const { commitTime } = this.#publish(sequenceNumber, { writes, schema: null });
     this.#applied(sequenceNumber);
     this.#watchedRows?.written(writes, 0);
-    return { kind: 'committed', sequenceNumber, commitTime };
+    const committed = { kind: 'committed', sequenceNumber, commitTime } as const;
+    return resolved === null ? committed : { ...committed, resolved: resolvedRows(transaction, resolved) };
   }
 
   #write(key: RowKey, sequenceNumber: SequenceNumber, image: Uint8Array | null): void {
@@ -426,6 +530,7 @@ export class SoloReplica implements Replica {
     versions.push({ sequenceNumber, image });
     this.#rows.set(key, versions);
     this.#writers.set(key, sequenceNumber);
+    if (image === null) this.#deleters.set(key, sequenceNumber);
   }
 
   #applied(sequenceNumber: SequenceNumber): void {

@@ -193,9 +193,9 @@ export const CERTIFICATION_BUGS: readonly SoughtBug[] = [
     changes: [
       {
         file: 'certifier/certifier.ts',
-        find: `for (const item of items) {
+        find: `const item = items[at]!;
       const last`,
-        replace: `for (const item of items) {
+        replace: `const item = items[at]!;
       if (item.kind === 'check') continue;
       const last`,
       },

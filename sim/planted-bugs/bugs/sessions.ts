@@ -117,4 +117,16 @@ export const SESSION_BUGS: readonly SoughtBug[] = [
       },
     ],
   },
+  {
+    name: 'ended-transaction-goes-on',
+    breaks: 'T21',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'node/engine/sessions/open-transaction.ts',
+        find: 'this.doom(endedByOperator());',
+        replace: '',
+      },
+    ],
+  },
 ];

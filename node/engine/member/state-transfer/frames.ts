@@ -29,7 +29,7 @@ import { type EntryKind, isView, type LogBase, type LogEntry } from '../../../..
 export const FRAME_HEADER_BYTES = 5;
 /** A row or an entry is far shorter. */
 export const FRAME_BYTES_MAX = 1024 * 1024 * 1024;
-const FORMAT_VERSION = 1;
+const FORMAT_VERSION = 2;
 
 export type FrameKind = 'meta' | 'entry' | 'records' | 'rows' | 'end' | 'broken';
 
@@ -72,8 +72,10 @@ export interface StateMeta {
   readonly upToIndex: number;
   /** The donor's: all of that is in the log of every leader of this term or a later one, and perhaps in no earlier one's. */
   readonly term: Term;
-  /** Of the rows. */
+  /** At `upToIndex`. */
   readonly sequenceNumber: SequenceNumber;
+  /** Of the rows. What was published behind it is repeated from the log. */
+  readonly rowsAt: SequenceNumber;
   /** Behind it its part of the log begins. */
   readonly base: LogBase;
   /** Before the first of its verdict records. */
@@ -90,14 +92,15 @@ export function encodeMeta({ base, ...meta }: StateMeta): Uint8Array {
 export function decodeMeta(bytes: Uint8Array): StateMeta | string {
   const value = parse(bytes);
   if (!isRecord(value)) return 'no description of a state';
-  const { format, groupId, upToIndex, term: donorTerm, sequenceNumber, base, kept } = value;
+  const { format, groupId, upToIndex, term: donorTerm, sequenceNumber, rowsAt, base, kept } = value;
   if (format !== FORMAT_VERSION) return `a state of format ${String(format)}, this program knows ${FORMAT_VERSION}`;
-  if (typeof groupId !== 'string' || !isCount(upToIndex) || !isCount(sequenceNumber)) return 'a malformed description';
+  if (typeof groupId !== 'string' || !isCount(upToIndex) || !isCount(sequenceNumber) || !isCount(rowsAt))
+    return 'a malformed description';
   if (!isCount(donorTerm) || !isRecord(base) || !isKeptState(kept)) return 'a malformed description';
   const { index, term, view, lastMessages } = base;
   if (!isCount(index) || !isCount(term) || !(view === null || isView(view))) return 'a malformed base of the log';
   if (!Array.isArray(lastMessages) || !lastMessages.every(isLastMessage)) return 'a malformed base of the log';
-  if (index > upToIndex || kept.logIndex > upToIndex || kept.sequenceNumber > sequenceNumber) {
+  if (index > upToIndex || kept.logIndex > upToIndex || kept.sequenceNumber > rowsAt || rowsAt > sequenceNumber) {
     return 'a description that contradicts itself';
   }
   return {
@@ -105,6 +108,7 @@ export function decodeMeta(bytes: Uint8Array): StateMeta | string {
     upToIndex,
     term: donorTerm,
     sequenceNumber,
+    rowsAt,
     base: { index, term, view, lastMessages: new Map(lastMessages) },
     kept,
   };

@@ -1,7 +1,8 @@
 /**
  * What a donor sends: its state as of the last entry j that it took through, while it goes on.
  *
- * The rows are read at a snapshot that is held; the entries and verdicts from the first one on that a rebuild at j needs
+ * The rows are those of where the past begins that the donor holds: the receiver repeats from there what was published up to
+ * j, as after any restart, and so has that past, too. They are read at a snapshot that is held; the entries and verdicts from the first one on that a rebuild at j needs
  * are held, too (H3, C6). Each `next` makes one chunk: a bounded piece of work.
  */
 import { writeRecord } from '../../../../applier/index.ts';
@@ -32,6 +33,7 @@ export function openState({ state, log }: OpenStateParts): StateSource {
   const { store, verdicts, deliveredUpTo, neededFrom } = state;
   const { groupId } = state.definition;
   const sequenceNumber = store.appliedUpTo;
+  const rowsAt = state.history.heldFrom;
   // A rebuild goes back to a message, and the log to its first fragment.
   const { before, records } = verdicts.appended(Math.max(neededFrom, verdicts.base.logIndex + 1));
   const index = neededFrom - 1;
@@ -44,11 +46,14 @@ export function openState({ state, log }: OpenStateParts): StateSource {
   const { term } = log.hardState;
   const hold = state.holdVerdicts(neededFrom);
   let isEnded = false;
-  const snapshot = store.acquireSnapshot(() => {
+  const snapshot = store.acquireSnapshotAt(rowsAt, () => {
     isEnded = true;
   });
   const buffer = new FrameBuffer();
-  buffer.add('meta', encodeMeta({ groupId, upToIndex: deliveredUpTo, term, sequenceNumber, base, kept: before }));
+  buffer.add(
+    'meta',
+    encodeMeta({ groupId, upToIndex: deliveredUpTo, term, sequenceNumber, rowsAt, base, kept: before }),
+  );
   const frames = makeFrames();
   let isOver = false;
 
@@ -79,7 +84,10 @@ export function openState({ state, log }: OpenStateParts): StateSource {
     }
     if (content.length > 0) buffer.add('records', content.view());
     content.reset();
-    assert(kept.logIndex === deliveredUpTo && kept.sequenceNumber === sequenceNumber, 'the verdicts go up to the rows');
+    assert(
+      kept.logIndex === deliveredUpTo && kept.sequenceNumber === sequenceNumber,
+      'the verdicts go up to the state',
+    );
 
     for (let from: string | null = ''; from !== null; ) {
       // A scan of all rows would do it in one turn.
@@ -87,7 +95,7 @@ export function openState({ state, log }: OpenStateParts): StateSource {
         store.settle(SETTLED_AT_ONCE);
         if (!store.isSettled) yield 'pause';
       }
-      const rows = store.scanVersions({ from, to: LAST_KEY }, sequenceNumber);
+      const rows = store.scanVersions({ from, to: LAST_KEY }, rowsAt);
       from = null;
       for (const [key, row] of rows) {
         writeRow(content, key, row);

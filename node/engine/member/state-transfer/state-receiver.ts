@@ -221,7 +221,7 @@ class Attempt implements TransferSink {
     if (rows === null) return 'a row is malformed';
     for (const { key, sequenceNumber } of rows) {
       if (this.#lastKey !== null && key <= this.#lastKey) return 'rows are out of order';
-      if (sequenceNumber < 1 || sequenceNumber > this.#meta!.sequenceNumber) return 'a row is from another time';
+      if (sequenceNumber < 1 || sequenceNumber > this.#meta!.rowsAt) return 'a row is from another time';
       this.#lastKey = key;
     }
     this.#counts.rows += rows.length;
@@ -275,7 +275,7 @@ class Attempt implements TransferSink {
   }
 
   #writeRest(done: Done): void {
-    const { sequenceNumber } = this.#meta!;
+    const { rowsAt } = this.#meta!;
     const unless =
       (go: () => void): Done =>
       (error) =>
@@ -284,7 +284,7 @@ class Attempt implements TransferSink {
       this.isComplete = error === null;
       done(error);
     };
-    const writeRows = (): void => this.#writeRows(sequenceNumber, complete);
+    const writeRows = (): void => this.#writeRows(rowsAt, complete);
     this.#writeEntries(unless(() => this.#writeRecords(unless(writeRows))));
   }
 }

@@ -154,10 +154,10 @@ test('a donor that has to end its snapshot says so, and nothing is taken of that
   const donor = donorOf(entries, 50);
   let end = (): void => {};
   const { store } = donor.state;
-  const acquire = store.acquireSnapshot.bind(store);
-  store.acquireSnapshot = (ended) => {
+  const acquire = store.acquireSnapshotAt.bind(store);
+  store.acquireSnapshotAt = (sequenceNumber, ended) => {
     end = ended;
-    return acquire(ended);
+    return acquire(sequenceNumber, ended);
   };
   const source = openState({ state: donor.state, log: donor.log });
   const chunks = [source.next(CHUNK_BYTES)!];

@@ -7,8 +7,7 @@ import { assert, type SequenceNumber } from '../../../../gcs/base/index.ts';
 import type { ImageCodec, Row } from '../../image-codec.ts';
 import { decodeKey, isBesideRows, shownKey, tableIdOf } from '../../key-codec.ts';
 import type { Publication, Replica } from '../../replica.ts';
-import type { Table } from '../../table.ts';
-import type { TableCache } from '../../transaction.ts';
+import type { Table, TableCache } from '../../table.ts';
 
 export interface ChangedRow {
   readonly table: string;

@@ -4,9 +4,10 @@
  */
 import { formatCommitTime } from '../../../../certifier/index.ts';
 import { assert, type SequenceNumber } from '../../../../gcs/base/index.ts';
+import { variableOf } from '../../member/variable-effect.ts';
 import type { Publication } from '../../replica.ts';
 import type { EngineContext } from '../session.ts';
-import { type ShownSchemaChange, shownSchemaChange } from './schema-event.ts';
+import { shownSchemaChange } from './schema-event.ts';
 import type { Advance, Outlet, Subscription } from './subscription.ts';
 
 /** Taken in one turn, so that others are served in between. */
@@ -73,6 +74,11 @@ export class ChangeSubscription implements Subscription {
   #tell(publication: Publication): number {
     const table = this.#table;
     if (publication.schema !== null) {
+      const variable = variableOf(publication.schema, this.#engine.imageCodec);
+      if (variable !== null) {
+        if (table === null) this.#send('variableChange', publication, variable);
+        return 0;
+      }
       const shown = shownSchemaChange(publication.schema, this.#engine.imageCodec);
       const concerns = table === null || shown.table === table || shown.definition?.table === table;
       if (concerns) this.#send('schemaChange', publication, shown);
@@ -86,7 +92,7 @@ export class ChangeSubscription implements Subscription {
     return bytes;
   }
 
-  #send(event: string, publication: Publication, facts: object | ShownSchemaChange, bytes = 0): void {
+  #send(event: string, publication: Publication, facts: object, bytes = 0): void {
     const { sequenceNumber, commitTime, origin } = publication;
     const { replica } = this.#engine;
     const message = {

@@ -7,7 +7,7 @@ import { decodeDefinition } from '../../schema-codec.ts';
 import { type ShownDefinition, shownDefinition } from '../../statements/describe.ts';
 
 export interface ShownSchemaChange {
-  readonly change: SchemaEffect['change'];
+  readonly change: Exclude<SchemaEffect['change'], 'setVariable'>;
   /** Its name before. */
   readonly table: string;
   /** As `describe` shows it, afterwards; null: there is no table any more. */
@@ -17,7 +17,7 @@ export interface ShownSchemaChange {
 export function shownSchemaChange(effect: SchemaEffect, codec: ImageCodec): ShownSchemaChange {
   const { change, rows, definitionAt } = effect;
   const key = decodeKey(rows[0]!.key, null);
-  assert(key.kind === 'definition', 'a schema change writes definitions');
+  assert(key.kind === 'definition' && change !== 'setVariable', 'a schema change writes definitions');
   const image = definitionAt === null ? null : rows[definitionAt]!.image;
   const definition = image === null ? null : shownDefinition(decodeDefinition(image, codec));
   return { change, table: key.name, definition };

@@ -1,6 +1,11 @@
 /** The subscriptions of one connection. */
+
+import type { CommitTime } from '../../../../certifier/types.ts';
+import type { SequenceNumber } from '../../../../gcs/base/index.ts';
 import { historyPurged, invalidArgument, noSuchSubscription, notOnline, overloaded } from '../../errors.ts';
-import { optionalTableNameOf, wholeNumberOf } from '../../statements/arguments.ts';
+import { isTime, pastPlaceOf, shownTime } from '../../past-place.ts';
+import type { Replica } from '../../replica.ts';
+import { optionalTableNameOf } from '../../statements/arguments.ts';
 import type { Message } from '../../statements/statement.ts';
 import type { EngineContext } from '../session.ts';
 import { ChangeSubscription } from './change-subscription.ts';
@@ -27,14 +32,15 @@ export class Subscriptions {
     return this.#open.size;
   }
 
-  /** Its first event comes in a later turn. @throws RequestError */
+  /** Its first event comes in a later turn. Where `from` is a time, that is reached. @throws RequestError */
   open(message: Message): object {
     const { feed, counters, replica, limits } = this.#engine;
     if (this.#open.size >= limits.subscriptionsMax) {
       throw overloaded(RETRY_MS, `This connection has ${limits.subscriptionsMax} subscriptions, and may have no more`);
     }
     const name = `subscription-${this.#lastNumber + 1}`;
-    const from = wholeNumberOf(message, 'from', { min: 0, max: Number.MAX_SAFE_INTEGER });
+    const place = pastPlaceOf(message, 'from', this.#engine);
+    const from = isTime(place) ? this.#placeAt(place) : place;
     const subscription = this.#make(name, message, from);
     this.#lastNumber++;
     this.#open.set(name, subscription);
@@ -43,6 +49,14 @@ export class Subscriptions {
       this.#end(subscription, reason);
     });
     return { subscription: name, sequenceNumber: from ?? replica.appliedUpTo };
+  }
+
+  #placeAt(time: CommitTime): SequenceNumber {
+    const { replica } = this.#engine;
+    if (replica.state !== 'ONLINE') throw notOnline(replica.state);
+    const from = replica.sequenceNumberAt(time);
+    if (from === null) throw historyPurged(oldestOf(replica));
+    return from;
   }
 
   /** It sends nothing more. @throws RequestError NO_SUCH_SUBSCRIPTION */
@@ -90,7 +104,7 @@ export class Subscriptions {
         return new ConflictSubscription({ name, replica, outlet, table });
       case 'changes':
         if (replica.state !== 'ONLINE') throw notOnline(replica.state);
-        if (from !== null && from < replica.heldFrom) throw historyPurged(replica.heldFrom);
+        if (from !== null && from < replica.heldFrom) throw historyPurged(oldestOf(replica));
         return new ChangeSubscription({
           name,
           engine: this.#engine,
@@ -100,4 +114,8 @@ export class Subscriptions {
         });
     }
   }
+}
+
+function oldestOf({ heldFrom, heldFromTime }: Replica): { oldest: SequenceNumber; oldestTime: string | null } {
+  return { oldest: heldFrom, oldestTime: shownTime(heldFromTime) };
 }
