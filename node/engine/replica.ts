@@ -369,7 +369,7 @@ export interface CommitLayers {
 export interface HeldPast {
   /** The oldest place that can be read. */
   readonly from: SequenceNumber;
-  /** When it was committed, as a commit time is shown. Null: it is not known. */
+  /** When it was committed, as a commit time is shown. Null: it is not known, or nothing was before. */
   readonly fromTime: string | null;
   /** Behind it. */
   readonly transactions: number;

@@ -89,7 +89,8 @@ export function ownStats(of: {
 }
 
 function heldPastOf({ heldFrom, heldFromTime, transactions, versions, bytes }: ChangeHistory): HeldPast {
-  return { from: heldFrom, fromTime: shownTime(heldFromTime), transactions, versions, bytes };
+  const fromTime = heldFrom === 0 ? null : shownTime(heldFromTime);
+  return { from: heldFrom, fromTime, transactions, versions, bytes };
 }
 
 /** One row for each member that has told its figures. */
