@@ -211,7 +211,6 @@ export function memberGaugeSources(
     | 'store'
     | 'certifier'
     | 'history'
-    | 'history'
     | 'timeWaiters'
     | 'hasQuorum'
     | 'hasRoom'
