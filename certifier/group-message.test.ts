@@ -93,6 +93,47 @@ describe('a batch of group messages', () => {
     );
   });
 
+  test('whose transactions check the same key first, or nearly the same, is decoded to what was encoded, with one item for all that are equal', () => {
+    const key = fc.constantFrom(
+      'defi',
+      'defin',
+      'defio',
+      'd'.repeat(126),
+      'd'.repeat(127),
+      'd'.repeat(128),
+      'd'.repeat(129),
+    );
+    const first = fc.record({ key, kind: fc.constantFrom('check', 'check', 'delete'), own: fc.boolean() });
+    fc.assert(
+      fc.property(fc.array(first, { minLength: 1, maxLength: 8 }), (firsts) => {
+        const batch = firsts.map(({ key, kind, own }): GroupMessage => {
+          const item = { key, kind: kind as 'check' | 'delete', image: null, ...(own && { snapshotVersion: 9 }) };
+          return {
+            kind: 'transaction',
+            transaction: { snapshotVersion: 7, writeSet: [item, { key: 'row of it', kind: 'delete', image: null }] },
+          };
+        });
+        const decoded = decodeBatch(encode(batch));
+        assert.deepEqual(decoded, { kind: 'batch', messages: batch });
+      }),
+    );
+    const again: GroupMessage = {
+      kind: 'transaction',
+      transaction: {
+        snapshotVersion: 7,
+        writeSet: [
+          { key: 'definition', kind: 'check', image: null },
+          { key: 'row of it', kind: 'delete', image: null },
+        ],
+      },
+    };
+    const decoded = decodeBatch(encode([again, again]));
+    assert.ok(decoded.kind === 'batch');
+    const [one, other] = decoded.messages;
+    assert.ok(one?.kind === 'transaction' && other?.kind === 'transaction');
+    assert.equal(one.transaction.writeSet[0], other.transaction.writeSet[0]);
+  });
+
   test('is decoded without copying images and changes, if it is of more than a few bytes', () => {
     const image = new Uint8Array(100);
     const encoded = encode([

@@ -113,11 +113,13 @@ export function decodeBatch(bytes: Uint8Array): DecodedBatch {
   const count = reader.varint();
   if (count === 0 || count > reader.left) return malformed('message count', 1);
   const messages: GroupMessage[] = [];
+  let checkBefore: WriteSetItem | null = null;
   for (let i = 0; i < count; i++) {
     const offset = reader.offset;
-    const message = decodeMessage(reader, version);
+    const message = decodeMessage(reader, version, checkBefore);
     if (typeof message === 'string') return malformed(message, offset);
     messages.push(message);
+    checkBefore = firstCheckOf(message);
   }
   if (!reader.finished) return malformed('bytes behind the last message', reader.offset);
   return { kind: 'batch', messages };
@@ -283,9 +285,17 @@ function encodedLengthMax(message: GroupMessage): number {
 }
 
 /** The message, or what is wrong with it. */
-function decodeMessage(reader: ByteReader, version: number): GroupMessage | string {
+/** One transaction after the other checks the definition of one table, as its first item. */
+function firstCheckOf(message: GroupMessage): WriteSetItem | null {
+  if (message.kind !== 'transaction') return null;
+  const [first] = message.transaction.writeSet;
+  return first?.kind === 'check' && first.snapshotVersion === undefined ? first : null;
+}
+
+/** `checkBefore`: of the message before; whose first item is the same one shares it. */
+function decodeMessage(reader: ByteReader, version: number, checkBefore: WriteSetItem | null): GroupMessage | string {
   const kind = reader.u8();
-  if (kind === transactionKind) return decodeTransaction(reader, version);
+  if (kind === transactionKind) return decodeTransaction(reader, version, checkBefore);
   if (kind === purgeFloorKind) {
     const sequenceNumber = reader.varint();
     return reader.malformed ? 'purge floor' : { kind: 'purge-floor', sequenceNumber };
@@ -296,14 +306,18 @@ function decodeMessage(reader: ByteReader, version: number): GroupMessage | stri
   return reader.malformed ? 'schema change ends early' : { kind: 'schema-change', change };
 }
 
-function decodeTransaction(reader: ByteReader, version: number): TransactionMessage | string {
+function decodeTransaction(
+  reader: ByteReader,
+  version: number,
+  checkBefore: WriteSetItem | null,
+): TransactionMessage | string {
   const snapshotVersion = reader.varint();
   const count = reader.varint();
   if (reader.malformed || count > reader.left / itemLengthMin) return 'item count';
   const writeSet: WriteSetItem[] = [];
   let writes = false;
   for (let i = 0; i < count; i++) {
-    const item = readItem(reader, snapshotVersion);
+    const item = readItem(reader, snapshotVersion, i === 0 ? checkBefore : null);
     if (typeof item === 'string') return item;
     if (item.kind !== 'check') writes = true;
     writeSet.push(item);

@@ -22,6 +22,7 @@ const itemKinds: readonly (ItemKind | null)[] = [
   ...[null, null, null, null],
   ...['delta', 'reference', 'mark'],
 ] as const;
+const CHECK = itemKinds.indexOf('check');
 /** The bit that is set, where the item has a snapshot of its own. */
 const OWN_SNAPSHOT = 4;
 /** The attribute that says how many of the last items were read. */
@@ -48,9 +49,18 @@ export function writeItem(writer: ByteWriter, item: WriteSetItem, snapshotVersio
   if (image !== null) writer.blob(image);
 }
 
-/** The item, its image a view of what is read, or what is wrong with it. */
-export function readItem(reader: ByteReader, snapshotVersion: SequenceNumber): WriteSetItem | string {
+/**
+ * The item, its image a view of what is read, or what is wrong with it.
+ *
+ * @param checkBefore A check without a snapshot of its own; if the item is the same, it is that.
+ */
+export function readItem(
+  reader: ByteReader,
+  snapshotVersion: SequenceNumber,
+  checkBefore: WriteSetItem | null = null,
+): WriteSetItem | string {
   const number = reader.u8();
+  if (checkBefore !== null && number === CHECK && reader.isBinaryString(checkBefore.key)) return checkBefore;
   const isOwn = (number & OWN_SNAPSHOT) !== 0;
   const kind = itemKinds[number & ~OWN_SNAPSHOT] ?? null;
   if (kind === null) return 'unknown item kind';

@@ -281,6 +281,8 @@ export interface MemberStats {
     max: number;
     layers?: CommitLayers;
   };
+  /** What can be read as of, and told as changes: from this sequence number on. `bytes`: in memory, roughly. */
+  readonly past?: { from: number; fromTime: string | null; transactions: number; versions: number; bytes: number };
   readonly [fact: string]: unknown;
 }
 

@@ -241,7 +241,24 @@ export class ByteReader {
   }
 
   binaryString(): string {
-    return binaryStringOf(this.blob());
+    const length = this.varint();
+    if (length > SHORT_STRING_MAX) return binaryStringOf(this.raw(length));
+    if (!this.#take(length)) return '';
+    const from = this.#offset;
+    this.#offset += length;
+    return shortBinaryString(this.#bytes, from, length);
+  }
+
+  /** Whether the binary string that comes next is `expected`, which is not empty. It is read if so, and only then. */
+  isBinaryString(expected: string): boolean {
+    const { length } = expected;
+    const bytes = this.#bytes;
+    const at = this.#offset + 1;
+    // Its length is one byte.
+    if (this.#malformed || length >= 0x80 || at + length > bytes.length || bytes[at - 1] !== length) return false;
+    for (let i = 0; i < length; i++) if (bytes[at + i] !== expected.charCodeAt(i)) return false;
+    this.#offset = at + length;
+    return true;
   }
 
   #u32At(at: number): number {
@@ -265,8 +282,21 @@ function partOf(bytes: Uint8Array, from: number, to: number): Uint8Array {
   return bytes.length <= BUFFERLESS_BYTES_MAX ? bytes.slice(from, to) : bytes.subarray(from, to);
 }
 
+const SHORT_STRING_MAX = 64;
+/** An array for each length of a short string. To make a string of plain numbers takes a third of the time that bytes take. */
+const CODES: readonly number[][] = Array.from({ length: SHORT_STRING_MAX + 1 }, (_, length) =>
+  new Array<number>(length).fill(0),
+);
+
+function shortBinaryString(bytes: Uint8Array, from: number, length: number): string {
+  const codes = CODES[length]!;
+  for (let i = 0; i < length; i++) codes[i] = bytes[from + i]!;
+  return String.fromCharCode.apply(null, codes);
+}
+
 /** One character (code 0 to 255) a byte. Two such strings compare as their bytes do. A copy: it holds no buffer. */
 export function binaryStringOf(bytes: Uint8Array): string {
+  if (bytes.length <= SHORT_STRING_MAX) return shortBinaryString(bytes, 0, bytes.length);
   if (bytes.length <= 512) return String.fromCharCode.apply(null, bytes as unknown as number[]);
   let text = '';
   for (let at = 0; at < bytes.length; at += 512) {

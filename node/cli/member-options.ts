@@ -1,4 +1,5 @@
 /** What `start` takes for its member, and `cluster` hands on to each of its members. */
+import type { Retention } from '../engine/member/retention.ts';
 import type { StartOptions } from '../server/member-process.ts';
 import { PROCESS_DEFAULTS as DEFAULTS } from '../server/process-defaults.ts';
 import { wrongOption } from './cli-error.ts';
@@ -63,6 +64,18 @@ export const memberOptions = {
     kind: wholeNumber(1024, DEFAULTS.transactionBytesMax),
     help: `bytes that one transaction may write, keys included, and some for each row (${DEFAULTS.transactionBytesMax}, which is the most)`,
   },
+  'retention-seconds': {
+    kind: wholeNumber(0, 7 * 24 * 3600),
+    help: 'seconds of the past, in memory, that can be read as of and told as changes (0: what streams hold anyway)',
+  },
+  'retention-transactions': {
+    kind: wholeNumber(0, 100_000_000),
+    help: 'transactions of the past, as --retention-seconds; with both, what either of them says (0)',
+  },
+  'retention-mib': {
+    kind: wholeNumber(1, 1024 * 1024),
+    help: `memory for that past at most, in MiB: it wins (${DEFAULTS.retention.bytes / MIB})`,
+  },
 } as const satisfies Options;
 
 export type MemberOptionValues = OptionValues<typeof memberOptions>;
@@ -86,6 +99,7 @@ export function readMemberOptions(
   | 'transactionMsMax'
   | 'transactionRowsMax'
   | 'transactionBytesMax'
+  | 'retention'
 > {
   const maxMib = values['log-max-mib'] ?? DEFAULTS.logBytesMax / MIB;
   const keepMib = values['log-keep-mib'] ?? Math.min(DEFAULTS.logKeepBytes / MIB, maxMib);
@@ -109,7 +123,24 @@ export function readMemberOptions(
     transactionMsMax: (values['transaction-timeout'] ?? DEFAULTS.transactionMsMax / 1000) * 1000,
     transactionRowsMax: values['transaction-rows-max'] ?? DEFAULTS.transactionRowsMax,
     transactionBytesMax: values['transaction-bytes-max'] ?? DEFAULTS.transactionBytesMax,
+    retention: retentionOf(values),
   };
+}
+
+function retentionOf(values: MemberOptionValues): Retention {
+  const { bytes, ms, transactions } = DEFAULTS.retention;
+  const mib = values['retention-mib'];
+  const retention = {
+    ms: (values['retention-seconds'] ?? ms / 1000) * 1000,
+    transactions: values['retention-transactions'] ?? transactions,
+    bytes: mib === undefined ? bytes : mib * MIB,
+  };
+  if (mib !== undefined && retention.ms === 0 && retention.transactions === 0) {
+    throw wrongOption(
+      '--retention-mib bounds a past that nobody asked for; say --retention-seconds or --retention-transactions',
+    );
+  }
+  return retention;
 }
 
 /**

@@ -64,6 +64,7 @@ function memberTable(members: readonly MemberRow[], memberStats: readonly Member
       'checked',
       'conflicts',
       'in queue',
+      'past from',
       'commit p50/p99 ms',
       'order + execution + disk ms',
       'digest',
@@ -80,6 +81,7 @@ function memberTable(members: readonly MemberRow[], memberStats: readonly Member
         row?.countTransactionsChecked ?? 0,
         row?.countConflictsDetected ?? 0,
         row?.countTransactionsInQueue ?? 0,
+        pastOf(row),
         ...latencyOf(row),
         row?.digest ?? '',
       ];
@@ -94,6 +96,13 @@ function latencyOf(row: MemberStats | undefined): [quantiles: string, layers: st
   const { p50, p99, layers } = latency;
   const parts = layers === undefined ? [] : [layers.l2Ms, layers.l1Ms, layers.l0Ms];
   return [`${p50.toFixed(1)}/${p99.toFixed(1)}`, parts.map((ms) => ms.toFixed(1)).join(' + ')];
+}
+
+/** The oldest place that can be read there, and when that was. */
+function pastOf(row: MemberStats | undefined): string {
+  if (row?.past === undefined) return '';
+  const { from, fromTime } = row.past;
+  return fromTime === null ? `${from}` : `${from} (${fromTime.slice(0, fromTime.lastIndexOf('.'))})`;
 }
 
 /** With what keeps it from being a full member. */

@@ -372,6 +372,7 @@ export interface MemberStatsRow {
   readonly digest: string;
   /** Highest sequence number at which its digest was seen to be that of the member that answers. */
   readonly digestEqualUpTo: SequenceNumber;
+  readonly past: HeldPast;
   readonly commitLatencyMs: CommitLatency;
 }
 
@@ -381,6 +382,20 @@ export interface CommitLayers {
   /** L1, execution and queues: statements, locks, retries, the way to the group and certification. */
   readonly l1Ms: number;
   readonly l0Ms: number;
+}
+
+/** What a member holds of the past, in memory: what can be read as of, and told as changes. */
+export interface HeldPast {
+  /** The oldest place that can be read. */
+  readonly from: SequenceNumber;
+  /** When it was committed, as a commit time is shown. Null: it is not known, or nothing was before. */
+  readonly fromTime: string | null;
+  /** Behind it. */
+  readonly transactions: number;
+  /** Versions of rows that they wrote. */
+  readonly versions: number;
+  /** Of all that in memory, roughly. */
+  readonly bytes: number;
 }
 
 /** Of the commits that a member answered in the last ten seconds, in milliseconds. All 0 if there was none. */

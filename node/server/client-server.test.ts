@@ -74,6 +74,7 @@ class FakeMember {
             purgeFloor: 2,
             digest: '0',
             digestEqualUpTo: 17,
+            past: { from: 2, fromTime: null, transactions: 15, versions: 15, bytes: 900 },
             commitLatencyMs: { count: 0, p50: 0, p95: 0, p99: 0, max: 0, layers: { l2Ms: 0, l1Ms: 0, l0Ms: 0 } },
           },
         ],

@@ -31,7 +31,9 @@ import {
   type MemberEvents,
   type MemberOptions,
   type RestartReason,
+  type Retention,
   type SlowTransaction,
+  withRetention,
   zeroCounters,
 } from '../engine/index.ts';
 import { addressOf } from './addresses.ts';
@@ -93,6 +95,8 @@ export interface StartOptions {
   readonly batchDelayMsMax: number;
   /** Transactions that take as long are logged; null: none are. */
   readonly slowTransactionMs: number | null;
+  /** Of the past. */
+  readonly retention: Retention;
   /** As in the engine's limits, from here on. */
   readonly transactionIdleMsMax: number;
   readonly transactionMsMax: number;
@@ -422,9 +426,10 @@ function memberOptions(options: StartOptions): MemberOptions {
     logSegmentBytes,
     compressionThresholdBytes,
     batchDelayMsMax,
+    retention,
   } = options;
   const { outbox } = MEMBER_DEFAULTS;
-  return {
+  const memberOptions: MemberOptions = {
     ...MEMBER_DEFAULTS,
     outbox: { ...outbox, tuning: { ...outbox.tuning, delayMsMax: batchDelayMsMax } },
     group: {
@@ -436,6 +441,7 @@ function memberOptions(options: StartOptions): MemberOptions {
       log: { ...GROUP_DEFAULTS.log, segmentBytes: logSegmentBytes },
     },
   };
+  return withRetention(memberOptions, retention);
 }
 
 function formationOf({ formation }: StartOptions): Formation {

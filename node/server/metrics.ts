@@ -216,6 +216,7 @@ export function memberGaugeSources(
     | 'store'
     | 'certifier'
     | 'history'
+    | 'timeWaiters'
     | 'hasQuorum'
     | 'hasRoom'
     | 'members'
@@ -299,10 +300,34 @@ export function memberGaugeSources(
     gauge('concert_overlay_rows', 'Rows with versions not yet flushed', () => member().store?.overlayRows ?? 0),
     gauge(
       'concert_history_from',
-      'Sequence number behind which streams of changes can go on here',
+      'Oldest sequence number that can be read here, and behind which streams of changes can go on',
       () => member().history?.heldFrom ?? 0,
     ),
-    gauge('concert_history_bytes', 'Size of the transactions held for streams', () => member().history?.bytes ?? 0),
+    gauge(
+      'concert_history_bytes',
+      'Memory, roughly, of the past that is held: for asOf and streams',
+      () => member().history?.bytes ?? 0,
+    ),
+    gauge(
+      'concert_history_transactions',
+      'Transactions of the past that is held',
+      () => member().history?.transactions ?? 0,
+    ),
+    gauge(
+      'concert_history_versions',
+      'Versions of rows in the past that is held',
+      () => member().history?.versions ?? 0,
+    ),
+    gauge(
+      'concert_history_from_timestamp_seconds',
+      'When the oldest place that can be read was committed; 0: not known',
+      () => (member().history?.heldFromTime?.physicalMs ?? 0) / 1000,
+    ),
+    gauge(
+      'concert_time_waiters',
+      "Requests that wait for the group's order to come beyond a time",
+      () => member().timeWaiters,
+    ),
   ];
 }
 

@@ -1,6 +1,7 @@
 /** What `concert start` takes where nothing is said. Loads nothing of storage or engine. */
 import { GROUP_DEFAULTS } from '../../gcs/core/index.ts';
 import { DEFAULT_LIMITS } from '../engine/limits.ts';
+import { RETENTION_DEFAULT } from '../engine/member/retention.ts';
 
 export const PROCESS_DEFAULTS = {
   memberExpelTimeoutMs: GROUP_DEFAULTS.memberExpelTimeoutMs,
@@ -17,4 +18,5 @@ export const PROCESS_DEFAULTS = {
   transactionMsMax: DEFAULT_LIMITS.transactionMsMax,
   transactionRowsMax: DEFAULT_LIMITS.transactionRowsMax,
   transactionBytesMax: DEFAULT_LIMITS.transactionBytesMax,
+  retention: RETENTION_DEFAULT,
 } as const;

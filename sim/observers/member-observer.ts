@@ -1,4 +1,5 @@
 /** Watches one run of a member after each of its turns, and compares it with the order and the shadow database. */
+import { formatCommitTime } from '../../certifier/index.ts';
 import type { LogIndex, SequenceNumber } from '../../gcs/base/index.ts';
 import type { Member } from '../../node/engine/index.ts';
 import type { SimulatedDisk } from '../world/index.ts';
@@ -107,9 +108,23 @@ export class MemberObserver {
     const { appliedUpTo, heldFrom } = member;
     this.#nextCompare = appliedUpTo + COMPARE_EVERY;
     if (member.store === null) return;
+    this.#compareTime();
     this.#compareAt(appliedUpTo);
     const isOldest = Math.floor(appliedUpTo / COMPARE_EVERY) % COMPARE_OLDEST_EVERY === 0;
     if (isOldest && heldFrom < appliedUpTo) this.#compareAt(heldFrom);
+  }
+
+  /** H13: how far time has come is a function of the order, after a restart and a transfer too. */
+  #compareTime(): void {
+    const { certifier, appliedUpTo } = this.#member;
+    const place = this.#place;
+    if (!this.#shadow.isBehind(place, { digest: certifier!.digest, sequenceNumber: appliedUpTo })) return;
+    const reached = formatCommitTime(certifier!.commitTime);
+    const expected = formatCommitTime(this.#shadow.timeReachedAt(place));
+    this.#judge.check(
+      reached === expected,
+      () => `${this.#name} has come to ${reached} behind message ${place} of the order, which is ${expected}`,
+    );
   }
 
   #compareAt(snapshot: SequenceNumber): void {

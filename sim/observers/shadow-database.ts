@@ -109,6 +109,7 @@ export class ShadowDatabase {
   /** By place: after so many messages of the order. */
   readonly #digests: string[];
   readonly #sequenceNumbers: SequenceNumber[] = [0];
+  readonly #timesReached: CommitTime[] = [];
   /** By place: after each part of the message there. */
   readonly #within: (readonly Standing[])[] = [];
   #purgeFloor: SequenceNumber = 0;
@@ -121,6 +122,7 @@ export class ShadowDatabase {
       database: new CertificationDatabase({ capacity: setup.capacity, newWriterTable: setup.newWriterTable }),
     });
     this.#digests = [this.#certifier.digest];
+    this.#timesReached.push(this.#certifier.commitTime);
   }
 
   get sequenceNumber(): SequenceNumber {
@@ -156,6 +158,11 @@ export class ShadowDatabase {
 
   certifiedAt(sequenceNumber: SequenceNumber): Certified | undefined {
     return this.#certified[sequenceNumber - 1];
+  }
+
+  /** How far time has come, behind the first `place` messages of the order. */
+  timeReachedAt(place: number): CommitTime {
+    return this.#timesReached[place]!;
   }
 
   commitTimeAt(sequenceNumber: SequenceNumber): CommitTime | undefined {
@@ -230,6 +237,7 @@ export class ShadowDatabase {
     this.#within.push(within);
     this.#digests.push(this.#certifier.digest);
     this.#sequenceNumbers.push(this.#certified.length);
+    this.#timesReached.push(this.#certifier.commitTime);
   }
 
   #certify(transaction: Transaction, { origin, stampMs, index }: OrderedMessage): void {

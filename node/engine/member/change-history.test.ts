@@ -64,8 +64,8 @@ test('beyond so many transactions, rows or bytes, the oldest entries go', () => 
   assert.deepEqual(numbersOf(few, 195), [196, 197, 198, 199, 200]);
   assert.equal(history({ rowsMax: 41 }, entries).heldFrom, 160);
   const bytesOfOne = entry(198, [true, true]).payload.length;
-  // And what their rows take in memory.
-  const withRows = bytesOfOne + 2 * 200;
+  // And what entries and their rows take in memory.
+  const withRows = bytesOfOne + 500 + 2 * 200;
   const small = history({ bytesMax: 13 * withRows }, entries);
   assert.deepEqual([small.heldFrom, small.bytes, small.versions], [174, 13 * withRows, 26]);
 });
@@ -124,6 +124,6 @@ test('H21: what is young is held beyond the number of transactions, and never be
   // The newest is of 100 ms: what is of 70 is as old as that, and can be read; all behind it is held.
   assert.equal(history(bounds, entries).heldFrom, 70);
   assert.equal(history({ ...bounds, transactionsMax: 50, rowsMax: 50 }, entries).heldFrom, 50);
-  const bytesOfOne = entry(98, [true]).payload.length + 200;
+  const bytesOfOne = entry(98, [true]).payload.length + 500 + 200;
   assert.equal(history({ ...bounds, bytesMax: 20 * bytesOfOne }, entries).heldFrom, 80);
 });

@@ -11,3 +11,4 @@ export type {
 export { zeroCounters } from './contract.ts';
 export * from './member.ts';
 export * from './options.ts';
+export { type Retention, withRetention } from './retention.ts';

@@ -1,7 +1,9 @@
 /** What a member says of the group: its own figures, and the others' as they last told them. */
 import type { MemberId, MemberOrdinal } from '../../../gcs/base/index.ts';
 import { type ConsensusStatus, type GroupView, memberIdOf, memberNamed } from '../../../gcs/core/index.ts';
-import type { CommitLatency, MemberRow, MemberState, MemberStatsRow, TransferRow } from '../replica.ts';
+import { shownTime } from '../past-place.ts';
+import type { CommitLatency, HeldPast, MemberRow, MemberState, MemberStatsRow, TransferRow } from '../replica.ts';
+import type { ChangeHistory } from './change-history.ts';
 import type { MemberCounters } from './contract.ts';
 import type { DigestWatch } from './digest-watch.ts';
 import type { ReplicatedState } from './replicated-state.ts';
@@ -81,8 +83,14 @@ export function ownStats(of: {
     appliedUpTo: store.appliedUpTo,
     purgeFloor: certifier.purgeFloor,
     digest: certifier.digest,
+    past: heldPastOf(state.history),
     commitLatencyMs: of.commitLatencyMs,
   };
+}
+
+function heldPastOf({ heldFrom, heldFromTime, transactions, versions, bytes }: ChangeHistory): HeldPast {
+  const fromTime = heldFrom === 0 ? null : shownTime(heldFromTime);
+  return { from: heldFrom, fromTime, transactions, versions, bytes };
 }
 
 /** One row for each member that has told its figures. */

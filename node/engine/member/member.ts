@@ -335,6 +335,11 @@ export class Member implements Replica {
     return this.#run.running?.history.heldFromTime ?? null;
   }
 
+  /** Who waits for a time to be reached. */
+  get timeWaiters(): number {
+    return this.#run.timeWaiters.size;
+  }
+
   get timeReached(): CommitTime | null {
     return this.#run.running?.certifier.commitTime ?? null;
   }

@@ -8,7 +8,14 @@ import {
 } from '../../../gcs/base/index.ts';
 import type { BuildState } from '../builds/builder.ts';
 import { ISOLATION_LEVELS, type Isolation } from '../isolation.ts';
-import type { CommitLatency, CommitLayers, MemberState, MemberStatsRow, SessionTransaction } from '../replica.ts';
+import type {
+  CommitLatency,
+  CommitLayers,
+  HeldPast,
+  MemberState,
+  MemberStatsRow,
+  SessionTransaction,
+} from '../replica.ts';
 import type { DigestPoint } from './digest-watch.ts';
 
 export interface StatusNotice {
@@ -148,6 +155,7 @@ function isStats(value: unknown): value is StatusNotice['stats'] {
     COUNTS.every((name) => Number.isSafeInteger(stats[name])) &&
     typeof stats.digest === 'string' &&
     isLatency(stats.commitLatencyMs) &&
+    isPast(stats.past) &&
     (last === null || typeof last === 'string')
   );
 }
@@ -158,6 +166,13 @@ function isLatency(value: unknown): value is CommitLatency {
   return (
     ['count', 'p50', 'p95', 'p99', 'max'].every((name) => Number.isFinite(latency[name])) && isLayers(latency.layers)
   );
+}
+
+function isPast(value: unknown): value is HeldPast {
+  if (typeof value !== 'object' || value === null) return false;
+  const past = value as Record<string, unknown>;
+  const isTime = past.fromTime === null || typeof past.fromTime === 'string';
+  return isTime && ['from', 'transactions', 'versions', 'bytes'].every((name) => isCount(past[name]));
 }
 
 function isLayers(value: unknown): value is CommitLayers {

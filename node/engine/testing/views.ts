@@ -38,6 +38,7 @@ export function noticeOf(changes: Partial<StatusNotice> = {}): StatusNotice {
       appliedUpTo: 0,
       purgeFloor: 0,
       digest: '',
+      past: { from: 0, fromTime: null, transactions: 0, versions: 0, bytes: 0 },
       commitLatencyMs: { count: 0, p50: 0, p95: 0, p99: 0, max: 0, layers: { l2Ms: 0, l1Ms: 0, l0Ms: 0 } },
     },
     digests: [],

@@ -47,6 +47,7 @@ function statsOf(memberId: string, figures: Partial<MemberStatsRow> = {}): Membe
     purgeFloor: 0,
     digest: 'none',
     digestEqualUpTo: 0,
+    past: { from: 0, fromTime: null, transactions: 0, versions: 0, bytes: 0 },
     commitLatencyMs: { count: 0, p50: 0, p95: 0, p99: 0, max: 0, layers: { l2Ms: 0, l1Ms: 0, l0Ms: 0 } },
     ...figures,
   };

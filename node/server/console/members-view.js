@@ -1,11 +1,13 @@
 /** @import { Group, WatchedMember } from './group-watch.js' */
 import { byId, element, icon, setAttribute, setText, showIcon, ViewList } from './elements.js';
 import {
+  formatCompact,
   formatCount,
   formatDuration,
   formatMilliseconds,
   formatMillisecondsTogether,
   formatRate,
+  formatTimeOfDay,
   NOTHING,
 } from './formats.js';
 import { COMPARED_MS_MAX, howLong } from './health.js';
@@ -46,6 +48,7 @@ class MemberRowView {
   #latency = new Figure('Latency p50 · p95 · p99');
   #queue = new Figure('Queue');
   #applied = new Figure('Applied up to');
+  #past = new Figure('Past held');
   #data = new Figure('Data');
   root;
 
@@ -61,7 +64,7 @@ class MemberRowView {
       {},
       element('th', { scope: 'row' }, head, note),
       element('td', { class: 'state-cell' }, state, this.#stateNote),
-      ...[this.#commits, this.#conflicts, this.#latency, this.#queue, this.#applied, this.#data].map(
+      ...[this.#commits, this.#conflicts, this.#latency, this.#queue, this.#applied, this.#past, this.#data].map(
         ({ root }) => root,
       ),
     );
@@ -97,6 +100,7 @@ class MemberRowView {
       stats === null ? '' : lag,
       behind.transactions > 0 ? 'attention' : null,
     );
+    this.#past.show(...pastOf(member));
     this.#data.show(...dataOf(member, group, nowMs));
   }
 }
@@ -123,6 +127,16 @@ function latencyOf({ stats, state }) {
     formatMillisecondsTogether([latency.p50, latency.p95, latency.p99]),
     `highest ${formatMilliseconds(latency.max)}; order + execution + disk ${formatMillisecondsTogether([l2Ms, l1Ms, l0Ms], ' + ')}`,
   ];
+}
+
+/** What can be read as of there. @param {WatchedMember} member @returns {[value: string, note?: string]} */
+function pastOf({ stats, state }) {
+  if (stats === null || state === 'UNREACHABLE') return [NOTHING];
+  const { from, fromTime, transactions, bytes } = stats.past;
+  const memory = `${formatCount(Math.ceil(bytes / 1024 / 1024))} MiB`;
+  const since =
+    fromTime === null ? '' : ` (${formatTimeOfDay(Date.parse(fromTime.slice(0, fromTime.lastIndexOf('.'))))})`;
+  return [`${formatCompact(transactions)} transactions`, `${memory}, from ${formatCount(from)}${since}`];
 }
 
 /** @param {WatchedMember} member @param {Group} group @param {number} nowMs @returns {[value: string, note?: string, level?: 'bad' | null]} */
