@@ -79,7 +79,7 @@ class MemberSeed {
     const clientCount = random.between(2, 8);
     const workload = {
       keyCount: random.pick([1, 3, 10, 30]),
-      schemaChangePercent: random.pick([0, 0, 1, 5]),
+      schemaChangePercent: random.pick([0, 0, 1, 5, 30]),
       slowClientPercent: random.pick([0, 5, 20]),
       constrainedPercent: random.pick([5, 10, 30, 80]),
       largeRowBytes: random.pick([8000, 8000, 60_000]),

@@ -1,4 +1,5 @@
 /** All bugs that the simulator has to find, by the part of the program that they are in. */
+import { ALTERATION_BUGS } from './bugs/alterations.ts';
 import { CERTIFICATION_BUGS } from './bugs/certification.ts';
 import { CONSTRAINT_BUGS } from './bugs/constraints.ts';
 import { INCREMENT_BUGS } from './bugs/increments.ts';
@@ -27,5 +28,6 @@ export const PLANTED_BUGS: readonly SoughtBug[] = [
   ...LOCK_BUGS,
   ...CONSTRAINT_BUGS,
   ...INCREMENT_BUGS,
+  ...ALTERATION_BUGS,
   ...STREAM_BUGS,
 ];
