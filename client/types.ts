@@ -211,9 +211,33 @@ export interface TableDefinition {
   readonly table: string;
   readonly primaryKey: readonly string[];
   readonly columns?: Readonly<Record<string, ColumnDefinition>> | null;
+  /** Columns by name: no two rows have the same values there, but where one is null. */
+  readonly unique?: Readonly<Record<string, readonly string[]>>;
+  readonly indexes?: Readonly<Record<string, readonly string[]>>;
+  readonly foreignKeys?: Readonly<Record<string, ForeignKey>>;
   readonly ifNotExists?: boolean;
-  /** Further arguments of the contract: unique, indexes, foreignKeys. */
-  readonly [argument: string]: unknown;
+}
+
+export interface ForeignKey {
+  readonly columns: readonly string[];
+  /** All columns of the primary key there, or of a unique index. */
+  readonly references: { readonly table: string; readonly columns: readonly string[] };
+  /** `restrict`, where it is absent. */
+  readonly onDelete?: 'restrict' | 'cascade' | 'setNull';
+}
+
+/** At least one of these. In this order: what is dropped makes room. */
+export interface Alteration {
+  /** Names of indexes, unique indexes and foreign keys. */
+  readonly drop?: readonly string[];
+  readonly dropColumns?: readonly string[];
+  /** Nullable, or with a default, which rows have that are there already; what is generated they do not have. */
+  readonly addColumns?: Readonly<Record<string, ColumnDefinition>>;
+  readonly addIndexes?: Readonly<Record<string, readonly string[]>>;
+  readonly addUnique?: Readonly<Record<string, readonly string[]>>;
+  readonly addForeignKeys?: Readonly<Record<string, ForeignKey>>;
+  /** The new name. */
+  readonly rename?: string;
 }
 
 export interface ColumnDefinition {
@@ -227,8 +251,28 @@ export interface TableDescription {
   readonly tableId: number;
   readonly primaryKey: readonly string[];
   readonly columns: Readonly<Record<string, ColumnDefinition>> | null;
+  /** From 1; grows with each alteration. */
+  readonly schemaVersion?: number;
+  readonly indexes?: readonly IndexDescription[];
+  readonly foreignKeys?: readonly ForeignKeyDescription[];
+  /** Foreign keys of other tables, or of this one, that refer to it. */
+  readonly referencedBy?: readonly { readonly table: string; readonly foreignKey: string }[];
   readonly [fact: string]: unknown;
 }
+
+/** `building`: it is maintained, and nothing is read by it; how many rows are looked through, where the member knows. */
+interface Built {
+  readonly name: string;
+  readonly columns: readonly string[];
+  readonly state: 'building' | 'valid';
+  readonly building?: { readonly rows: number };
+}
+
+export interface IndexDescription extends Built {
+  readonly unique: boolean;
+}
+
+export type ForeignKeyDescription = Built & Required<ForeignKey>;
 
 export interface SchemaChanged {
   readonly sequenceNumber: number | null;
@@ -391,14 +435,15 @@ export interface ChangeEvent {
   }[];
 }
 
-/** A table was created, dropped or truncated; its rows are not told one by one. */
+/** A table was created, altered, dropped or truncated, or what was added is built; its rows are not told one by one. */
 export interface SchemaChangeEvent {
   readonly event: 'schemaChange';
   readonly sequenceNumber: number;
   readonly gtid: string;
   readonly commitTime: string;
   readonly member: string;
-  readonly change: 'createTable' | 'dropTable' | 'truncateTable';
+  readonly change: 'createTable' | 'dropTable' | 'truncateTable' | 'alterTable';
+  /** Its name before. */
   readonly table: string;
   /** As `describe` gives it from then on; null: there is none. */
   readonly definition: TableDescription | null;
@@ -497,6 +542,8 @@ export interface Client {
   transaction<T>(work: (tx: Transaction) => Promise<T> | T, options?: TransactionOptions): Promise<T>;
 
   createTable(definition: TableDefinition): Promise<SchemaChanged>;
+  /** Answered when all that it adds is built: where there are many rows, that takes long. */
+  alterTable(table: string, alteration: Alteration): Promise<SchemaChanged>;
   dropTable(table: string, options?: { readonly ifExists?: boolean }): Promise<SchemaChanged>;
   truncateTable(table: string, options?: { readonly ifExists?: boolean }): Promise<SchemaChanged>;
   tables(options?: StatementOptions): Promise<TableDescription[]>;

@@ -1,5 +1,6 @@
 /** The client that a program holds: each method builds a message and asks it by the rules of its kind. */
 import type {
+  Alteration,
   Changed,
   ChangesArguments,
   Client,
@@ -161,6 +162,10 @@ export class ConcertClient implements Client {
 
   createTable(definition: TableDefinition): Promise<SchemaChanged> {
     return this.#ask(rawMessage('createTable', definition));
+  }
+
+  alterTable(table: string, alteration: Alteration): Promise<SchemaChanged> {
+    return this.#ask(rawMessage('alterTable', { ...alteration, table }));
   }
 
   dropTable(table: string, options?: { readonly ifExists?: boolean }): Promise<SchemaChanged> {

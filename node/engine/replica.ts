@@ -28,6 +28,8 @@ export interface Replica {
   readonly groupName: string;
   readonly groupId: string;
   readonly memberId: MemberId;
+  /** Of its stay in the group. */
+  readonly ordinal: MemberOrdinal;
   /** Of this run. */
   readonly incarnation: Incarnation;
   readonly state: MemberState;

@@ -297,7 +297,7 @@ test('a table that cannot be is refused, naming what is wrong', () => {
     [{ columns: { id: { type: 'integer', nullable: true } } }, 'columns.id.nullable'],
     [{ columns: { id: { type: 'integer', unsigned: true } } }, 'columns.id.unsigned'],
     [{ columns: { id: { type: 'integer', default: 'x' } } }, 'columns.id.default'],
-    [{ columns: { id: { type: 'integer', default: { $generate: 'sequence' } } } }, 'columns.id.default'],
+    [{ columns: { id: { type: 'text', default: { $generate: 'sequence' } } } }, 'columns.id.default'],
     [{ columns: { id: { type: 'integer', default: { $generate: 'uuid' } } } }, 'columns.id.default'],
     [{ unique: ['id'] }, 'unique'],
     [{ unique: { u: [] } }, 'unique.u'],

@@ -233,7 +233,7 @@ export const FORMS: readonly Form[] = [
   {
     name: 'describe',
     group: 'tables',
-    summary: 'key and columns of a table',
+    summary: 'columns, indexes and foreign keys of a table',
     positionals: [TABLE],
     clauses: {},
     examples: ['describe shop.products'],
@@ -247,12 +247,35 @@ export const FORMS: readonly Form[] = [
       { argument: 'primaryKey', kind: 'list', shown: '["KEY",…]' },
       { argument: 'columns', kind: 'object', shown: '{COLUMNS}', isOptional: true },
     ],
-    clauses: { ifNotExists: 'flag' },
+    clauses: { unique: 'object', indexes: 'object', foreignKeys: 'object', ifNotExists: 'flag' },
     details:
-      'Columns are {name: {type, nullable, default}}, type one of integer double decimal text boolean bytes timestamp json; without them rows are free-form beside the key. Never part of an open transaction.',
+      'Columns are {name: {type, nullable, default}}, type one of integer double decimal text boolean bytes timestamp json, default also {$generate: one of "uuid" "now" "sequence"}; without them rows are free-form beside the key. unique and indexes are {name: [columns]}, foreignKeys {name: {columns, references: {table, columns}, onDelete}}, onDelete one of restrict cascade setNull. Never part of an open transaction.',
     examples: [
       'createTable shop.products ["id"]',
       "createTable shop.orders ['id'] {id: {type: 'integer'}, product: {type: 'integer'}, note: {type: 'text', nullable: true}} ifNotExists",
+      "createTable shop.orders ['id'] {id: {type: 'integer'}, product: {type: 'integer'}} foreignKeys {product: {columns: ['product'], references: {table: 'shop.products', columns: ['id']}}}",
+    ],
+  },
+  {
+    name: 'alterTable',
+    group: 'tables',
+    summary: 'columns, indexes, foreign keys or another name',
+    positionals: [TABLE],
+    clauses: {
+      drop: 'list',
+      dropColumns: 'list',
+      addColumns: 'object',
+      addIndexes: 'object',
+      addUnique: 'object',
+      addForeignKeys: 'object',
+      rename: 'table',
+    },
+    details:
+      'drop takes names of indexes and foreign keys; a column that is added is nullable or has a default. What is added is built while others write, and is there when this is answered; describe shows how far it is. Never part of an open transaction; transactions that used the table lose.',
+    examples: [
+      "alterTable shop.products addColumns {price: {type: 'decimal', default: '0'}}",
+      "alterTable shop.orders addIndexes {by_product: ['product']}",
+      'alterTable shop.orders drop ["by_product"]',
     ],
   },
   {

@@ -127,7 +127,32 @@ function tableRow({ table: name, primaryKey, columns }: TableDescription): Table
   };
 }
 
-function described({ table: name, primaryKey, columns }: TableDescription): readonly Presented[] {
+function described(description: TableDescription): readonly Presented[] {
+  const { indexes = [], foreignKeys = [], referencedBy = [] } = description;
+  const stateOf = ({ state, building }: { state: string; building?: { rows: number } }): string =>
+    building === undefined ? state : `${state}, ${building.rows} rows`;
+  const indexRows = indexes.map((index) => ({
+    index: index.name,
+    columns: index.columns.join(', '),
+    unique: index.unique,
+    state: stateOf(index),
+  }));
+  const keyRows = foreignKeys.map((key) => ({
+    'foreign key': key.name,
+    columns: key.columns.join(', '),
+    references: `${key.references.table} (${key.references.columns.join(', ')})`,
+    'on delete': key.onDelete,
+    state: stateOf(key),
+  }));
+  const referring = referencedBy.map((each) => ({ 'referred to by': each.table, 'foreign key': each.foreignKey }));
+  const shown = [...describedColumns(description)];
+  if (indexRows.length > 0) shown.push(table(indexRows, { noun: 'index' }));
+  if (keyRows.length > 0) shown.push(table(keyRows, { noun: 'foreign key' }));
+  if (referring.length > 0) shown.push(table(referring, { noun: 'reference' }));
+  return shown;
+}
+
+function describedColumns({ table: name, primaryKey, columns }: TableDescription): readonly Presented[] {
   const keyPlace = (column: string) => {
     const place = primaryKey.indexOf(column);
     return place < 0 ? undefined : place + 1;

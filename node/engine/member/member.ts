@@ -105,6 +105,10 @@ export class Member implements Replica {
     return this.#setup.incarnation;
   }
 
+  get ordinal(): MemberOrdinal {
+    return this.#running.self.ordinal;
+  }
+
   get counters(): MemberCounters {
     return this.#setup.counters;
   }

@@ -101,7 +101,7 @@ export class Connection implements Session {
         outlet.send(event, bytes);
       },
     });
-    const { clock, random, limits, deadlines } = engine;
+    const { clock, random, numbers, limits, deadlines } = engine;
     this.#defaults = defaultBeginOptions(limits);
     this.#cursors = new Cursors({
       deadlines,
@@ -110,9 +110,9 @@ export class Connection implements Session {
       nowMs: () => clock.monotonicMs(),
       listed: engine.openTransactions,
     });
-    this.#alone = { clock, random, cursors: this.#cursors, isAlone: true };
-    this.#inside = { clock, random, cursors: this.#cursors, isAlone: false };
-    this.#asStep = { clock, random, cursors: null, isAlone: false };
+    this.#alone = { clock, random, numbers, cursors: this.#cursors, isAlone: true };
+    this.#inside = { clock, random, numbers, cursors: this.#cursors, isAlone: false };
+    this.#asStep = { clock, random, numbers, cursors: null, isAlone: false };
   }
 
   get isEnding(): boolean {

@@ -4,6 +4,7 @@ import { TableCache } from '../table.ts';
 import { TransactionMemory } from '../transaction.ts';
 import { Connection } from './connection.ts';
 import { Deadlines } from './deadlines.ts';
+import { GeneratedNumbers } from './generated-numbers.ts';
 import { OpenTransactions } from './open-transactions.ts';
 import { RowsInFlight } from './rows-in-flight.ts';
 import type { EngineContext, EngineCounters, EngineSetup } from './session.ts';
@@ -52,6 +53,7 @@ export class Engine {
       changeRows: new ChangeRows({ replica, tables, imageCodec }),
       counters,
       openTransactions,
+      numbers: new GeneratedNumbers(replica),
       rows,
       slowTransactions: new SlowTransactions(setup.slow ?? NOTHING_SLOW, counters),
     };

@@ -7,6 +7,7 @@ import type { LockCounters } from '../locks/row-locks.ts';
 import type { Replica } from '../replica.ts';
 import type { ConstraintCounters, TransactionSetup } from '../transaction.ts';
 import type { Deadlines } from './deadlines.ts';
+import type { GeneratedNumbers } from './generated-numbers.ts';
 import type { OpenTransactions } from './open-transactions.ts';
 import type { RowsInFlight } from './rows-in-flight.ts';
 import type { SlowTransactions, SlowTransactionsOptions } from './slow-transactions.ts';
@@ -33,6 +34,7 @@ export interface EngineContext extends EngineSetup {
   readonly changeRows: ChangeRows;
   readonly counters: EngineCounters;
   readonly openTransactions: OpenTransactions;
+  readonly numbers: GeneratedNumbers;
   /** Of what is executed as a whole, over all connections. */
   readonly rows: RowsInFlight;
   readonly slowTransactions: SlowTransactions;

@@ -11,6 +11,7 @@ const TYPES: readonly ColumnType[] = ['integer', 'double', 'decimal', 'text', 'b
 const GENERATORS: ReadonlyMap<unknown, ColumnType> = new Map([
   ['uuid', 'text'],
   ['now', 'timestamp'],
+  ['sequence', 'integer'],
 ]);
 
 export type Columns = ReadonlyMap<string, ColumnDefinition>;
@@ -70,7 +71,6 @@ function defaultOf(given: unknown, type: ColumnType, argument: string): unknown 
   if (given === null) return null;
   if (isGenerator(given)) {
     const { $generate: generator } = given;
-    if (generator === 'sequence') throw invalidArgument(argument, 'not supported by this version: generated sequences');
     const generatedType = GENERATORS.get(generator);
     if (generatedType === undefined) throw invalidArgument(argument, '$generate is one of "uuid", "now", "sequence"');
     if (generatedType !== type)

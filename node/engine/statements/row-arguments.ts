@@ -118,5 +118,12 @@ function defaultOf(definition: ColumnDefinition, context: StatementContext): unk
   const value = definition.default;
   if (value === undefined) return null;
   if (!isGenerator(value)) return value;
-  return value.$generate === 'uuid' ? context.random.uuid() : formatIsoTime(context.clock.wallMs());
+  switch (value.$generate) {
+    case 'uuid':
+      return context.random.uuid();
+    case 'sequence':
+      return context.numbers.next();
+    default:
+      return formatIsoTime(context.clock.wallMs());
+  }
 }

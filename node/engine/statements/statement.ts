@@ -10,6 +10,8 @@ export type Message = Readonly<Record<string, unknown>>;
 export interface StatementContext {
   readonly clock: Clock;
   readonly random: Random;
+  /** Whole numbers that nobody else is given. */
+  readonly numbers: { next(): number | bigint };
   /** Null where no cursor can outlive the statement: in the steps of a `transact`. */
   readonly cursors: CursorStore | null;
   /** The statement is a transaction of its own. */

@@ -102,6 +102,7 @@ export class SoloReplica implements Replica {
   readonly groupName = 'test';
   readonly groupId = GROUP_ID;
   readonly memberId = MEMBER_ID;
+  readonly ordinal = 0;
   readonly incarnation = 7;
   /** Told by other members. */
   elsewhere: readonly Omit<TransactionRow, 'holdsFloor'>[] = [];
