@@ -186,7 +186,9 @@ export function deadlock(facts: { table: string; key: unknown; transactions: num
 }
 
 export function duplicateKey(facts: { table: string; index: string; values: unknown }): RequestError {
-  const message = `${facts.table} already has a row with key ${show(facts.values)}.`;
+  const { table, index, values } = facts;
+  const what = index === 'primary' ? 'key' : `${show(index)}`;
+  const message = `${table} already has a row with ${what} ${show(values)}.`;
   return new RequestError('DUPLICATE_KEY', message, facts);
 }
 

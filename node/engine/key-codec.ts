@@ -417,7 +417,7 @@ function unescaped(key: string, from: number): { text: string; next: number } | 
 }
 
 function tableIdLength(key: RowKey): number {
-  return numberOf(key, 0, 4) === WIDE_TABLE_ID ? 10 : 4;
+  return key.charCodeAt(0) === 0xff && numberOf(key, 0, 4) === WIDE_TABLE_ID ? 10 : 4;
 }
 
 function indexCode(indexId: number): string {
