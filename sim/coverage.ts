@@ -29,6 +29,8 @@ export const MEMBER_SITUATIONS = [
   'fragments are interrupted by a crash',
   'the purge floor is raised',
   'a range that was read was written into',
+  'a transaction comes earlier in the serial order',
+  'a dangerous structure is refused',
   'a stranger is refused',
   'a row is waited for',
   'a lock ends in LOCK_TIMEOUT',

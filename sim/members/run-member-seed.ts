@@ -76,6 +76,7 @@ class MemberSeed {
     const workload = {
       keyCount: random.pick([1, 3, 10, 30]),
       schemaChangePercent: random.pick([0, 0, 1, 5]),
+      ruleChangePercent: world.random.split('rule').pick([0, 0, 2, 10]),
       slowClientPercent: random.pick([0, 5, 20]),
       largeRowBytes: random.pick([8000, 8000, 60_000]),
     };
@@ -149,6 +150,11 @@ class MemberSeed {
     });
     world.runFor(this.#durationMs * 1000, () => this.#judge.violation !== null || world.eventsRun >= eventsMax);
     if (this.#judge.violation === null) this.#converge();
+    if (this.#judge.violation === null) this.#history.checkSerialOrder();
+    if (this.#shadow.counts.placedEarlier > 0)
+      world.coverage.add('a transaction comes earlier in the serial order', this.#shadow.counts.placedEarlier);
+    if (this.#shadow.counts.dangerousStructures > 0)
+      world.coverage.add('a dangerous structure is refused', this.#shadow.counts.dangerousStructures);
     const { counts } = this.#history;
     if (this.#shadow.counts.floorRises > 0)
       world.coverage.add('the purge floor is raised', this.#shadow.counts.floorRises);

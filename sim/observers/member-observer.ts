@@ -110,6 +110,11 @@ export class MemberObserver {
     if (member.store === null) return;
     this.#compareTime();
     this.#compareAt(appliedUpTo);
+    const rule = member.variables().find(({ name }) => name === 'certification_rule')!.value;
+    this.#judge.check(
+      rule === this.#shadow.ruleAt(appliedUpTo),
+      () => `${this.#name} judges by the rule ${rule} behind ${appliedUpTo}`,
+    );
     const isOldest = Math.floor(appliedUpTo / COMPARE_EVERY) % COMPARE_OLDEST_EVERY === 0;
     if (isOldest && heldFrom < appliedUpTo) this.#compareAt(heldFrom);
   }

@@ -36,7 +36,6 @@ import {
   tableIdOf,
   tableRange,
   type VariableChange,
-  variableKey,
 } from '../../node/engine/index.ts';
 import type { Judge } from './judge.ts';
 import { incrementedColumns } from './shadow-increments.ts';
@@ -95,6 +94,8 @@ export class ShadowDatabase {
   readonly #tables = new Map<string, Version<TableDefinition>[]>();
   readonly #tablesById = new Map<number, TableDefinition>();
   readonly #certified: Certified[] = [];
+  readonly #rules: Version<CertificationRule>[] = [{ sequenceNumber: 0, content: 'read-validation' }];
+  readonly #placedEarlier = new Set<SequenceNumber>();
   readonly #commitTimes: CommitTime[] = [];
   /** The latest time that somebody was answered as of. */
   #answeredAsOf: CommitTime | null = null;
@@ -179,6 +180,26 @@ export class ShadowDatabase {
 
   imageAt(key: RowKey, snapshot: SequenceNumber): Uint8Array | null {
     return newestUpTo(this.#rows.get(key), snapshot);
+  }
+
+  /** By which SERIALIZABLE transactions are judged behind `snapshot`. */
+  ruleAt(snapshot: SequenceNumber): CertificationRule {
+    return newestUpTo(this.#rules, snapshot)!;
+  }
+
+  /** Whether that transaction comes before its number in the serial order. */
+  isPlacedEarlier(sequenceNumber: SequenceNumber): boolean {
+    return this.#placedEarlier.has(sequenceNumber);
+  }
+
+  /** Who wrote the row, in order. */
+  writersOf(key: RowKey): readonly SequenceNumber[] {
+    return (this.#rows.get(key) ?? []).map(({ sequenceNumber }) => sequenceNumber);
+  }
+
+  /** Of all rows that ever were from `from` to before `to`. */
+  *keysWithin(from: RowKey, to: RowKey): Iterable<RowKey> {
+    for (const key of this.#rows.keys()) if (key >= from && key < to) yield key;
   }
 
   /** Rows of all tables as of `snapshot`, in no order. */
@@ -279,7 +300,10 @@ export class ShadowDatabase {
     }
     this.counts.committed++;
     const { sequenceNumber, lastCommitted, serialPlace } = verdict;
-    if (serialPlace !== undefined) this.counts.placedEarlier++;
+    if (serialPlace !== undefined) {
+      this.counts.placedEarlier++;
+      this.#placedEarlier.add(sequenceNumber);
+    }
     this.#judge.check(isPlaced || serialPlace === undefined, () => `${where}: it is placed without the rule`);
     if (ranges.length > 0 && !isPlaced) this.#checkUnwritten(transaction, sequenceNumber);
     this.#judge.check(
@@ -390,8 +414,7 @@ export class ShadowDatabase {
     this.counts.ruleChanges++;
     this.#certified.push({ kind: 'schema-change', change });
     this.#committedAt(commitTime);
-    const image = this.#codec.encode([change.value]);
-    push(this.#rows, variableKey(change.name), { sequenceNumber, content: image });
+    this.#rules.push({ sequenceNumber, content: rule });
   }
 
   #changeSchema(change: SchemaChange, { origin, stampMs }: OrderedMessage): void {

@@ -9,6 +9,8 @@ export interface Workload {
   /** Few keys: much conflict. */
   readonly keyCount: number;
   readonly schemaChangePercent: number;
+  /** SERIALIZABLE transactions are judged by the serial safety net now and then; of so many scripts one changes the rule. */
+  readonly ruleChangePercent: number;
   readonly slowClientPercent: number;
   /** Now and then a row is as long. */
   readonly largeRowBytes: number;

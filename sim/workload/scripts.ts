@@ -451,6 +451,34 @@ function* changeSchema(client: SimulatedClient, workload: Workload): Script {
   if (answer.ok) workload.schemaChanged(answer.result.sequenceNumber, op, CHANGING_TABLE);
 }
 
+/** To the serial safety net more often than back. */
+function* changeRule({ random }: SimulatedClient): Script {
+  const value = random.pick(['serial-safety-net', 'serial-safety-net', 'serial-safety-net', 'read-validation']);
+  yield { op: 'setVariable', name: 'certification_rule', value };
+}
+
+/** Of few rows, some are read and others written, while others do so; or a report is made of some. */
+function* readSomeWriteOther(client: SimulatedClient, workload: Workload): Script {
+  const { random } = client;
+  const isolation = random.pick<Isolation>(['SERIALIZABLE', 'SERIALIZABLE', 'SERIALIZABLE', 'REPEATABLE READ']);
+  const isReport = random.chance(25);
+  const attempt = workload.history.begin(isReport ? 'report' : 'read some, write other', client.seenUpTo, isolation);
+  const rows = [0, 1, 2, 3].sort(() => random.below(3) - 1);
+  const body = function* (ask: (request: object) => Generator<Ask, Answer, Answer>): Generator<Ask, void, Answer> {
+    for (const id of rows.slice(0, random.between(1, 3))) {
+      const { result } = yield* ask({ op: 'get', table: ONE_TABLE, key: id });
+      attempt.read(ONE_TABLE, [id], result);
+      yield { waitMs: random.between(1, 40) };
+    }
+    if (isReport) return;
+    const target = { table: ONE_TABLE, key: [rows[3]!] };
+    const row = rowOf(target, attempt.tag, { random, largeRowBytes: workload.largeRowBytes });
+    yield* ask({ op: 'put', table: ONE_TABLE, row });
+    attempt.mustWrite.add(rowName(ONE_TABLE, target.key));
+  };
+  yield* interactive(client, workload, attempt, body, isReport && random.chance(50) ? { readOnly: true } : {});
+}
+
 /** Makes the tables, and opens the ledger. Where it cannot, it ends, for another attempt at another member. */
 export function* prepareTables(client: SimulatedClient, workload: Workload, done: () => void): Script {
   for (const [table, definition] of Object.entries(TABLES)) {
@@ -466,6 +494,10 @@ export function* prepareTables(client: SimulatedClient, workload: Workload, done
 export function drawScript(client: SimulatedClient, workload: Workload): Script {
   const { random } = client;
   if (random.chance(workload.schemaChangePercent)) return changeSchema(client, workload);
+  if (workload.ruleChangePercent > 0) {
+    if (random.chance(workload.ruleChangePercent)) return changeRule(client);
+    if (random.chance(40)) return readSomeWriteOther(client, workload);
+  }
   const script = random.pick([
     writeAlone,
     writeAlone,
