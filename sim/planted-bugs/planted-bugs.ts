@@ -7,6 +7,7 @@ import { MEMBERSHIP_BUGS } from './bugs/membership.ts';
 import { MESSAGE_BUGS } from './bugs/messages.ts';
 import { ORDER_BUGS } from './bugs/order.ts';
 import { PAST_BUGS } from './bugs/past.ts';
+import { SERIAL_BUGS } from './bugs/serial.ts';
 import { SESSION_BUGS } from './bugs/sessions.ts';
 import { STREAM_BUGS } from './bugs/streams.ts';
 import { TRANSFER_BUGS } from './bugs/transfer.ts';
@@ -23,6 +24,7 @@ export const PLANTED_BUGS: readonly SoughtBug[] = [
   ...VERSION_BUGS,
   ...PAST_BUGS,
   ...SESSION_BUGS,
+  ...SERIAL_BUGS,
   ...LOCK_BUGS,
   ...INCREMENT_BUGS,
   ...STREAM_BUGS,
