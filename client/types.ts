@@ -346,6 +346,12 @@ export interface ConflictRow {
     readonly member: string;
     readonly gtid: string;
   } | null;
+  /** What the loser saw where it lost. */
+  readonly snapshotVersion?: number;
+  /** How many transactions it was late: the winner's sequence number less that. Null: it lost to nobody. */
+  readonly late?: number | null;
+  /** How many conflicts it stands for, itself included: above a rate a member keeps a sample. */
+  readonly standsFor?: number;
   readonly [fact: string]: unknown;
 }
 
@@ -364,6 +370,10 @@ export interface ConflictSummary {
   }[];
   /** Members, as member ids. */
   readonly pairs: readonly { readonly loser: string; readonly winner: string | null; readonly conflicts: number }[];
+  /** `row`, `range` and so on, `snapshot-too-old`; by descending count. */
+  readonly causes: readonly { readonly cause: string; readonly conflicts: number }[];
+  /** How many transactions losers were late: at most `upTo`, more than the one before; null: more than all. */
+  readonly distances: readonly { readonly upTo: number | null; readonly conflicts: number }[];
 }
 
 export interface ConflictArguments {

@@ -440,7 +440,14 @@ test('ping, members, memberStats, conflicts and conflictSummary answer', () => {
   assert.deepEqual(client.do('memberStats'), []);
   assert.equal(client.do('conflicts', { limit: 5, table: 'a.b' }).length, 1);
   assert.equal(client.do('conflicts', { table: 'c.d' }).length, 0);
-  assert.deepEqual(client.do('conflictSummary'), { since: null, conflicts: 0, hotRows: [], pairs: [] });
+  assert.deepEqual(client.do('conflictSummary'), {
+    since: null,
+    conflicts: 0,
+    hotRows: [],
+    pairs: [],
+    causes: [],
+    distances: [],
+  });
 });
 
 const OPS = [

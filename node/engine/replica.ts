@@ -390,6 +390,15 @@ export interface CommitLatency {
   readonly layers: CommitLayers;
 }
 
+/** `range`, `row` and so on: the `item` of a conflict. */
+export type ConflictCause =
+  | ConflictRecord['item']
+  | 'unique'
+  | 'reference'
+  | 'bounds'
+  | 'snapshot-too-old'
+  | 'dangerous-structure';
+
 export interface ConflictRecord {
   /** ISO time of the leader's stamp. */
   readonly time: string;
@@ -410,6 +419,12 @@ export interface ConflictRecord {
   readonly phase: 'local' | 'group';
   readonly loser: { readonly member: MemberId; readonly transactionId: string };
   readonly winner: { readonly member: MemberId; readonly gtid: string } | null;
+  /** What the loser saw where it lost. */
+  readonly snapshotVersion: SequenceNumber;
+  /** How many transactions the loser was late: so many sequence numbers the winner's is above that. Null: there is no winner. */
+  readonly late: number | null;
+  /** How many conflicts it stands for, itself included: above a rate not all are kept. */
+  readonly standsFor: number;
 }
 
 export interface ConflictSummary {
@@ -427,4 +442,8 @@ export interface ConflictSummary {
     readonly winner: MemberId | null;
     readonly conflicts: number;
   }[];
+  /** Most conflicts first. */
+  readonly causes: readonly { readonly cause: ConflictCause; readonly conflicts: number }[];
+  /** How late losers were, ascending: at most `upTo` transactions, more than the one before; null: more than all. Without those that lost to nobody. */
+  readonly distances: readonly { readonly upTo: number | null; readonly conflicts: number }[];
 }

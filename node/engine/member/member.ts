@@ -39,6 +39,7 @@ import type { TableDefinition } from '../table-definition.ts';
 import type { VariableRow } from '../variables.ts';
 import type { ChangeHistory } from './change-history.ts';
 import type { CommitLatencies } from './commit-latency.ts';
+import type { CountedConflicts } from './conflict-counts.ts';
 import { ConflictReports } from './conflict-reports.ts';
 import type { MemberCounters, MemberSetup } from './contract.ts';
 import { preparedInSlices, writtenBytes } from './large-commit.ts';
@@ -80,6 +81,11 @@ export class Member implements Replica {
 
   get commitLatencies(): CommitLatencies {
     return this.#run.report.commitLatencies;
+  }
+
+  /** All that this run has seen, by table and cause. */
+  get conflictCounts(): readonly CountedConflicts[] {
+    return this.#run.running?.conflictCounts.read() ?? [];
   }
 
   // What sessions see

@@ -32,6 +32,9 @@ export const MEMBER_DEFAULTS: MemberOptions = {
   sweepEveryMs: 50,
   // Some minutes of a contended load, so that hot rows stand out; about 3 MB.
   conflictsKeptMax: 10_000,
+  // What is kept then lasts ten seconds at the rate up to which all are, and 160 at the next sixteen times it.
+  conflictSampling: { exactPerSecondMax: 1000, oneOf: 16 },
+  conflictLinesPerSecondMax: 10,
   stopWaitMs: 5000,
   // Each rise is a message of the order.
   purgeStep: 1000,

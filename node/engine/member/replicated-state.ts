@@ -53,8 +53,13 @@ import type {
 } from '../replica.ts';
 import { CERTIFICATION_RULE, type Variables } from '../variables.ts';
 import { ChangeHistory } from './change-history.ts';
+import { conflictCause } from './conflict-cause.ts';
+import { ConflictCounts } from './conflict-counts.ts';
+import type { ConflictLines } from './conflict-lines.ts';
 import { ConflictLog, type SeenConflict } from './conflict-log.ts';
+import { ConflictSampling } from './conflict-sampling.ts';
 import type { MemberCounters, MemberSetup } from './contract.ts';
+import { describedTable } from './describe-conflict.ts';
 import { DigestWatch } from './digest-watch.ts';
 import { Holds } from './holds.ts';
 import { CERTIFICATION_CAPACITY } from './options.ts';
@@ -158,6 +163,10 @@ export class ReplicatedState {
   readonly variables: Variables;
   readonly digests: DigestWatch;
   readonly conflicts: ConflictLog;
+  readonly conflictCounts = new ConflictCounts();
+  /** Who is told of those that this member's clients lose; null: nobody. */
+  conflictLines: ConflictLines | null = null;
+  readonly #samplings: Readonly<Record<SeenConflict['phase'], ConflictSampling>>;
   /** Who is told of the rows that are written; null: nobody. */
   watchedRows: WatchedRows | null = null;
   readonly #reads: OrderedReads;
@@ -255,6 +264,8 @@ export class ReplicatedState {
     this.#reads = new OrderedReads(parts.certifier);
     this.digests = new DigestWatch(setup.stateFrom);
     this.conflicts = new ConflictLog(member.options.conflictsKeptMax);
+    const { conflictSampling } = member.options;
+    this.#samplings = { local: new ConflictSampling(conflictSampling), group: new ConflictSampling(conflictSampling) };
     this.#imageCodec = member.imageCodec;
     this.#counters = counters;
     this.#wallMs = () => member.environment.clock.wallMs();
@@ -540,9 +551,10 @@ export class ReplicatedState {
   #lostHere(transaction: Transaction, negative: Lost | null): LostConflict | LostSnapshot | null {
     if (negative === null) return null;
     this.#counters.preCertificationConflicts++;
+    const localConflict = ++this.#localConflicts;
     this.#noteConflict(negative, transaction, {
       loser: this.self.ordinal,
-      loserTransactionId: `local-${++this.#localConflicts}`,
+      loserTransactionId: () => `local-${localConflict}`,
       stampMs: this.#wallMs(),
       phase: 'local',
     });
@@ -583,7 +595,8 @@ export class ReplicatedState {
       if (negative.structure !== undefined) this.#counters.dangerousStructures++;
     } else if (negative.kind === 'snapshot-too-old') this.#counters.snapshotsTooOld++;
     else this.#counters.incrementsOutOfBounds++;
-    const loserTransactionId = `${incarnation}-${messageNumber}-${verdicts.length}`;
+    const place = verdicts.length;
+    const loserTransactionId = () => `${incarnation}-${messageNumber}-${place}`;
     this.#noteConflict(negative, transaction, { loser: origin, loserTransactionId, stampMs, phase: 'group' });
     fates.push(outcomeOf(negative, 'group'));
     return null;
@@ -704,18 +717,33 @@ export class ReplicatedState {
   #noteConflict(
     negative: Negative,
     transaction: Transaction,
-    about: Pick<SeenConflict, 'loser' | 'loserTransactionId' | 'stampMs' | 'phase'>,
+    about: Pick<SeenConflict, 'loser' | 'stampMs' | 'phase'> & { readonly loserTransactionId: () => string },
   ): void {
+    const { loser, stampMs, phase } = about;
     const isConflict = negative.kind === 'conflict';
-    const isRange = isConflict && negative.item === null;
-    this.conflicts.add({
-      ...about,
-      reason: isConflict && negative.structure !== undefined ? 'dangerous-structure' : negative.kind,
-      structure: isConflict ? (negative.structure ?? null) : null,
-      key: negative.kind === 'snapshot-too-old' ? transaction.writeSet[0]!.key : keyOf(negative),
-      found: isRange ? 'range' : negative.kind === 'out-of-bounds' ? 'bounds' : 'item',
+    const item = isConflict ? negative.item : null;
+    const structure = isConflict ? (negative.structure ?? null) : null;
+    const reason = structure !== null ? 'dangerous-structure' : negative.kind;
+    const key = negative.kind === 'snapshot-too-old' ? transaction.writeSet[0]!.key : keyOf(negative);
+    const isRange = isConflict && item === null;
+    const found = isRange ? 'range' : negative.kind === 'out-of-bounds' ? 'bounds' : 'item';
+    this.conflictCounts.add(describedTable(key, this.catalog), conflictCause({ reason, found, key }));
+    const standsFor = this.#samplings[phase].take(stampMs);
+    const seen = (): SeenConflict => ({
+      loser,
+      stampMs,
+      phase,
+      loserTransactionId: about.loserTransactionId(),
+      reason,
+      structure,
+      key,
+      found,
       winner: isConflict ? negative.winner : null,
+      snapshotVersion: item?.snapshotVersion ?? transaction.snapshotVersion,
+      standsFor: Math.max(1, standsFor),
     });
+    if (standsFor > 0) this.conflicts.add(seen());
+    if (loser === this.self.ordinal) this.conflictLines?.lost(seen);
   }
 }
 

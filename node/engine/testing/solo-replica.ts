@@ -440,12 +440,15 @@ export class SoloReplica implements Replica {
       phase: 'group',
       loser,
       winner,
+      snapshotVersion: 0,
+      late: 1,
+      standsFor: 1,
     };
     return table === null || table === 'a.b' ? [record].slice(0, limit) : [];
   }
 
   conflictSummary(): ConflictSummary {
-    return { since: null, conflicts: 0, hotRows: [], pairs: [] };
+    return { since: null, conflicts: 0, hotRows: [], pairs: [], causes: [], distances: [] };
   }
 
   commitAnswered(ms: number, { l2Ms, l0Ms }: OrderedTimes): void {
