@@ -24,6 +24,8 @@ export interface Commit {
   readonly layers?: CommitLayers;
   /** The idempotency key had committed before: this is that outcome. */
   readonly replayed?: boolean;
+  /** Of such a one: what its statements gave was too large to be kept, and is not answered again. */
+  readonly resultOmitted?: boolean;
   /** How often the member executed it, where that was more than once. */
   readonly attempts?: number;
 }
@@ -40,6 +42,9 @@ export interface CommitLayers {
   /** Versions and disk: until the member's own log had it durably, and its publication. */
   readonly l0Ms: number;
 }
+
+/** `unknown`: nothing has committed with the key so far; it may be on its way. */
+export type Outcome = (Commit & { readonly replayed: true }) | { readonly state: 'unknown' | 'fenced' };
 
 /** What one request, or a whole transaction, is run under. */
 export interface RunOptions {
@@ -519,6 +524,12 @@ export interface Client {
   variables(): Promise<VariableRow[]>;
   /** Changes one in the total order: effective from that sequence number on, at all members. */
   setVariable(name: string, value: string): Promise<VariableSet>;
+  /**
+   * What became of an idempotency key, as far as the member that is asked knows: the commit, with `replayed`, or why there is
+   * none. With `fence` nothing commits with the key any more, unless it has: then the answer is that commit.
+   */
+  outcome(idempotencyKey: string, options?: { readonly fence?: boolean }): Promise<Outcome>;
+
   /** Newest first. */
   conflicts(options?: ConflictArguments): Promise<ConflictRow[]>;
   conflictSummary(options?: ConflictArguments): Promise<ConflictSummary>;

@@ -14,6 +14,7 @@ import type {
   WriteSetItem,
 } from '../../certifier/types.ts';
 import type { Incarnation, LogIndex, MemberId, MemberOrdinal, SequenceNumber } from '../../gcs/base/index.ts';
+import type { KeyQuestion, KeyRefusal } from './idempotency/judge-key.ts';
 import type { RefusedIncrement } from './increments.ts';
 import type { Isolation } from './isolation.ts';
 import type { SchemaEffect } from './member/schema-effect.ts';
@@ -59,6 +60,12 @@ export interface Replica {
   readonly orderedTimes: OrderedTimes;
   /** Pre-certifies, broadcasts, and reports the fate. `deadlineMs` (monotonic): when to give up waiting. */
   commit(transaction: Transaction, deadlineMs: number, done: (outcome: CommitOutcome) => void): void;
+  /** What is known here already to be decided by its idempotency key (H16), or null. */
+  keyRefusal(question: KeyQuestion): KeyRefusal | null;
+  /** Rows of keys that are forgotten, for a transaction with a key to take along. */
+  expiredKeys(): readonly RowKey[];
+  /** No transaction with that idempotency key commits any more, if none has. */
+  fenceKey(key: string, deadlineMs: number, done: (outcome: FenceOutcome) => void): void;
   changeSchema(change: OrderedChange, deadlineMs: number, done: (outcome: SchemaOutcome) => void): void;
   /** Options of the whole group, as they are where this member is. */
   variables(): readonly VariableRow[];
@@ -231,9 +238,12 @@ export type CommitOutcome =
   | LostConflict
   | LostBounds
   | LostSnapshot
+  | KeyRefusal
   | Refusal
   /** Handed to the group, and the deadline passed: it may commit, have committed, or never. */
   | { readonly kind: 'unknown' };
+
+export type FenceOutcome = { readonly kind: 'fenced' } | KeyRefusal | Refusal | { readonly kind: 'unknown' };
 
 export interface LostConflict {
   readonly kind: 'conflict';

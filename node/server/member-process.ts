@@ -26,6 +26,7 @@ import {
   CERTIFICATION_CAPACITY,
   DEFAULT_LIMITS,
   Engine,
+  IDEMPOTENCY_HORIZON_MS,
   MEMBER_DEFAULTS,
   Member,
   type MemberEvents,
@@ -74,6 +75,7 @@ export interface StartOptions {
         readonly groupName: string;
         /** Group-wide: items of the certification database. */
         readonly certificationCapacity: number;
+        readonly idempotencyHorizonMs: number;
       }
     | { readonly kind: 'seeds'; readonly seeds: readonly string[] }
     | null;
@@ -452,8 +454,13 @@ function memberOptions(options: StartOptions): MemberOptions {
 
 function formationOf({ formation }: StartOptions): Formation {
   if (formation === null || formation.kind === 'seeds') return formation;
-  const { seeds, groupName, certificationCapacity } = formation;
-  return { kind: 'bootstrap', seeds, groupName, options: { [CERTIFICATION_CAPACITY]: certificationCapacity } };
+  const { seeds, groupName, certificationCapacity, idempotencyHorizonMs } = formation;
+  return {
+    kind: 'bootstrap',
+    seeds,
+    groupName,
+    options: { [CERTIFICATION_CAPACITY]: certificationCapacity, [IDEMPOTENCY_HORIZON_MS]: idempotencyHorizonMs },
+  };
 }
 
 /** All but those that concern the order of runs. */

@@ -188,6 +188,17 @@ export function memberCounterSources(counters: MemberCounters): readonly MetricS
       'preCertificationConflicts',
     ),
     source('concert_schema_changes_total', 'Schema changes applied', 'schemaChanges'),
+    source(
+      'concert_transactions_replayed_total',
+      'Transactions that had committed with their idempotency key before they were ordered again',
+      'transactionsReplayed',
+    ),
+    source(
+      'concert_keys_refused_total',
+      'Transactions refused for their idempotency key: of another request, fenced or too old',
+      'keysRefused',
+    ),
+    source('concert_keys_fenced_total', 'Idempotency keys that were fenced', 'keysFenced'),
     source('concert_batches_delivered_total', 'Messages of the total order', 'batchesDelivered'),
     source('concert_bytes_delivered_total', 'Bytes of the total order', 'bytesDelivered'),
     source('concert_views_installed_total', 'Changes of the membership seen', 'viewsInstalled'),

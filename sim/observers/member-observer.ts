@@ -110,6 +110,7 @@ export class MemberObserver {
     if (member.store === null) return;
     this.#compareTime();
     this.#compareAt(appliedUpTo);
+    this.#compareKeys();
     const rule = member.variables().find(({ name }) => name === 'certification_rule')!.value;
     this.#judge.check(
       rule === this.#shadow.ruleAt(appliedUpTo),
@@ -130,6 +131,23 @@ export class MemberObserver {
       reached === expected,
       () => `${this.#name} has come to ${reached} behind message ${place} of the order, which is ${expected}`,
     );
+  }
+
+  /** What became of each idempotency key, as far as it is there and not forgotten (H16). */
+  #compareKeys(): void {
+    const { appliedUpTo, certifier } = this.#member;
+    for (const [key, known] of this.#shadow.keys) {
+      if (known.sequenceNumber > appliedUpTo || known.expiresAtMs <= certifier!.commitTime.physicalMs) continue;
+      const kept = this.#member.keyRefusal({ key, fingerprint: known.fingerprint });
+      const isSame =
+        known.fingerprint === null
+          ? kept?.kind === 'key-fenced'
+          : kept?.kind === 'replayed' && kept.first.sequenceNumber === known.sequenceNumber;
+      this.#judge.check(
+        isSame,
+        () => `${this.#name} says ${JSON.stringify(kept)} of the key ${key}, bound at ${known.sequenceNumber}`,
+      );
+    }
   }
 
   #compareAt(snapshot: SequenceNumber): void {

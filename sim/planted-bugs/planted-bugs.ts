@@ -1,5 +1,6 @@
 /** All bugs that the simulator has to find, by the part of the program that they are in. */
 import { CERTIFICATION_BUGS } from './bugs/certification.ts';
+import { IDEMPOTENCY_BUGS } from './bugs/idempotency.ts';
 import { INCREMENT_BUGS } from './bugs/increments.ts';
 import { LOCK_BUGS } from './bugs/locks.ts';
 import { LOG_BUGS } from './bugs/log.ts';
@@ -28,4 +29,5 @@ export const PLANTED_BUGS: readonly SoughtBug[] = [
   ...LOCK_BUGS,
   ...INCREMENT_BUGS,
   ...STREAM_BUGS,
+  ...IDEMPOTENCY_BUGS,
 ];

@@ -296,6 +296,11 @@ export class History {
     );
   }
 
+  /** What its idempotency key is good for did not hold. */
+  keyFailed(attempt: Attempt, problem: string): void {
+    this.#judge.fail(`${attempt} ${problem}`);
+  }
+
   refused(attempt: Attempt): void {
     this.counts.refused++;
     attempt.outcome = 'refused';

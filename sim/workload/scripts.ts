@@ -432,6 +432,29 @@ function* writeAndUndo(
   workload.history.readOwn(attempt, { table, key, tag: row === null ? null : (row.tag as number) }, seen);
 }
 
+/** With an idempotency key. */
+function withKey(client: SimulatedClient, workload: Workload): Script {
+  const { random } = client;
+  const { history, keyed, keysAreTimed: isTimed } = workload;
+  const drawn = () => drawTargets(random, workload, random.between(1, 3));
+  const drawTargetsKept = () => {
+    // A table that is made anew is another one.
+    const kept = drawn().filter(({ table }) => table !== CHANGING_TABLE);
+    return (kept.length > 0 ? kept : [{ table: ONE_TABLE, key: [0] }]).map((target) => ({
+      ...target,
+      keyArgument: keyArgument(target),
+      rowOf: (tag: number) => rowOf(target, tag, { random, largeRowBytes: workload.largeRowBytes }),
+    }));
+  };
+  return keyed.script(client, {
+    history,
+    nowMs: workload.nowMs(),
+    isTimed,
+    drawTargets: drawTargetsKept,
+    met: (situation) => workload.met(situation),
+  });
+}
+
 function* openLedger(client: SimulatedClient, workload: Workload): Generator<Ask, Answer, Answer> {
   const { history } = workload;
   const attempt = history.begin('open the ledger', client.seenUpTo);
@@ -513,6 +536,7 @@ export function drawScript(client: SimulatedClient, workload: Workload): Script 
     count,
     count,
     resetCounter,
+    withKey,
   ]);
   return script(client, workload);
 }

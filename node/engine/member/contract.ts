@@ -158,6 +158,11 @@ export interface MemberCounters {
   batchDelayLowered: number;
   remoteApplied: number;
   schemaChanges: number;
+  /** Of an idempotency key that had committed: answered with what came of it. */
+  transactionsReplayed: number;
+  /** For their idempotency key: of another request, fenced or too old. */
+  keysRefused: number;
+  keysFenced: number;
   batchesDelivered: number;
   bytesDelivered: number;
   viewsInstalled: number;
@@ -199,6 +204,9 @@ export function zeroCounters(): MemberCounters {
     batchDelayLowered: 0,
     remoteApplied: 0,
     schemaChanges: 0,
+    transactionsReplayed: 0,
+    keysRefused: 0,
+    keysFenced: 0,
     batchesDelivered: 0,
     bytesDelivered: 0,
     viewsInstalled: 0,

@@ -12,6 +12,9 @@ import {
 } from '../../../gcs/base/index.ts';
 import type { Group } from '../../../gcs/core/index.ts';
 import { encodeSchemaChange } from '../catalog.ts';
+import { ExpiredKeys } from '../idempotency/expired-keys.ts';
+import type { KeyQuestion, KeyRefusal } from '../idempotency/judge-key.ts';
+import { keyAttributeOf } from '../idempotency/key-attribute.ts';
 import type {
   AbortOutcome,
   Administration,
@@ -20,6 +23,7 @@ import type {
   CommitOutcome,
   ConflictRecord,
   ConflictSummary,
+  FenceOutcome,
   LostConflict,
   LostSnapshot,
   MemberRow,
@@ -51,6 +55,7 @@ export class Member implements Replica {
   readonly #run: MemberRun;
   readonly #setup: MemberSetup;
   readonly #conflicts: ConflictReports;
+  readonly #expiredKeys = new ExpiredKeys();
   /** Answers that must not come within the call that caused them. */
   #later: (() => void)[] = [];
 
@@ -245,6 +250,9 @@ export class Member implements Replica {
       hold.release();
       done(typeof fate === 'string' ? outcomeOf(fate) : (fate as CommitOutcome));
     };
+    const key = keyAttributeOf(transaction);
+    const known = key === null ? null : this.keyRefusal(key);
+    if (known !== null) return this.#answerLater(() => answered(known));
     const bytes = writtenBytes(transaction);
     if (bytes > this.#setup.options.slices.largeBytes) {
       if (this.#run.outbox.isFullForLarge) {
@@ -268,6 +276,23 @@ export class Member implements Replica {
       else this.#run.watchers.tell();
       return next.value;
     };
+  }
+
+  keyRefusal(question: KeyQuestion): KeyRefusal | null {
+    return this.#running.keyRefusal(question, this.#setup.environment.clock.wallMs());
+  }
+
+  expiredKeys(): readonly RowKey[] {
+    const { store, certifier } = this.#running;
+    return this.#expiredKeys.take(store, certifier.commitTime.physicalMs);
+  }
+
+  fenceKey(key: string, deadlineMs: number, done: (outcome: FenceOutcome) => void): void {
+    const refusal = this.#whyNot() ?? this.keyRefusal({ key, fingerprint: null });
+    if (refusal !== null) return this.#answerLater(() => done(refusal));
+    this.#run.outbox.add(encodeGroupMessage({ kind: 'key-fence', key }), deadlineMs, (fate) =>
+      done(typeof fate === 'string' ? outcomeOf(fate) : (fate as FenceOutcome)),
+    );
   }
 
   changeSchema(change: OrderedChange, deadlineMs: number, done: (outcome: SchemaOutcome) => void): void {

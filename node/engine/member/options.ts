@@ -7,6 +7,12 @@ export const CERTIFICATION_CAPACITY = 'certification_capacity';
 /** Enough for some minutes of writes at full speed; 50 to 70 MB a member when it is full, and nothing before. */
 export const CERTIFICATION_CAPACITY_DEFAULT = 1_000_000;
 
+/** Group-wide option: how long what became of an idempotency key is kept, in milliseconds of ordered time (H16). */
+export const IDEMPOTENCY_HORIZON_MS = 'idempotency_horizon_ms';
+
+/** Longer than anybody retries; some 200 bytes a key on disk. */
+export const IDEMPOTENCY_HORIZON_MS_DEFAULT = 24 * 3600 * 1000;
+
 export const MEMBER_DEFAULTS: MemberOptions = {
   group: GROUP_DEFAULTS,
   outbox: {

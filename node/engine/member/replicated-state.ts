@@ -40,6 +40,9 @@ import {
 } from '../../../gcs/base/index.ts';
 import type { Delivery, GroupDefinition, GroupMember, MessageLog } from '../../../gcs/core/index.ts';
 import { Catalog, decodeSchemaChange } from '../catalog.ts';
+import { IdempotencyKeys, type KeysUnderWay } from '../idempotency/idempotency-keys.ts';
+import type { KeyQuestion, KeyRefusal } from '../idempotency/judge-key.ts';
+import { type KeyAttribute, keyAttributeOf } from '../idempotency/key-attribute.ts';
 import type { ImageCodec } from '../image-codec.ts';
 import { catalogItemKey } from '../key-codec.ts';
 import type {
@@ -62,7 +65,7 @@ import type { MemberCounters, MemberSetup } from './contract.ts';
 import { describedTable } from './describe-conflict.ts';
 import { DigestWatch } from './digest-watch.ts';
 import { Holds } from './holds.ts';
-import { CERTIFICATION_CAPACITY } from './options.ts';
+import { CERTIFICATION_CAPACITY, IDEMPOTENCY_HORIZON_MS, IDEMPOTENCY_HORIZON_MS_DEFAULT } from './options.ts';
 import { OrderedReads } from './ordered-reads.ts';
 import { publicationOf } from './publication.ts';
 import { neededByRebuild, replayUpToKeptVerdicts } from './replay.ts';
@@ -91,10 +94,16 @@ const REASONS = {
   'out-of-bounds': REASON_OUT_OF_BOUNDS,
 } as const satisfies Record<Negative['kind'], number>;
 
+const REASON_OF_KEY = { replayed: 7, 'key-reused': 8, 'key-fenced': 9, 'key-expired': 10 } as const satisfies Record<
+  KeyRefusal['kind'],
+  number
+>;
+
 /** What became of one message. */
 export type Fate =
   | CommitOutcome
   | SchemaOutcome
+  | { readonly kind: 'fenced' }
   | { readonly kind: 'purge-floor'; readonly purgeFloor: SequenceNumber }
   | { readonly kind: 'time' };
 
@@ -129,6 +138,8 @@ interface Passage {
   readonly verdicts: VerdictRecord['verdicts'][number][];
   readonly fates: Fate[];
   readonly publications: Publication[];
+  /** Rows of idempotency keys that it writes; null: none so far. */
+  keys: KeysUnderWay | null;
 }
 
 /** What is known of a large message that is on its way. */
@@ -167,6 +178,7 @@ export class ReplicatedState {
   /** Who is told of those that this member's clients lose; null: nobody. */
   conflictLines: ConflictLines | null = null;
   readonly #samplings: Readonly<Record<SeenConflict['phase'], ConflictSampling>>;
+  readonly keys: IdempotencyKeys;
   /** Who is told of the rows that are written; null: nobody. */
   watchedRows: WatchedRows | null = null;
   readonly #reads: OrderedReads;
@@ -219,6 +231,7 @@ export class ReplicatedState {
     const from = store.highestLanePoint;
     const history = new ChangeHistory(options.history, { sequenceNumber: from, commitTime: timeOf(verdicts, from) });
     store.keepFrom(history.heldFrom);
+    const keys = keysOf(store, definition);
     const schemaChanges: { sequenceNumber: SequenceNumber; effect: SchemaEffect }[] = [];
     const entries = replayUpToKeptVerdicts({
       log,
@@ -234,6 +247,7 @@ export class ReplicatedState {
         variables.set(changed.name, changed.value, sequenceNumber);
         if (changed.name === CERTIFICATION_RULE) certifier.restoreRule(variables.certificationRule);
       },
+      keys,
       repeated: (entry) => {
         history.add(entry);
         store.keepFrom(history.heldFrom);
@@ -245,12 +259,12 @@ export class ReplicatedState {
       const isOfTable = variableOf(effect, imageCodec) === null;
       if (isOfTable && sequenceNumber > history.heldFrom) catalog.repeat(sequenceNumber, effect, imageCodec);
     }
-    return { state: new ReplicatedState(setup, { certifier, store, history, catalog, variables }), entries };
+    return { state: new ReplicatedState(setup, { certifier, store, history, catalog, variables, keys }), entries };
   }
 
   private constructor(
     setup: ReplicatedStateSetup,
-    parts: Pick<ReplicatedState, 'certifier' | 'store' | 'history' | 'catalog' | 'variables'>,
+    parts: Pick<ReplicatedState, 'certifier' | 'store' | 'history' | 'catalog' | 'variables' | 'keys'>,
   ) {
     const { member, definition, self, counters } = setup;
     this.definition = definition;
@@ -261,6 +275,7 @@ export class ReplicatedState {
     this.history = parts.history;
     this.catalog = parts.catalog;
     this.variables = parts.variables;
+    this.keys = parts.keys;
     this.#reads = new OrderedReads(parts.certifier);
     this.digests = new DigestWatch(setup.stateFrom);
     this.conflicts = new ConflictLog(member.options.conflictsKeptMax);
@@ -399,7 +414,10 @@ export class ReplicatedState {
     if (large === null) return this.#deliverBatch(delivery, batch);
     const { certifier, store } = this;
     const after = certifier.sequenceNumber;
-    const passage: Passage = { delivery, after, verdicts: [], fates: [], publications: [] };
+    const passage: Passage = { delivery, after, verdicts: [], fates: [], publications: [], keys: null };
+    // What comes behind the items has come by now.
+    const attribute = keyAttributeOf(large);
+    if (this.#isDecidedByKey(attribute, passage)) return this.#conclude(passage, { publish: () => {}, rows: 0 });
     const resolve = (transaction: Transaction) => this.#resolveInSlices(transaction, itemsPerSlice);
     const judged = yield* certifier.certifyInSlices(large, delivery, itemsPerSlice, judgement, resolve);
     const fromMs = this.#clock.monotonicMs();
@@ -410,9 +428,10 @@ export class ReplicatedState {
     const { verdict } = judged.conclude();
     const resolved = this.#judged(large, verdict.kind === 'positive' ? null : verdict, passage);
     const { writeSet } = large;
+    const beside = judged.isPositive ? this.#bound(attribute, large, passage) : NO_WRITES;
     const published = resolved === null ? large : { ...large, writeSet: resolvedItems(writeSet, resolved) };
     const publish = (): void => {
-      if (judged.isPositive) store.publishLarge(after + 1, published);
+      if (judged.isPositive) store.publishLarge(after + 1, published, beside);
     };
     const fates = this.#conclude(passage, { publish, rows: judged.isPositive ? writeSet.length : 0, fromMs });
     if (judged.isPositive && this.#isWatched) this.watchedRows!.written(writeSet, delivery.origin);
@@ -439,19 +458,25 @@ export class ReplicatedState {
     }
     const { certifier } = this;
     const after = certifier.sequenceNumber;
-    const passage: Passage = { delivery, after, verdicts: [], fates: [], publications: [] };
+    const passage: Passage = { delivery, after, verdicts: [], fates: [], publications: [], keys: null };
     this.#passage = passage;
     for (const message of batch.messages) {
       if (message.kind === 'transaction') {
         const { transaction } = message;
+        const attribute = keyAttributeOf(transaction);
+        if (this.#isDecidedByKey(attribute, passage)) continue;
         const negative = certifier.certifyNext(transaction, delivery.origin, delivery.stampMs, this.#resolve);
         const resolved = this.#judged(transaction, negative, passage);
         if (negative === null) {
           const { sequenceNumber } = certifier;
-          passage.publications.push({ sequenceNumber, writes: writesOf(transaction, resolved), clear: [] });
+          const own = writesOf(transaction, resolved);
+          const beside = this.#bound(attribute, transaction, passage);
+          const writes = beside.length === 0 ? own : [...own, ...beside];
+          passage.publications.push({ sequenceNumber, writes, clear: [] });
         }
       } else if (message.kind === 'schema-change') this.#changeSchema(message, passage);
       else if (message.kind === 'purge-floor') this.#raisePurgeFloor(message.sequenceNumber, passage);
+      else if (message.kind === 'key-fence') this.#fence(message.key, passage);
       else this.#markTime(passage);
     }
     this.#passage = null;
@@ -616,6 +641,60 @@ export class ReplicatedState {
     fates.push(isOwn ? { ...committed, resolved: rows } : committed);
   }
 
+  // Idempotency keys (H16)
+
+  /** What is known already to be decided by its key, or null. `stampMs`: time of day. */
+  keyRefusal(question: KeyQuestion, stampMs: number): KeyRefusal | null {
+    return this.keys.judge(question, { committedMs: this.#committedMs, stampMs });
+  }
+
+  /** The row of a key that is forgotten goes from here on. */
+  get #committedMs(): number {
+    return this.certifier.commitTime.physicalMs;
+  }
+
+  /** Before anything else of it is judged. */
+  #isDecidedByKey(attribute: KeyAttribute | null, passage: Passage): boolean {
+    if (attribute === null) return false;
+    const { stampMs } = passage.delivery;
+    const refusal = this.keys.judge(attribute, { committedMs: this.#committedMs, stampMs }, passage.keys);
+    if (refusal === null) return false;
+    this.#refuseKey(refusal, passage);
+    return true;
+  }
+
+  /** Takes no number, and leaves no trace but in the digest. */
+  #refuseKey(refusal: KeyRefusal, { verdicts, fates }: Passage): void {
+    const reason = REASON_OF_KEY[refusal.kind];
+    this.certifier.refuseKey(reason);
+    verdicts.push({ kind: 'negative', reason });
+    fates.push(refusal);
+    if (refusal.kind === 'replayed') this.#counters.transactionsReplayed++;
+    else this.#counters.keysRefused++;
+  }
+
+  /** What a transaction that was accepted, the last one, writes beside its own rows. */
+  #bound(attribute: KeyAttribute | null, { snapshotVersion }: Transaction, passage: Passage): readonly Write[] {
+    if (attribute === null) return NO_WRITES;
+    passage.keys ??= new Map();
+    const { sequenceNumber, commitTime } = this.certifier;
+    return this.keys.bind(attribute, { sequenceNumber, commitTime, snapshotVersion }, passage.keys);
+  }
+
+  #fence(key: string, passage: Passage): void {
+    const { stampMs, origin } = passage.delivery;
+    const time = { committedMs: this.#committedMs, stampMs };
+    const refusal = this.keys.judge({ key, fingerprint: null }, time, passage.keys);
+    if (refusal !== null) return this.#refuseKey(refusal, passage);
+    const { sequenceNumber, commitTime } = this.certifier.certifySchemaChange([], origin, stampMs);
+    passage.keys ??= new Map();
+    const write = this.keys.fence(key, { sequenceNumber, commitTime }, passage.keys);
+    passage.verdicts.push({ kind: 'positive', sequenceNumber, commitTime, resolved: null });
+    passage.publications.push({ sequenceNumber, writes: [write], clear: [] });
+    passage.fates.push({ kind: 'fenced' });
+    this.#counters.keysFenced++;
+  }
+
   #changeSchema(
     { change }: Extract<GroupMessage, { kind: 'schema-change' }>,
     { delivery, verdicts, fates, publications }: Passage,
@@ -745,6 +824,12 @@ export class ReplicatedState {
     if (standsFor > 0) this.conflicts.add(seen());
     if (loser === this.self.ordinal) this.conflictLines?.lost(seen);
   }
+}
+
+const NO_WRITES: readonly Write[] = [];
+
+function keysOf(store: VersionStore, { options }: GroupDefinition): IdempotencyKeys {
+  return new IdempotencyKeys(store, Number(options[IDEMPOTENCY_HORIZON_MS] ?? IDEMPOTENCY_HORIZON_MS_DEFAULT));
 }
 
 /** When that was committed, or a later time, behind which nothing up to there was. Null: it is not kept. */

@@ -7,6 +7,9 @@ import { compareCommitTimes, hasDelta } from '../../../certifier/index.ts';
 import type { CommitTime, RowKey, Transaction, WriteSetItem } from '../../../certifier/types.ts';
 import { type Clock, SeededRandom, type SequenceNumber } from '../../../gcs/base/index.ts';
 import { Catalog } from '../catalog.ts';
+import { IdempotencyKeys } from '../idempotency/idempotency-keys.ts';
+import type { KeyQuestion, KeyRefusal } from '../idempotency/judge-key.ts';
+import { keyAttributeOf } from '../idempotency/key-attribute.ts';
 import { catalogItemKey, tableRange } from '../key-codec.ts';
 import { DEFAULT_LIMITS, type Limits } from '../limits.ts';
 import { IncrementResolver, resolvedRows, writesOf } from '../member/resolved-increments.ts';
@@ -19,6 +22,7 @@ import {
   type CommitOutcome,
   type ConflictRecord,
   type ConflictSummary,
+  type FenceOutcome,
   type LostConflict,
   type MemberRow,
   type MemberState,
@@ -95,6 +99,9 @@ interface Version {
   readonly image: Uint8Array | null;
 }
 
+/** How long idempotency keys are kept. */
+export const HORIZON_MS = 3_600_000;
+
 export class SoloReplica implements Replica {
   readonly groupName = 'test';
   readonly groupId = GROUP_ID;
@@ -126,6 +133,9 @@ export class SoloReplica implements Replica {
   conflictsSeen = 0;
   /** Of those told to followers. */
   conflictsKeptMax = 1000;
+  readonly keys = new IdempotencyKeys(this, HORIZON_MS);
+  /** Of the last commit. */
+  committedMs = 0;
   readonly #publications: Publication[] = [];
   readonly #conflicts: ConflictRecord[] = [];
   #watchers: (() => void)[] = [];
@@ -264,6 +274,29 @@ export class SoloReplica implements Replica {
 
   attach({ watchedRows }: AttachedSessions): void {
     this.#watchedRows = watchedRows;
+  }
+
+  keyRefusal(question: KeyQuestion): KeyRefusal | null {
+    const { committedMs } = this;
+    return this.keys.judge(question, { committedMs, stampMs: committedMs });
+  }
+
+  expiredKeys(): readonly RowKey[] {
+    return [];
+  }
+
+  fenceKey(key: string, _deadlineMs: number, done: (outcome: FenceOutcome) => void): void {
+    this.#undecided.push(() => {
+      if (this.refusal !== null && this.refusal.kind !== 'snapshot-too-old') return done(this.refusal);
+      const refused = this.keyRefusal({ key, fingerprint: null });
+      if (refused !== null) return done(refused);
+      const sequenceNumber = this.appliedUpTo + 1;
+      const { commitTime } = this.#publish(sequenceNumber, { writes: [], schema: null });
+      const write = this.keys.fence(key, { sequenceNumber, commitTime });
+      this.#write(write.key, sequenceNumber, write.image);
+      this.#applied(sequenceNumber);
+      done({ kind: 'fenced' });
+    });
   }
 
   /** A transaction of another member that writes these was refused. */
@@ -484,6 +517,9 @@ export class SoloReplica implements Replica {
   }
 
   #certify(transaction: Transaction): CommitOutcome {
+    const attribute = keyAttributeOf(transaction);
+    const refused = attribute === null ? null : this.keyRefusal(attribute);
+    if (refused !== null) return refused;
     const lost = this.#conflictOf(transaction);
     if (lost !== null) return lost;
     let resolved: Uint8Array | null = null;
@@ -498,6 +534,12 @@ export class SoloReplica implements Replica {
     const writes = writesOf(transaction, resolved).map(({ key, image }) => ({ key, image }));
     for (const { key, image } of writes) this.#write(key, sequenceNumber, image);
     const { commitTime } = this.#publish(sequenceNumber, { writes, schema: null });
+    if (attribute !== null) {
+      const { snapshotVersion } = transaction;
+      for (const { key, image } of this.keys.bind(attribute, { sequenceNumber, commitTime, snapshotVersion })) {
+        this.#write(key, sequenceNumber, image);
+      }
+    }
     this.#applied(sequenceNumber);
     this.#watchedRows?.written(writes, 0);
     const committed = { kind: 'committed', sequenceNumber, commitTime } as const;
@@ -524,6 +566,7 @@ export class SoloReplica implements Replica {
     const commitTime = { physicalMs: this.#clock.wallMs(), logical: 0 };
     const publication = { sequenceNumber, commitTime, origin: 0, ...what };
     this.#publications.push(publication);
+    this.committedMs = commitTime.physicalMs;
     return publication;
   }
 
