@@ -152,12 +152,14 @@ export class VersionStore {
 
   /**
    * As `publish` of all that a transaction writes, while everything is settled. Cost: O(1), and that of `settle` later.
+   * `beside`: rows that are written, too, and are none of its own.
    */
-  publishLarge(sequenceNumber: SequenceNumber, large: LargeTransaction): void {
+  publishLarge(sequenceNumber: SequenceNumber, large: LargeTransaction, beside: readonly Write[] = []): void {
     this.#beginPublication(sequenceNumber);
     assert(sequenceNumber > this.highestLanePoint, 'what a lane has already is published row by row');
     const before = this.#overlay.bytes;
     this.#overlay.addLarge(large, sequenceNumber);
+    this.#addRows(sequenceNumber, beside);
     this.#appliedUpTo = sequenceNumber;
     this.#rounds.published(this.#overlay.bytes - before);
   }

@@ -297,6 +297,13 @@ export class Certifier {
     this.#digest.add(reason);
   }
 
+  /** A transaction or fence that its idempotency key decides (H16): takes no number, shows in the digest. */
+  refuseKey(reason: number): void {
+    this.#assertRestored();
+    this.#digest.add(keyRefusalMark);
+    this.#digest.add(reason);
+  }
+
   /**
    * Raises the purge floor, at its place of the order (H4): snapshots below it are refused from here on, and who wrote
    * what up to it need not be known any more. Never lowers it, nor raises it above what is certified.
@@ -556,6 +563,7 @@ const ruleMark = 9;
 const placedMark = 10;
 const dangerousStructureMark = 11;
 const outOfBoundsMark = 12;
+const keyRefusalMark = 13;
 
 function isNegative(judged: Judged): judged is Lost {
   return typeof judged !== 'number' && judged.kind !== 'placed';

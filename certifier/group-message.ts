@@ -12,13 +12,15 @@
  *     schema change  kind u8 (2), change (length varint, bytes)
  *     purge floor    kind u8 (3), sequence number varint
  *     time mark      kind u8 (4)
+ *     key fence      kind u8 (5), idempotency key as UTF-8 (length varint, bytes)
  *
- * Attributes by their tags: 2 how many of the last items, all of them checks, a SERIALIZABLE transaction read (varint).
+ * Attributes by their tags: 1 idempotency (`node/engine/idempotency/key-attribute.ts`); 2 how many of the last items, all of
+ * them checks, a SERIALIZABLE transaction read (varint).
  *
  * Each message is encoded once, when it is ready; batches are joined from encoded messages. Versions 1 and 2, which a log
  * may still have, are the same without attributes, and 1 without ranges, too.
  */
-import { assert, ByteReader, ByteWriter, type SequenceNumber } from '../gcs/base/index.ts';
+import { assert, ByteReader, ByteWriter, type SequenceNumber, utf8Decode, utf8Encode } from '../gcs/base/index.ts';
 import {
   attributesLengthMax,
   isOther,
@@ -37,7 +39,12 @@ import {
 import { ItemPlaces } from './item-places.ts';
 import type { LargeTransaction, ReadRange, Transaction, TransactionAttribute, WriteSetItem } from './types.ts';
 
-export type GroupMessage = TransactionMessage | SchemaChangeMessage | PurgeFloorMessage | TimeMarkMessage;
+export type GroupMessage =
+  | TransactionMessage
+  | SchemaChangeMessage
+  | PurgeFloorMessage
+  | TimeMarkMessage
+  | KeyFenceMessage;
 
 export interface TransactionMessage {
   readonly kind: 'transaction';
@@ -61,6 +68,12 @@ export interface TimeMarkMessage {
   readonly kind: 'time-mark';
 }
 
+/** No transaction with that idempotency key commits any more, if none has (H16). */
+export interface KeyFenceMessage {
+  readonly kind: 'key-fence';
+  readonly key: string;
+}
+
 export type DecodedBatch =
   | { readonly kind: 'batch'; readonly messages: readonly GroupMessage[] }
   /** `offset`: where the part begins that is wrong. */
@@ -81,6 +94,11 @@ export function encodeGroupMessage(message: GroupMessage): Uint8Array {
   }
   if (message.kind === 'time-mark') {
     writer.u8(timeMarkKind);
+    return writer.view();
+  }
+  if (message.kind === 'key-fence') {
+    writer.u8(keyFenceKind);
+    writer.blob(utf8Encode(message.key));
     return writer.view();
   }
   const { snapshotVersion, writeSet } = message.transaction;
@@ -274,10 +292,14 @@ const transactionKind = 1;
 const schemaChangeKind = 2;
 const purgeFloorKind = 3;
 const timeMarkKind = 4;
+const keyFenceKind = 5;
+/** Of one UTF-16 unit. */
+const utf8LengthMax = 3;
 
 function encodedLengthMax(message: GroupMessage): number {
   if (message.kind === 'schema-change') return 1 + varintLengthMax + message.change.length;
   if (message.kind === 'purge-floor' || message.kind === 'time-mark') return 1 + varintLengthMax;
+  if (message.kind === 'key-fence') return 1 + varintLengthMax + utf8LengthMax * message.key.length;
   const { transaction } = message;
   let length = 1 + 2 * varintLengthMax + rangesLengthMax(transaction) + attributesLengthMax(transaction);
   for (const item of transaction.writeSet) length += itemLengthMax(item);
@@ -301,6 +323,10 @@ function decodeMessage(reader: ByteReader, version: number, checkBefore: WriteSe
     return reader.malformed ? 'purge floor' : { kind: 'purge-floor', sequenceNumber };
   }
   if (kind === timeMarkKind) return { kind: 'time-mark' };
+  if (kind === keyFenceKind && version >= firstVersionWithAttributes) {
+    const key = utf8Decode(reader.blob());
+    return reader.malformed || key === null ? 'key fence' : { kind: 'key-fence', key };
+  }
   if (kind !== schemaChangeKind) return 'unknown message kind';
   const change = reader.blob();
   return reader.malformed ? 'schema change ends early' : { kind: 'schema-change', change };

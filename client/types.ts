@@ -24,6 +24,8 @@ export interface Commit {
   readonly layers?: CommitLayers;
   /** The idempotency key had committed before: this is that outcome. */
   readonly replayed?: boolean;
+  /** Of such a one: what its statements gave was too large to be kept, and is not answered again. */
+  readonly resultOmitted?: boolean;
   /** How often the member executed it, where that was more than once. */
   readonly attempts?: number;
 }
@@ -40,6 +42,9 @@ export interface CommitLayers {
   /** Versions and disk: until the member's own log had it durably, and its publication. */
   readonly l0Ms: number;
 }
+
+/** `unknown`: nothing has committed with the key so far; it may be on its way. */
+export type Outcome = (Commit & { readonly replayed: true }) | { readonly state: 'unknown' | 'fenced' };
 
 /** What one request, or a whole transaction, is run under. */
 export interface RunOptions {
@@ -393,6 +398,12 @@ export interface ConflictRow {
     readonly member: string;
     readonly gtid: string;
   } | null;
+  /** What the loser saw where it lost. */
+  readonly snapshotVersion?: number;
+  /** How many transactions it was late: the winner's sequence number less that. Null: it lost to nobody. */
+  readonly late?: number | null;
+  /** How many conflicts it stands for, itself included: above a rate a member keeps a sample. */
+  readonly standsFor?: number;
   readonly [fact: string]: unknown;
 }
 
@@ -411,6 +422,10 @@ export interface ConflictSummary {
   }[];
   /** Members, as member ids. */
   readonly pairs: readonly { readonly loser: string; readonly winner: string | null; readonly conflicts: number }[];
+  /** `row`, `range` and so on, `snapshot-too-old`; by descending count. */
+  readonly causes: readonly { readonly cause: string; readonly conflicts: number }[];
+  /** How many transactions losers were late: at most `upTo`, more than the one before; null: more than all. */
+  readonly distances: readonly { readonly upTo: number | null; readonly conflicts: number }[];
 }
 
 export interface ConflictArguments {
@@ -559,6 +574,12 @@ export interface Client {
   variables(): Promise<VariableRow[]>;
   /** Changes one in the total order: effective from that sequence number on, at all members. */
   setVariable(name: string, value: string): Promise<VariableSet>;
+  /**
+   * What became of an idempotency key, as far as the member that is asked knows: the commit, with `replayed`, or why there is
+   * none. With `fence` nothing commits with the key any more, unless it has: then the answer is that commit.
+   */
+  outcome(idempotencyKey: string, options?: { readonly fence?: boolean }): Promise<Outcome>;
+
   /** Newest first. */
   conflicts(options?: ConflictArguments): Promise<ConflictRow[]>;
   conflictSummary(options?: ConflictArguments): Promise<ConflictSummary>;

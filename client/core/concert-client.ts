@@ -15,6 +15,7 @@ import type {
   MemberRow,
   MemberStats,
   MemberStatus,
+  Outcome,
   Row,
   RowsArguments,
   RunOptions,
@@ -209,6 +210,10 @@ export class ConcertClient implements Client {
 
   setVariable(name: string, value: string): Promise<VariableSet> {
     return this.#ask(rawMessage('setVariable', { name, value }));
+  }
+
+  outcome(idempotencyKey: string, { fence = false }: { readonly fence?: boolean } = {}): Promise<Outcome> {
+    return this.#ask(rawMessage('outcome', { idempotencyKey, ...(fence && { fence }) }));
   }
 
   conflicts(options?: ConflictArguments): Promise<ConflictRow[]> {

@@ -9,6 +9,7 @@ import { certificationCapacity } from './certification-capacity.ts';
 import { failed } from './cli-error.ts';
 import { type ClusterLayout, hasGroup, type LocalMember, localHost, openLayout } from './cluster-layout.ts';
 import { type CommandContext, command } from './command.ts';
+import { idempotencyHorizon } from './idempotency-horizon.ts';
 import { memberArguments, memberOptions } from './member-options.ts';
 import { text, wholeNumber } from './options.ts';
 import { textTable } from './text-table.ts';
@@ -37,6 +38,7 @@ export const clusterCommand = command({
     },
     lanes: { kind: wholeNumber(1, 16), help: 'applier lanes of each member (2); fixed when the group is created' },
     'certification-capacity': certificationCapacity('fixed when the group is created'),
+    'idempotency-horizon': idempotencyHorizon('fixed when the group is created'),
     ...memberOptions,
   },
   notes:
@@ -54,7 +56,13 @@ export const clusterCommand = command({
     }
     if (values.lanes !== undefined) ofMembers.push('--lanes', String(values.lanes));
     const cluster = new LocalCluster({ layout, ofMembers, output });
-    cluster.start(values['certification-capacity']);
+    const names = ['certification-capacity', 'idempotency-horizon'] as const;
+    cluster.start(
+      names.flatMap((name) => {
+        const value = values[name];
+        return value === undefined ? [] : [`--${name}`, String(value)];
+      }),
+    );
     return cluster.run();
   },
 });
@@ -89,7 +97,8 @@ class LocalCluster {
     this.#output = output;
   }
 
-  start(certificationCapacity: number | undefined): void {
+  /** `ofGroup`: arguments for the member that creates the group, if there is none yet. */
+  start(ofGroup: readonly string[]): void {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => this.#stopAsked.abort());
     const { members } = this.#layout;
     const isNew = !members.some(hasGroup);
@@ -98,8 +107,7 @@ class LocalCluster {
       if (!hasGroup(member)) {
         const isFirst = member === members[0];
         if (isNew && isFirst) {
-          args.push('--bootstrap');
-          if (certificationCapacity !== undefined) args.push('--certification-capacity', String(certificationCapacity));
+          args.push('--bootstrap', ...ofGroup);
         }
         // One that lost its disk joins as a new one, through whoever is there.
         const seeds = isNew && !isFirst ? [members[0]!] : members.filter((other) => other !== member);

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, describe, test } from 'node:test';
 import { type Commit, connect } from '../../client/index.ts';
+import { waitUntil } from '../../harness/index.ts';
 
 const main = path.join(import.meta.dirname, 'main.ts');
 
@@ -156,6 +157,39 @@ describe('running members', { timeout: 120_000 }, () => {
     assert.equal(await status.ended, 0);
     assert.match(status.output, /order \+ execution \+ disk ms/);
     assert.match(status.output, /\d+\.\d\/\d+\.\d +\d+\.\d \+ \d+\.\d \+ \d+\.\d/);
+    await client.close();
+    assert.equal(await member.stop(), 0);
+  });
+
+  test('a conflict is a line of the log and counts for its table; what takes too long or too much is ended by options', async () => {
+    const limits = ['--transaction-idle-timeout', '1', '--transaction-rows-max', '2', '--transaction-timeout', '60'];
+    const member = start(path.join(folder, 'conflicts'), '--bootstrap', '--conflict-log-per-second', '2', ...limits);
+    const { url, port } = await readyOf(member);
+    const client = await connect(url);
+    await client.createTable({ table: 'test.t', primaryKey: ['id'] });
+    await client.put('test.t', { id: 1 });
+    // Begun in one turn of one second's lines.
+    for (let i = 0; i < 5; i++) {
+      await client.request('begin', { tx: `t${i}` });
+      await client.request('put', { tx: `t${i}`, table: 'test.t', row: { id: 1, i } });
+    }
+    const { sequenceNumber } = await client.put('test.t', { id: 1, i: 9 });
+    const commits = Array.from({ length: 5 }, (_, i) => client.request('commit', { tx: `t${i}` }));
+    for (const commit of commits) await assert.rejects(commit, { code: 'CERTIFICATION_CONFLICT' });
+    const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    assert.match(metrics, /^# TYPE concert_conflicts_total counter$/m);
+    assert.match(metrics, /^concert_conflicts_total\{table="test\.t",cause="row"\} 5$/m);
+    await member.until(/"event":"conflict"/);
+    const lines = Array.from(member.output.matchAll(/^.*"event":"conflict".*$/gm), ([line]) => JSON.parse(line));
+    assert.ok(lines.length >= 2 && lines.length <= 4);
+    const [first] = lines;
+    assert.deepEqual([first.level, first.table, first.key, first.late, first.leftOut], ['info', 'test.t', 1, 1, 0]);
+    assert.ok(first.winner.gtid.endsWith(`:${sequenceNumber}`));
+    const rows = [7, 8, 9].map((id) => ({ op: 'put', table: 'test.t', row: { id } }));
+    await assert.rejects(client.transact(rows), { code: 'TRANSACTION_TOO_LARGE' });
+    await client.request('begin', { tx: 'idle' });
+    await waitUntil('it is ended', 10_000, async () => (await client.transactions()).length === 0);
+    await assert.rejects(client.request('commit', { tx: 'idle' }), { code: 'TRANSACTION_ABORTED' });
     await client.close();
     assert.equal(await member.stop(), 0);
   });

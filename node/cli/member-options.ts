@@ -48,6 +48,10 @@ export const memberOptions = {
     kind: wholeNumber(0, 3_600_000),
     help: `transactions that take as many milliseconds are logged, with where their time went (${DEFAULTS.slowTransactionMs}); 0: none are`,
   },
+  'conflict-log-per-second': {
+    kind: wholeNumber(0, 1000),
+    help: `conflicts that clients of this member lose and that are logged, each second at most (${DEFAULTS.conflictLogPerSecond}); 0: none are`,
+  },
   'transaction-idle-timeout': {
     kind: wholeNumber(0, 86_400),
     help: `seconds that an open transaction is kept whose client asks for nothing (${DEFAULTS.transactionIdleMsMax / 1000}); 0: as long as --transaction-timeout`,
@@ -95,6 +99,7 @@ export function readMemberOptions(
   | 'yieldMs'
   | 'batchDelayMsMax'
   | 'slowTransactionMs'
+  | 'conflictLogPerSecond'
   | 'transactionIdleMsMax'
   | 'transactionMsMax'
   | 'transactionRowsMax'
@@ -119,6 +124,7 @@ export function readMemberOptions(
     helpedAfterLosses: values['helped-after-losses'] ?? DEFAULTS.helpedAfterLosses,
     yieldMs: values['yield-ms'] ?? DEFAULTS.yieldMs,
     slowTransactionMs: slowMs === 0 ? null : slowMs,
+    conflictLogPerSecond: values['conflict-log-per-second'] ?? DEFAULTS.conflictLogPerSecond,
     transactionIdleMsMax: (values['transaction-idle-timeout'] ?? DEFAULTS.transactionIdleMsMax / 1000) * 1000,
     transactionMsMax: (values['transaction-timeout'] ?? DEFAULTS.transactionMsMax / 1000) * 1000,
     transactionRowsMax: values['transaction-rows-max'] ?? DEFAULTS.transactionRowsMax,

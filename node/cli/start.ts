@@ -1,8 +1,9 @@
-import { CERTIFICATION_CAPACITY_DEFAULT } from '../engine/member/options.ts';
+import { CERTIFICATION_CAPACITY_DEFAULT, IDEMPOTENCY_HORIZON_MS_DEFAULT } from '../engine/member/options.ts';
 import type { StartOptions } from '../server/member-process.ts';
 import { certificationCapacity } from './certification-capacity.ts';
 import { failed, wrongOption } from './cli-error.ts';
 import { command } from './command.ts';
+import { idempotencyHorizon } from './idempotency-horizon.ts';
 import { memberOptions, readMemberOptions } from './member-options.ts';
 import { addresses, choice, flag, text, wholeNumber } from './options.ts';
 
@@ -22,6 +23,7 @@ export const startCommand = command({
     'group-name': { kind: text('NAME'), help: 'name of the new group, with --bootstrap (concert)' },
     lanes: { kind: wholeNumber(1, 16), help: 'applier lanes (2); fixed when the data directory is made' },
     'certification-capacity': certificationCapacity('with --bootstrap, fixed for the new group'),
+    'idempotency-horizon': idempotencyHorizon('with --bootstrap, fixed for the new group'),
     ...memberOptions,
     insecure: {
       kind: flag(),
@@ -35,7 +37,7 @@ group addresses of some members. It receives their state and votes when it has c
 its data directory needs neither; said again, they change nothing. A member that lost its disk joins as a new one.`,
   async run(values) {
     if (values.data === undefined) throw wrongOption('--data DIR is missing; it says where this member keeps its data');
-    for (const name of ['group-name', 'certification-capacity'] as const) {
+    for (const name of ['group-name', 'certification-capacity', 'idempotency-horizon'] as const) {
       if (values[name] !== undefined && !values.bootstrap) {
         throw wrongOption(`--${name} is fixed when a group is created; say it with --bootstrap`);
       }
@@ -79,6 +81,7 @@ function formationOf(values: {
   readonly seeds: readonly string[] | undefined;
   readonly 'group-name': string | undefined;
   readonly 'certification-capacity': number | undefined;
+  readonly 'idempotency-horizon': number | undefined;
 }): StartOptions['formation'] {
   if (values.bootstrap) {
     return {
@@ -86,6 +89,7 @@ function formationOf(values: {
       seeds: values.seeds ?? [],
       groupName: values['group-name'] ?? 'concert',
       certificationCapacity: values['certification-capacity'] ?? CERTIFICATION_CAPACITY_DEFAULT,
+      idempotencyHorizonMs: (values['idempotency-horizon'] ?? IDEMPOTENCY_HORIZON_MS_DEFAULT / 1000) * 1000,
     };
   }
   return values.seeds === undefined ? null : { kind: 'seeds', seeds: values.seeds };

@@ -251,6 +251,40 @@ const PROVOKED: readonly Provoked[] = [
   { code: 'SHUTTING_DOWN', facts: { state: 'ONLINE' }, by: refused({ kind: 'shutting-down' }) },
   { code: 'DISK_FULL', facts: { state: 'ONLINE' }, by: refused({ kind: 'disk-full' }) },
   { code: 'UNKNOWN_OUTCOME', facts: {}, by: refused({ kind: 'unknown' }) },
+  {
+    code: 'UNKNOWN_OUTCOME',
+    facts: { idempotencyKey: 'k' },
+    by: ({ client, replica }) => {
+      replica.refusal = { kind: 'unknown' };
+      return client.fail('put', { table: TABLE, row: { id: 9 }, idempotencyKey: 'k' });
+    },
+  },
+  {
+    code: 'KEY_REUSED',
+    facts: { idempotencyKey: 'k', gtid: `${GROUP_ID}:3` },
+    by: ({ client }) => {
+      client.do('put', { table: TABLE, row: { id: 9 }, idempotencyKey: 'k' });
+      return client.fail('put', { table: TABLE, row: { id: 8 }, idempotencyKey: 'k' });
+    },
+  },
+  {
+    code: 'KEY_FENCED',
+    facts: { idempotencyKey: 'k' },
+    by: ({ client }) => {
+      client.do('outcome', { idempotencyKey: 'k', fence: true });
+      return client.fail('put', { table: TABLE, row: { id: 9 }, idempotencyKey: 'k' });
+    },
+  },
+  {
+    code: 'KEY_EXPIRED',
+    facts: { idempotencyKey: '00000000-0001-7000-8000-000000000000' },
+    by: ({ client }) =>
+      client.fail('put', {
+        table: TABLE,
+        row: { id: 9 },
+        idempotencyKey: '00000000-0001-7000-8000-000000000000',
+      }),
+  },
   { code: 'OVERLOADED', facts: { retryAfterMs: 7 }, by: refused({ kind: 'overloaded', retryAfterMs: 7 }) },
   {
     code: 'OVERLOADED',
@@ -333,18 +367,13 @@ test('TRANSACTION_ABORTED carries its cause and the cause decides about the retr
 
 test('what belongs to later versions is refused and said to be unsupported', () => {
   const { client } = world();
-  const refusals: [string, object, string][] = [
-    ['begin', { tx: 't', consistency: 'AFTER' }, 'consistency'],
-    ['begin', { tx: 't', idempotencyKey: 'k' }, 'idempotencyKey'],
-    ['put', { table: TABLE, row: { id: 1 }, idempotencyKey: 'k' }, 'idempotencyKey'],
-    ['transact', { steps: [], idempotencyKey: 'k' }, 'idempotencyKey'],
-  ];
+  const refusals: [string, object, string][] = [['begin', { tx: 't', consistency: 'AFTER' }, 'consistency']];
   for (const [op, message, argument] of refusals) {
     const error = client.fail(op, message);
     assert.deepEqual([error.code, error.argument], ['INVALID_ARGUMENT', argument]);
     assert.match(error.problem, /^not supported by this version: /);
   }
-  for (const op of ['outcome', 'forceMembers', '__proto__', 'toString']) {
+  for (const op of ['forceMembers', '__proto__', 'toString']) {
     assert.equal(client.fail(op).code, 'UNKNOWN_OPERATION', op);
   }
   client.do('begin', { tx: 't', isolation: 'REPEATABLE READ', consistency: 'EVENTUAL', onError: 'abort' });
@@ -440,7 +469,14 @@ test('ping, members, memberStats, conflicts and conflictSummary answer', () => {
   assert.deepEqual(client.do('memberStats'), []);
   assert.equal(client.do('conflicts', { limit: 5, table: 'a.b' }).length, 1);
   assert.equal(client.do('conflicts', { table: 'c.d' }).length, 0);
-  assert.deepEqual(client.do('conflictSummary'), { since: null, conflicts: 0, hotRows: [], pairs: [] });
+  assert.deepEqual(client.do('conflictSummary'), {
+    since: null,
+    conflicts: 0,
+    hotRows: [],
+    pairs: [],
+    causes: [],
+    distances: [],
+  });
 });
 
 const OPS = [

@@ -42,6 +42,8 @@ export const ERROR_CLASSES = {
   UNKNOWN_OUTCOME: { sqlState: '08007', retry: 'withKey' },
   COMMITTED_NOT_EVERYWHERE: { sqlState: '01000', retry: 'no' },
   KEY_REUSED: { sqlState: '22023', retry: 'no' },
+  KEY_FENCED: { sqlState: '22023', retry: 'no' },
+  KEY_EXPIRED: { sqlState: '22023', retry: 'no' },
   HISTORY_PURGED: { sqlState: 'HY000', retry: 'no' },
   TRANSACTION_TOO_LARGE: { sqlState: '54000', retry: 'no' },
   ROW_TOO_LARGE: { sqlState: '54000', retry: 'no' },
@@ -334,10 +336,27 @@ export function diskFull(state: MemberState): RequestError {
   return new RequestError('DISK_FULL', 'The disk of this member is full.', { state });
 }
 
-export function unknownOutcome(): RequestError {
+/** `idempotencyKey`: with which it may be asked for again, or asked about. */
+export function unknownOutcome(idempotencyKey: string | null): RequestError {
   const message =
     'The group was asked to commit and the answer did not come in time: it may be committed, now or later.';
-  return new RequestError('UNKNOWN_OUTCOME', message, {});
+  return new RequestError('UNKNOWN_OUTCOME', message, idempotencyKey === null ? {} : { idempotencyKey });
+}
+
+/** `gtid`: of what committed with the key. */
+export function keyReused(idempotencyKey: string, gtid: string): RequestError {
+  const message = `Another request has committed with the idempotency key ${show(idempotencyKey)}.`;
+  return new RequestError('KEY_REUSED', message, { idempotencyKey, gtid });
+}
+
+export function keyFenced(idempotencyKey: string): RequestError {
+  const message = `The idempotency key ${show(idempotencyKey)} was fenced: nothing commits with it.`;
+  return new RequestError('KEY_FENCED', message, { idempotencyKey });
+}
+
+export function keyExpired(idempotencyKey: string): RequestError {
+  const message = `The idempotency key ${show(idempotencyKey)} was made too long ago, or far in the future: what became of it may be forgotten.`;
+  return new RequestError('KEY_EXPIRED', message, { idempotencyKey });
 }
 
 export function tooLarge(

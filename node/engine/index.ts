@@ -1,5 +1,6 @@
 export * from './catalog.ts';
 export * from './errors.ts';
+export { keyAttributeOf } from './idempotency/key-attribute.ts';
 export * from './image-codec.ts';
 export { decodeIncrements } from './increments.ts';
 export * from './isolation.ts';

@@ -14,8 +14,8 @@
  *   bytes      40, with 00 as 00 FF, then 00 01
  *
  * No code begins with FF: a prefix followed by FF is above every key that begins with it, and below all that follow.
- * Table 0 is the catalog: a name as text for a table's definition, or 50 and a number for a table's catalog item,
- * or 58 and a name as text for a variable of the group.
+ * Table 0 is the system's own: a name as text for a table's definition, 50 and a number for a table's catalog item, 58 and a
+ * name as text for a variable of the group, 59 and a text for an idempotency key.
  *
  * Behind its rows a table has what belongs to them; hence clearing a table's range clears that, too:
  *
@@ -52,6 +52,7 @@ const TIMESTAMP = 0x38;
 const BYTES = '\x40';
 const CATALOG_ITEM = '\x50';
 const VARIABLE = '\x58';
+const IDEMPOTENCY_KEY = '\x59';
 /** Above all codes of columns. */
 const ENTRY = '\x60';
 const EXISTENCE = '\x68';
@@ -159,6 +160,17 @@ export function catalogItemKey(tableId: number): RowKey {
 /** Where the value of a variable of the group is stored. */
 export function variableKey(name: string): RowKey {
   return encodeOneColumnKey(CATALOG_PREFIX + VARIABLE, name, 'text');
+}
+
+/** All idempotency keys. */
+export const IDEMPOTENCY_KEYS: KeyRange = {
+  from: CATALOG_PREFIX + IDEMPOTENCY_KEY,
+  to: CATALOG_PREFIX + IDEMPOTENCY_KEY + ABOVE,
+};
+
+/** Where what became of the transaction with that idempotency key is kept. */
+export function idempotencyKeyRow(key: string): RowKey {
+  return `${IDEMPOTENCY_KEYS.from}${textCode(key)}${END}`;
 }
 
 /** What a key stands for. */

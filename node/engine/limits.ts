@@ -39,6 +39,8 @@ export interface Limits {
   readonly transactionIdleMsMax: number;
   /** How long a commit waits for the group where the client set no deadline. */
   readonly commitWaitMsMax: number;
+  /** Of what a request with an idempotency key is answered, in bytes: more is not kept for those who repeat it. */
+  readonly keptResultBytesMax: number;
   /** Savepoints of one transaction: each keeps the rows written behind it as they were. */
   readonly savepointsMax: number;
   /** Rows that one transaction locks. */
@@ -84,6 +86,7 @@ export const DEFAULT_LIMITS: Limits = {
   // Time to think at a terminal, and not to forget it there.
   transactionIdleMsMax: 120_000,
   commitWaitMsMax: 30_000,
+  keptResultBytesMax: 16 * 1024,
   savepointsMax: 64,
   locksMax: 100_000,
   locksInAllMax: 1_000_000,

@@ -16,6 +16,7 @@ import type {
 import type { Incarnation, LogIndex, MemberId, MemberOrdinal, SequenceNumber } from '../../gcs/base/index.ts';
 import type { BuildOutcome } from './builds/build-watch.ts';
 import type { RequestError } from './errors.ts';
+import type { KeyQuestion, KeyRefusal } from './idempotency/judge-key.ts';
 import type { RefusedIncrement } from './increments.ts';
 import type { Isolation } from './isolation.ts';
 import type { SchemaEffect } from './member/schema-effect.ts';
@@ -63,6 +64,12 @@ export interface Replica {
   readonly orderedTimes: OrderedTimes;
   /** Pre-certifies, broadcasts, and reports the fate. `deadlineMs` (monotonic): when to give up waiting. */
   commit(transaction: Transaction, deadlineMs: number, done: (outcome: CommitOutcome) => void): void;
+  /** What is known here already to be decided by its idempotency key (H16), or null. */
+  keyRefusal(question: KeyQuestion): KeyRefusal | null;
+  /** Rows of keys that are forgotten, for a transaction with a key to take along. */
+  expiredKeys(): readonly RowKey[];
+  /** No transaction with that idempotency key commits any more, if none has. */
+  fenceKey(key: string, deadlineMs: number, done: (outcome: FenceOutcome) => void): void;
   changeSchema(change: OrderedChange, deadlineMs: number, done: (outcome: SchemaOutcome) => void): void;
   /** Calls `done` once, when the build is over, whoever carries it out. Returns how to give up waiting. */
   whenBuilt(build: Build, done: (outcome: BuildOutcome) => void): { cancel(): void };
@@ -241,9 +248,12 @@ export type CommitOutcome =
   | LostConflict
   | LostBounds
   | LostSnapshot
+  | KeyRefusal
   | Refusal
   /** Handed to the group, and the deadline passed: it may commit, have committed, or never. */
   | { readonly kind: 'unknown' };
+
+export type FenceOutcome = { readonly kind: 'fenced' } | KeyRefusal | Refusal | { readonly kind: 'unknown' };
 
 export interface LostConflict {
   readonly kind: 'conflict';
@@ -411,6 +421,15 @@ export interface CommitLatency {
   readonly layers: CommitLayers;
 }
 
+/** `range`, `row` and so on: the `item` of a conflict. */
+export type ConflictCause =
+  | ConflictRecord['item']
+  | 'unique'
+  | 'reference'
+  | 'bounds'
+  | 'snapshot-too-old'
+  | 'dangerous-structure';
+
 export interface ConflictRecord {
   /** ISO time of the leader's stamp. */
   readonly time: string;
@@ -437,6 +456,12 @@ export interface ConflictRecord {
   readonly phase: 'local' | 'group';
   readonly loser: { readonly member: MemberId; readonly transactionId: string };
   readonly winner: { readonly member: MemberId; readonly gtid: string } | null;
+  /** What the loser saw where it lost. */
+  readonly snapshotVersion: SequenceNumber;
+  /** How many transactions the loser was late: so many sequence numbers the winner's is above that. Null: there is no winner. */
+  readonly late: number | null;
+  /** How many conflicts it stands for, itself included: above a rate not all are kept. */
+  readonly standsFor: number;
 }
 
 export interface ConflictSummary {
@@ -454,4 +479,8 @@ export interface ConflictSummary {
     readonly winner: MemberId | null;
     readonly conflicts: number;
   }[];
+  /** Most conflicts first. */
+  readonly causes: readonly { readonly cause: ConflictCause; readonly conflicts: number }[];
+  /** How late losers were, ascending: at most `upTo` transactions, more than the one before; null: more than all. Without those that lost to nobody. */
+  readonly distances: readonly { readonly upTo: number | null; readonly conflicts: number }[];
 }

@@ -73,8 +73,13 @@ export function transactionWithReads(
 ): Transaction | null {
   const writeSet: WriteSetItem[] = [];
   for (const table of buffered.tables) writeSet.push(table.catalogItem);
-  const observed: RowKey[] = [];
-  if (addItems(writeSet, buffered, observed) === 0 && !isOrdered) return null;
+  let observed: RowKey[] = [];
+  if (addItems(writeSet, buffered, observed) === 0) {
+    if (!isOrdered) return null;
+    // All of it is what it read, locked or not: an item that has to hold would go with nothing.
+    writeSet.length = buffered.tables.length;
+    observed = [...buffered.rows.keys()];
+  }
   const { keys, ranges } = reads.bounded(observed, bounds);
   for (const key of keys) writeSet.push({ key, kind: 'check', image: null });
   return {

@@ -11,7 +11,13 @@ import { type ClientConnection, ClientSocket, type ServerCounters } from './clie
 import { CONSOLE_POLICY, type ConsoleFile, hasAlready, readConsoleFiles } from './console-files.ts';
 import { codecFor, type FrameCodec } from './frame-codec.ts';
 import { defaultServerLimits, type ServerLimits } from './limits.ts';
-import { type HistogramSource, type MemberMetrics, type MetricSource, memberMetrics } from './metrics.ts';
+import {
+  type HistogramSource,
+  type LabelledSource,
+  type MemberMetrics,
+  type MetricSource,
+  memberMetrics,
+} from './metrics.ts';
 import { listenError, ServerError } from './server-error.ts';
 
 export interface ClientServerOptions {
@@ -39,6 +45,7 @@ export interface Served {
 export interface ShownMetrics {
   readonly sources?: readonly MetricSource[];
   readonly histograms?: readonly HistogramSource[];
+  readonly labelled?: readonly LabelledSource[];
 }
 
 const PROTOCOL_VERSION = 1;
@@ -117,6 +124,7 @@ export class ClientServer {
       connections: () => this.#sockets.size,
       more: shown.sources ?? [],
       histograms: shown.histograms ?? [],
+      labelled: shown.labelled ?? [],
     });
   }
 

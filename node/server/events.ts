@@ -35,6 +35,8 @@ const EVENTS = {
   stuck: 'error',
   /** The member begins anew within its process. */
   restart: 'warn',
+  /** A client of this member lost a conflict: facts as in `conflicts`, and how many before it were left out. */
+  conflict: 'info',
   /** A transaction took as long as --slow-transaction-ms. Facts: which, what it wrote, and where its time went. */
   slowTransaction: 'warn',
   /** A clean stop has begun. */

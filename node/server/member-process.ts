@@ -26,6 +26,7 @@ import {
   CERTIFICATION_CAPACITY,
   DEFAULT_LIMITS,
   Engine,
+  IDEMPOTENCY_HORIZON_MS,
   MEMBER_DEFAULTS,
   Member,
   type MemberEvents,
@@ -45,6 +46,7 @@ import { defaultServerLimits } from './limits.ts';
 import {
   commitDurationSource,
   commitLayerSources,
+  conflictSource,
   engineSources,
   memberCounterSources,
   memberGaugeSources,
@@ -73,6 +75,7 @@ export interface StartOptions {
         readonly groupName: string;
         /** Group-wide: items of the certification database. */
         readonly certificationCapacity: number;
+        readonly idempotencyHorizonMs: number;
       }
     | { readonly kind: 'seeds'; readonly seeds: readonly string[] }
     | null;
@@ -97,6 +100,8 @@ export interface StartOptions {
   readonly slowTransactionMs: number | null;
   /** Of the past. */
   readonly retention: Retention;
+  /** Lines of the log about conflicts that clients of this member lose; 0: none. */
+  readonly conflictLogPerSecond: number;
   /** As in the engine's limits, from here on. */
   readonly transactionIdleMsMax: number;
   readonly transactionMsMax: number;
@@ -190,6 +195,7 @@ class Runs {
   /** Read from the run that there is. */
   readonly #ofRun = [...memberGaugeSources(() => this.#member!), ...engineSources(() => this.#engine!)];
   readonly #histograms = [commitDurationSource(() => this.#member!), ...commitLayerSources(() => this.#member!)];
+  readonly #labelled = [conflictSource(() => this.#member!)];
   readonly #stopAsked = new AbortController();
   #member: Member | null = null;
   #engine: Engine | null = null;
@@ -258,7 +264,7 @@ class Runs {
       told: (facts: SlowTransaction) => log.event('slowTransaction', { ...facts }),
     };
     const engine = new Engine({ replica: member, clock, random, limits, imageCodec, slow });
-    if (this.#member !== null) this.#totals.runEnded(this.#ofRun, this.#histograms);
+    if (this.#member !== null) this.#totals.runEnded(this.#ofRun, this.#histograms, this.#labelled);
     this.#member = member;
     this.#engine = engine;
     server.serve(
@@ -271,6 +277,7 @@ class Runs {
       {
         sources: [...memberCounterSources(this.#counters), ...this.#ofRun.map((source) => this.#totals.source(source))],
         histograms: this.#histograms.map((histogram) => this.#totals.histogram(histogram)),
+        labelled: this.#labelled.map((source) => this.#totals.labelled(source)),
       },
     );
     member.open();
@@ -431,6 +438,7 @@ function memberOptions(options: StartOptions): MemberOptions {
   const { outbox } = MEMBER_DEFAULTS;
   const memberOptions: MemberOptions = {
     ...MEMBER_DEFAULTS,
+    conflictLinesPerSecondMax: options.conflictLogPerSecond,
     outbox: { ...outbox, tuning: { ...outbox.tuning, delayMsMax: batchDelayMsMax } },
     group: {
       ...GROUP_DEFAULTS,
@@ -446,8 +454,13 @@ function memberOptions(options: StartOptions): MemberOptions {
 
 function formationOf({ formation }: StartOptions): Formation {
   if (formation === null || formation.kind === 'seeds') return formation;
-  const { seeds, groupName, certificationCapacity } = formation;
-  return { kind: 'bootstrap', seeds, groupName, options: { [CERTIFICATION_CAPACITY]: certificationCapacity } };
+  const { seeds, groupName, certificationCapacity, idempotencyHorizonMs } = formation;
+  return {
+    kind: 'bootstrap',
+    seeds,
+    groupName,
+    options: { [CERTIFICATION_CAPACITY]: certificationCapacity, [IDEMPOTENCY_HORIZON_MS]: idempotencyHorizonMs },
+  };
 }
 
 /** All but those that concern the order of runs. */
@@ -466,6 +479,7 @@ function memberEvents(log: EventLog, fail: (error: Error) => void): Omit<MemberE
       log.event('view', { viewId: view.viewId, index, members, joined, left });
     },
     roomChanged: (hasRoom) => log.event('room', { hasRoom }),
+    conflictLost: (conflict, leftOut) => log.event('conflict', { ...conflict, leftOut }),
     damageFound: (facts) => log.event('damage', facts),
     transferChanged: (phase, { sinceMs: _since, ...progress }, why) =>
       log.event('transfer', { phase, ...progress, why }),

@@ -17,6 +17,15 @@ export interface MetricSource {
   read(): number;
 }
 
+/** A counter with labels, of which there are more as time goes by. */
+export interface LabelledSource {
+  /** `concert_…_total`. */
+  readonly name: string;
+  readonly help: string;
+  /** By labels, as in the text format: `table="a.b",cause="row"`. None goes back. */
+  read(): ReadonlyMap<string, number>;
+}
+
 /** A histogram of which the member itself keeps the counts. */
 export interface HistogramSource {
   /** `concert_…_seconds`. Those of one name stand together. */
@@ -44,6 +53,7 @@ export function memberMetrics(of: {
   readonly connections: () => number;
   readonly more: readonly MetricSource[];
   readonly histograms: readonly HistogramSource[];
+  readonly labelled: readonly LabelledSource[];
 }): MemberMetrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: 'concert_' });
@@ -66,7 +76,8 @@ export function memberMetrics(of: {
     async scrape() {
       stats.renew();
       const text = await registry.metrics();
-      return text + of.histograms.map((histogram, i) => histogramText(histogram, of.histograms[i - 1]?.name)).join('');
+      const histograms = of.histograms.map((histogram, i) => histogramText(histogram, of.histograms[i - 1]?.name));
+      return text + histograms.join('') + of.labelled.map(labelledText).join('');
     },
     clear: () => registry.clear(),
   };
@@ -96,6 +107,17 @@ function histogramText({ name, label, help, read }: HistogramSource, nameBefore:
   lines.push(`${name}_bucket{${first}le="+Inf"} ${count}`);
   lines.push(`${name}_sum${alone} ${sumMs / 1000}`, `${name}_count${alone} ${count}`);
   return `${lines.join('\n')}\n`;
+}
+
+function labelledText({ name, help, read }: LabelledSource): string {
+  const lines = [`# HELP ${name} ${help}`, `# TYPE ${name} counter`];
+  for (const [labels, count] of read()) lines.push(`${name}{${labels}} ${count}`);
+  return `${lines.join('\n')}\n`;
+}
+
+/** Clients choose names of tables: nothing of them ends a label, or a line. */
+export function labelValue(text: string): string {
+  return text.replace(/[\\"]/g, '\\$&').replace(/[\p{Cc}\u2028\u2029]/gu, ' ');
 }
 
 function register(registry: Registry, source: MetricSource): void {
@@ -171,6 +193,17 @@ export function memberCounterSources(counters: MemberCounters): readonly MetricS
     source('concert_build_conflicts_total', 'Times that a build lost to a writer and looked again', 'buildConflicts'),
     source('concert_builds_completed_total', 'Builds of this member that made valid', 'buildsCompleted'),
     source('concert_builds_failed_total', 'Builds of this member that rows did not allow', 'buildsFailed'),
+    source(
+      'concert_transactions_replayed_total',
+      'Transactions that had committed with their idempotency key before they were ordered again',
+      'transactionsReplayed',
+    ),
+    source(
+      'concert_keys_refused_total',
+      'Transactions refused for their idempotency key: of another request, fenced or too old',
+      'keysRefused',
+    ),
+    source('concert_keys_fenced_total', 'Idempotency keys that were fenced', 'keysFenced'),
     source('concert_batches_delivered_total', 'Messages of the total order', 'batchesDelivered'),
     source('concert_bytes_delivered_total', 'Bytes of the total order', 'bytesDelivered'),
     source('concert_views_installed_total', 'Changes of the membership seen', 'viewsInstalled'),
@@ -206,6 +239,21 @@ export function commitLayerSources(member: () => Pick<Member, 'commitLatencies'>
     help: 'Of that, in the order (l2), in execution and queues (l1), in versions and disk (l0)',
     read: () => member().commitLatencies.layerSinceStart(layer),
   }));
+}
+
+/** The conflicts that a run has seen. */
+export function conflictSource(member: () => Pick<Member, 'conflictCounts'>): LabelledSource {
+  return {
+    name: 'concert_conflicts_total',
+    help: 'Transactions refused, by table (the 20 with most conflicts, the rest as (other)) and cause',
+    read: () =>
+      new Map(
+        member().conflictCounts.map(({ table, cause, count }) => [
+          `table="${labelValue(table ?? '(other)')}",cause="${cause}"`,
+          count,
+        ]),
+      ),
+  };
 }
 
 /** Of one run. The group layer and the storage of the member: whether it leads, how far it is, what waits where. */

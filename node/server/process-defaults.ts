@@ -14,6 +14,7 @@ export const PROCESS_DEFAULTS = {
   helpedAfterLosses: DEFAULT_LIMITS.helpedAfterLosses,
   yieldMs: DEFAULT_LIMITS.yieldMs,
   slowTransactionMs: 1000,
+  conflictLogPerSecond: 10,
   transactionIdleMsMax: DEFAULT_LIMITS.transactionIdleMsMax,
   transactionMsMax: DEFAULT_LIMITS.transactionMsMax,
   transactionRowsMax: DEFAULT_LIMITS.transactionRowsMax,

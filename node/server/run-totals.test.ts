@@ -49,6 +49,7 @@ test('what a member has counted is shown between two of its runs, and while it r
     connections: () => 0,
     more: memberCounterSources(counters),
     histograms: [],
+    labelled: [],
   });
   const lines = (await metrics.scrape()).split('\n');
   metrics.clear();

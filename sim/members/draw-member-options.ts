@@ -46,6 +46,8 @@ export function drawMemberOptions(random: SeededRandom, profile: Profile): Membe
     noticeEveryMs: random.pick(isLong ? [2000, 5000] : [200, 500, 1000]),
     sweepEveryMs: random.pick(isLong ? [1000, 2000] : [50, 500, 500, 500]),
     conflictsKeptMax: random.pick([1, 100]),
+    conflictSampling: { exactPerSecondMax: 5, oneOf: 3 },
+    conflictLinesPerSecondMax: 10,
     stopWaitMs: 1000,
     purgeStep: random.pick([1, 10, 1000]),
     truncateEveryMs: random.pick(isLong ? [5000, 20_000] : [200, 1000]),

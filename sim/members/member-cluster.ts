@@ -16,6 +16,7 @@ import {
 import {
   CERTIFICATION_CAPACITY,
   Engine,
+  IDEMPOTENCY_HORIZON_MS,
   type ImageCodec,
   type Limits,
   Member,
@@ -73,6 +74,8 @@ export interface MemberClusterSetup {
   readonly memberCount: number;
   readonly laneCount: number;
   readonly capacity: number;
+  /** Of idempotency keys. */
+  readonly horizonMs: number;
   readonly options: MemberOptions;
   readonly limits: Limits;
   /** Those who follow the changes at a member. */
@@ -536,7 +539,8 @@ export class MemberCluster implements FaultTargets {
     const seeds = others.map(({ host }) => host.address);
     machine.seeds = seeds;
     if (machine !== this.roster.machines[0] || !machine.isFounder) return { kind: 'seeds', seeds };
-    const options = { [CERTIFICATION_CAPACITY]: this.#setup.capacity };
+    const { capacity, horizonMs } = this.#setup;
+    const options = { [CERTIFICATION_CAPACITY]: capacity, [IDEMPOTENCY_HORIZON_MS]: horizonMs };
     return { kind: 'bootstrap', seeds, groupName: 'simulated', options };
   }
 

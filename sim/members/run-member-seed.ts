@@ -23,10 +23,11 @@ import type { Profile, SeedOptions, SeedResult } from '../seed-result.ts';
 import { type Alteration, missingOf } from '../workload/alteration-scripts.ts';
 import { History } from '../workload/history.ts';
 import { imageCodec } from '../workload/image-codec.ts';
+import { KeyedRequests } from '../workload/keyed-requests.ts';
 import type { Workload } from '../workload/script-parts.ts';
 import { drawScript, prepareTables, TABLES } from '../workload/scripts.ts';
 import { SimulatedClient } from '../workload/simulated-client.ts';
-import { SimulatedWorld, withoutImpureGlobals } from '../world/index.ts';
+import { SimulatedWorld, WORLD_BEGAN_AT_MS, withoutImpureGlobals } from '../world/index.ts';
 import { drawCapacity, drawLaneCount, drawMemberOptions } from './draw-member-options.ts';
 import { MemberCluster, type MemberMachine } from './member-cluster.ts';
 
@@ -80,12 +81,15 @@ class MemberSeed {
     const workload = {
       keyCount: random.pick([1, 3, 10, 30]),
       schemaChangePercent: random.pick([0, 0, 1, 5, 30]),
+      ruleChangePercent: world.random.split('rule').pick([0, 0, 2, 10]),
       slowClientPercent: random.pick([0, 5, 20]),
       constrainedPercent: random.pick([5, 10, 30, 80]),
       largeRowBytes: random.pick([8000, 8000, 60_000]),
     };
     // Beyond them, what was read becomes wider ranges.
     const readBounds = { readKeysMax: random.pick([1, 3, 10_000]), readRangesMax: random.pick([1, 2, 256]) };
+    // How long keys are kept: for ever, as far as a seed goes, or so that they are forgotten meanwhile.
+    const horizonMs = random.pick([86_400_000, 86_400_000, isLong ? 600_000 : 3000]);
     const limits = { ...DEFAULT_LIMITS, ...readBounds };
     const thinkMs = random.pick(isLong ? [20_000, 60_000, 120_000] : [20, 200, 1000, 4000]);
     this.#durationMs = isLong ? random.between(3_600_000, 7_200_000) : random.between(10_000, 120_000);
@@ -95,14 +99,20 @@ class MemberSeed {
     this.#configuration = [
       `${memberCount} members, ${laneCount} lanes, certification capacity ${capacity}, ${clientCount} clients that think for ${thinkMs} ms, ${this.#durationMs} ms`,
       describeFaultPlan(plan),
-      JSON.stringify({ ...workload, ...readBounds }),
+      JSON.stringify({ ...workload, ...readBounds, horizonMs }),
       JSON.stringify(options),
     ].join('\n');
     this.#world = world;
     this.#judge = new Judge(world);
     this.#order = new TotalOrder(this.#judge, world.coverage);
     const judge = this.#judge;
-    this.#shadow = new ShadowDatabase({ judge, capacity, codec: imageCodec, newWriterTable: lruWriterTable });
+    this.#shadow = new ShadowDatabase({
+      judge,
+      capacity,
+      horizonMs,
+      codec: imageCodec,
+      newWriterTable: lruWriterTable,
+    });
     this.#order.ordered = (entry, message) => this.#ordered(entry, message);
     this.#history = new History({ judge, shadow: this.#shadow, codec: imageCodec });
     this.#constraints = new ConstraintObserver({ judge, shadow: this.#shadow, codec: imageCodec });
@@ -122,6 +132,7 @@ class MemberSeed {
       memberCount,
       laneCount,
       capacity,
+      horizonMs,
       options,
       limits,
       followers: (host) => this.#makeFollowers(host),
@@ -138,6 +149,9 @@ class MemberSeed {
       {
         history: this.#history,
         ...workload,
+        keyed: new KeyedRequests(),
+        keysAreTimed: horizonMs < 86_400_000,
+        nowMs: () => WORLD_BEGAN_AT_MS + world.nowUs / 1000,
         met: (situation) => world.coverage.add(situation),
         schemaChanged: (sequenceNumber, op, table) => this.#checkSchemaChange(sequenceNumber, op, table),
         altered: (sequenceNumber, table, alteration) => this.#checkAlteration(sequenceNumber, table, alteration),
@@ -157,6 +171,11 @@ class MemberSeed {
     });
     world.runFor(this.#durationMs * 1000, () => this.#judge.violation !== null || world.eventsRun >= eventsMax);
     if (this.#judge.violation === null) this.#converge();
+    if (this.#judge.violation === null) this.#history.checkSerialOrder();
+    if (this.#shadow.counts.placedEarlier > 0)
+      world.coverage.add('a transaction comes earlier in the serial order', this.#shadow.counts.placedEarlier);
+    if (this.#shadow.counts.dangerousStructures > 0)
+      world.coverage.add('a dangerous structure is refused', this.#shadow.counts.dangerousStructures);
     const { counts } = this.#history;
     if (this.#shadow.counts.floorRises > 0)
       world.coverage.add('the purge floor is raised', this.#shadow.counts.floorRises);

@@ -110,6 +110,12 @@ export class MemberObserver {
     if (member.store === null) return;
     this.#compareTime();
     this.#compareAt(appliedUpTo);
+    this.#compareKeys();
+    const rule = member.variables().find(({ name }) => name === 'certification_rule')!.value;
+    this.#judge.check(
+      rule === this.#shadow.ruleAt(appliedUpTo),
+      () => `${this.#name} judges by the rule ${rule} behind ${appliedUpTo}`,
+    );
     const isOldest = Math.floor(appliedUpTo / COMPARE_EVERY) % COMPARE_OLDEST_EVERY === 0;
     if (isOldest && heldFrom < appliedUpTo) this.#compareAt(heldFrom);
   }
@@ -125,6 +131,23 @@ export class MemberObserver {
       reached === expected,
       () => `${this.#name} has come to ${reached} behind message ${place} of the order, which is ${expected}`,
     );
+  }
+
+  /** What became of each idempotency key, as far as it is there and not forgotten (H16). */
+  #compareKeys(): void {
+    const { appliedUpTo, certifier } = this.#member;
+    for (const [key, known] of this.#shadow.keys) {
+      if (known.sequenceNumber > appliedUpTo || known.expiresAtMs <= certifier!.commitTime.physicalMs) continue;
+      const kept = this.#member.keyRefusal({ key, fingerprint: known.fingerprint });
+      const isSame =
+        known.fingerprint === null
+          ? kept?.kind === 'key-fenced'
+          : kept?.kind === 'replayed' && kept.first.sequenceNumber === known.sequenceNumber;
+      this.#judge.check(
+        isSame,
+        () => `${this.#name} says ${JSON.stringify(kept)} of the key ${key}, bound at ${known.sequenceNumber}`,
+      );
+    }
   }
 
   #compareAt(snapshot: SequenceNumber): void {

@@ -33,6 +33,7 @@ import {
   encodeRow,
   type ImageCodec,
   indexRange,
+  keyAttributeOf,
   type OrderedChange,
   type PossibleChange,
   RowLayout,
@@ -43,7 +44,6 @@ import {
   tableIdOf,
   tableRange,
   type VariableChange,
-  variableKey,
 } from '../../node/engine/index.ts';
 import type { Judge } from './judge.ts';
 import { incrementedColumns } from './shadow-increments.ts';
@@ -63,8 +63,18 @@ export interface Standing {
 /** What took a sequence number. */
 export type Certified =
   | { readonly kind: 'transaction'; readonly transaction: Transaction }
+  | { readonly kind: 'key-fence'; readonly key: string }
   | { readonly kind: 'schema-change'; readonly change: VariableChange; readonly judged: null }
   | { readonly kind: 'schema-change'; readonly change: SchemaChange; readonly judged: PossibleChange };
+
+/** What became of an idempotency key. */
+export interface ShadowKey {
+  readonly sequenceNumber: SequenceNumber;
+  /** Null: it was fenced. */
+  readonly fingerprint: string | null;
+  /** From that commit time on it is forgotten. */
+  readonly expiresAtMs: number;
+}
 
 interface Resolved {
   /** By the rows that deltas were for. */
@@ -73,7 +83,11 @@ interface Resolved {
 }
 
 /** As the verdict file has them. */
-const REFUSALS = { 'table-exists': 3, 'no-such-table': 4, nothing: 5, refused: 7 } as const;
+const REFUSALS = { 'table-exists': 3, 'no-such-table': 4, nothing: 5, refused: 11 } as const;
+const REPLAYED = 7;
+const KEY_REUSED = 8;
+const KEY_FENCED = 9;
+const KEY_EXPIRED = 10;
 
 export class ShadowDatabase {
   /** Called for each transaction that is certified, once the rows are in. */
@@ -93,6 +107,9 @@ export class ShadowDatabase {
     floorRises: 0,
     deltas: 0,
     outOfBounds: 0,
+    replayed: 0,
+    keysRefused: 0,
+    fenced: 0,
   };
   readonly #judge: Judge;
   readonly #codec: ImageCodec;
@@ -102,7 +119,12 @@ export class ShadowDatabase {
   readonly #rows = new Map<RowKey, Version<Uint8Array>[]>();
   /** Never pruned. */
   readonly #catalog = new Catalog();
+  /** The last that became of each. */
+  readonly keys = new Map<string, ShadowKey>();
+  readonly #horizonMs: number;
   readonly #certified: Certified[] = [];
+  readonly #rules: Version<CertificationRule>[] = [{ sequenceNumber: 0, content: 'read-validation' }];
+  readonly #placedEarlier = new Set<SequenceNumber>();
   readonly #commitTimes: CommitTime[] = [];
   /** The latest time that somebody was answered as of. */
   #answeredAsOf: CommitTime | null = null;
@@ -115,9 +137,16 @@ export class ShadowDatabase {
   #purgeFloor: SequenceNumber = 0;
   #evictedUpTo: SequenceNumber = 0;
 
-  constructor(setup: { judge: Judge; capacity: number; codec: ImageCodec; newWriterTable: NewWriterTable }) {
+  constructor(setup: {
+    judge: Judge;
+    capacity: number;
+    horizonMs: number;
+    codec: ImageCodec;
+    newWriterTable: NewWriterTable;
+  }) {
     this.#judge = setup.judge;
     this.#codec = setup.codec;
+    this.#horizonMs = setup.horizonMs;
     this.#certifier = new Certifier({
       database: new CertificationDatabase({ capacity: setup.capacity, newWriterTable: setup.newWriterTable }),
     });
@@ -189,6 +218,26 @@ export class ShadowDatabase {
     return newestUpTo(this.#rows.get(key), snapshot);
   }
 
+  /** By which SERIALIZABLE transactions are judged behind `snapshot`. */
+  ruleAt(snapshot: SequenceNumber): CertificationRule {
+    return newestUpTo(this.#rules, snapshot)!;
+  }
+
+  /** Whether that transaction comes before its number in the serial order. */
+  isPlacedEarlier(sequenceNumber: SequenceNumber): boolean {
+    return this.#placedEarlier.has(sequenceNumber);
+  }
+
+  /** Who wrote the row, in order. */
+  writersOf(key: RowKey): readonly SequenceNumber[] {
+    return (this.#rows.get(key) ?? []).map(({ sequenceNumber }) => sequenceNumber);
+  }
+
+  /** Of all rows that ever were from `from` to before `to`. */
+  *keysWithin(from: RowKey, to: RowKey): Iterable<RowKey> {
+    for (const key of this.#rows.keys()) if (key >= from && key < to) yield key;
+  }
+
   /** Rows of all tables as of `snapshot`, in no order. */
   *rowsAt(snapshot: SequenceNumber): Iterable<readonly [RowKey, Uint8Array]> {
     for (const [key, versions] of this.#rows) {
@@ -231,6 +280,7 @@ export class ShadowDatabase {
       if (part.kind === 'transaction') this.#certify(part.transaction, message);
       else if (part.kind === 'purge-floor') this.#raiseFloor(part.sequenceNumber);
       else if (part.kind === 'time-mark') this.#markTime(message.stampMs);
+      else if (part.kind === 'key-fence') this.#fence(part.key, message);
       else this.#changeSchemaOrVariable(decodeSchemaChange(part.change, this.#codec), message);
       within.push({ digest: this.#certifier.digest, sequenceNumber: this.#certified.length });
     }
@@ -240,10 +290,46 @@ export class ShadowDatabase {
     this.#timesReached.push(this.#certifier.commitTime);
   }
 
+  /** Whether it is decided by its idempotency key, by the definition of H16. */
+  #isDecidedByKey(key: string, fingerprint: string | null, stampMs: number): boolean {
+    const nowMs = this.#certifier.commitTime.physicalMs;
+    const known = this.keys.get(key);
+    const madeMs = madeMsOf(key);
+    let reason: number | null = null;
+    if (known !== undefined && known.expiresAtMs > nowMs) {
+      const isSame = fingerprint === null || known.fingerprint === fingerprint;
+      reason = known.fingerprint === null ? KEY_FENCED : isSame ? REPLAYED : KEY_REUSED;
+    } else if (madeMs !== null) {
+      const isTold = madeMs + this.#horizonMs > nowMs && madeMs <= Math.max(nowMs, stampMs) + this.#horizonMs;
+      if (!isTold) reason = KEY_EXPIRED;
+    }
+    if (reason === null) return false;
+    if (reason === REPLAYED) this.counts.replayed++;
+    else this.counts.keysRefused++;
+    this.#certifier.refuseKey(reason);
+    return true;
+  }
+
+  #bind(key: string, sequenceNumber: SequenceNumber, fingerprint: string | null): void {
+    const boundMs = Math.max(this.#certifier.commitTime.physicalMs, madeMsOf(key) ?? 0);
+    this.keys.set(key, { sequenceNumber, fingerprint, expiresAtMs: boundMs + this.#horizonMs });
+  }
+
+  #fence(key: string, { stampMs, origin }: OrderedMessage): void {
+    if (this.#isDecidedByKey(key, null, stampMs)) return;
+    const { sequenceNumber, commitTime } = this.#certifier.certifySchemaChange([], origin, stampMs);
+    this.counts.fenced++;
+    this.#certified.push({ kind: 'key-fence', key });
+    this.#committedAt(commitTime);
+    this.#bind(key, sequenceNumber, null);
+  }
+
   #certify(transaction: Transaction, { origin, stampMs, index }: OrderedMessage): void {
     const { snapshotVersion, writeSet, ranges = [], reads = 0 } = transaction;
     const isPlaced = this.#certifier.rule === 'serial-safety-net';
     const where = `index ${index}, snapshot ${snapshotVersion}`;
+    const attribute = keyAttributeOf(transaction);
+    if (attribute !== null && this.#isDecidedByKey(attribute.key, attribute.fingerprint, stampMs)) return;
     const floorBefore = this.#purgeFloor;
     const newestWriter = Math.max(...writeSet.map((item) => this.#lastWriter(item.key)));
     let resolved: Resolved | null = null;
@@ -290,7 +376,10 @@ export class ShadowDatabase {
     }
     this.counts.committed++;
     const { sequenceNumber, lastCommitted, serialPlace } = verdict;
-    if (serialPlace !== undefined) this.counts.placedEarlier++;
+    if (serialPlace !== undefined) {
+      this.counts.placedEarlier++;
+      this.#placedEarlier.add(sequenceNumber);
+    }
     this.#judge.check(isPlaced || serialPlace === undefined, () => `${where}: it is placed without the rule`);
     if (ranges.length > 0 && !isPlaced) this.#checkUnwritten(transaction, sequenceNumber);
     this.#judge.check(
@@ -308,6 +397,7 @@ export class ShadowDatabase {
       this.#write(sequenceNumber, { ...item, image });
       if (item.kind === 'delta') this.counts.deltas++;
     }
+    if (attribute !== null) this.#bind(attribute.key, sequenceNumber, attribute.fingerprint);
     this.transactionCertified(sequenceNumber, transaction);
   }
 
@@ -402,8 +492,7 @@ export class ShadowDatabase {
     this.counts.ruleChanges++;
     this.#certified.push({ kind: 'schema-change', change, judged: null });
     this.#committedAt(commitTime);
-    const image = this.#codec.encode([change.value]);
-    push(this.#rows, variableKey(change.name), { sequenceNumber, content: image });
+    this.#rules.push({ sequenceNumber, content: rule });
   }
 
   #changeSchema(change: SchemaChange, { origin, stampMs, index }: OrderedMessage): void {
@@ -483,6 +572,11 @@ export class ShadowDatabase {
     this.#judge.check(purgeFloor >= this.#purgeFloor, () => `the purge floor goes back to ${purgeFloor}`);
     this.#purgeFloor = purgeFloor;
   }
+}
+
+/** Of a UUID of version 7, in milliseconds. */
+function madeMsOf(key: string): number | null {
+  return key[14] === '7' && key.length === 36 ? Number.parseInt(key.slice(0, 8) + key.slice(9, 13), 16) : null;
 }
 
 function push<K, T>(map: Map<K, T[]>, key: K, version: T): void {

@@ -257,6 +257,7 @@ export class StreamObserver {
     const { shadow, codec } = this.#setup;
     const certified = shadow.certifiedAt(sequenceNumber)!;
     if (certified.kind === 'schema-change') return null;
+    if (certified.kind === 'key-fence') return [];
     const rows: ExpectedRow[] = [];
     for (const { key, kind } of certified.transaction.writeSet) {
       if (!isOfRow(kind) || isBesideRows(key)) continue;

@@ -2,6 +2,7 @@
 import { ALTERATION_BUGS } from './bugs/alterations.ts';
 import { CERTIFICATION_BUGS } from './bugs/certification.ts';
 import { CONSTRAINT_BUGS } from './bugs/constraints.ts';
+import { IDEMPOTENCY_BUGS } from './bugs/idempotency.ts';
 import { INCREMENT_BUGS } from './bugs/increments.ts';
 import { LOCK_BUGS } from './bugs/locks.ts';
 import { LOG_BUGS } from './bugs/log.ts';
@@ -9,6 +10,7 @@ import { MEMBERSHIP_BUGS } from './bugs/membership.ts';
 import { MESSAGE_BUGS } from './bugs/messages.ts';
 import { ORDER_BUGS } from './bugs/order.ts';
 import { PAST_BUGS } from './bugs/past.ts';
+import { SERIAL_BUGS } from './bugs/serial.ts';
 import { SESSION_BUGS } from './bugs/sessions.ts';
 import { STREAM_BUGS } from './bugs/streams.ts';
 import { TRANSFER_BUGS } from './bugs/transfer.ts';
@@ -25,9 +27,11 @@ export const PLANTED_BUGS: readonly SoughtBug[] = [
   ...VERSION_BUGS,
   ...PAST_BUGS,
   ...SESSION_BUGS,
+  ...SERIAL_BUGS,
   ...LOCK_BUGS,
   ...CONSTRAINT_BUGS,
   ...INCREMENT_BUGS,
   ...ALTERATION_BUGS,
   ...STREAM_BUGS,
+  ...IDEMPOTENCY_BUGS,
 ];

@@ -8,7 +8,8 @@
  *   COMMITTED each statement read the state as of one, none older than the one before.
  * - Between the version that a committed transaction read of a row and its own there is none: no lost update. At READ
  *   COMMITTED that is so of the version that a statement found, and changed for that reason (H6).
- * - What a SERIALIZABLE transaction read and did not write is the same right before its place in the order: executed one
+ * - What SERIALIZABLE transactions read has a serial order (`SerialOrder`). Of those that are not placed earlier in it, under the rule
+ *   `serial-safety-net`: what one read and did not write is the same right before its place in the order: executed one
  *   after the other in that order, all of them would have read what they did (H11).
  * - What a committed transaction read `forUpdate`, or was told to be absent, is unchanged up to its own place (H7, H20).
  * - A first statement that locks rows loses to nobody: its snapshot is younger than the grant. Whoever holds a row that is
@@ -28,10 +29,12 @@ import {
   isBesideRows,
   type KeyType,
   RowLayout,
+  rangeOf,
   type TableDefinition,
   tablePrefix,
 } from '../../node/engine/index.ts';
 import type { Judge } from '../observers/judge.ts';
+import { SerialOrder } from '../observers/serial-order.ts';
 import type { ShadowDatabase } from '../observers/shadow-database.ts';
 import { mayForget } from './constraint-scripts.ts';
 import { type AnsweredIncrement, COUNTER_TABLE, Counters, CounterWork } from './counters.ts';
@@ -101,6 +104,8 @@ export class Attempt {
   readonly counters = new CounterWork();
   outcome: 'open' | 'committed' | 'refused' | 'unknown' = 'open';
   sequenceNumber: SequenceNumber | null = null;
+  /** It wrote nothing, and this is what it read. */
+  readAt: SequenceNumber | null = null;
   /** Somebody was answered that it was ended, before it was asked to commit. */
   isEnded = false;
 
@@ -215,6 +220,7 @@ export class History {
       }
     }
     if (snapshotVersion === null) return;
+    if (sequenceNumber === null) attempt.readAt = snapshotVersion;
     this.#judge.check(
       snapshotVersion >= attempt.notBelow,
       () => `${attempt} reads at ${snapshotVersion}; its session knew ${attempt.notBelow} before`,
@@ -296,6 +302,11 @@ export class History {
     );
   }
 
+  /** What its idempotency key is good for did not hold. */
+  keyFailed(attempt: Attempt, problem: string): void {
+    this.#judge.fail(`${attempt} ${problem}`);
+  }
+
   refused(attempt: Attempt): void {
     this.counts.refused++;
     attempt.outcome = 'refused';
@@ -320,6 +331,8 @@ export class History {
   }
 
   #certified(sequenceNumber: SequenceNumber, transaction: Transaction): void {
+    // It is ordered for what it read.
+    if (!transaction.writeSet.some(({ kind }) => isOfRow(kind))) return;
     const written = new Set<string>();
     let attempt: Attempt | null = null;
     let touchesLedger = false;
@@ -422,8 +435,44 @@ export class History {
     if (attempt.isolation === 'READ COMMITTED') this.counts.readCommitted++;
     if (attempt.isolation !== 'SERIALIZABLE') return;
     this.counts.serializable++;
+    if (this.#shadow.isPlacedEarlier(sequenceNumber)) return;
     const wrong = this.#whatDiffersAt(attempt, sequenceNumber - 1);
     this.#judge.check(wrong === null, () => `${attempt} is at ${sequenceNumber}, and read ${wrong} right before that`);
+  }
+
+  /** At the end: of all that asked for one, and are known to be committed. */
+  checkSerialOrder(): void {
+    const shadow = this.#shadow;
+    const all = [...shadow.keysWithin('', '\xff'.repeat(11))].map((key) => shadow.writersOf(key));
+    const order = new SerialOrder(shadow.sequenceNumber, all);
+    for (const attempt of this.#attempts) {
+      if (attempt.isolation !== 'SERIALIZABLE') continue;
+      const { sequenceNumber } = attempt;
+      const certified = sequenceNumber === null ? undefined : shadow.certifiedAt(sequenceNumber);
+      const snapshot = certified?.kind === 'transaction' ? certified.transaction.snapshotVersion : attempt.readAt;
+      if (snapshot === null) continue;
+      const read = attempt.reads.flatMap((each) => this.#keysRead(each, snapshot)).map((key) => shadow.writersOf(key));
+      order.add({ name: `${attempt} at ${sequenceNumber ?? `snapshot ${snapshot}`}`, sequenceNumber, snapshot, read });
+    }
+    order.check(this.#judge);
+  }
+
+  #keysRead(read: ReadRow | ScannedRows, snapshot: SequenceNumber): readonly RowKey[] {
+    const definition = this.#shadow.tableAt('part' in read ? read.part.table : read.table, snapshot);
+    if (definition === null) return [];
+    const prefix = tablePrefix(definition.tableId);
+    const types = keyTypes(definition);
+    if (!('part' in read)) return [encodeKey(prefix, read.key, types)];
+    const { gte, lt, limit, reverse = false } = read.part;
+    const bounds = { ...(gte !== undefined && { gte: [gte] }), ...(lt !== undefined && { lt: [lt] }) };
+    const { from, to } = rangeOf(prefix, bounds, types);
+    const keys = [...this.#shadow.keysWithin(from, to)].sort();
+    if (reverse) keys.reverse();
+    if (read.tags.length !== limit) return keys;
+    // Cut behind the last row that was answered.
+    let rows = 0;
+    const last = keys.findIndex((key) => this.#shadow.imageAt(key, snapshot) !== null && ++rows === limit);
+    return keys.slice(0, last + 1);
   }
 
   #checkDeleted(attempt: Attempt, sequenceNumber: SequenceNumber): void {

@@ -4,6 +4,7 @@ import type { Isolation } from '../../node/engine/index.ts';
 import type { Alteration } from './alteration-scripts.ts';
 import { refusal } from './constraint-scripts.ts';
 import type { Attempt, History } from './history.ts';
+import type { KeyedRequests } from './keyed-requests.ts';
 import { type Answer, type Ask, ConnectionLost, type Script, type SimulatedClient } from './simulated-client.ts';
 
 export interface Workload {
@@ -11,9 +12,16 @@ export interface Workload {
   /** Few keys: much conflict. */
   readonly keyCount: number;
   readonly schemaChangePercent: number;
+  /** SERIALIZABLE transactions are judged by the serial safety net now and then; of so many scripts one changes the rule. */
+  readonly ruleChangePercent: number;
   readonly slowClientPercent: number;
   /** Of tables that have indexes and refer to each other. */
   readonly constrainedPercent: number;
+  /** Clients' time of day, about that of the members. */
+  nowMs(): number;
+  /** Requests with idempotency keys, and whether all of those are to say when they were made. */
+  readonly keyed: KeyedRequests;
+  readonly keysAreTimed: boolean;
   /** Now and then a row is as long. */
   readonly largeRowBytes: number;
   /** One of the situations that a batch of seeds has to meet. */

@@ -462,6 +462,29 @@ function* writeAndUndo(
   workload.history.readOwn(attempt, { table, key, tag: row === null ? null : (row.tag as number) }, seen);
 }
 
+/** With an idempotency key. */
+function withKey(client: SimulatedClient, workload: Workload): Script {
+  const { random } = client;
+  const { history, keyed, keysAreTimed: isTimed } = workload;
+  const drawn = () => drawTargets(random, workload, random.between(1, 3));
+  const drawTargetsKept = () => {
+    // A table that is made anew is another one.
+    const kept = drawn().filter(({ table }) => table !== CHANGING_TABLE);
+    return (kept.length > 0 ? kept : [{ table: ONE_TABLE, key: [0] }]).map((target) => ({
+      ...target,
+      keyArgument: keyArgument(target),
+      rowOf: (tag: number) => rowOf(target, tag, { random, ...workload }),
+    }));
+  };
+  return keyed.script(client, {
+    history,
+    nowMs: workload.nowMs(),
+    isTimed,
+    drawTargets: drawTargetsKept,
+    met: (situation) => workload.met(situation),
+  });
+}
+
 function* openLedger(client: SimulatedClient, workload: Workload): Generator<Ask, Answer, Answer> {
   const { history } = workload;
   const attempt = history.begin('open the ledger', client.seenUpTo);
@@ -489,6 +512,34 @@ function* alterTable({ random }: SimulatedClient, workload: Workload): Script {
   if (answer.ok) workload.altered(answer.result.sequenceNumber, CHANGING_TABLE, alteration);
 }
 
+/** To the serial safety net more often than back. */
+function* changeRule({ random }: SimulatedClient): Script {
+  const value = random.pick(['serial-safety-net', 'serial-safety-net', 'serial-safety-net', 'read-validation']);
+  yield { op: 'setVariable', name: 'certification_rule', value };
+}
+
+/** Of few rows, some are read and others written, while others do so; or a report is made of some. */
+function* readSomeWriteOther(client: SimulatedClient, workload: Workload): Script {
+  const { random } = client;
+  const isolation = random.pick<Isolation>(['SERIALIZABLE', 'SERIALIZABLE', 'SERIALIZABLE', 'REPEATABLE READ']);
+  const isReport = random.chance(25);
+  const attempt = workload.history.begin(isReport ? 'report' : 'read some, write other', client.seenUpTo, isolation);
+  const rows = [0, 1, 2, 3].sort(() => random.below(3) - 1);
+  const body = function* (ask: (request: object) => Generator<Ask, Answer, Answer>): Generator<Ask, void, Answer> {
+    for (const id of rows.slice(0, random.between(1, 3))) {
+      const { result } = yield* ask({ op: 'get', table: ONE_TABLE, key: id });
+      attempt.read(ONE_TABLE, [id], result);
+      yield { waitMs: random.between(1, 40) };
+    }
+    if (isReport) return;
+    const target = { table: ONE_TABLE, key: [rows[3]!] };
+    const row = rowOf(target, attempt.tag, { random, ...workload });
+    yield* ask({ op: 'put', table: ONE_TABLE, row });
+    attempt.mustWrite.add(rowName(ONE_TABLE, target.key));
+  };
+  yield* interactive(client, workload, attempt, body, isReport && random.chance(50) ? { readOnly: true } : {});
+}
+
 /** Makes the tables, and opens the ledger. Where it cannot, it ends, for another attempt at another member. */
 export function* prepareTables(client: SimulatedClient, workload: Workload, done: () => void): Script {
   for (const [table, definition] of Object.entries(TABLES)) {
@@ -505,6 +556,10 @@ export function drawScript(client: SimulatedClient, workload: Workload): Script 
   const { random } = client;
   if (random.chance(workload.schemaChangePercent)) return changeSchema(client, workload);
   if (random.chance(workload.constrainedPercent)) return changeConstrained(client, workload);
+  if (workload.ruleChangePercent > 0) {
+    if (random.chance(workload.ruleChangePercent)) return changeRule(client);
+    if (random.chance(40)) return readSomeWriteOther(client, workload);
+  }
   const script = random.pick([
     writeAlone,
     writeAlone,
@@ -520,6 +575,7 @@ export function drawScript(client: SimulatedClient, workload: Workload): Script 
     count,
     count,
     resetCounter,
+    withKey,
   ]);
   return script(client, workload);
 }

@@ -26,7 +26,10 @@ export interface Answer {
   };
 }
 
-export type Ask = { readonly op: string; readonly [argument: string]: unknown } | { readonly waitMs: number };
+/** `isSentTwice`: at the same time to some other member, too, whose answer is of no interest. */
+export type Ask =
+  | { readonly op: string; readonly isSentTwice?: true; readonly [argument: string]: unknown }
+  | { readonly waitMs: number };
 
 export type Script = Generator<Ask, void, Answer>;
 
@@ -161,9 +164,23 @@ export class SimulatedClient {
       });
       return;
     }
+    const { isSentTwice, ...request } = ask;
+    if (isSentTwice) this.#sendElsewhere({ ...request, id });
     const connected = this.#connected;
     this.#world.schedule(this.random.below(LATENCY_US_MAX), () => {
-      connected?.run.process.turn(() => connected.connection.receive({ ...ask, id }));
+      connected?.run.process.turn(() => connected.connection.receive({ ...request, id }));
+    });
+  }
+
+  #sendElsewhere(request: object): void {
+    const running = this.#cluster.runningOn(this.random.pick(this.#cluster.members));
+    if (running === null || running.process.isPaused || running.member.state !== 'ONLINE') return;
+    const { process, engine } = running;
+    process.turn(() => {
+      const connection = engine.openConnection(() => {
+        this.#world.schedule(1, () => process.turn(() => connection.close()));
+      });
+      connection.receive(request);
     });
   }
 

@@ -4,7 +4,7 @@ import type { SimulatedProcess } from './simulated-process.ts';
 import type { SimulatedWorld } from './simulated-world.ts';
 
 /** 2026-01-01T00:00:00Z */
-const WORLD_BEGAN_AT_MS = 1_767_225_600_000;
+export const WORLD_BEGAN_AT_MS = 1_767_225_600_000;
 
 export class SimulatedClock {
   readonly #world: SimulatedWorld;

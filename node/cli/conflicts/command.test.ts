@@ -35,7 +35,7 @@ describe('concert conflicts', { timeout: 120_000 }, () => {
     assert.equal(await conflicts(), 'no conflicts\n');
     assert.equal(await conflicts('--top'), 'no conflicts\n');
     assert.deepEqual(JSON.parse(await conflicts('--json')), { conflicts: [] });
-    const counts = { since: null, conflicts: 0, hotRows: [], pairs: [] };
+    const counts = { since: null, conflicts: 0, hotRows: [], pairs: [], causes: [], distances: [] };
     assert.deepEqual(JSON.parse(await conflicts('--top', '--json')), counts);
   });
 
@@ -43,13 +43,13 @@ describe('concert conflicts', { timeout: 120_000 }, () => {
     await loses(0, 1, 'shop.products', 5);
     const { gtid } = await loses(2, 1, 'shop.orders', 7);
     const lines = (await conflicts()).trimEnd().split('\n');
-    assert.match(lines[0]!, /^ time +│ table +│ key │ reason +│ lost at +│ winner$/);
+    assert.match(lines[0]!, /^ time +│ table +│ key │ reason +│ lost at +│ winner +│ late$/);
     const cells = lines.slice(2).map((line) => line.split('│').map((cell) => cell.trim()));
     assert.deepEqual(
       cells.map(([, ...rest]) => rest),
       [
-        ['shop.orders', '7', 'conflict', address(2), address(1)],
-        ['shop.products', '5', 'conflict', address(0), address(1)],
+        ['shop.orders', '7', 'conflict', address(2), address(1), '1'],
+        ['shop.products', '5', 'conflict', address(0), address(1), '1'],
       ],
     );
     assert.equal((await conflicts('--last', '1')).trimEnd().split('\n').length, 3);

@@ -2,13 +2,14 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { ConflictRow } from '../../../client/index.ts';
 import { memberLabel } from '../member-label.ts';
-import { conflictTable, hotRowTable, pairTable } from './conflict-tables.ts';
+import { causeTable, conflictTable, distanceTable, hotRowTable, pairTable } from './conflict-tables.ts';
 import { ConflictTally } from './conflict-tally.ts';
 
 function conflict(second: number, facts: Partial<ConflictRow> & { loser: ConflictRow['loser'] }): ConflictRow {
   const time = `2026-11-20T09:00:${String(second).padStart(2, '0')}.000Z`;
   const winner = { member: 'b', gtid: `group:${second}` };
-  return { time, table: 'shop.products', item: 'row', key: 1, reason: 'conflict', phase: 'group', winner, ...facts };
+  const about = { table: 'shop.products', item: 'row', key: 1, reason: 'conflict', phase: 'group' } as const;
+  return { time, ...about, winner, late: facts.winner === null ? null : 2, ...facts };
 }
 
 const ordered = conflict(3, { loser: { member: 'a', transactionId: '1-7-0' }, key: 2 });
@@ -52,8 +53,25 @@ describe('conflicts as several members tell them', () => {
       { loser: 'b', winner: 'a', conflicts: 1 },
       { loser: 'b', winner: null, conflicts: 1 },
     ]);
+    assert.deepEqual(summary.causes, [
+      { cause: 'row', conflicts: 4 },
+      { cause: 'snapshot-too-old', conflicts: 1 },
+    ]);
+    assert.deepEqual(summary.distances, [{ upTo: 3, conflicts: 4 }]);
+    assert.deepEqual(distanceTable([...summary.distances, { upTo: null, conflicts: 1 }]), [
+      { 'transactions late': 'up to 3', conflicts: 4 },
+      { 'transactions late': 'more', conflicts: 1 },
+    ]);
+    assert.deepEqual(causeTable(summary.causes)[1], { cause: 'snapshot too old', conflicts: 1 });
     assert.equal(tally.summary(1).hotRows.length, 1);
-    assert.deepEqual(new ConflictTally().summary(10), { since: null, conflicts: 0, hotRows: [], pairs: [] });
+    assert.deepEqual(new ConflictTally().summary(10), {
+      since: null,
+      conflicts: 0,
+      hotRows: [],
+      pairs: [],
+      causes: [],
+      distances: [],
+    });
   });
 
   test('are forgotten from the oldest on when there are too many', () => {
@@ -71,6 +89,7 @@ describe('conflicts as several members tell them', () => {
       reason: 'conflict',
       'lost at': '127.0.0.1:7001',
       winner: 'b',
+      late: 2,
     };
     assert.deepEqual(conflictTable([ordered], label, '2026-11-20'), [{ time: '09:00:03.000', ...shown }]);
     assert.deepEqual(conflictTable([ordered], label, '2026-11-21'), [{ time: '2026-11-20 09:00:03.000', ...shown }]);

@@ -11,6 +11,19 @@ export interface ConflictCounts {
   readonly conflicts: number;
   readonly hotRows: readonly HotRow[];
   readonly pairs: readonly Pair[];
+  readonly causes: readonly Cause[];
+  readonly distances: readonly Distance[];
+}
+
+export interface Cause {
+  readonly cause: string;
+  readonly conflicts: number;
+}
+
+/** Losers that were at most `upTo` transactions late, and more than those before; null: later than all. */
+export interface Distance {
+  readonly upTo: number | null;
+  readonly conflicts: number;
 }
 
 export interface HotRow {
@@ -29,6 +42,9 @@ export interface Pair {
   readonly winner: string | null;
   readonly conflicts: number;
 }
+
+/** Transactions by which losers were late, as members tell them apart. */
+const DISTANCES = [1, 3, 10, 30, 100, 1000, 10_000];
 
 /** Of all members together; a member keeps 10,000. */
 const CONFLICTS_KEPT_MAX = 50_000;
@@ -70,24 +86,36 @@ export class ConflictTally {
   summary(limit: number): ConflictCounts {
     const hotRows = new Map<string, Counted<HotRow>>();
     const pairs = new Map<string, Counted<Pair>>();
+    const causes = new Map<string, Counted<Cause>>();
+    const distances = new Map<string, Counted<Distance>>();
     let since: string | null = null;
-    for (const { time, table, item, index, key, reason, loser, winner } of this.#conflicts.values()) {
+    let conflicts = 0;
+    for (const conflict of this.#conflicts.values()) {
+      const { time, table, item, index, key, reason, loser, winner, late = null, standsFor = 1 } = conflict;
+      conflicts += standsFor;
       if (since === null || time < since) since = time;
-      count(pairs, `${loser.member} ${winner?.member}`, { loser: loser.member, winner: winner?.member ?? null });
+      const pair = { loser: loser.member, winner: winner?.member ?? null };
+      count(pairs, `${loser.member} ${winner?.member}`, pair, standsFor);
+      const cause = causeOf(reason, item);
+      count(causes, cause, { cause }, standsFor);
+      const upTo = DISTANCES.find((bound) => late !== null && late <= bound) ?? null;
+      if (late !== null) count(distances, String(upTo), { upTo }, standsFor);
       if (reason === 'snapshot-too-old' || reason === 'out-of-bounds') continue;
       // A row written into a range that somebody had read is as hot as one that both wrote.
       const about = item === 'range' ? 'row' : item;
       // A row is one row, by whatever index it was found.
       const ofIndex = about === 'row' || index === undefined ? {} : { index };
       const name = `${table} ${about} ${ofIndex.index} ${keyText(key)}`;
-      const hot = count(hotRows, name, { table, item: about, ...ofIndex, key, lastTime: time });
+      const hot = count(hotRows, name, { table, item: about, ...ofIndex, key, lastTime: time }, standsFor);
       if (hot.lastTime < time) hot.lastTime = time;
     }
     return {
       since,
-      conflicts: this.#conflicts.size,
+      conflicts,
       hotRows: mostFirst(hotRows).slice(0, limit),
       pairs: mostFirst(pairs),
+      causes: mostFirst(causes),
+      distances: [...distances.values()].sort((one, other) => (one.upTo ?? Infinity) - (other.upTo ?? Infinity)),
     };
   }
 }
@@ -97,15 +125,26 @@ function identityOf({ time, loser }: ConflictRow): string {
   return `${time} ${loser.member} ${loser.transactionId}`;
 }
 
+/** As members tell it. */
+function causeOf(reason: string, item: string): string {
+  if (reason === 'out-of-bounds') return 'bounds';
+  return reason === 'snapshot-too-old' || reason === 'dangerous-structure' ? reason : item;
+}
+
 type Counted<T> = { -readonly [Name in keyof T]: T[Name] };
 
-function count<T extends { conflicts: number }>(counts: Map<string, T>, name: string, first: Omit<T, 'conflicts'>): T {
+function count<T extends { conflicts: number }>(
+  counts: Map<string, T>,
+  name: string,
+  first: Omit<T, 'conflicts'>,
+  more: number,
+): T {
   const known = counts.get(name);
   if (known !== undefined) {
-    known.conflicts++;
+    known.conflicts += more;
     return known;
   }
-  const counted = { ...first, conflicts: 1 } as T;
+  const counted = { ...first, conflicts: more } as T;
   counts.set(name, counted);
   return counted;
 }

@@ -7,7 +7,7 @@ import { TableLayout } from '../display/table-layout.ts';
 import { connectGroup, memberNames } from '../group-client.ts';
 import type { MemberLabel } from '../member-label.ts';
 import { valueJson } from '../value-json.ts';
-import { conflictTable, hotRowTable, pairTable, timeOf } from './conflict-tables.ts';
+import { causeTable, conflictTable, distanceTable, hotRowTable, pairTable, timeOf } from './conflict-tables.ts';
 import type { ConflictTally } from './conflict-tally.ts';
 import { GroupConflicts } from './group-conflicts.ts';
 
@@ -83,14 +83,15 @@ function topShown(output: Output, top: number, { json, watch }: ConflictsOptions
   return async (tally, added, label) => {
     if (!isFirst && added.length === 0) return;
     const counts = tally.summary(top);
-    const { since, conflicts, hotRows, pairs } = counts;
+    const { since, conflicts, hotRows, pairs, causes, distances } = counts;
     if (json) await output.write(`${valueJson(counts)}\n`);
     else {
       // A watched terminal shows one picture, not a roll of them.
       let text = watch && output.width !== null ? '\x1b[H\x1b[2J' : isFirst ? '' : '\n';
       text += since === null ? 'no conflicts\n' : `${conflicts} conflicts since ${timeOf(since)}\n`;
       if (hotRows.length > 0) text += `\n${new TableLayout(output.width).render(hotRowTable(hotRows))}`;
-      if (pairs.length > 0) text += `\n${new TableLayout(output.width).render(pairTable(pairs, label))}`;
+      const tables = [pairTable(pairs, label), causeTable(causes), distanceTable(distances)];
+      for (const rows of tables) if (rows.length > 0) text += `\n${new TableLayout(output.width).render(rows)}`;
       await output.write(text);
     }
     isFirst = false;

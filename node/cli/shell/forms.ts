@@ -162,6 +162,7 @@ export const FORMS: readonly Form[] = [
       timeoutMs: 'number',
       lockTimeoutMs: 'number',
       onError: 'name',
+      idempotencyKey: 'value',
     },
     details:
       'Its snapshot is fixed by the first statement; with isolation "READ COMMITTED" each has its own. asOf: the past, by sequence number or time. A statement that fails dooms it: only rollback is left, unless it was begun with onError continue. Without begin each statement is a transaction of its own.',
@@ -211,11 +212,20 @@ export const FORMS: readonly Form[] = [
     examples: ['rollbackTo before'],
   },
   {
+    name: 'outcome',
+    group: 'transactions',
+    summary: 'what became of an idempotency key',
+    positionals: [{ argument: 'idempotencyKey', kind: 'name', shown: 'KEY' }],
+    clauses: { fence: 'flag' },
+    details: 'With fence nothing commits with it any more, unless it has already.',
+    examples: ['outcome order-4711', 'outcome order-4711 fence'],
+  },
+  {
     name: 'transact',
     group: 'transactions',
     summary: 'several statements as one transaction, again on conflict',
     positionals: [{ argument: 'steps', kind: 'list', shown: '[STEP,…]' }],
-    clauses: { attempts: 'number', profile: 'flag' },
+    clauses: { attempts: 'number', idempotencyKey: 'value', profile: 'flag' },
     details:
       'A step is {op, …arguments}; with expect it must give that, or nothing is written. It is a transaction of its own, apart from an open one.',
     examples: [

@@ -1,6 +1,13 @@
 /** What is shown of an operation's result: rows under a head, or a line that says what was done. */
 import type { CommitLayers, ConflictRow, MemberRow, MemberStatus, TableDescription } from '../../../client/index.ts';
-import { conflictTable, hotRowTable, pairTable, timeOf } from '../conflicts/conflict-tables.ts';
+import {
+  causeTable,
+  conflictTable,
+  distanceTable,
+  hotRowTable,
+  pairTable,
+  timeOf,
+} from '../conflicts/conflict-tables.ts';
 import type { ConflictCounts } from '../conflicts/conflict-tally.ts';
 import { cellText } from '../display/cell-text.ts';
 import type { TableRow } from '../display/table-layout.ts';
@@ -75,10 +82,12 @@ export function presentResult(
     case 'conflicts':
       return [table(conflictTable(value as readonly ConflictRow[], label), { noun: 'conflict' })];
     case 'conflictSummary': {
-      const { hotRows, pairs } = value as ConflictCounts;
+      const { hotRows, pairs, causes, distances } = value as ConflictCounts;
       return [
         table(hotRowTable(hotRows), { title: 'hot rows' }),
         table(pairTable(pairs, label), { title: 'who lost to whom', noun: 'pair' }),
+        table(causeTable(causes), { title: 'why', noun: 'cause' }),
+        table(distanceTable(distances), { title: 'how late' }),
       ];
     }
     case 'ping':

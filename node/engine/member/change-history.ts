@@ -229,6 +229,8 @@ function decode({ payload, origin, verdicts }: HeldEntry): readonly Publication[
     const about = { sequenceNumber, commitTime, origin };
     if (message.kind === 'transaction') {
       publications.push({ ...about, writes: writesOf(message.transaction, resolved), schema: null });
+    } else if (message.kind === 'key-fence') {
+      publications.push({ ...about, writes: [], schema: null });
     } else {
       assert(resolved !== null, 'an accepted schema change is kept with its effect');
       publications.push({ ...about, writes: [], schema: decodeSchemaEffect(resolved) });

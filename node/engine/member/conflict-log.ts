@@ -1,6 +1,6 @@
-/** The last conflicts that this member has seen: every refusal in the total order, and its own before that. */
+/** The last conflicts that this member has seen: every refusal in the total order, and its own before that; above a rate a sample of them. */
 import type { DangerousStructure, RowKey, Writer } from '../../../certifier/types.ts';
-import type { MemberOrdinal } from '../../../gcs/base/index.ts';
+import type { MemberOrdinal, SequenceNumber } from '../../../gcs/base/index.ts';
 
 export interface SeenConflict {
   readonly stampMs: number;
@@ -15,6 +15,10 @@ export interface SeenConflict {
   readonly loser: MemberOrdinal;
   readonly loserTransactionId: string;
   readonly winner: Writer | null;
+  /** What the loser saw there. */
+  readonly snapshotVersion: SequenceNumber;
+  /** How many it stands for, itself included. */
+  readonly standsFor: number;
 }
 
 export class ConflictLog {

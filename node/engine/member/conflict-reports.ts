@@ -49,7 +49,7 @@ export class ConflictReports {
 
   summary(limit: number, table: string | null): ConflictSummary {
     const seen = this.#setup.state();
-    if (seen === null) return { since: null, conflicts: 0, hotRows: [], pairs: [] };
+    if (seen === null) return { since: null, conflicts: 0, hotRows: [], pairs: [], causes: [], distances: [] };
     return summarizeConflicts(seen.conflicts.newestFirst(), { limit, table }, this.#namesOf(seen));
   }
 

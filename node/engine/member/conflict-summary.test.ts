@@ -40,6 +40,8 @@ function conflict(stampMs: number, key: string, [loser, winner]: readonly [numbe
     loser,
     loserTransactionId: 't',
     winner: winner === null ? null : { sequenceNumber: 9, origin: winner },
+    snapshotVersion: 9 - stampMs,
+    standsFor: 1,
   };
 }
 
@@ -75,7 +77,35 @@ test('a summary counts the rows of the kept conflicts, the hottest first, and wh
       { loser: 'member-0', winner: null, conflicts: 1 },
       { loser: 'member-1', winner: 'member-2', conflicts: 1 },
     ],
+    causes: [
+      { cause: 'row', conflicts: 4 },
+      { cause: 'catalog', conflicts: 1 },
+      { cause: 'snapshot-too-old', conflicts: 1 },
+    ],
+    distances: [
+      { upTo: 1, conflicts: 1 },
+      { upTo: 3, conflicts: 2 },
+      { upTo: 10, conflicts: 2 },
+    ],
   });
+});
+
+test('what stands for several counts as so many, whatever is counted', () => {
+  const sampled = { ...conflict(7, row(STOCK, 7), [0, 1]), standsFor: 16, snapshotVersion: -200_000 };
+  const { conflicts, hotRows, pairs, causes, distances } = summarizeConflicts(
+    logged(sampled, conflict(4, row(STOCK, 7), [1, 2])).newestFirst(),
+    { limit: 1, table: null },
+    names,
+  );
+  assert.deepEqual([conflicts, hotRows[0]!.conflicts, causes[0]!.conflicts], [17, 17, 17]);
+  assert.deepEqual(
+    pairs.map((pair) => pair.conflicts),
+    [16, 1],
+  );
+  assert.deepEqual(distances, [
+    { upTo: 10, conflicts: 1 },
+    { upTo: null, conflicts: 16 },
+  ]);
 });
 
 test('a summary of one table counts its conflicts only, and tells at most so many rows as asked for', () => {
@@ -98,6 +128,6 @@ test('a summary of one table counts its conflicts only, and tells at most so man
 test('conflicts that the log has dropped count no more, and none kept is told as none', () => {
   const full = logged(...log.newestFirst(), conflict(8, row(STOCK, 3), [0, 1]));
   assert.equal(summarizeConflicts(full.newestFirst(), { limit: 1, table: null }, names).conflicts, 6);
-  const none = { since: null, conflicts: 0, hotRows: [], pairs: [] };
+  const none = { since: null, conflicts: 0, hotRows: [], pairs: [], causes: [], distances: [] };
   assert.deepEqual(summarizeConflicts(logged().newestFirst(), { limit: 1, table: null }, names), none);
 });

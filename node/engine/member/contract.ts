@@ -5,8 +5,9 @@ import type { Environment, Incarnation, LogIndex, MemberId, SequenceNumber } fro
 import type { Compression, Formation, GroupMember, GroupOptions, GroupView } from '../../../gcs/core/index.ts';
 import type { BuildCounters, BuilderOptions, BuildProgress } from '../builds/builder.ts';
 import type { ImageCodec } from '../image-codec.ts';
-import type { MemberState } from '../replica.ts';
+import type { ConflictRecord, MemberState } from '../replica.ts';
 import type { ChangeHistoryOptions } from './change-history.ts';
+import type { SamplingOptions } from './conflict-sampling.ts';
 import type { OutboxOptions } from './outbox.ts';
 
 export interface MemberOptions {
@@ -25,6 +26,9 @@ export interface MemberOptions {
   /** How often waiting commits are looked at. */
   readonly sweepEveryMs: number;
   readonly conflictsKeptMax: number;
+  readonly conflictSampling: SamplingOptions;
+  /** Conflicts that its clients lose, told to its process. */
+  readonly conflictLinesPerSecondMax: number;
   /** A clean stop waits so long for what is committing. */
   readonly stopWaitMs: number;
   /** The purge floor is raised when it would rise by so many sequence numbers. */
@@ -89,6 +93,8 @@ export interface MemberEvents {
   viewChanged(change: ViewChange): void;
   /** Its disk is full, or has room again. */
   roomChanged(hasRoom: boolean): void;
+  /** A client of this member lost one; of many a second only some are told. `leftOut`: those before it that were not. */
+  conflictLost?(conflict: ConflictRecord, leftOut: number): void;
   /** Something of the directory cannot be read. It is repaired or received from another member. */
   damageFound(facts: { readonly file: string; readonly offset: number; readonly reason: string }): void;
   /** A transfer begins with a donor, is through, or failed and will be tried again. */
@@ -156,6 +162,11 @@ export interface MemberCounters extends BuildCounters {
   batchDelayLowered: number;
   remoteApplied: number;
   schemaChanges: number;
+  /** Of an idempotency key that had committed: answered with what came of it. */
+  transactionsReplayed: number;
+  /** For their idempotency key: of another request, fenced or too old. */
+  keysRefused: number;
+  keysFenced: number;
   batchesDelivered: number;
   bytesDelivered: number;
   viewsInstalled: number;
@@ -202,6 +213,9 @@ export function zeroCounters(): MemberCounters {
     buildConflicts: 0,
     buildsCompleted: 0,
     buildsFailed: 0,
+    transactionsReplayed: 0,
+    keysRefused: 0,
+    keysFenced: 0,
     batchesDelivered: 0,
     bytesDelivered: 0,
     viewsInstalled: 0,

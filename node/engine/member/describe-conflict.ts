@@ -15,7 +15,7 @@ export interface Names {
 }
 
 export function describeConflict(seen: SeenConflict, names: Names): ConflictRecord {
-  const { key, found, reason, phase, loser, loserTransactionId, winner, structure } = seen;
+  const { key, found, reason, phase, loser, loserTransactionId, winner, structure, snapshotVersion, standsFor } = seen;
   const about = describeConflictKey(key, names);
   return {
     time: formatIsoTime(seen.stampMs),
@@ -26,6 +26,9 @@ export function describeConflict(seen: SeenConflict, names: Names): ConflictReco
     loser: { member: names.memberIdOf(loser), transactionId: loserTransactionId },
     winner: winner && { member: names.memberIdOf(winner.origin), gtid: names.gtidOf(winner.sequenceNumber) },
     ...(structure !== null && { before: structure.before && describeBefore(structure.before, names) }),
+    snapshotVersion,
+    late: winner && winner.sequenceNumber - snapshotVersion,
+    standsFor,
   };
 }
 
@@ -60,4 +63,13 @@ export function describeConflictKey(
     default:
       return { table: '(unknown)', item: 'row', key: null };
   }
+}
+
+/** The table that a conflict is about, as far as it is there. */
+export function describedTable(key: RowKey, catalog: Catalog): string | null {
+  const tableId = tableIdOf(key);
+  if (tableId !== 0) return catalog.tableById(tableId)?.name ?? null;
+  const decoded = decodeKey(key, null);
+  if (decoded.kind === 'definition') return decoded.name;
+  return decoded.kind === 'catalog-item' ? (catalog.tableById(decoded.tableId)?.name ?? null) : null;
 }

@@ -1,4 +1,5 @@
 export type { CommitDurations } from './commit-latency.ts';
+export type { CountedConflicts } from './conflict-counts.ts';
 export type {
   MemberCounters,
   MemberEvents,

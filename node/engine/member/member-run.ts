@@ -37,9 +37,11 @@ import type { Builder } from '../builds/builder.ts';
 import type { AttachedSessions, MemberState, SessionTransaction } from '../replica.ts';
 import { Administrator } from './administrator.ts';
 import { AppliedWaiters } from './applied-waiters.ts';
+import { ConflictLines } from './conflict-lines.ts';
 import type { MemberEvents, MemberSetup, RestartReason } from './contract.ts';
 import { countedCompression } from './counted-compression.ts';
 import { Deliveries } from './deliveries.ts';
+import { describeConflict } from './describe-conflict.ts';
 import { belongingOf, type Content, contentOf } from './directory-content.ts';
 import { Followers } from './followers.ts';
 import { Housekeeping } from './housekeeping.ts';
@@ -411,6 +413,19 @@ export class MemberRun {
     this.#running = state;
     state.builds.begun = () => this.builder?.lookSoon();
     state.watchedRows = this.#sessions?.watchedRows ?? null;
+    if (this.#events.conflictLost !== undefined) {
+      state.conflictLines = new ConflictLines({
+        clock,
+        perSecondMax: this.setup.options.conflictLinesPerSecondMax,
+        describe: (seen) =>
+          describeConflict(seen, {
+            catalog: state.catalog,
+            memberIdOf: (ordinal) => this.membership.memberIdOf(ordinal),
+            gtidOf: (sequenceNumber) => `${definition.groupId}:${sequenceNumber}`,
+          }),
+        told: (conflict, leftOut) => this.#events.conflictLost!(conflict, leftOut),
+      });
+    }
     if (state.history.transactions > 0) this.followers.mayReturn();
     this.watchers.viewChanged();
     const upTo = state.certifier.sequenceNumber;

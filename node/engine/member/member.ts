@@ -14,6 +14,9 @@ import type { Group } from '../../../gcs/core/index.ts';
 import type { BuildOutcome } from '../builds/build-watch.ts';
 import { Builder } from '../builds/builder.ts';
 import { encodeSchemaChange } from '../catalog.ts';
+import { ExpiredKeys } from '../idempotency/expired-keys.ts';
+import type { KeyQuestion, KeyRefusal } from '../idempotency/judge-key.ts';
+import { keyAttributeOf } from '../idempotency/key-attribute.ts';
 import type {
   AbortOutcome,
   Administration,
@@ -22,6 +25,7 @@ import type {
   CommitOutcome,
   ConflictRecord,
   ConflictSummary,
+  FenceOutcome,
   LostConflict,
   LostSnapshot,
   MemberRow,
@@ -41,6 +45,7 @@ import type { Build, TableDefinition } from '../table-definition.ts';
 import type { VariableRow } from '../variables.ts';
 import type { ChangeHistory } from './change-history.ts';
 import type { CommitLatencies } from './commit-latency.ts';
+import type { CountedConflicts } from './conflict-counts.ts';
 import { ConflictReports } from './conflict-reports.ts';
 import type { MemberCounters, MemberSetup } from './contract.ts';
 import { preparedInSlices, writtenBytes } from './large-commit.ts';
@@ -52,6 +57,7 @@ export class Member implements Replica {
   readonly #run: MemberRun;
   readonly #setup: MemberSetup;
   readonly #conflicts: ConflictReports;
+  readonly #expiredKeys = new ExpiredKeys();
   /** Answers that must not come within the call that caused them. */
   #later: (() => void)[] = [];
 
@@ -93,6 +99,11 @@ export class Member implements Replica {
 
   get commitLatencies(): CommitLatencies {
     return this.#run.report.commitLatencies;
+  }
+
+  /** All that this run has seen, by table and cause. */
+  get conflictCounts(): readonly CountedConflicts[] {
+    return this.#run.running?.conflictCounts.read() ?? [];
   }
 
   // What sessions see
@@ -256,6 +267,9 @@ export class Member implements Replica {
       hold.release();
       done(typeof fate === 'string' ? outcomeOf(fate) : (fate as CommitOutcome));
     };
+    const key = keyAttributeOf(transaction);
+    const known = key === null ? null : this.keyRefusal(key);
+    if (known !== null) return this.#answerLater(() => answered(known));
     const bytes = writtenBytes(transaction);
     if (bytes > this.#setup.options.slices.largeBytes) {
       if (this.#run.outbox.isFullForLarge) {
@@ -279,6 +293,23 @@ export class Member implements Replica {
       else this.#run.watchers.tell();
       return next.value;
     };
+  }
+
+  keyRefusal(question: KeyQuestion): KeyRefusal | null {
+    return this.#running.keyRefusal(question, this.#setup.environment.clock.wallMs());
+  }
+
+  expiredKeys(): readonly RowKey[] {
+    const { store, certifier } = this.#running;
+    return this.#expiredKeys.take(store, certifier.commitTime.physicalMs);
+  }
+
+  fenceKey(key: string, deadlineMs: number, done: (outcome: FenceOutcome) => void): void {
+    const refusal = this.#whyNot() ?? this.keyRefusal({ key, fingerprint: null });
+    if (refusal !== null) return this.#answerLater(() => done(refusal));
+    this.#run.outbox.add(encodeGroupMessage({ kind: 'key-fence', key }), deadlineMs, (fate) =>
+      done(typeof fate === 'string' ? outcomeOf(fate) : (fate as FenceOutcome)),
+    );
   }
 
   changeSchema(change: OrderedChange, deadlineMs: number, done: (outcome: SchemaOutcome) => void): void {

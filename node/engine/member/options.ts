@@ -8,6 +8,12 @@ export const CERTIFICATION_CAPACITY = 'certification_capacity';
 /** Enough for some minutes of writes at full speed; 50 to 70 MB a member when it is full, and nothing before. */
 export const CERTIFICATION_CAPACITY_DEFAULT = 1_000_000;
 
+/** Group-wide option: how long what became of an idempotency key is kept, in milliseconds of ordered time (H16). */
+export const IDEMPOTENCY_HORIZON_MS = 'idempotency_horizon_ms';
+
+/** Longer than anybody retries; some 200 bytes a key on disk. */
+export const IDEMPOTENCY_HORIZON_MS_DEFAULT = 24 * 3600 * 1000;
+
 export const MEMBER_DEFAULTS: MemberOptions = {
   group: GROUP_DEFAULTS,
   outbox: {
@@ -33,6 +39,9 @@ export const MEMBER_DEFAULTS: MemberOptions = {
   sweepEveryMs: 50,
   // Some minutes of a contended load, so that hot rows stand out; about 3 MB.
   conflictsKeptMax: 10_000,
+  // What is kept then lasts ten seconds at the rate up to which all are, and 160 at the next sixteen times it.
+  conflictSampling: { exactPerSecondMax: 1000, oneOf: 16 },
+  conflictLinesPerSecondMax: 10,
   stopWaitMs: 5000,
   // Each rise is a message of the order.
   purgeStep: 1000,

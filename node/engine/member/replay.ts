@@ -9,6 +9,8 @@ import type { Certifier } from '../../../certifier/index.ts';
 import { decodeBatch } from '../../../certifier/index.ts';
 import { assert, type LogIndex, type SequenceNumber } from '../../../gcs/base/index.ts';
 import { type AssemblerSetup, type MessageLog, type Ordered, readMessages } from '../../../gcs/core/index.ts';
+import type { IdempotencyKeys } from '../idempotency/idempotency-keys.ts';
+import { keyAttributeOf } from '../idempotency/key-attribute.ts';
 import { catalogItemKey } from '../key-codec.ts';
 import type { HeldEntry } from './change-history.ts';
 import { publicationOf } from './publication.ts';
@@ -22,6 +24,8 @@ export interface Replay {
   /** Restored as of the end of `verdicts`, its database still empty. */
   readonly certifier: Certifier;
   readonly publishFrom: SequenceNumber;
+  /** Over what has been published of the replay so far. */
+  readonly keys: IdempotencyKeys;
   publish(sequenceNumber: SequenceNumber, writes: readonly Write[], clear: readonly KeyRange[]): void;
   schemaChanged(sequenceNumber: SequenceNumber, effect: SchemaEffect): void;
   /** Told of each schema change, as it may be that of a variable, also of those below `publishFrom`. */
@@ -63,7 +67,7 @@ export function replayUpToKeptVerdicts(replay: Replay): number {
 }
 
 function repeat(replay: Replay, { origin, payload }: Message, record: VerdictRecord): void {
-  const { certifier, publishFrom, publish } = replay;
+  const { certifier, publishFrom, publish, keys } = replay;
   const batch = decodeBatch(payload);
   assert(
     batch.kind === 'batch' && batch.messages.length === record.verdicts.length,
@@ -75,7 +79,7 @@ function repeat(replay: Replay, { origin, payload }: Message, record: VerdictRec
   for (let i = 0; i < record.verdicts.length; i++) {
     const verdict = record.verdicts[i]!;
     if (verdict.kind !== 'positive') continue;
-    const { sequenceNumber } = verdict;
+    const { sequenceNumber, commitTime } = verdict;
     positives++;
     upTo = sequenceNumber;
     const message = batch.messages[i]!;
@@ -85,7 +89,14 @@ function repeat(replay: Replay, { origin, payload }: Message, record: VerdictRec
       if (sequenceNumber < publishFrom) continue;
       const writes = writesOf(message.transaction, verdict.resolved);
       rows += writes.length;
-      publish(sequenceNumber, writes, []);
+      const attribute = keyAttributeOf(message.transaction);
+      const { snapshotVersion } = message.transaction;
+      const beside = attribute === null ? [] : keys.bind(attribute, { sequenceNumber, commitTime, snapshotVersion });
+      publish(sequenceNumber, beside.length === 0 ? writes : [...writes, ...beside], []);
+    } else if (message.kind === 'key-fence') {
+      certifier.restoreSchemaChange([], writer);
+      if (sequenceNumber < publishFrom) continue;
+      publish(sequenceNumber, [keys.fence(message.key, { sequenceNumber, commitTime })], []);
     } else {
       assert(verdict.resolved !== null, 'an accepted schema change is kept with its effect');
       const effect = decodeSchemaEffect(verdict.resolved);

@@ -41,6 +41,9 @@ import {
 import type { Delivery, GroupDefinition, GroupMember, MessageLog } from '../../../gcs/core/index.ts';
 import { BuildWatch } from '../builds/build-watch.ts';
 import { Catalog, decodeSchemaChange } from '../catalog.ts';
+import { IdempotencyKeys, type KeysUnderWay } from '../idempotency/idempotency-keys.ts';
+import type { KeyQuestion, KeyRefusal } from '../idempotency/judge-key.ts';
+import { type KeyAttribute, keyAttributeOf } from '../idempotency/key-attribute.ts';
 import type { ImageCodec } from '../image-codec.ts';
 import { catalogItemKey } from '../key-codec.ts';
 import type {
@@ -54,11 +57,16 @@ import type {
 } from '../replica.ts';
 import { CERTIFICATION_RULE, type Variables } from '../variables.ts';
 import { ChangeHistory } from './change-history.ts';
+import { conflictCause } from './conflict-cause.ts';
+import { ConflictCounts } from './conflict-counts.ts';
+import type { ConflictLines } from './conflict-lines.ts';
 import { ConflictLog, type SeenConflict } from './conflict-log.ts';
+import { ConflictSampling } from './conflict-sampling.ts';
 import type { MemberCounters, MemberSetup } from './contract.ts';
+import { describedTable } from './describe-conflict.ts';
 import { DigestWatch } from './digest-watch.ts';
 import { Holds } from './holds.ts';
-import { CERTIFICATION_CAPACITY } from './options.ts';
+import { CERTIFICATION_CAPACITY, IDEMPOTENCY_HORIZON_MS, IDEMPOTENCY_HORIZON_MS_DEFAULT } from './options.ts';
 import { OrderedReads } from './ordered-reads.ts';
 import { publicationOf } from './publication.ts';
 import { neededByRebuild, replayUpToKeptVerdicts } from './replay.ts';
@@ -81,7 +89,7 @@ const REASON_NO_SUCH_TABLE = 4;
 const REASON_NOTHING_TO_DO = 5;
 const REASON_OUT_OF_BOUNDS = 6;
 /** The definitions at its place do not allow the schema change. */
-const REASON_NOT_ALLOWED = 7;
+const REASON_NOT_ALLOWED = 11;
 
 const REASONS = {
   conflict: REASON_CONFLICT,
@@ -89,10 +97,16 @@ const REASONS = {
   'out-of-bounds': REASON_OUT_OF_BOUNDS,
 } as const satisfies Record<Negative['kind'], number>;
 
+const REASON_OF_KEY = { replayed: 7, 'key-reused': 8, 'key-fenced': 9, 'key-expired': 10 } as const satisfies Record<
+  KeyRefusal['kind'],
+  number
+>;
+
 /** What became of one message. */
 export type Fate =
   | CommitOutcome
   | SchemaOutcome
+  | { readonly kind: 'fenced' }
   | { readonly kind: 'purge-floor'; readonly purgeFloor: SequenceNumber }
   | { readonly kind: 'time' };
 
@@ -128,6 +142,8 @@ interface Passage {
   readonly fates: Fate[];
   readonly publications: Publication[];
   readonly schemaChanges: Parameters<BuildWatch['schemaChanged']>[];
+  /** Rows of idempotency keys that it writes; null: none so far. */
+  keys: KeysUnderWay | null;
 }
 
 /** What is known of a large message that is on its way. */
@@ -163,6 +179,11 @@ export class ReplicatedState {
   readonly variables: Variables;
   readonly digests: DigestWatch;
   readonly conflicts: ConflictLog;
+  readonly conflictCounts = new ConflictCounts();
+  /** Who is told of those that this member's clients lose; null: nobody. */
+  conflictLines: ConflictLines | null = null;
+  readonly #samplings: Readonly<Record<SeenConflict['phase'], ConflictSampling>>;
+  readonly keys: IdempotencyKeys;
   /** Who is told of the rows that are written; null: nobody. */
   watchedRows: WatchedRows | null = null;
   readonly #reads: OrderedReads;
@@ -215,6 +236,7 @@ export class ReplicatedState {
     const from = store.highestLanePoint;
     const history = new ChangeHistory(options.history, { sequenceNumber: from, commitTime: timeOf(verdicts, from) });
     store.keepFrom(history.heldFrom);
+    const keys = keysOf(store, definition);
     const schemaChanges: { sequenceNumber: SequenceNumber; effect: SchemaEffect }[] = [];
     const entries = replayUpToKeptVerdicts({
       log,
@@ -230,6 +252,7 @@ export class ReplicatedState {
         variables.set(changed.name, changed.value, sequenceNumber);
         if (changed.name === CERTIFICATION_RULE) certifier.restoreRule(variables.certificationRule);
       },
+      keys,
       repeated: (entry) => {
         history.add(entry);
         store.keepFrom(history.heldFrom);
@@ -241,12 +264,12 @@ export class ReplicatedState {
       const isOfTable = variableOf(effect, imageCodec) === null;
       if (isOfTable && sequenceNumber > history.heldFrom) catalog.repeat(sequenceNumber, effect, imageCodec);
     }
-    return { state: new ReplicatedState(setup, { certifier, store, history, catalog, variables }), entries };
+    return { state: new ReplicatedState(setup, { certifier, store, history, catalog, variables, keys }), entries };
   }
 
   private constructor(
     setup: ReplicatedStateSetup,
-    parts: Pick<ReplicatedState, 'certifier' | 'store' | 'history' | 'catalog' | 'variables'>,
+    parts: Pick<ReplicatedState, 'certifier' | 'store' | 'history' | 'catalog' | 'variables' | 'keys'>,
   ) {
     const { member, definition, self, counters } = setup;
     this.definition = definition;
@@ -258,9 +281,12 @@ export class ReplicatedState {
     this.catalog = parts.catalog;
     this.builds = new BuildWatch(parts.catalog);
     this.variables = parts.variables;
+    this.keys = parts.keys;
     this.#reads = new OrderedReads(parts.certifier);
     this.digests = new DigestWatch(setup.stateFrom);
     this.conflicts = new ConflictLog(member.options.conflictsKeptMax);
+    const { conflictSampling } = member.options;
+    this.#samplings = { local: new ConflictSampling(conflictSampling), group: new ConflictSampling(conflictSampling) };
     this.#imageCodec = member.imageCodec;
     this.#counters = counters;
     this.#wallMs = () => member.environment.clock.wallMs();
@@ -394,7 +420,18 @@ export class ReplicatedState {
     if (large === null) return this.#deliverBatch(delivery, batch);
     const { certifier, store } = this;
     const after = certifier.sequenceNumber;
-    const passage: Passage = { delivery, after, verdicts: [], fates: [], publications: [], schemaChanges: [] };
+    const passage: Passage = {
+      delivery,
+      after,
+      verdicts: [],
+      fates: [],
+      publications: [],
+      schemaChanges: [],
+      keys: null,
+    };
+    // What comes behind the items has come by now.
+    const attribute = keyAttributeOf(large);
+    if (this.#isDecidedByKey(attribute, passage)) return this.#conclude(passage, { publish: () => {}, rows: 0 });
     const resolve = (transaction: Transaction) => this.#resolveInSlices(transaction, itemsPerSlice);
     const judged = yield* certifier.certifyInSlices(large, delivery, itemsPerSlice, judgement, resolve);
     const fromMs = this.#clock.monotonicMs();
@@ -405,9 +442,10 @@ export class ReplicatedState {
     const { verdict } = judged.conclude();
     const resolved = this.#judged(large, verdict.kind === 'positive' ? null : verdict, passage);
     const { writeSet } = large;
+    const beside = judged.isPositive ? this.#bound(attribute, large, passage) : NO_WRITES;
     const published = resolved === null ? large : { ...large, writeSet: resolvedItems(writeSet, resolved) };
     const publish = (): void => {
-      if (judged.isPositive) store.publishLarge(after + 1, published);
+      if (judged.isPositive) store.publishLarge(after + 1, published, beside);
     };
     const fates = this.#conclude(passage, { publish, rows: judged.isPositive ? writeSet.length : 0, fromMs });
     if (judged.isPositive && this.#isWatched) this.watchedRows!.written(writeSet, delivery.origin);
@@ -434,19 +472,33 @@ export class ReplicatedState {
     }
     const { certifier } = this;
     const after = certifier.sequenceNumber;
-    const passage: Passage = { delivery, after, verdicts: [], fates: [], publications: [], schemaChanges: [] };
+    const passage: Passage = {
+      delivery,
+      after,
+      verdicts: [],
+      fates: [],
+      publications: [],
+      schemaChanges: [],
+      keys: null,
+    };
     this.#passage = passage;
     for (const message of batch.messages) {
       if (message.kind === 'transaction') {
         const { transaction } = message;
+        const attribute = keyAttributeOf(transaction);
+        if (this.#isDecidedByKey(attribute, passage)) continue;
         const negative = certifier.certifyNext(transaction, delivery.origin, delivery.stampMs, this.#resolve);
         const resolved = this.#judged(transaction, negative, passage);
         if (negative === null) {
           const { sequenceNumber } = certifier;
-          passage.publications.push({ sequenceNumber, writes: writesOf(transaction, resolved), clear: [] });
+          const own = writesOf(transaction, resolved);
+          const beside = this.#bound(attribute, transaction, passage);
+          const writes = beside.length === 0 ? own : [...own, ...beside];
+          passage.publications.push({ sequenceNumber, writes, clear: [] });
         }
       } else if (message.kind === 'schema-change') this.#changeSchema(message, passage);
       else if (message.kind === 'purge-floor') this.#raisePurgeFloor(message.sequenceNumber, passage);
+      else if (message.kind === 'key-fence') this.#fence(message.key, passage);
       else this.#markTime(passage);
     }
     this.#passage = null;
@@ -552,9 +604,10 @@ export class ReplicatedState {
   #lostHere(transaction: Transaction, negative: Lost | null): LostConflict | LostSnapshot | null {
     if (negative === null) return null;
     this.#counters.preCertificationConflicts++;
+    const localConflict = ++this.#localConflicts;
     this.#noteConflict(negative, transaction, {
       loser: this.self.ordinal,
-      loserTransactionId: `local-${++this.#localConflicts}`,
+      loserTransactionId: () => `local-${localConflict}`,
       stampMs: this.#wallMs(),
       phase: 'local',
     });
@@ -595,7 +648,8 @@ export class ReplicatedState {
       if (negative.structure !== undefined) this.#counters.dangerousStructures++;
     } else if (negative.kind === 'snapshot-too-old') this.#counters.snapshotsTooOld++;
     else this.#counters.incrementsOutOfBounds++;
-    const loserTransactionId = `${incarnation}-${messageNumber}-${verdicts.length}`;
+    const place = verdicts.length;
+    const loserTransactionId = () => `${incarnation}-${messageNumber}-${place}`;
     this.#noteConflict(negative, transaction, { loser: origin, loserTransactionId, stampMs, phase: 'group' });
     fates.push(outcomeOf(negative, 'group'));
     return null;
@@ -613,6 +667,60 @@ export class ReplicatedState {
     const rows = resolvedRows(transaction, resolved);
     this.#counters.rowsIncremented += rows.length;
     fates.push(isOwn ? { ...committed, resolved: rows } : committed);
+  }
+
+  // Idempotency keys (H16)
+
+  /** What is known already to be decided by its key, or null. `stampMs`: time of day. */
+  keyRefusal(question: KeyQuestion, stampMs: number): KeyRefusal | null {
+    return this.keys.judge(question, { committedMs: this.#committedMs, stampMs });
+  }
+
+  /** The row of a key that is forgotten goes from here on. */
+  get #committedMs(): number {
+    return this.certifier.commitTime.physicalMs;
+  }
+
+  /** Before anything else of it is judged. */
+  #isDecidedByKey(attribute: KeyAttribute | null, passage: Passage): boolean {
+    if (attribute === null) return false;
+    const { stampMs } = passage.delivery;
+    const refusal = this.keys.judge(attribute, { committedMs: this.#committedMs, stampMs }, passage.keys);
+    if (refusal === null) return false;
+    this.#refuseKey(refusal, passage);
+    return true;
+  }
+
+  /** Takes no number, and leaves no trace but in the digest. */
+  #refuseKey(refusal: KeyRefusal, { verdicts, fates }: Passage): void {
+    const reason = REASON_OF_KEY[refusal.kind];
+    this.certifier.refuseKey(reason);
+    verdicts.push({ kind: 'negative', reason });
+    fates.push(refusal);
+    if (refusal.kind === 'replayed') this.#counters.transactionsReplayed++;
+    else this.#counters.keysRefused++;
+  }
+
+  /** What a transaction that was accepted, the last one, writes beside its own rows. */
+  #bound(attribute: KeyAttribute | null, { snapshotVersion }: Transaction, passage: Passage): readonly Write[] {
+    if (attribute === null) return NO_WRITES;
+    passage.keys ??= new Map();
+    const { sequenceNumber, commitTime } = this.certifier;
+    return this.keys.bind(attribute, { sequenceNumber, commitTime, snapshotVersion }, passage.keys);
+  }
+
+  #fence(key: string, passage: Passage): void {
+    const { stampMs, origin } = passage.delivery;
+    const time = { committedMs: this.#committedMs, stampMs };
+    const refusal = this.keys.judge({ key, fingerprint: null }, time, passage.keys);
+    if (refusal !== null) return this.#refuseKey(refusal, passage);
+    const { sequenceNumber, commitTime } = this.certifier.certifySchemaChange([], origin, stampMs);
+    passage.keys ??= new Map();
+    const write = this.keys.fence(key, { sequenceNumber, commitTime }, passage.keys);
+    passage.verdicts.push({ kind: 'positive', sequenceNumber, commitTime, resolved: null });
+    passage.publications.push({ sequenceNumber, writes: [write], clear: [] });
+    passage.fates.push({ kind: 'fenced' });
+    this.#counters.keysFenced++;
   }
 
   #changeSchema(
@@ -718,19 +826,40 @@ export class ReplicatedState {
   #noteConflict(
     negative: Negative,
     transaction: Transaction,
-    about: Pick<SeenConflict, 'loser' | 'loserTransactionId' | 'stampMs' | 'phase'>,
+    about: Pick<SeenConflict, 'loser' | 'stampMs' | 'phase'> & { readonly loserTransactionId: () => string },
   ): void {
+    const { loser, stampMs, phase } = about;
     const isConflict = negative.kind === 'conflict';
-    const isRange = isConflict && negative.item === null;
-    this.conflicts.add({
-      ...about,
-      reason: isConflict && negative.structure !== undefined ? 'dangerous-structure' : negative.kind,
-      structure: isConflict ? (negative.structure ?? null) : null,
-      key: negative.kind === 'snapshot-too-old' ? transaction.writeSet[0]!.key : keyOf(negative),
-      found: isRange ? 'range' : negative.kind === 'out-of-bounds' ? 'bounds' : 'item',
+    const item = isConflict ? negative.item : null;
+    const structure = isConflict ? (negative.structure ?? null) : null;
+    const reason = structure !== null ? 'dangerous-structure' : negative.kind;
+    const key = negative.kind === 'snapshot-too-old' ? transaction.writeSet[0]!.key : keyOf(negative);
+    const isRange = isConflict && item === null;
+    const found = isRange ? 'range' : negative.kind === 'out-of-bounds' ? 'bounds' : 'item';
+    this.conflictCounts.add(describedTable(key, this.catalog), conflictCause({ reason, found, key }));
+    const standsFor = this.#samplings[phase].take(stampMs);
+    const seen = (): SeenConflict => ({
+      loser,
+      stampMs,
+      phase,
+      loserTransactionId: about.loserTransactionId(),
+      reason,
+      structure,
+      key,
+      found,
       winner: isConflict ? negative.winner : null,
+      snapshotVersion: item?.snapshotVersion ?? transaction.snapshotVersion,
+      standsFor: Math.max(1, standsFor),
     });
+    if (standsFor > 0) this.conflicts.add(seen());
+    if (loser === this.self.ordinal) this.conflictLines?.lost(seen);
   }
+}
+
+const NO_WRITES: readonly Write[] = [];
+
+function keysOf(store: VersionStore, { options }: GroupDefinition): IdempotencyKeys {
+  return new IdempotencyKeys(store, Number(options[IDEMPOTENCY_HORIZON_MS] ?? IDEMPOTENCY_HORIZON_MS_DEFAULT));
 }
 
 /** When that was committed, or a later time, behind which nothing up to there was. Null: it is not kept. */

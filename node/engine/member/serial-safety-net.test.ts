@@ -149,6 +149,20 @@ describe('under the rule serial-safety-net', () => {
     assert.equal(one.fail('commit', { tx: 'withdrawal' }).reason, 'dangerous structure');
   });
 
+  test('rows that were locked and never written are ordered as what was read', () => {
+    const { one, begin, write, members } = startedGroup(55);
+    one.do('begin', { tx: 't', isolation: 'SERIALIZABLE' });
+    for (const key of [1, 2]) one.do('get', { tx: 't', table: TABLE, key, forUpdate: true });
+    const before = members[0]!.member.appliedUpTo;
+    assert.equal(one.do('commit', { tx: 't' }).gtid, null);
+    assert.equal(members[0]!.member.appliedUpTo, before + 1);
+    begin(one, 'u');
+    write(one, 'u', 77, 1);
+    one.do('delete', { tx: 'u', table: TABLE, key: 77 });
+    one.do('get', { tx: 'u', table: TABLE, key: 77, forUpdate: true });
+    one.do('commit', { tx: 'u' });
+  });
+
   test('the past is not read at SERIALIZABLE', () => {
     const { one, members } = startedGroup(49);
     const asOf = members[0]!.member.appliedUpTo;

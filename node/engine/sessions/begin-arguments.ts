@@ -7,6 +7,7 @@ import { type PastPlace, type Present, pastPlaceOf } from '../past-place.ts';
 import type { Replica } from '../replica.ts';
 import { booleanOf, wholeNumberOf } from '../statements/arguments.ts';
 import type { Message } from '../statements/statement.ts';
+import { idempotencyKeyOf } from './keyed.ts';
 
 export interface BeginOptions {
   readonly isolation: Isolation;
@@ -25,6 +26,8 @@ export interface BeginOptions {
   readonly continuesOnError: boolean;
   /** The answer says in which layers the time went. Of `transact` and writes without `tx`; `commit` has its own. */
   readonly isProfiled: boolean;
+  /** Null: none. */
+  readonly idempotencyKey: string | null;
 }
 
 /** Where and when it begins. */
@@ -45,11 +48,8 @@ export const BEGIN_ARGUMENTS = [
   'waitTimeoutMs',
   'lockTimeoutMs',
   'onError',
+  'idempotencyKey',
 ];
-
-export const BEGIN_UNSUPPORTED: Readonly<Record<string, string>> = {
-  idempotencyKey: 'idempotency keys',
-};
 
 const CONSISTENCY_DEFAULT = 'EVENTUAL';
 const CONSISTENCY_LEVELS: readonly unknown[] = [
@@ -79,6 +79,7 @@ export function beginOptionsOf(message: Message, present: BeginPresent): BeginOp
     attempts: wholeNumberOf(message, 'attempts', { min: 1, max: limits.attemptsMax }) ?? ATTEMPTS_DEFAULT,
     continuesOnError: onErrorOf(message.onError),
     isProfiled: booleanOf(message, 'profile'),
+    idempotencyKey: idempotencyKeyOf(message.idempotencyKey),
   };
 }
 
@@ -94,6 +95,7 @@ export function defaultBeginOptions(limits: Limits): BeginOptions {
     attempts: ATTEMPTS_DEFAULT,
     continuesOnError: false,
     isProfiled: false,
+    idempotencyKey: null,
   };
 }
 

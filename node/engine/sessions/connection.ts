@@ -23,6 +23,7 @@ import {
   transactionAborted,
   unknownOperation,
 } from '../errors.ts';
+import { fingerprintOfRequest, fingerprintOfWrites } from '../idempotency/fingerprint.ts';
 import { DEFAULT_ISOLATION } from '../isolation.ts';
 import { RowAwaited } from '../locks/row-locks.ts';
 import { awaitedArgument, isTime, pastPlaceOf, whenHere } from '../past-place.ts';
@@ -35,6 +36,7 @@ import { abortError, administrationError, administrationOf } from './administrat
 import { type BeginOptions, beginOptionsOf, defaultBeginOptions } from './begin-arguments.ts';
 import { Cursors } from './cursors.ts';
 import { Execution } from './execution.ts';
+import { firstAnswer, isOfKey, keyError, tellOutcome, withKey } from './keyed.ts';
 import { OpenTransaction, type QueuedRequest } from './open-transaction.ts';
 import { OPERATIONS, type Operation } from './operations.ts';
 import { commitError, committed, nothingWritten, refusalError } from './outcomes.ts';
@@ -227,6 +229,8 @@ export class Connection implements Session {
       }
       case 'schema':
         return this.#schemaRequests.start(id, op, message);
+      case 'outcome':
+        return tellOutcome(this, id, message);
       case 'cancel':
         return this.#cancel(id, message.target);
       case 'ping':
@@ -340,6 +344,7 @@ export class Connection implements Session {
           if (!statement.isWrite) return result;
           return attempts > 1 ? { ...(result as object), ...commit, attempts } : { ...(result as object), ...commit };
         },
+        fingerprint: options.idempotencyKey === null ? null : fingerprintOfRequest(message),
       },
       options,
     );
@@ -382,12 +387,18 @@ export class Connection implements Session {
     if (known !== undefined && !known.isSettled)
       throw invalidArgument('tx', `transaction ${JSON.stringify(tx)} is open`);
     if (replica.state !== 'ONLINE') throw notOnline(replica.state);
+    const { idempotencyKey: key } = options;
+    const decided = key === null ? null : replica.keyRefusal({ key, fingerprint: null });
+    if (decided !== null && decided.kind !== 'replayed') throw keyError(decided, key!, this.engine);
     if (known === undefined) this.#makeRoom(limits.openTransactionsMax);
     this.#transactions.delete(tx);
     const open = new OpenTransaction(this.engine, tx, options);
     this.#transactions.set(tx, open);
     const awaited = awaitedArgument(options);
-    if (awaited === null) this.succeed(id, { tx });
+    if (decided !== null) {
+      open.first = decided.first;
+      this.succeed(id, { tx, ...firstAnswer(decided.first, this.engine) });
+    } else if (awaited === null) this.succeed(id, { tx });
     else this.#beginWhenHere(id, open, awaited);
   }
 
@@ -511,9 +522,19 @@ export class Connection implements Session {
     const { replica, clock, limits } = this.engine;
     const { transaction } = open;
     const startedMs = clock.monotonicMs();
-    const toCertify = this.#toCertify(open);
+    const { idempotencyKey: key } = open.options;
+    const { first } = open;
+    const written = first === null ? this.#toCertify(open) : null;
     open.close();
     this.#transactions.delete(open.name);
+    if (first !== null) {
+      open.end();
+      return this.succeed(id, firstAnswer(first, this.engine));
+    }
+    const toCertify =
+      written === null || key === null
+        ? written
+        : withKey(written, { key, fingerprint: fingerprintOfWrites(written), result: {} }, this.engine);
     if (toCertify === null) {
       const answer = nothingWritten(transaction);
       const ms = open.spentMs + clock.monotonicMs() - startedMs;
@@ -532,8 +553,11 @@ export class Connection implements Session {
         const layers = isProfiled ? { layers: layersOf(open.spentMs + ms, orderedTimes) } : {};
         this.succeed(id, { ...committed(outcome, transaction, replica), ...layers });
         replica.commitAnswered(ms, orderedTimes);
-      } else {
-        const error = commitError(outcome, transaction, replica);
+      } else if (outcome.kind === 'replayed') this.succeed(id, firstAnswer(outcome.first, this.engine));
+      else {
+        const error = isOfKey(outcome)
+          ? keyError(outcome, key!, this.engine)
+          : commitError(outcome, transaction, replica, key);
         open.tellIfSlow(open.spentMs + ms, orderedTimes, { outcome: error.answer.code, sequenceNumber: null });
         this.refuse(id, error);
       }

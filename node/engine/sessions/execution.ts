@@ -11,6 +11,7 @@ import type { Transaction as CertifiedTransaction, RowKey } from '../../../certi
 import { assert } from '../../../gcs/base/index.ts';
 import { layersOf } from '../commit-layers.ts';
 import { type ErrorCode, endedByOperator, RequestError, timeout, transactionAborted } from '../errors.ts';
+import type { KeyRefusal } from '../idempotency/judge-key.ts';
 import { tableIdOf } from '../key-codec.ts';
 import { type LockEvents, RowAwaited } from '../locks/row-locks.ts';
 import { awaitedArgument, whenHere } from '../past-place.ts';
@@ -18,6 +19,7 @@ import type { CommitOutcome, LostConflict, OrderedTimes } from '../replica.ts';
 import { Transaction } from '../transaction.ts';
 import type { BeginOptions } from './begin-arguments.ts';
 import type { Deadline } from './deadlines.ts';
+import { firstAnswer, isOfKey, keyError, withKey } from './keyed.ts';
 import { type Listed, transactionIdOf } from './open-transactions.ts';
 import { type CommitAnswer, commitError, committed, nothingWritten } from './outcomes.ts';
 import type { RowUser } from './rows-in-flight.ts';
@@ -34,8 +36,10 @@ export interface Work {
   readonly mayLock: boolean;
   /** Executes in `transaction`. @throws RequestError, RowAwaited */
   run(transaction: Transaction): unknown;
-  /** The answer, from what `run` gave. `attempts`: executions that went as far as they could. */
-  answer(result: unknown, commit: CommitAnswer, attempts: number): unknown;
+  /** The answer, from what `run` gave; `commit` null: all that is beside the facts of the commit. `attempts`: executions that went as far as they could. */
+  answer(result: unknown, commit: CommitAnswer | null, attempts: number): unknown;
+  /** What is asked for, where that has an idempotency key; else null. */
+  readonly fingerprint: string | null;
 }
 
 type WaitedFor = 'atLeast' | 'asOf' | 'row' | 'lock' | 'retry';
@@ -167,6 +171,8 @@ export class Execution implements RowUser, WaitingRequest, LockEvents, Listed, O
   }
 
   #execute(): void {
+    const known = this.#knownByKey();
+    if (known !== null) return this.#decidedByKey(known);
     const transaction = new Transaction(this.#session.engine.transactions, this.#options);
     this.#transaction = transaction;
     if (this.#work.mayLock) transaction.lockEvents = this;
@@ -214,7 +220,31 @@ export class Execution implements RowUser, WaitingRequest, LockEvents, Listed, O
     const nowMs = engine.clock.monotonicMs();
     const deadlineMs = this.#deadlineMs() ?? nowMs + engine.limits.commitWaitMsMax;
     if (deadlineMs <= nowMs) return this.#refuse(this.#timeout('transaction'));
-    engine.replica.commit(toCertify, deadlineMs, this.#decided);
+    engine.replica.commit(this.#keyed(toCertify), deadlineMs, this.#decided);
+  }
+
+  // Idempotency keys (H16)
+
+  /** Asked before anything else, and again before each execution: an earlier request with the key may have committed. */
+  #knownByKey(): KeyRefusal | null {
+    const { idempotencyKey: key } = this.#options;
+    const { replica } = this.#session.engine;
+    if (key === null || replica.state !== 'ONLINE') return null;
+    return replica.keyRefusal({ key, fingerprint: this.#work.fingerprint });
+  }
+
+  #keyed(toCertify: CertifiedTransaction): CertifiedTransaction {
+    const { idempotencyKey: key } = this.#options;
+    if (key === null) return toCertify;
+    const result = this.#work.answer(this.#result, null, this.#attempts);
+    return withKey(toCertify, { key, fingerprint: this.#work.fingerprint!, result }, this.#session.engine);
+  }
+
+  #decidedByKey(refusal: KeyRefusal): void {
+    const { engine } = this.#session;
+    if (refusal.kind !== 'replayed') return this.#refuse(keyError(refusal, this.#options.idempotencyKey!, engine));
+    this.#session.succeed(this.id, firstAnswer(refusal.first, engine));
+    this.#end();
   }
 
   readonly #decided = (outcome: CommitOutcome): void => {
@@ -224,7 +254,8 @@ export class Execution implements RowUser, WaitingRequest, LockEvents, Listed, O
     this.l2Ms += orderedTimes.l2Ms;
     this.l0Ms += orderedTimes.l0Ms;
     if (outcome.kind === 'committed') return this.#succeed(committed(outcome, transaction, engine.replica));
-    const error = commitError(outcome, transaction, engine.replica);
+    if (isOfKey(outcome)) return this.#decidedByKey(outcome);
+    const error = commitError(outcome, transaction, engine.replica, this.#options.idempotencyKey);
     const isConflict = outcome.kind === 'conflict' || outcome.kind === 'snapshot-too-old';
     if (!isConflict || this.#attempts >= this.#options.attempts || this.#session.isEnding) return this.#refuse(error);
     transaction.release();

@@ -7,6 +7,7 @@ import {
   timeout,
   transactionAborted,
 } from '../errors.ts';
+import type { FirstOutcome } from '../idempotency/key-record.ts';
 import type { LockEvents } from '../locks/row-locks.ts';
 import type { OrderedTimes } from '../replica.ts';
 import type { Message } from '../statements/statement.ts';
@@ -40,6 +41,11 @@ export class OpenTransaction implements LockEvents, Listed {
   wait: RowWait | null = null;
   /** What its requests took so far, each from being taken up to its answer: statements, and what they waited for. Not its client's time. */
   spentMs = 0;
+  /**
+   * What came of an earlier one with its idempotency key, known when it was begun: its `commit` answers that, whatever it
+   * does meanwhile, and commits nothing. Null: there is none.
+   */
+  first: FirstOutcome | null = null;
   /** Its `commit` was refused because it is doomed: it is kept only so that `rollback` succeeds. */
   isSettled = false;
   /** When its client last asked for something of it, or got what it had waited for. Monotonic. */
@@ -111,7 +117,9 @@ export class OpenTransaction implements LockEvents, Listed {
 
   /** One of its requests failed. A deadlock is over only when its victim's locks are gone, whatever it was begun with. */
   failed(error: RequestError): void {
-    if (!this.options.continuesOnError || error.answer.code === 'DEADLOCK') this.doom(error);
+    // Of one that has committed before, much fails: it sees what it did.
+    const goesOn = this.options.continuesOnError || this.first !== null;
+    if (!goesOn || error.answer.code === 'DEADLOCK') this.doom(error);
   }
 
   get isUndecided(): boolean {

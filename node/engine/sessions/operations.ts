@@ -3,7 +3,7 @@
 import { STATEMENTS } from '../statements/index.ts';
 import { SCHEMA_ARGUMENTS } from '../statements/schema-change.ts';
 import type { Statement } from '../statements/statement.ts';
-import { ArgumentNames, BEGIN_ARGUMENTS, BEGIN_UNSUPPORTED } from './begin-arguments.ts';
+import { ArgumentNames, BEGIN_ARGUMENTS } from './begin-arguments.ts';
 
 export type Operation =
   | {
@@ -23,6 +23,7 @@ export type Operation =
         | 'savepoint'
         | 'rollbackTo'
         | 'transact'
+        | 'outcome'
         | 'cancel'
         | 'ping'
         | 'members'
@@ -47,12 +48,13 @@ const ENVELOPE = ['id', 'op'];
 export const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
   ...[...STATEMENTS].map(([op, statement]) => [op, statementOperation(op, statement)] as const),
   ...Object.entries(SCHEMA_ARGUMENTS).map(([op, known]) => [op, schemaOperation(op, known)] as const),
-  simple('begin', ['tx', ...BEGIN_ARGUMENTS], BEGIN_UNSUPPORTED),
+  simple('begin', ['tx', ...BEGIN_ARGUMENTS]),
   simple('commit', ['tx', 'profile']),
   simple('rollback', ['tx']),
   simple('savepoint', ['tx', 'name']),
   simple('rollbackTo', ['tx', 'name']),
-  simple('transact', ['steps', 'attempts', 'profile', ...BEGIN_ARGUMENTS], BEGIN_UNSUPPORTED),
+  simple('transact', ['steps', 'attempts', 'profile', ...BEGIN_ARGUMENTS]),
+  simple('outcome', ['idempotencyKey', 'fence']),
   simple('cancel', ['target']),
   simple('ping', []),
   simple('members', []),
@@ -89,7 +91,7 @@ function statementOperation(op: string, statement: Statement): Operation {
     alone: new ArgumentNames({
       op,
       known,
-      unsupported: { ...unsupported, ...BEGIN_UNSUPPORTED },
+      unsupported,
       ofBegin: [...BEGIN_ARGUMENTS, 'attempts', 'profile'],
     }),
   };

@@ -12,6 +12,7 @@ import {
   snapshotTooOld,
   unknownOutcome,
 } from '../errors.ts';
+import type { KeyRefusal } from '../idempotency/judge-key.ts';
 import type { CommitLayers, CommitOutcome, Refusal, Replica } from '../replica.ts';
 import type { IncrementedColumn, Transaction } from '../transaction.ts';
 
@@ -52,9 +53,10 @@ export function committed(
 }
 
 export function commitError(
-  outcome: Exclude<CommitOutcome, { kind: 'committed' }>,
+  outcome: Exclude<CommitOutcome, { kind: 'committed' } | KeyRefusal>,
   transaction: Transaction,
   replica: Replica,
+  key: string | null = null,
 ): RequestError {
   switch (outcome.kind) {
     case 'snapshot-too-old':
@@ -64,11 +66,16 @@ export function commitError(
     case 'out-of-bounds':
       return transaction.refusedAt(outcome.key, outcome.refused);
     default:
-      return refusalError(outcome, replica);
+      return refusalError(outcome, replica, key);
   }
 }
 
-export function refusalError(outcome: Refusal | { readonly kind: 'unknown' }, replica: Replica): RequestError {
+/** `key`: the request's idempotency key. */
+export function refusalError(
+  outcome: Refusal | { readonly kind: 'unknown' },
+  replica: Replica,
+  key: string | null = null,
+): RequestError {
   switch (outcome.kind) {
     case 'no-quorum':
       return noQuorum(replica.state);
@@ -81,12 +88,12 @@ export function refusalError(outcome: Refusal | { readonly kind: 'unknown' }, re
     case 'overloaded':
       return overloaded(outcome.retryAfterMs, 'This member has more to commit than it can take');
     case 'unknown':
-      return unknownOutcome();
+      return unknownOutcome(key);
     default:
       return unreachable(outcome);
   }
 }
 
-function gtidOf(replica: Replica, sequenceNumber: SequenceNumber): string {
+export function gtidOf(replica: Replica, sequenceNumber: SequenceNumber): string {
   return `${replica.groupId}:${sequenceNumber}`;
 }

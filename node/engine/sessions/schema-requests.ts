@@ -70,14 +70,14 @@ export class SchemaRequests {
     { change, name }: { readonly change: SchemaChange; readonly name: string },
   ): void {
     const session = this.#session;
-    if (session.isEnding) return session.refuse(id, unknownOutcome());
+    if (session.isEnding) return session.refuse(id, unknownOutcome(null));
     const request: WaitingRequest = {
       id,
       giveUp: (error) => {
         session.waiting.delete(request);
         waiter.cancel();
         // It goes on: nobody is to do it again elsewhere.
-        session.refuse(id, error.answer.code === 'SHUTTING_DOWN' ? unknownOutcome() : error);
+        session.refuse(id, error.answer.code === 'SHUTTING_DOWN' ? unknownOutcome(null) : error);
       },
     };
     session.waiting.add(request);
@@ -94,7 +94,7 @@ function buildError(
   change: SchemaChange,
   name: string,
 ): RequestError {
-  if (outcome.kind === 'unknown') return unknownOutcome();
+  if (outcome.kind === 'unknown') return unknownOutcome(null);
   if (outcome.kind === 'dropped') {
     return outcome.table === null ? noSuchTable(name) : noSuchIndex(outcome.table, firstBuilt(change));
   }

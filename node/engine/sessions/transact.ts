@@ -1,5 +1,6 @@
 /** `transact`: several statements in one request, each perhaps with what it is expected to give. */
 import { expectationFailed, invalidArgument, RequestError, unknownOperation } from '../errors.ts';
+import { fingerprintOfRequest } from '../idempotency/fingerprint.ts';
 import type { Limits } from '../limits.ts';
 import { STATEMENTS } from '../statements/index.ts';
 import type { Message, Statement, StatementContext } from '../statements/statement.ts';
@@ -38,6 +39,7 @@ export function transactWork(message: Message, context: StatementContext, option
     run: (transaction) =>
       steps.map((step, position) => runStep(step, position, transaction, context, continuesOnError)),
     answer: (results, commit, attempts) => ({ ...commit, results, attempts }),
+    fingerprint: typeof message.idempotencyKey === 'string' ? fingerprintOfRequest(message) : null,
   };
 }
 

@@ -14,6 +14,7 @@ import {
   type RestartReason,
   zeroCounters,
 } from '../member/index.ts';
+import type { ConflictRecord } from '../replica.ts';
 import { Engine } from '../sessions/engine.ts';
 import { testImageCodec } from './image-codec.ts';
 import type { TestAnswer, TestEvent } from './solo-replica.ts';
@@ -52,6 +53,7 @@ export interface SimulatedGroupOptions {
   readonly spares?: number;
   /** Runs of an expelled member that ask to be let in again. */
   readonly autorejoinTries?: number;
+  readonly conflictLost?: (memberId: string, conflict: ConflictRecord) => void;
 }
 
 export function startGroup(world: SimulatedWorld, setup: SimulatedGroupOptions = {}): readonly SimulatedMember[] {
@@ -80,7 +82,7 @@ export function startGroup(world: SimulatedWorld, setup: SimulatedGroupOptions =
   });
 }
 
-interface SimulatedMemberSetup extends Pick<SimulatedGroupOptions, 'options' | 'autorejoinTries'> {
+interface SimulatedMemberSetup extends Pick<SimulatedGroupOptions, 'options' | 'autorejoinTries' | 'conflictLost'> {
   readonly memberId: string;
   readonly newWriterTable: NewWriterTable;
   readonly random: SeededRandom;
@@ -143,6 +145,7 @@ function simulatedMember(host: SimulatedHost, setup: SimulatedMemberSetup): Simu
               formed: () => {},
               viewChanged: ({ view, joined, left }) =>
                 started.views.push(`${view.number}: ${joined.join(' ')}/${left.join(' ')}`),
+              conflictLost: (conflict) => setup.conflictLost?.(started.memberId, conflict),
               roomChanged: (hasRoom) => started.events.push(hasRoom ? 'room' : 'disk full'),
               damageFound: ({ file, reason }) => started.events.push(`damage in ${file}: ${reason}`),
               transferChanged: (phase, { kind }, why) => started.events.push(`${kind} ${phase}: ${why}`),

@@ -8,6 +8,9 @@ import type { CommitTime, RowKey, Transaction, WriteSetItem } from '../../../cer
 import { type Clock, SeededRandom, type SequenceNumber } from '../../../gcs/base/index.ts';
 import { type BuildOutcome, BuildWatch } from '../builds/build-watch.ts';
 import { Catalog } from '../catalog.ts';
+import { IdempotencyKeys } from '../idempotency/idempotency-keys.ts';
+import type { KeyQuestion, KeyRefusal } from '../idempotency/judge-key.ts';
+import { keyAttributeOf } from '../idempotency/key-attribute.ts';
 import { catalogItemKey } from '../key-codec.ts';
 import { DEFAULT_LIMITS, type Limits } from '../limits.ts';
 import { publicationOf } from '../member/publication.ts';
@@ -21,6 +24,7 @@ import {
   type CommitOutcome,
   type ConflictRecord,
   type ConflictSummary,
+  type FenceOutcome,
   type LostConflict,
   type MemberRow,
   type MemberState,
@@ -98,6 +102,9 @@ interface Version {
   readonly image: Uint8Array | null;
 }
 
+/** How long idempotency keys are kept. */
+export const HORIZON_MS = 3_600_000;
+
 export class SoloReplica implements Replica {
   readonly groupName = 'test';
   readonly groupId = GROUP_ID;
@@ -130,6 +137,9 @@ export class SoloReplica implements Replica {
   conflictsSeen = 0;
   /** Of those told to followers. */
   conflictsKeptMax = 1000;
+  readonly keys = new IdempotencyKeys(this, HORIZON_MS);
+  /** Of the last commit. */
+  committedMs = 0;
   readonly #publications: Publication[] = [];
   readonly #conflicts: ConflictRecord[] = [];
   #watchers: (() => void)[] = [];
@@ -271,6 +281,29 @@ export class SoloReplica implements Replica {
 
   attach({ watchedRows }: AttachedSessions): void {
     this.#watchedRows = watchedRows;
+  }
+
+  keyRefusal(question: KeyQuestion): KeyRefusal | null {
+    const { committedMs } = this;
+    return this.keys.judge(question, { committedMs, stampMs: committedMs });
+  }
+
+  expiredKeys(): readonly RowKey[] {
+    return [];
+  }
+
+  fenceKey(key: string, _deadlineMs: number, done: (outcome: FenceOutcome) => void): void {
+    this.#undecided.push(() => {
+      if (this.refusal !== null && this.refusal.kind !== 'snapshot-too-old') return done(this.refusal);
+      const refused = this.keyRefusal({ key, fingerprint: null });
+      if (refused !== null) return done(refused);
+      const sequenceNumber = this.appliedUpTo + 1;
+      const { commitTime } = this.#publish(sequenceNumber, { writes: [], schema: null });
+      const write = this.keys.fence(key, { sequenceNumber, commitTime });
+      this.#write(write.key, sequenceNumber, write.image);
+      this.#applied(sequenceNumber);
+      done({ kind: 'fenced' });
+    });
   }
 
   /** A transaction of another member that writes these was refused. */
@@ -460,12 +493,15 @@ export class SoloReplica implements Replica {
       phase: 'group',
       loser,
       winner,
+      snapshotVersion: 0,
+      late: 1,
+      standsFor: 1,
     };
     return table === null || table === 'a.b' ? [record].slice(0, limit) : [];
   }
 
   conflictSummary(): ConflictSummary {
-    return { since: null, conflicts: 0, hotRows: [], pairs: [] };
+    return { since: null, conflicts: 0, hotRows: [], pairs: [], causes: [], distances: [] };
   }
 
   commitAnswered(ms: number, { l2Ms, l0Ms }: OrderedTimes): void {
@@ -502,6 +538,9 @@ export class SoloReplica implements Replica {
   }
 
   #certify(transaction: Transaction): CommitOutcome {
+    const attribute = keyAttributeOf(transaction);
+    const refused = attribute === null ? null : this.keyRefusal(attribute);
+    if (refused !== null) return refused;
     const lost = this.#conflictOf(transaction);
     if (lost !== null) return lost;
     let resolved: Uint8Array | null = null;
@@ -520,6 +559,12 @@ export class SoloReplica implements Replica {
       else if (kind === 'reference') this.#referrers.set(key, sequenceNumber);
     }
     const { commitTime } = this.#publish(sequenceNumber, { writes, schema: null });
+    if (attribute !== null) {
+      const { snapshotVersion } = transaction;
+      for (const { key, image } of this.keys.bind(attribute, { sequenceNumber, commitTime, snapshotVersion })) {
+        this.#write(key, sequenceNumber, image);
+      }
+    }
     this.#applied(sequenceNumber);
     this.#watchedRows?.written(writes, 0);
     const committed = { kind: 'committed', sequenceNumber, commitTime } as const;
@@ -546,6 +591,7 @@ export class SoloReplica implements Replica {
     const commitTime = { physicalMs: this.#clock.wallMs(), logical: 0 };
     const publication = { sequenceNumber, commitTime, origin: 0, ...what };
     this.#publications.push(publication);
+    this.committedMs = commitTime.physicalMs;
     return publication;
   }
 

@@ -36,6 +36,8 @@ class HotRowView {
 export class ConflictSummaryView {
   #root = byId('summary');
   #since = byId('summary-since');
+  #why = byId('summary-why');
+  #late = byId('summary-late');
   #pairs = new PairTable(byId('pairs'));
   /** @type {ViewList<HotRow, HotRowView, number>} */
   #rows = new ViewList(byId('hot-rows'), {
@@ -44,14 +46,39 @@ export class ConflictSummaryView {
   });
 
   /** @param {ConflictSummary} summary @param {MemberNames} names */
-  show({ since, conflicts, hotRows, pairs }, names) {
+  show({ since, conflicts, hotRows, pairs, causes, distances }, names) {
     this.#root.hidden = conflicts === 0;
     if (since === null) return;
     setText(
       this.#since,
       `Of the last ${formatCount(conflicts)} conflicts, since ${formatTimeOfDay(Date.parse(since))}.`,
     );
+    setText(this.#why, `Why: ${causes.map(causeText).join(', ')}.`);
+    const late = distances.map(distanceText).join(', ');
+    setText(this.#late, late === '' ? '' : `Losers were late by ${late} transactions.`);
     this.#rows.show(hotRows, hotRows[0]?.conflicts ?? 0);
     this.#pairs.show(pairs, names);
   }
+}
+
+/** @type {Readonly<Record<string, string>>} */
+const CAUSES = {
+  row: 'row written meanwhile',
+  range: 'written into a range read',
+  unique: 'unique value taken',
+  reference: 'referenced key changed',
+  bounds: 'increment out of bounds',
+  catalog: 'table changed',
+  'snapshot-too-old': 'snapshot too old',
+  'dangerous-structure': 'dangerous structure of reads',
+};
+
+/** @param {ConflictSummary['causes'][number]} counted */
+function causeText({ cause, conflicts }) {
+  return `${CAUSES[cause] ?? cause} ${formatCount(conflicts)}`;
+}
+
+/** @param {ConflictSummary['distances'][number]} counted */
+function distanceText({ upTo, conflicts }) {
+  return `${upTo === null ? 'more' : `up to ${formatCount(upTo)}`} (${formatCount(conflicts)})`;
 }

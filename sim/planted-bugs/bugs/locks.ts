@@ -33,7 +33,7 @@ export const LOCK_BUGS: readonly SoughtBug[] = [
     changes: [
       {
         file: 'node/engine/member/replicated-state.ts',
-        find: 'if (this.#isWatched) for (const { writes } of passage.publications) this.watchedRows!.written(writes);',
+        find: 'for (const { writes } of passage.publications) this.watchedRows!.written(writes, delivery.origin);',
         replace: '',
       },
     ],
