@@ -26,7 +26,7 @@ export class KeyWords {
   /** Cost: O(length). */
   pack(key: RowKey): void {
     const { length } = key;
-    if (length > 4 * this.words.length) this.words = new Int32Array(length);
+    if (length > 4 * this.words.length) this.words = new Int32Array((length + 3) >>> 2);
     this.#key = null;
     this.length = length;
     this.hash = this.#packed(key);

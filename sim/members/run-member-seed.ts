@@ -16,6 +16,7 @@ import { Judge } from '../observers/judge.ts';
 import { Reads } from '../observers/reads.ts';
 import { RowObserver } from '../observers/row-observer.ts';
 import { ShadowDatabase } from '../observers/shadow-database.ts';
+import { StampWatch } from '../observers/stamps.ts';
 import { StreamObserver, type StreamObserverSetup, zeroStreamCounts } from '../observers/stream-observer.ts';
 import { type OrderedMessage, TotalOrder } from '../observers/total-order.ts';
 import { healAll, healMajority, type PhaseSetup, waitUntil } from '../phases.ts';
@@ -54,6 +55,7 @@ class MemberSeed {
   readonly #constraints: ConstraintObserver;
   readonly #elections: Elections;
   readonly #reads: Reads;
+  readonly #stamps: StampWatch;
   readonly #cluster: MemberCluster;
   readonly #faults: FaultInjector;
   readonly #clients: readonly SimulatedClient[];
@@ -119,7 +121,10 @@ class MemberSeed {
     new RowObserver({ judge, shadow: this.#shadow, codec: imageCodec });
     this.#elections = new Elections(judge);
     this.#elections.takenOver = () => world.coverage.add('leadership is transferred');
-    this.#reads = new Reads({ world, judge, order: this.#order, votersLeast: () => this.#cluster.votersLeast });
+    const votersLeast = (): number => this.#cluster.votersLeast;
+    this.#reads = new Reads({ world, judge, order: this.#order, votersLeast });
+    const boundMs = options.group.consensus.stampBoundMs;
+    this.#stamps = new StampWatch({ world, judge, boundMs, votersLeast });
     this.#cluster = new MemberCluster({
       world,
       judge,
@@ -217,6 +222,7 @@ class MemberSeed {
 
   #ordered(entry: LogEntry, message: OrderedMessage | null): void {
     checkNobodyIsElectableWithout(this.#judge, this.#cluster.roster.groups, entry);
+    this.#stamps.ordered(entry);
     if (message !== null) this.#shadow.ordered(message);
   }
 

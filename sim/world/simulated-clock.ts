@@ -40,7 +40,9 @@ export class SimulatedClock {
   }
 
   jump(byMs: number): void {
-    this.#wallOffsetMs += byMs;
+    this.#changeWall(() => {
+      this.#wallOffsetMs += byMs;
+    });
   }
 
   /** The machine is suspended: its monotonic clock stands still until `thaw`. Its process has to be paused meanwhile. */
@@ -52,9 +54,17 @@ export class SimulatedClock {
   thaw(): void {
     if (this.#frozenSinceUs === null) return;
     const stoodUs = this.#world.nowUs - this.#frozenSinceUs;
-    this.#anchorUs += stoodUs;
-    this.#frozenSinceUs = null;
-    this.#wallOffsetMs += Math.round((stoodUs * this.#rate) / 1000);
+    this.#changeWall(() => {
+      this.#anchorUs += stoodUs;
+      this.#frozenSinceUs = null;
+      this.#wallOffsetMs += Math.round((stoodUs * this.#rate) / 1000);
+    });
+  }
+
+  #changeWall(change: () => void): void {
+    this.#world.clocksLookedAt();
+    change();
+    this.#world.clocksLookedAt();
   }
 
   of(process: SimulatedProcess): Clock {

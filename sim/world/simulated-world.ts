@@ -14,6 +14,8 @@ import { Story } from './story.ts';
 const EVENTS_OF_ONE_INSTANT_MAX = 200_000;
 
 export class SimulatedWorld {
+  /** Called before and after a wall clock jumps: in between, all of them only go on. */
+  clocksLookedAt: () => void = () => {};
   readonly seed: number;
   readonly random: SeededRandom;
   readonly story = new Story();

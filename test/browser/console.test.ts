@@ -125,6 +125,50 @@ test('the console page in a browser', { skip: whyNoBrowser(), timeout: 120_000 }
     );
   });
 
+  await t.test(
+    'open transactions: what they hold and whom they wait for, wherever they are; they go with their end',
+    async () => {
+      const [at, other] = await Promise.all([own!.client(), third!.client()]);
+      const key = KEYS[4]!;
+      await at.result('createTable', { table: 'shop.locked', primaryKey: ['id'], ifNotExists: true });
+      await at.result('put', { table: 'shop.locked', row: { id: key } });
+      await at.result('begin', { tx: 'holder <b>' });
+      await at.result('get', { tx: 'holder <b>', table: 'shop.locked', key, forUpdate: true });
+      await at.result('put', { tx: 'holder <b>', table: 'shop.locked', row: { id: 'written' } });
+      const second = await own!.client();
+      await second.result('begin', { tx: 'waiter', lockTimeoutMs: 30_000 });
+      const waits = second.ask('get', { tx: 'waiter', table: 'shop.locked', key, forUpdate: true });
+      await other.result('begin', { tx: 'far', isolation: 'SERIALIZABLE' });
+      await everywhere(async (watched) => {
+        const rows = "[...document.querySelectorAll('#transactions tr')].map((row) => row.innerText).join('; ')";
+        await until(
+          watched,
+          'the holder',
+          `/holder <b>[^;]*open[^;]*for \\d+ s[^;]*1 row written, 1 locked[^;]*purge floor/.test(${rows})`,
+        );
+        await until(
+          watched,
+          'who waits',
+          `/waiter[^;]*waiting[^;]*shop.locked "violin"[^;]*held by holder <b> at :\\d+/.test(${rows})`,
+        );
+        await until(watched, 'one of another member', `/far\\s+SERIALIZABLE[^;]*:${third!.port}/.test(${rows})`);
+        assert.equal(await watched.page.locator('#transactions b').count(), 0, 'a name is never markup');
+        await watched.screenshot('transactions');
+        await stays(watched);
+      });
+      await at.result('rollback', { tx: 'holder <b>' });
+      await waits;
+      for (const client of [at, second, other]) client.close();
+      await everywhere((watched) =>
+        until(
+          watched,
+          'nothing open',
+          "!/holder|waiter|far/.test(document.querySelector('#open-transactions').innerText)",
+        ),
+      );
+    },
+  );
+
   await t.test('a killed member is named, with since when, and what the group does', async () => {
     await everywhere((watched) => watched.screenshot('load'));
     await third!.process.kill();

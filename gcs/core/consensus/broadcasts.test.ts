@@ -117,4 +117,27 @@ describe('broadcasts', () => {
     cluster.propose(0, 'leader ahead');
     assert.equal(stamp(), ownMs - 60_000 + 500);
   });
+
+  test('H13: a leader whose clock jumps, and one that hears nobody any more, goes by what it heard before', () => {
+    const cluster = led(3);
+    const wallMs = 1_700_000_000_000 + cluster.nowMs;
+    for (const from of [1, 2]) {
+      const message = {
+        kind: 'append-answer',
+        term: 1,
+        matchedUpTo: 1,
+        rejected: null,
+        round: 0,
+        ready: false,
+      } as const;
+      cluster.feed({ from, to: 0, message: { ...message, wallMs } });
+    }
+    const stamp = () => cluster.member(0).log.held.at(-1)!.stampMs;
+    cluster.wallAheadMs = 300_000;
+    cluster.propose(0, 'jumped');
+    assert.equal(stamp(), wallMs + 500);
+    cluster.nowMs += 60_000;
+    cluster.propose(0, 'alone');
+    assert.equal(stamp(), wallMs + 60_000 + 500);
+  });
 });

@@ -521,7 +521,7 @@ export class Consensus {
 
   #readClock(from: MemberOrdinal, wallMs: number): void {
     const { peers, now } = this.#context;
-    peers.of(from).clock = { aheadMs: wallMs - now.wallMs, readMs: now.monotonicMs };
+    peers.of(from).clock = { wallMs, readMs: now.monotonicMs };
   }
 
   #answerRead(to: MemberOrdinal, ticket: number, index: LogIndex | null): void {

@@ -28,7 +28,7 @@ import { Progress } from './progress.ts';
 import type { MessageLedger } from './proposals.ts';
 import { ReadRounds } from './read-rounds.ts';
 import { bytesOf } from './replicated-log.ts';
-import { stampAt } from './stamp.ts';
+import { aheadBy, stampAt } from './stamp.ts';
 import { Transfer } from './transfer.ts';
 
 const NO_ENTRIES: readonly LogEntry[] = [];
@@ -393,21 +393,28 @@ export class Leadership {
       origin: about.origin,
       incarnation: about.incarnation,
       messageNumber: about.messageNumber,
-      stampMs: this.#stamp(now.wallMs, now.monotonicMs),
+      stampMs: this.#stamp(now),
       isCompressed,
       payload,
     });
   }
 
-  #stamp(wallMs: number, nowMs: number): number {
-    const { options } = this.#context;
+  #stamp(now: { readonly wallMs: number; readonly monotonicMs: number }): number {
+    const { electionTimeoutMs, stampBoundMs } = this.#context.options;
+    const lately = this.#clocksReadSince(now, now.monotonicMs - electionTimeoutMs);
+    // Who has not heard a majority lately goes by what it heard of all before that.
+    const isEnough = lately.length >= this.#quorum;
+    const aheadMs = isEnough ? lately : this.#clocksReadSince(now, Number.NEGATIVE_INFINITY);
+    return stampAt(now.wallMs, { aheadMs, boundMs: stampBoundMs });
+  }
+
+  /** How far they are ahead; its own, too. */
+  #clocksReadSince(now: { readonly wallMs: number; readonly monotonicMs: number }, sinceMs: number): readonly number[] {
     const aheadMs = [0];
     for (const { peer } of this.#replicas) {
-      if (peer.clock !== null && nowMs - peer.clock.readMs < options.electionTimeoutMs) {
-        aheadMs.push(peer.clock.aheadMs);
-      }
+      if (peer.clock !== null && peer.clock.readMs > sinceMs) aheadMs.push(aheadBy(peer.clock, now));
     }
-    return stampAt(wallMs, { aheadMs, boundMs: options.stampBoundMs });
+    return aheadMs;
   }
 }
 

@@ -1,9 +1,17 @@
 /** The leader's time of day, kept near what most members believe (H13). */
 
-/** How far a member's clock is ahead of the leader's, and when that was learnt. */
+/**
+ * What a member's clock said, and when that was learnt, by the reader's monotonic clock: its own wall clock may jump in
+ * between.
+ */
 export interface ClockReading {
-  readonly aheadMs: number;
+  readonly wallMs: number;
   readonly readMs: number;
+}
+
+/** How far that clock is ahead of the reader's, which says `wallMs` at `monotonicMs`. */
+export function aheadBy(reading: ClockReading, now: { readonly wallMs: number; readonly monotonicMs: number }): number {
+  return reading.wallMs + (now.monotonicMs - reading.readMs) - now.wallMs;
 }
 
 /** `aheadMs`: of the members heard lately, the leader's own 0 included. A whole number, not negative. */

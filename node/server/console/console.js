@@ -16,13 +16,19 @@ import { HealthView } from './health-view.js';
 import { LinkLost, MemberLink } from './member-link.js';
 import { MembersView } from './members-view.js';
 import { PlotsView } from './plots-view.js';
+import { TransactionsView } from './transactions-view.js';
 
 const ASK_EVERY_MS = 1_000;
 /** While nobody looks. */
 const ASK_EVERY_MS_HIDDEN = 10_000;
 const RETRY_AFTER_MS = 1_000;
 
-const LOOK = [{ op: 'members' }, { op: 'memberStats' }, { op: 'conflicts', limit: 20 }];
+const LOOK = [
+  { op: 'members' },
+  { op: 'memberStats' },
+  { op: 'conflicts', limit: 20 },
+  { op: 'transactions', limit: 50 },
+];
 /** Counting ten thousand conflicts takes the member two milliseconds: not every time. */
 const SUMMARY = { op: 'conflictSummary', limit: 10 };
 const SUMMARY_EVERY_LOOKS = 5;
@@ -37,6 +43,7 @@ const views = {
   plots: new PlotsView(watch.history),
   conflicts: new ConflictsView(),
   summary: new ConflictSummaryView(),
+  transactions: new TransactionsView(),
   connect: new ConnectView(),
 };
 
@@ -86,7 +93,7 @@ async function followConnected() {
 }
 
 /** @param {readonly Answer[]} answers @param {string} selfId @param {string} name */
-function take([members, memberStats, conflicts, summary], selfId, name) {
+function take([members, memberStats, conflicts, transactions, summary], selfId, name) {
   // A member that is shutting down answers so, and is gone the moment after.
   if (!members?.ok || !memberStats?.ok) throw new LinkLost('the member refuses to answer');
   const nowMs = Date.now();
@@ -101,6 +108,7 @@ function take([members, memberStats, conflicts, summary], selfId, name) {
   views.connect.show(group, url);
   views.plots.show(group, nowMs);
   if (conflicts?.ok) views.conflicts.show(conflicts.result, group.names);
+  if (transactions?.ok) views.transactions.show(transactions.result, group.names);
   if (summary?.ok) views.summary.show(summary.result, group.names);
 }
 

@@ -31,11 +31,11 @@ export function formatMilliseconds(ms) {
   return `${ms >= 1 ? oneDecimal.format(ms) : ms.toFixed(2)} ms`;
 }
 
-/** Several in one unit: that of the greatest. @param {readonly number[]} values in milliseconds @param {string} between */
-export function formatMillisecondsTogether(values, between = ' · ') {
+/** Several in one unit: that of the greatest. @param {readonly number[]} values in milliseconds */
+export function formatMillisecondsTogether(values) {
   const isSeconds = Math.max(...values) >= 1000;
   const shown = values.map((ms) => oneDecimal.format(isSeconds ? ms / 1000 : ms));
-  return `${shown.join(between)} ${isSeconds ? 's' : 'ms'}`;
+  return `${shown.join(' · ')} ${isSeconds ? 's' : 'ms'}`;
 }
 
 /** How long something has lasted, in its two greatest units. @param {number} ms */
@@ -65,7 +65,11 @@ const KEY_CHARACTERS_MAX = 300;
  * @param {unknown} key
  */
 export function formatKey(key) {
-  const text = JSON.stringify(key) ?? NOTHING;
+  return formatVisible(JSON.stringify(key) ?? NOTHING);
+}
+
+/** Somebody's text, cut, and with escapes for what cannot be seen. @param {string} text */
+export function formatVisible(text) {
   const characters = [...text];
   const shown = characters.slice(0, KEY_CHARACTERS_MAX).join('');
   const visible = shown.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => {

@@ -38,6 +38,11 @@ test('keys are JSON; what cannot be seen in them, or turns text around, is escap
   assert.equal(formats.formatKey('\n\u0007'), '"\\n\\u0007"');
 });
 
+test('names are shown as they are, but for what cannot be seen in them', () => {
+  assert.equal(formats.formatVisible('holder <b> "x"'), 'holder <b> "x"');
+  assert.equal(formats.formatVisible('a\u202Eb'), 'a\\u{202e}b');
+});
+
 test('a key beyond measure is cut, and says by how much', () => {
   const text = formats.formatKey('🎻'.repeat(5000));
   assert.ok(text.endsWith('… (4,702 more characters)'), text.slice(-40));

@@ -125,7 +125,7 @@ function latencyOf({ stats, state }) {
   const { l2Ms, l1Ms, l0Ms } = latency.layers;
   return [
     formatMillisecondsTogether([latency.p50, latency.p95, latency.p99]),
-    `highest ${formatMilliseconds(latency.max)}; order + execution + disk ${formatMillisecondsTogether([l2Ms, l1Ms, l0Ms], ' + ')}`,
+    `order ${formatMilliseconds(l2Ms)}, execution ${formatMilliseconds(l1Ms)}, disk ${formatMilliseconds(l0Ms)}`,
   ];
 }
 

@@ -15,6 +15,31 @@ export const PAST_BUGS: readonly SoughtBug[] = [
     ],
   },
   {
+    name: 'stamp-of-the-leader-alone',
+    breaks: 'H13',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'gcs/core/consensus/stamp.ts',
+        find: 'return Math.max(0, Math.floor(wallMs + ownError));',
+        replace: 'return Math.max(0, Math.floor(wallMs + 0 * ownError));',
+      },
+    ],
+  },
+  {
+    name: 'stamp-follows-a-jump-of-the-leader',
+    breaks: 'H13',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'gcs/core/consensus/consensus.ts',
+        find: 'peers.of(from).clock = { wallMs, readMs: now.monotonicMs };',
+        replace:
+          'const ahead = wallMs - now.wallMs; const context = this.#context; const readMs = now.monotonicMs; peers.of(from).clock = { readMs, get wallMs() { return ahead + context.now.wallMs - (context.now.monotonicMs - readMs); } };',
+      },
+    ],
+  },
+  {
     name: 'commit-time-follows-the-stamp',
     breaks: 'H13',
     scenario: 'member',

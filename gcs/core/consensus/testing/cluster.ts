@@ -52,6 +52,8 @@ export class TestCluster {
   /** Sent and not yet arrived, in the order of sending. */
   packets: Packet[] = [];
   nowMs = 1_000;
+  /** Of all wall clocks. */
+  wallAheadMs = 0;
   readonly #cut = new Set<string>();
   readonly #random: SeededRandom;
   readonly #safety: Safety;
@@ -358,7 +360,7 @@ export class TestCluster {
   }
 
   #now() {
-    return { monotonicMs: this.nowMs, wallMs: 1_700_000_000_000 + this.nowMs };
+    return { monotonicMs: this.nowMs, wallMs: 1_700_000_000_000 + this.nowMs + this.wallAheadMs };
   }
 }
 
