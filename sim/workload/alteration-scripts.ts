@@ -16,7 +16,8 @@ export interface Alteration {
   readonly [argument: string]: unknown;
 }
 
-export function drawAlteration(random: SeededRandom, table: string): Alteration {
+/** `other`: a table that it may refer to. */
+export function drawAlteration(random: SeededRandom, table: string, other: string): Alteration {
   const references = { table, columns: ['id'] };
   return random.pick<Alteration>([
     { addColumns: { extra: { ...INTEGER, default: random.below(5) } } },
@@ -28,8 +29,9 @@ export function drawAlteration(random: SeededRandom, table: string): Alteration 
     { addIndexes: { by_peer: ['peer', 'tag'] } },
     { addUnique: { one_peer: ['peer'] }, addIndexes: { by_tag: ['tag'] } },
     { addForeignKeys: { peers: { columns: ['peer'], references } } },
-    { addForeignKeys: { peers: { columns: ['peer'], references } } },
-    { drop: [random.pick(['by_tag', 'by_peer', 'one_peer', 'peers', 'by_extra'])] },
+    { addForeignKeys: { ones: { columns: ['peer'], references: { ...references, table: other } } } },
+    { addForeignKeys: { ones: { columns: ['peer'], references: { ...references, table: other } } } },
+    { drop: [random.pick(['by_tag', 'by_peer', 'one_peer', 'peers', 'ones', 'ones', 'by_extra'])] },
     { drop: [random.pick(['by_tag', 'by_peer'])], addIndexes: { by_tag: ['tag', 'id'] } },
   ]);
 }

@@ -336,7 +336,6 @@ export class History {
     const written = new Set<string>();
     let attempt: Attempt | null = null;
     let touchesLedger = false;
-    let writesRows = false;
     for (const { key, kind, image } of transaction.writeSet) {
       if (!isOfRow(kind) || isBesideRows(key)) continue;
       const decoded = decodeKey(key, null);
@@ -345,7 +344,6 @@ export class History {
         this.#judge.fail(`${sequenceNumber} writes into a table that there is not`);
         return;
       }
-      writesRows = true;
       touchesLedger ||= table.name === LEDGER_TABLE;
       if (image === null || table.name === COUNTER_TABLE) continue;
       if (this.#forgets(key, { image, table, sequenceNumber })) continue;
@@ -359,8 +357,7 @@ export class History {
       written.add(rowName(table.name, decoded.values as Key));
     }
     if (attempt !== null) this.#attribute(attempt, sequenceNumber, written);
-    // Else it is of a build.
-    else if (writesRows) this.#untagged.add(sequenceNumber);
+    else if (!isOfBuild(transaction)) this.#untagged.add(sequenceNumber);
     if (touchesLedger) this.#checkLedger(sequenceNumber);
   }
 
@@ -604,4 +601,10 @@ export class History {
 
 function keyTypes(table: TableDefinition): readonly KeyType[] {
   return table.primaryKey.map((column) => (table.columns?.[column]?.type ?? null) as KeyType);
+}
+
+/** It writes index entries, and not the rows that they are of. */
+function isOfBuild({ writeSet }: Transaction): boolean {
+  const written = writeSet.filter(({ kind }) => isOfRow(kind));
+  return written.length > 0 && written.every(({ key }) => isBesideRows(key));
 }

@@ -507,7 +507,7 @@ function* changeSchema(client: SimulatedClient, workload: Workload): Script {
 
 /** Waits until it is built, if there is something to be built. */
 function* alterTable({ random }: SimulatedClient, workload: Workload): Script {
-  const alteration = drawAlteration(random, CHANGING_TABLE);
+  const alteration = drawAlteration(random, CHANGING_TABLE, ONE_TABLE);
   const answer = yield { op: 'alterTable', table: CHANGING_TABLE, ...alteration };
   if (answer.ok) workload.altered(answer.result.sequenceNumber, CHANGING_TABLE, alteration);
 }

@@ -1,4 +1,4 @@
-/** Who waits for the end of a build, whichever member carries it out. Told at the place of the order where it ends. */
+/** The builds that were begun in this run, and who waits for their ends, whichever member carries them out. */
 import type { SequenceNumber } from '../../../gcs/base/index.ts';
 import type { SchemaChange } from '../replica.ts';
 import type { PossibleChange } from '../schema/judgement.ts';
@@ -13,51 +13,51 @@ export type BuildOutcome =
   /** This member cannot tell. */
   | { readonly kind: 'unknown' };
 
-interface Waiter {
-  readonly build: Build;
-  readonly done: (outcome: BuildOutcome) => void;
-}
+type Waiter = (outcome: BuildOutcome) => void;
+
+/** So many ends are remembered: who asked for a build hears of its begin in the same turn. */
+const ENDS_MAX = 100;
 
 export class BuildWatch {
-  readonly #catalog: { newestById(tableId: number): TableDefinition | null };
-  readonly #waiters = new Set<Waiter>();
   /** Called when there is something to be built. */
   begun: () => void = () => {};
+  readonly #underWay = new Map<string, { readonly build: Build; readonly waiters: Set<Waiter> }>();
+  readonly #ends = new Map<string, BuildOutcome>();
 
-  constructor(catalog: { newestById(tableId: number): TableDefinition | null }) {
-    this.#catalog = catalog;
+  /** Of a build that is over, by something that was ordered right behind its begin perhaps; else null. */
+  endOf(build: Build): BuildOutcome | null {
+    if (this.#underWay.has(nameOf(build))) return null;
+    return this.#ends.get(nameOf(build)) ?? { kind: 'unknown' };
   }
 
-  /** Calls `done` once, not within this call; null: it is over already, by something that was ordered right behind its begin. */
-  add(build: Build, done: (outcome: BuildOutcome) => void): { cancel(): void } | null {
-    if (!this.#isUnderWay(build)) return null;
-    const waiter = { build, done };
-    this.#waiters.add(waiter);
-    return { cancel: () => this.#waiters.delete(waiter) };
+  /** Calls `done` once, not within this call, at the place of the order where the build ends. It is under way. */
+  add(build: Build, done: Waiter): { cancel(): void } {
+    const { waiters } = this.#underWay.get(nameOf(build))!;
+    waiters.add(done);
+    return { cancel: () => waiters.delete(done) };
   }
 
-  /** A schema change was done, and the catalog is as it left it. */
+  /** A schema change was done. In the order of the sequence numbers. */
   schemaChanged(sequenceNumber: SequenceNumber, change: SchemaChange, judged: PossibleChange): void {
-    if (judged.build !== null) this.begun();
-    for (const waiter of this.#waiters) {
-      const { build, done } = waiter;
-      if (this.#isUnderWay(build)) continue;
-      this.#waiters.delete(waiter);
-      done(outcomeOf(build, { sequenceNumber, change, judged }));
+    for (const [name, { build, waiters }] of this.#underWay) {
+      if (!isEndedBy(build, judged)) continue;
+      const outcome = outcomeOf(sequenceNumber, change, judged);
+      this.#underWay.delete(name);
+      this.#ends.set(name, outcome);
+      if (this.#ends.size > ENDS_MAX) this.#ends.delete(this.#ends.keys().next().value!);
+      for (const done of waiters) done(outcome);
     }
+    if (judged.build === null) return;
+    this.#underWay.set(nameOf(judged.build), { build: judged.build, waiters: new Set() });
+    this.begun();
   }
 
   /** This member learns no more of it. */
   abandon(): void {
-    for (const waiter of this.#waiters) {
-      this.#waiters.delete(waiter);
-      waiter.done({ kind: 'unknown' });
+    for (const { waiters } of this.#underWay.values()) {
+      for (const done of [...waiters]) done({ kind: 'unknown' });
+      waiters.clear();
     }
-  }
-
-  #isUnderWay({ tableId, since }: Build): boolean {
-    const definition = this.#catalog.newestById(tableId);
-    return definition !== null && isBuilding(definition, since);
   }
 }
 
@@ -67,15 +67,19 @@ export function isBuilding({ indexes, foreignKeys }: TableDefinition, since: num
   return indexes.some(isOfIt) || foreignKeys.some(isOfIt);
 }
 
-function outcomeOf(
-  build: Build,
-  {
-    sequenceNumber,
-    change,
-    judged,
-  }: { readonly sequenceNumber: SequenceNumber; readonly change: SchemaChange; readonly judged: PossibleChange },
-): BuildOutcome {
-  if (change.kind === 'end-build' && change.build.tableId === build.tableId && change.build.since === build.since) {
+function nameOf({ tableId, since }: Build): string {
+  return `${tableId} ${since}`;
+}
+
+function isEndedBy({ tableId, since }: Build, { tables, cleared }: PossibleChange): boolean {
+  const after = tables.find(({ definition }) => definition?.tableId === tableId)?.definition ?? null;
+  if (after !== null) return !isBuilding(after, since);
+  return cleared.some((each) => each.tableId === tableId && each.indexId === null);
+}
+
+/** Of the build that was ended by the change. */
+function outcomeOf(sequenceNumber: SequenceNumber, change: SchemaChange, judged: PossibleChange): BuildOutcome {
+  if (change.kind === 'end-build') {
     const { failure } = change;
     return failure === null ? { kind: 'valid', sequenceNumber } : { kind: 'failed', table: judged.name, failure };
   }

@@ -325,12 +325,12 @@ export class Member implements Replica {
   }
 
   whenBuilt(build: Build, done: (outcome: BuildOutcome) => void): { cancel(): void } {
-    const waiter = this.#running.builds.add(build, done);
-    if (waiter !== null) return waiter;
-    const table = this.#running.catalog.newestById(build.tableId)?.name ?? null;
+    const { builds } = this.#running;
+    const end = builds.endOf(build);
+    if (end === null) return builds.add(build, done);
     let isGivenUp = false;
     this.#answerLater(() => {
-      if (!isGivenUp) done({ kind: 'dropped', table });
+      if (!isGivenUp) done(end);
     });
     return {
       cancel: () => {

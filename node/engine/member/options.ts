@@ -47,6 +47,6 @@ export const MEMBER_DEFAULTS: MemberOptions = {
   purgeStep: 1000,
   truncateEveryMs: 1000,
   // A run of rows takes a few milliseconds, and others are served in between.
-  builds: { rowsAtOnce: 500, restMs: 1, retryMs: 20, keyBytesMax: DEFAULT_LIMITS.keyBytesMax },
+  builds: { rowsAtOnce: 200, restMs: 1, retryMs: 20, keyBytesMax: DEFAULT_LIMITS.keyBytesMax },
   transferRetryMs: 1000,
 };

@@ -279,7 +279,7 @@ export class ReplicatedState {
     this.store = parts.store;
     this.history = parts.history;
     this.catalog = parts.catalog;
-    this.builds = new BuildWatch(parts.catalog);
+    this.builds = new BuildWatch();
     this.variables = parts.variables;
     this.keys = parts.keys;
     this.#reads = new OrderedReads(parts.certifier);

@@ -156,7 +156,7 @@ export class SoloReplica implements Replica {
     tableById: (tableId) => this.#catalog.tableById(tableId),
   });
   readonly #catalog = new Catalog();
-  readonly #builds = new BuildWatch(this.#catalog);
+  readonly #builds = new BuildWatch();
   readonly #variables = new Variables();
   readonly #snapshots = new Set<{ ended: () => void }>();
   #marked: CommitTime = { physicalMs: 0, logical: 0 };
@@ -356,9 +356,7 @@ export class SoloReplica implements Replica {
   }
 
   whenBuilt(build: Build, done: (outcome: BuildOutcome) => void): { cancel(): void } {
-    const waiter = this.#builds.add(build, done);
-    if (waiter === null) throw new Error('nothing else is decided meanwhile');
-    return waiter;
+    return this.#builds.add(build, done);
   }
 
   buildRows(): number | null {
