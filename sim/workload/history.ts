@@ -331,8 +331,11 @@ export class History {
   }
 
   #certified(sequenceNumber: SequenceNumber, transaction: Transaction): void {
-    // It is ordered for what it read.
-    if (!transaction.writeSet.some(({ kind }) => isOfRow(kind))) return;
+    if (!transaction.writeSet.some(({ kind }) => isOfRow(kind))) {
+      // It is ordered for what it read, and perhaps of somebody who took back all that it had written.
+      this.#untagged.add(sequenceNumber);
+      return;
+    }
     const written = new Set<string>();
     let attempt: Attempt | null = null;
     let touchesLedger = false;
