@@ -3,7 +3,7 @@ import type { Command } from './command.ts';
 /** The benchmark reads its own options. */
 export const benchCommand: Command = {
   name: 'bench',
-  summary: 'measure a group under load: concert bench micro, inventory, large, oltp, or peers',
+  summary: 'measure a group under load: concert bench micro, inventory, large, oltp, counters, or peers',
   optionNames: [
     'members',
     'connections',
