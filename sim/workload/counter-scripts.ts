@@ -100,9 +100,10 @@ function* countAndLook(client: SimulatedClient, workload: Workload): Script {
       if (random.chance(60))
         yield { waitMs: isSlow ? random.between(100, 2000) : random.between(1, random.pick([40, 400])) };
       if (random.chance(40)) {
-        const seen = random.below(COUNTERS);
-        const lock = random.chance(20) ? { forUpdate: true } : {};
-        counters.see(seen, (yield* ask({ op: 'get', table: COUNTER_TABLE, key: seen, ...lock })).result);
+        const seen = random.chance(70) ? id : random.below(COUNTERS);
+        const isLocked = random.chance(40);
+        const lock = isLocked ? { forUpdate: true } : {};
+        counters.see(seen, (yield* ask({ op: 'get', table: COUNTER_TABLE, key: seen, ...lock })).result, isLocked);
       } else if (random.chance(20)) {
         const { rows } = (yield* ask({ op: 'scan', table: COUNTER_TABLE })).result;
         for (let seen = 0; seen < COUNTERS; seen++)
