@@ -1,5 +1,6 @@
 import { type Scenario, scenario } from '../scenario.ts';
 import { counters } from './counters.ts';
+import { duty } from './duty.ts';
 import { inventory } from './inventory.ts';
 import { large } from './large.ts';
 import { micro } from './micro.ts';
@@ -11,6 +12,7 @@ export const scenarios: readonly Scenario[] = [
   scenario(large),
   scenario(oltp),
   scenario(counters),
+  scenario(duty),
 ];
 
 export function scenarioNamed(name: string): Scenario | undefined {
