@@ -394,7 +394,9 @@ function* endAnother(client: SimulatedClient, workload: Workload): Script {
   }[];
   const named = rows.filter(({ tx }) => /^t\d+$/.test(tx));
   if (named.length === 0) return;
-  const { transactionId, tx, member } = random.pick(named);
+  // What is told of other members is some time ago: most of it has ended since.
+  const elsewhere = named.filter((row) => row.member !== client.memberId);
+  const { transactionId, tx, member } = random.pick(elsewhere.length > 0 && random.chance(80) ? elsewhere : named);
   const answer: Answer = yield { op: 'abortTransaction', transactionId };
   if (!answer.ok) return;
   workload.history.ended(Number(tx.slice(1)));
@@ -571,7 +573,7 @@ export function drawScript(client: SimulatedClient, workload: Workload): Script 
     transfer,
     lockAndModify,
     readPast,
-    ...(random.chance(20) ? [endAnother] : []),
+    ...(random.chance(50) ? [endAnother] : []),
     count,
     count,
     resetCounter,
