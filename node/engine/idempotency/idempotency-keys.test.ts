@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { RowKey } from '../../../certifier/types.ts';
-import { IDEMPOTENCY_KEYS, idempotencyKeyRow } from '../key-codec.ts';
+import { entryPrefix, IDEMPOTENCY_KEYS, idempotencyKeyRow, tablePrefix } from '../key-codec.ts';
 import { ExpiredKeys } from './expired-keys.ts';
 import { fingerprintOfRequest, fingerprintOfWrites } from './fingerprint.ts';
 import { IdempotencyKeys, type KeysUnderWay } from './idempotency-keys.ts';
@@ -105,11 +105,13 @@ test('a request is the same whatever the order of its names and how it is asked 
   ];
   const fingerprints = [request, ...others].map(fingerprintOfRequest);
   assert.equal(new Set(fingerprints).size, fingerprints.length);
-  const put = { key: 'a', kind: 'put', image: Uint8Array.of(1) } as const;
-  const remove = { key: 'b', kind: 'delete', image: null } as const;
-  const check = { key: 'c', kind: 'check', image: null } as const;
+  const prefix = tablePrefix(7);
+  const put = { key: `${prefix}0a`, kind: 'put', image: Uint8Array.of(1) } as const;
+  const remove = { key: `${prefix}0b`, kind: 'delete', image: null } as const;
+  const check = { key: `${prefix}0c`, kind: 'check', image: null } as const;
   const of = (...writeSet: Parameters<typeof fingerprintOfWrites>[0]['writeSet'][number][]) =>
     fingerprintOfWrites({ snapshotVersion: 0, writeSet });
-  assert.equal(of(put, remove), of(check, remove, { ...put, image: Uint8Array.of(2) }));
+  const entry = { key: `${entryPrefix(prefix, 1)}0x`, kind: 'put', image: Uint8Array.of() } as const;
+  assert.equal(of(put, remove), of(check, remove, entry, { ...put, image: Uint8Array.of(2) }));
   assert.notEqual(of(put, remove), of(put));
 });
