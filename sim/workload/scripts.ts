@@ -514,8 +514,12 @@ function* alterTable({ random }: SimulatedClient, workload: Workload): Script {
   if (answer.ok) workload.altered(answer.result.sequenceNumber, CHANGING_TABLE, alteration);
 }
 
-/** To the serial safety net more often than back. */
-function* changeRule({ random }: SimulatedClient): Script {
+/** The rule to the serial safety net more often than back. */
+function* changeVariable({ random }: SimulatedClient): Script {
+  if (random.chance(30)) {
+    yield { op: 'setVariable', name: 'certification_capacity', value: random.pick([1, 3, 20, 1000]) };
+    return;
+  }
   const value = random.pick(['serial-safety-net', 'serial-safety-net', 'serial-safety-net', 'read-validation']);
   yield { op: 'setVariable', name: 'certification_rule', value };
 }
@@ -559,7 +563,7 @@ export function drawScript(client: SimulatedClient, workload: Workload): Script 
   if (random.chance(workload.schemaChangePercent)) return changeSchema(client, workload);
   if (random.chance(workload.constrainedPercent)) return changeConstrained(client, workload);
   if (workload.ruleChangePercent > 0) {
-    if (random.chance(workload.ruleChangePercent)) return changeRule(client);
+    if (random.chance(workload.ruleChangePercent)) return changeVariable(client);
     if (random.chance(40)) return readSomeWriteOther(client, workload);
   }
   const script = random.pick([

@@ -3,6 +3,30 @@ import type { SoughtBug } from '../planted-bug.ts';
 
 export const CERTIFICATION_BUGS: readonly SoughtBug[] = [
   {
+    name: 'tuned-capacity-forgotten-at-restart',
+    breaks: 'H2',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'node/engine/member/replicated-state.ts',
+        find: 'const capacity = variables.tunedCapacity;',
+        replace: 'const capacity = Number(definition.options[CERTIFICATION_CAPACITY]);',
+      },
+    ],
+  },
+  {
+    name: 'lowered-capacity-evicts-later',
+    breaks: 'H2',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'certifier/writers/packed-writer-table.ts',
+        find: 'while (this.#size > capacity) this.#evictOldest();',
+        replace: '',
+      },
+    ],
+  },
+  {
     name: 'snapshot-taken-at-commit',
     breaks: 'C1',
     scenario: 'member',
