@@ -5,6 +5,7 @@ import { RequestError } from './member-connection.ts';
 import { parseOptions } from './options.ts';
 import { comparePeers } from './peers/index.ts';
 import { printedReport } from './report-table.ts';
+import { compareRules } from './rules.ts';
 import { runBenchmark } from './run.ts';
 
 /** Runs `concert bench` with the arguments after `bench`. Returns the exit code. */
@@ -13,7 +14,7 @@ export async function main(args: readonly string[]): Promise<number> {
   const interrupt = (_signal: NodeJS.Signals, number: number) => interruption.abort(new Interrupted(number));
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
   try {
-    if (args[0] === 'peers') {
+    if (args[0] === 'peers' || args[0] === 'rules') {
       const context = {
         environment: process.env,
         output: process.stdout,
@@ -21,7 +22,7 @@ export async function main(args: readonly string[]): Promise<number> {
         signal: interruption.signal,
         write,
       };
-      return await comparePeers(args.slice(1), context);
+      return await (args[0] === 'peers' ? comparePeers : compareRules)(args.slice(1), context);
     }
     const parsed = parseOptions(args, process.env);
     if (parsed.kind === 'help') {

@@ -81,8 +81,12 @@ test('an option of the environment counts where no flag says otherwise', () => {
 });
 
 const wrong: readonly (readonly [string, readonly string[], RegExp])[] = [
-  ['no scenario', [], /name a scenario: micro, inventory, large, oltp, or peers/],
-  ['an unknown scenario', ['macro'], /unknown scenario macro; known are: micro, inventory, large, oltp, peers/],
+  ['no scenario', [], /name a scenario: micro, inventory, large, oltp, counters, duty, peers or rules/],
+  [
+    'an unknown scenario',
+    ['macro'],
+    /unknown scenario macro; known are: micro, inventory, large, oltp, counters, duty, peers/,
+  ],
   ['two scenarios', ['micro', 'other'], /unexpected argument other/],
   ['an unknown option', ['micro', '--conections', '3'], /unknown option --conections/],
   ['a missing value', ['micro', '--seconds'], /--seconds.*missing/],

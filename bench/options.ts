@@ -92,7 +92,7 @@ export function parseOptions(
   const { flags, positionals } = readFlags(args);
   const [name, ...rest] = positionals;
   if (flags.has('help')) return { kind: 'help', text: helpOf(name === undefined ? undefined : scenarioOf(name)) };
-  if (name === undefined) throw wrong(`name a scenario: ${namesOf(scenarios)}, or peers (see --help)`);
+  if (name === undefined) throw wrong(`name a scenario: ${namesOf(scenarios)}, peers or rules (see --help)`);
   const scenario = scenarioOf(name);
   if (rest.length > 0) throw wrong(`unexpected argument ${rest[0]}: one scenario is run at a time`);
   for (const flag of flags.keys()) requireKnown(flag, scenario);

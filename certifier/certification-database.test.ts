@@ -36,6 +36,34 @@ function testWith(newWriterTable: NewWriterTable): void {
       assert.equal(database.lastWriter('a')?.sequenceNumber, 3);
     });
 
+    test('a lower capacity gives up the oldest at once and raises the floor to the last of them, a higher one nothing', () => {
+      const database = newDatabase(5);
+      for (const [at, key] of ['a', 'b', 'c', 'a', 'd', 'e'].entries()) database.record(key, 'put', at + 1, 0);
+      assert.deepEqual([database.purgeFloor, database.itemCount], [0, 5]);
+      database.changeCapacity(3);
+      assert.deepEqual([database.purgeFloor, database.itemCount], [3, 3]);
+      assert.equal(database.lastWriter('c'), undefined);
+      assert.equal(database.lastWriter('a')?.sequenceNumber, 4);
+      database.changeCapacity(4);
+      database.record('f', 'put', 7, 0);
+      assert.deepEqual([database.purgeFloor, database.itemCount], [3, 4]);
+      database.record('g', 'put', 8, 0);
+      assert.deepEqual([database.purgeFloor, database.itemCount], [4, 4]);
+      assert.throws(() => database.changeCapacity(0), InvariantViolation);
+    });
+
+    test('what waits behind a large transaction is settled before the capacity is lowered', () => {
+      const database = newDatabase(10);
+      const writeSet = ['a', 'b', 'c'].map((key) => ({ key, kind: 'put' as const, image: new Uint8Array() }));
+      const places = new Map(writeSet.map(({ key }, at) => [key, at]));
+      database.recordLarge({ snapshotVersion: 0, writeSet, places }, { sequenceNumber: 1, origin: 0 });
+      database.record('d', 'put', 2, 0);
+      database.changeCapacity(2);
+      assert.ok(database.isSettled);
+      assert.deepEqual([database.purgeFloor, database.itemCount], [1, 2]);
+      assert.equal(database.lastWriter('d')?.sequenceNumber, 2);
+    });
+
     test('looking up does not keep an item from being evicted (H2)', () => {
       const database = newDatabase(2);
       database.record('a', 'put', 1, 0);

@@ -73,7 +73,7 @@ export class CertificationDatabase {
   readonly recent = new RecentKeys();
   #unsettled: Unsettled | null = null;
   readonly #items: WriterTable;
-  readonly #capacity: number;
+  #capacity: number;
   #purgeFloor: SequenceNumber = 0;
   /** There may be items at or below the floor, beside those of the writer that was evicted last. */
   #isToForget = false;
@@ -90,10 +90,7 @@ export class CertificationDatabase {
     fingerprint,
     recentWrites = RECENT_WRITES_BOUNDS,
   }: CertificationDatabaseSetup) {
-    assert(
-      Number.isSafeInteger(capacity) && capacity >= 1 && capacity <= certificationItemsMax,
-      'the capacity of the certification database is in range',
-    );
+    assertCapacity(capacity);
     this.#writesBounds = recentWrites;
     this.#capacity = capacity;
     this.#items = newWriterTable({
@@ -249,6 +246,17 @@ export class CertificationDatabase {
     this.#forget(FORGOTTEN_A_RISE);
   }
 
+  /**
+   * At a place of the total order: at most so many items from here on. The oldest that are more are evicted at once.
+   * Cost: some 0.2 microseconds for each of these; all that is not settled, if any.
+   */
+  changeCapacity(capacity: number): void {
+    assertCapacity(capacity);
+    if (capacity < this.#capacity) this.settle(Number.POSITIVE_INFINITY);
+    this.#capacity = capacity;
+    this.#items.resize(capacity);
+  }
+
   #noteWrite(key: RowKey, writer: Writer): void {
     this.#writes!.add(key, writer, this.#purgeFloor);
     if (this.#writes!.isUnasked) this.#writes = null;
@@ -285,6 +293,13 @@ export class CertificationDatabase {
     this.#evictions++;
     if (sequenceNumber > this.#purgeFloor) this.#purgeFloor = sequenceNumber;
   }
+}
+
+function assertCapacity(capacity: number): void {
+  assert(
+    Number.isSafeInteger(capacity) && capacity >= 1 && capacity <= certificationItemsMax,
+    'the capacity of the certification database is in range',
+  );
 }
 
 /** How many are not in the table yet. */

@@ -40,6 +40,8 @@ export interface CertifierSetup {
    * As of the restored sequence number, or of any before it with all changes behind that given to `restoreRule`. Absent: `read-validation`.
    */
   readonly rule?: CertificationRule;
+  /** Keys and ranges of which the serial safety net remembers stamps. Absent: the capacity of the database. */
+  readonly stampsMax?: number;
 }
 
 /** What is kept of a certifier beside its database, as of the last sequence number certified. */
@@ -79,6 +81,7 @@ export interface SchemaChangeResult {
 
 export class Certifier {
   readonly #database: CertificationDatabase;
+  readonly #stampsMax: number;
   readonly #digest: RunningDigest;
   /** Null: the rule is `read-validation`. */
   #safetyNet: SerialSafetyNet | null = null;
@@ -90,9 +93,10 @@ export class Certifier {
   #restoredUpTo: SequenceNumber = 0;
   readonly #restoredFloor: SequenceNumber;
 
-  constructor({ database, restored, rule = 'read-validation' }: CertifierSetup) {
+  constructor({ database, restored, rule = 'read-validation', stampsMax = database.capacity }: CertifierSetup) {
     assert(database.itemCount === 0 && database.purgeFloor === 0, 'a certifier starts with an empty database');
     this.#database = database;
+    this.#stampsMax = stampsMax;
     this.#digest = new RunningDigest(restored?.digest);
     this.#restoredFloor = restored?.purgeFloor ?? 0;
     if (rule === 'serial-safety-net') this.#safetyNet = this.#newSafetyNet(this.#restoredFloor);
@@ -246,6 +250,16 @@ export class Certifier {
     };
   }
 
+  /** Keys that are remembered at most. */
+  get capacity(): number {
+    return this.#database.capacity;
+  }
+
+  /** So many keys are remembered from here on; the oldest that are more go at once. */
+  changeCapacity(capacity: number): void {
+    this.#database.changeCapacity(capacity);
+  }
+
   /** What was certified is in the database itself. */
   get isSettled(): boolean {
     return this.#database.isSettled;
@@ -353,7 +367,7 @@ export class Certifier {
   }
 
   #newSafetyNet(floor: SequenceNumber): SerialSafetyNet {
-    return new SerialSafetyNet(this.#database.capacity, floor);
+    return new SerialSafetyNet(this.#stampsMax, floor);
   }
 
   /** The ranges do not count for `lastCommitted`. */

@@ -78,8 +78,12 @@ function readsAtMost({ length }: readonly WriteSetItem[], reads: number): { read
 const schemaChange = fc.record({ kind: fc.constant('schema-change' as const), change: bytes }, plain);
 const purgeFloor = fc.record({ kind: fc.constant('purge-floor' as const), sequenceNumber: fc.maxSafeNat() }, plain);
 const timeMark = fc.constant({ kind: 'time-mark' as const });
+const keyFence = fc.record(
+  { kind: fc.constant('key-fence' as const), key: fc.string({ minLength: 1, unit: 'binary', maxLength: 40 }) },
+  plain,
+);
 const messages: fc.Arbitrary<GroupMessage[]> = fc.array(
-  fc.oneof({ weight: 4, arbitrary: transaction }, schemaChange, purgeFloor, timeMark),
+  fc.oneof({ weight: 4, arbitrary: transaction }, schemaChange, purgeFloor, timeMark, keyFence),
   { minLength: 1, maxLength: 6 },
 );
 const encode = (batch: readonly GroupMessage[]) => encodeBatch(batch.map(encodeGroupMessage));

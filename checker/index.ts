@@ -18,8 +18,13 @@ export type VersionOrder =
   /** Only as far as reads tell: an independent second opinion. */
   | 'reads';
 
+/** By which rule the group judged what asked for `serializable` (its variable `certification_rule`). */
+export type CertificationRule = 'read-validation' | 'serial-safety-net';
+
 export interface CheckOptions {
   readonly level: Level | typeof AS_ASKED;
+  /** Of worth at `as asked` only. Absent: `read-validation`. `serial-safety-net`: now and then at least. */
+  readonly rule?: CertificationRule;
   readonly versionOrder: VersionOrder;
   /** What `read-total` must read; of other keys, what was read first. */
   readonly totals?: ReadonlyMap<Key, number>;
@@ -38,9 +43,48 @@ export interface CheckResult {
 
 /** The same history has the same result. Cost: about linear in the operations and the dependencies. */
 export function checkHistory(history: readonly HistoryTransaction[], options: CheckOptions): CheckResult {
+  const { level, rule = 'read-validation' } = options;
+  if (level === AS_ASKED && rule === 'serial-safety-net') return checkInAnyOrder(history, options);
+  const { anomalies, ...counts } = anomaliesOf(history, options, level === AS_ASKED ? antiAsAsked(history) : undefined);
+  const isViolation = (anomaly: Anomaly) =>
+    level === AS_ASKED ? isForbiddenAsAsked(anomaly, history) : isForbidden(anomaly, level);
+  const violations = anomalies.filter(isViolation);
+  return { violations, allowed: anomalies.filter((anomaly) => !isViolation(anomaly)), ...counts };
+}
+
+/**
+ * As asked, where the serial order need not be that of the commits. What asked for `serializable` may then come before what was
+ * committed before it: so a snapshot is excused by any other anti-dependency, and not only by one right before its own. What is left is
+ * forbidden by two graphs: one without the anti-dependencies of who asked for a snapshot, which has no circle at all; and the
+ * whole one, which has none with a single anti-dependency.
+ */
+function checkInAnyOrder(history: readonly HistoryTransaction[], options: CheckOptions): CheckResult {
+  const isOf = (isolation: Isolation) => (reader: number) => isolationOf(history[reader]!) === isolation;
+  const isSerial = isOf('serializable');
+  const isSnapshot = isOf('snapshot isolation');
+  const serial = anomaliesOf(history, options, (reader) => (isSerial(reader) ? RW : 0));
+  const { anomalies, ...counts } = anomaliesOf(history, options, (reader) =>
+    isSerial(reader) || isSnapshot(reader) ? RW : 0,
+  );
+  const isOfSnapshot = (anomaly: Anomaly) =>
+    'cycle' in anomaly && anomaly.cycle.some((step) => step.dependency === 'rw' && isSnapshot(step.transaction));
+  const further = anomalies.filter(isOfSnapshot);
+  const isViolation = (anomaly: Anomaly) =>
+    'cycle' in anomaly
+      ? anomaly.needs === 'nothing' && (!isOfSnapshot(anomaly) || anomaly.kind === 'G-single')
+      : isForbiddenAsAsked(anomaly, history);
+  const all = [...serial.anomalies, ...further];
+  return { violations: all.filter(isViolation), allowed: all.filter((anomaly) => !isViolation(anomaly)), ...counts };
+}
+
+/** `antiOf`: see `DependencyGraph`. */
+function anomaliesOf(
+  history: readonly HistoryTransaction[],
+  options: CheckOptions,
+  antiOf: ((reader: number) => number) | undefined,
+): Omit<CheckResult, 'violations' | 'allowed'> & { readonly anomalies: readonly Anomaly[] } {
   const effect = tookEffect(history);
-  const { level } = options;
-  const graph = new DependencyGraph(history.length, level === AS_ASKED ? antiAsAsked(history) : undefined);
+  const graph = new DependencyGraph(history.length, antiOf);
   const local: LocalAnomaly[] = [];
   const bySequenceNumber = options.versionOrder === 'sequence-numbers';
   const rows = { graph, history, effect, bySequenceNumber, anomalies: local };
@@ -49,11 +93,7 @@ export function checkHistory(history: readonly HistoryTransaction[], options: Ch
   addTimeOrder(graph, history, effect);
   const cycles = findCycles(graph.compact());
   const anomalies: Anomaly[] = [...local, ...withoutLostUpdates(cycles, local)];
-  const isViolation = (anomaly: Anomaly) =>
-    level === AS_ASKED ? isForbiddenAsAsked(anomaly, history) : isForbidden(anomaly, level);
-  const violations = anomalies.filter(isViolation);
-  const allowed = anomalies.filter((anomaly) => !isViolation(anomaly));
-  return { violations, allowed, transactions: history.length, dependencies: graph.edges, leftOut };
+  return { anomalies, transactions: history.length, dependencies: graph.edges, leftOut };
 }
 
 const ANTI_AS_ASKED: Readonly<Record<Isolation, number>> = {

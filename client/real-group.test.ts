@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { LocalGroup, waitUntil, within } from '../harness/index.ts';
 import { ConcertError, connect } from './index.ts';
-import type { Client } from './types.ts';
+import type { Client, Commit } from './types.ts';
 
 const WORKERS = 8;
 const LIMIT_MS = 60_000;
@@ -99,6 +99,50 @@ describe('over a real group', () => {
       { onError: 'continue' },
     );
     assert.deepEqual(await client.getMany('test.counters', [2, 3]), [null, { id: 3, count: 6 }]);
+  });
+
+  test('a hot counter that is incremented at all members: none is refused, each answer is a value of its own, and bounds hold', async (t) => {
+    const group = await LocalGroup.create(t);
+    const clients = await Promise.all(group.members.map(({ url }) => connect(url, { attempts: 1 })));
+    t.after(() => Promise.all(clients.map((client) => client.close())));
+    const [first] = clients;
+    await first!.createTable({ table: 'test.counters', primaryKey: ['id'] });
+    const { sequenceNumber } = await first!.put('test.counters', { id: 1, count: 0, stock: 50 });
+    const each = 60;
+    const values: unknown[] = [];
+    const sold: unknown[] = [];
+    let refused = 0;
+    const work = async (client: Client): Promise<void> => {
+      for (let i = 0; i < each; i++) {
+        const options = { atLeast: sequenceNumber! };
+        const alone = await client.increment('test.counters', 1, { column: 'count', by: 1 }, options);
+        values.push(alone.increments![0]!.value);
+        const onCommit = (commit: Commit): void => void sold.push(commit.increments![0]!.value);
+        const selling = client.transaction(
+          (tx) => tx.increment('test.counters', 1, { column: 'stock', by: -1, min: 0 }),
+          { ...options, onCommit },
+        );
+        await selling.catch((error: ConcertError) => {
+          assert.deepEqual([error.code, error.facts.problem], ['OUT_OF_BOUNDS', 'below-min']);
+          refused++;
+        });
+      }
+    };
+    await within('all have counted', LIMIT_MS, Promise.all([...clients, ...clients].map(work)));
+    const counted = 6 * each;
+    const all = (count: number) => Array.from({ length: count }, (_, i) => i);
+    const sorted = (numbers: readonly unknown[]) => [...numbers].sort((one, other) => Number(one) - Number(other));
+    assert.deepEqual(
+      sorted(values),
+      all(counted).map((i) => i + 1),
+    );
+    assert.deepEqual([sorted(sold), refused], [all(50), counted - 50]);
+    const [last] = await first!.conflicts({ limit: 1 });
+    assert.deepEqual([last!.item, last!.reason, last!.key, last!.winner], ['bounds', 'out-of-bounds', 1, null]);
+    for (const client of clients) {
+      const row = await client.get('test.counters', 1);
+      assert.deepEqual(row, { id: 1, count: counted, stock: 0 });
+    }
   });
 
   test('kill -9 of the member in use under load: what was acknowledged is there once, and a subscription has all of it once', async (t) => {

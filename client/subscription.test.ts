@@ -24,16 +24,19 @@ const change = (sequenceNumber: number, rows = 1) => ({
 class Publisher {
   readonly member: ScriptedMember;
   readonly log: object[] = [];
-  readonly asked: (number | undefined)[] = [];
+  readonly asked: (number | string | undefined)[] = [];
+  /** What a time is. */
+  readonly times = new Map<string, number>();
   /** The open one. */
   subscription: string | null = null;
 
   constructor(member: ScriptedMember) {
     this.member = member;
     member.on('subscribe', (request, link) => {
-      this.asked.push(request.from as number | undefined);
+      const asked = request.from as number | string | undefined;
+      this.asked.push(asked);
       this.subscription = `s${request.id}`;
-      const from = (request.from as number | undefined) ?? this.last;
+      const from = (typeof asked === 'string' ? this.times.get(asked) : asked) ?? this.last;
       link.push({ id: request.id, ok: true, result: { subscription: this.subscription, sequenceNumber: from } });
       const missed = this.log.filter((event) => (event as { sequenceNumber: number }).sequenceNumber > from);
       if (missed.length > 0) link.push(...missed.map((event) => this.#addressed(event)));
@@ -125,6 +128,29 @@ describe('a subscription to changes', () => {
     await world.settle();
     assert.deepEqual(read.numbers, [1, 2, 3, 4]);
     assert.deepEqual(b.asked, [2]);
+  });
+
+  test('begins at a time, and goes on from the sequence number that it was, or from the time where nobody told', async () => {
+    const { world, a, b, client } = await group();
+    const time = '2026-11-20T09:00:00Z';
+    for (const member of [a, b]) {
+      member.times.set(time, 1);
+      member.add(change(1), change(2));
+    }
+    const read = reader(client.subscribe('changes', { from: time }));
+    await world.settle();
+    a.member.kill();
+    await world.advance(1_000);
+    b.add(change(3));
+    await world.settle();
+    assert.deepEqual(read.numbers, [2, 3]);
+    assert.deepEqual([a.asked, b.asked], [[time], [2]]);
+    b.member.on('subscribe', () => ({ error: { code: 'TIMEOUT', retry: 'transaction', waitedFor: 'from', ms: 5 } }));
+    const second = client.subscribe('changes', { from: time });
+    await world.advance(10);
+    assert.equal(second.position, 0);
+    assert.ok(b.member.requestsOf('subscribe').filter(({ from }: Request) => from === time).length >= 1);
+    second.close();
   });
 
   test('resumes from its start where it has been given nothing yet: the start that the member told', async () => {

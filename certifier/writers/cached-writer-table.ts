@@ -40,7 +40,8 @@ export function cachedWriterTable(newCache: NewRecencyCache): NewWriterTable {
 const ITEM_BYTES = 150;
 
 class CachedWriterTable implements WriterTable {
-  readonly #items: RecencyCache<Item>;
+  readonly #newCache: NewRecencyCache;
+  #items: RecencyCache<Item>;
   readonly #fingerprint: (key: RowKey) => number;
   readonly #evictedItem: WriterTableSetup['evicted'];
   /** Fingerprints that have items beside their first place: the number of the farthest such place. */
@@ -49,7 +50,8 @@ class CachedWriterTable implements WriterTable {
   constructor(newCache: NewRecencyCache, { capacity, fingerprint = hash32, evicted }: WriterTableSetup) {
     this.#fingerprint = fingerprint;
     this.#evictedItem = evicted;
-    this.#items = newCache<Item>({ capacity, onEvicted: (item, place) => this.#evicted(item, place) });
+    this.#newCache = newCache;
+    this.#items = this.#emptyCache(capacity);
   }
 
   get size(): number {
@@ -83,6 +85,22 @@ class CachedWriterTable implements WriterTable {
 
   forget(): boolean {
     return true;
+  }
+
+  resize(capacity: number): void {
+    const items = [...this.#items.newestFirst()].reverse();
+    this.#farthest.clear();
+    this.#items = this.#emptyCache(capacity);
+    const kept = Math.max(0, items.length - capacity);
+    for (const { sequenceNumber } of items.slice(0, kept)) this.#evictedItem(sequenceNumber);
+    for (const item of items.slice(kept)) {
+      item.place = this.#firstPlace(item.key);
+      this.#add(item);
+    }
+  }
+
+  #emptyCache(capacity: number): RecencyCache<Item> {
+    return this.#newCache<Item>({ capacity, onEvicted: (item, place) => this.#evicted(item, place) });
   }
 
   newestFirst(): Iterable<WrittenItem> {

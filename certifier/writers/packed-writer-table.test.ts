@@ -61,6 +61,7 @@ const write = fc.record({
   /** How far the floor is behind; null: it is not raised. */
   forgetAge: fc.option(fc.integer({ min: 0, max: 20 }), { freq: 6 }),
   forgetMax: fc.integer({ min: 0, max: 10 }),
+  capacity: fc.option(fc.constantFrom(1, 2, 5, 20), { freq: 8 }),
 });
 
 describe('a packed writer table', () => {
@@ -71,11 +72,12 @@ describe('a packed writer table', () => {
         fc.constantFrom(1, 2, 7, 20, 1000),
         fc.constantFrom(0, 1, 4, 32),
         fc.constantFrom(4, 5, 7, 13),
-        (writes, capacity, fingerprintBits, blockBits) => {
+        (writes, capacityAtFirst, fingerprintBits, blockBits) => {
+          let capacity: number = capacityAtFirst;
           const packed = new Floored(packedInSmallBlocks(blockBits), capacity, fingerprintBits);
           const cached = new Floored(lruWriterTable, capacity, fingerprintBits);
           let sequenceNumber = 0;
-          for (const { keys, kind, origin, step, forgetAge, forgetMax } of writes) {
+          for (const { keys, kind, origin, step, forgetAge, forgetMax, capacity: resized } of writes) {
             sequenceNumber += step;
             for (const { table } of [packed, cached]) {
               for (const number of keys) table.put(keyNumbered(number), kind, sequenceNumber, origin);
@@ -85,6 +87,10 @@ describe('a packed writer table', () => {
                 each.raise(sequenceNumber - forgetAge);
                 each.table.forget(each.floor, forgetMax);
               }
+            }
+            if (resized !== null) {
+              capacity = resized;
+              for (const { table } of [packed, cached]) table.resize(capacity);
             }
             assert.deepEqual(packed.answers(KEYS), cached.answers(KEYS));
             assert.ok(packed.table.size <= capacity);

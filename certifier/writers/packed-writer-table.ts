@@ -26,7 +26,7 @@ export function packedInSmallBlocks(blockBits: number): NewWriterTable {
 }
 
 class PackedWriterTable implements WriterTable {
-  readonly #capacity: number;
+  #capacity: number;
   readonly #evicted: WriterTableSetup['evicted'];
   readonly #slots: SlotTable;
   readonly #log: RecordLog;
@@ -112,6 +112,12 @@ class PackedWriterTable implements WriterTable {
       this.#drop(oldest);
     }
     return false;
+  }
+
+  resize(capacity: number): void {
+    this.#capacity = capacity;
+    this.#isFoundValid = false;
+    while (this.#size > capacity) this.#evictOldest();
   }
 
   *newestFirst(): Generator<WrittenItem, void, void> {

@@ -23,6 +23,8 @@ export interface WriterTable {
    * more. True: there are no others, or they stay until they are evicted.
    */
   forget(upTo: SequenceNumber, keysMax: number): boolean;
+  /** Holds so many keys from here on: the oldest that are more are evicted at once. */
+  resize(capacity: number): void;
   /** All of them. To be used up before the next `put`. */
   newestFirst(): Iterable<WrittenItem>;
 }
@@ -39,7 +41,7 @@ export interface WriterTableSetup {
   readonly capacity: number;
   /** A whole number below 2^32 for a key; no answer depends on it. Absent: its hash. */
   readonly fingerprint?: (key: RowKey) => number;
-  /** Called inside `put`, with the last writer of the key that went. */
+  /** Called inside `put` and `resize`, with the last writer of the key that went. */
   readonly evicted: (sequenceNumber: SequenceNumber) => void;
 }
 

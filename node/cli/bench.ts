@@ -3,7 +3,7 @@ import type { Command } from './command.ts';
 /** The benchmark reads its own options. */
 export const benchCommand: Command = {
   name: 'bench',
-  summary: 'measure a group under load: concert bench micro, inventory, large, oltp, or peers',
+  summary: 'measure a group under load: concert bench micro, inventory, large, oltp, counters, duty, or rules, peers',
   optionNames: [
     'members',
     'connections',
@@ -33,6 +33,9 @@ export const benchCommand: Command = {
     'every',
     'window',
     'settle',
+    'teams',
+    'others',
+    'rule',
     'peers',
     'scenario',
     'rounds',

@@ -42,7 +42,7 @@ export const clusterCommand = command({
     ...memberOptions,
   },
   notes:
-    'From --member-expel-timeout to --batch-delay-max-ms, and --lanes: handed on to each member, as `concert start` takes it.',
+    'From --member-expel-timeout to --certification-memory-mib, and --lanes: handed on to each member, as `concert start` takes it.',
   async run(values, { output }) {
     const ofMembers = memberArguments(values);
     const layout = openLayout(path.resolve(values.data ?? 'concert-data'), {

@@ -85,6 +85,13 @@ describe('concert', { concurrency: 2 }, () => {
     await fails(2, /--group-name is fixed when a group is created/, ['start', '--data', folder, '--group-name', 'a']);
     await fails(2, /--port and --group-port are both 7001/, ['start', '--data', folder, '--group-port', '7001']);
     await fails(2, /--members is "0"; it takes a whole number from 1 to 9/, ['cluster', '--members', '0']);
+    await fails(2, /--retention-mib bounds a past that nobody asked for/, [
+      'start',
+      '--data',
+      folder,
+      '--retention-mib',
+      '9',
+    ]);
   });
 
   test('status says in one line that nobody answers', async () => {

@@ -80,6 +80,10 @@ export const memberOptions = {
     kind: wholeNumber(1, 1024 * 1024),
     help: `memory for that past at most, in MiB: it wins (${DEFAULTS.retention.bytes / MIB})`,
   },
+  'certification-memory-mib': {
+    kind: wholeNumber(0, 64 * 1024),
+    help: `memory, in MiB, up to which the member that leads lets the certification database grow for long transactions (${DEFAULTS.certificationMemoryBytesMax / MIB}); 0: its capacity stays as it is set`,
+  },
 } as const satisfies Options;
 
 export type MemberOptionValues = OptionValues<typeof memberOptions>;
@@ -98,6 +102,7 @@ export function readMemberOptions(
   | 'helpedAfterLosses'
   | 'yieldMs'
   | 'batchDelayMsMax'
+  | 'certificationMemoryBytesMax'
   | 'slowTransactionMs'
   | 'conflictLogPerSecond'
   | 'transactionIdleMsMax'
@@ -119,6 +124,8 @@ export function readMemberOptions(
     logKeepBytes: keepMib * MIB,
     logBytesMax: maxMib * MIB,
     logSegmentBytes: (values['log-segment-mib'] ?? DEFAULTS.logSegmentBytes / MIB) * MIB,
+    certificationMemoryBytesMax:
+      (values['certification-memory-mib'] ?? DEFAULTS.certificationMemoryBytesMax / MIB) * MIB,
     batchDelayMsMax: values['batch-delay-max-ms'] ?? DEFAULTS.batchDelayMsMax,
     compressionThresholdBytes: threshold === 0 ? null : threshold,
     helpedAfterLosses: values['helped-after-losses'] ?? DEFAULTS.helpedAfterLosses,

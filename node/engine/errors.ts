@@ -153,6 +153,10 @@ export function cancelled(): RequestError {
   return new RequestError('CANCELLED', 'The client gave the request up while it waited.', {});
 }
 
+export function rolledBack(): RequestError {
+  return new RequestError('CANCELLED', 'The client rolled the transaction back while it waited.', {});
+}
+
 export function endedByOperator(): RequestError {
   return new RequestError('CANCELLED', 'It was ended by `abortTransaction`.', {});
 }

@@ -284,6 +284,29 @@ describe('columns', () => {
     assert.deepEqual(refused(by('i', 1)), ['TYPE_MISMATCH', 'i']);
   });
 
+  test('that are of an index are refused, and entries of others stay as they are', () => {
+    const { client, replica } = testWorld();
+    const indexes = { byName: ['name'] };
+    const unique = { byCode: ['code'] };
+    client.do('createTable', {
+      table: 'a.indexed',
+      primaryKey: ['id'],
+      columns: { id: { type: 'integer' }, name: { type: 'text' }, code: { type: 'integer' }, n: { type: 'integer' } },
+      indexes,
+      unique,
+    });
+    client.do('put', { table: 'a.indexed', row: { id: 1, name: 'one', code: 7, n: 0 } });
+    const refused = client.fail('increment', { table: 'a.indexed', key: 1, column: 'code', by: 1 });
+    assert.deepEqual([refused.code, refused.argument], ['INVALID_ARGUMENT', 'column']);
+    client.do('begin', { tx: 't' });
+    client.do('increment', { tx: 't', table: 'a.indexed', key: 1, column: 'n', by: 5 });
+    const { rows } = client.do('scan', { tx: 't', table: 'a.indexed', index: 'byName', gte: 'one' });
+    assert.deepEqual(rows, [{ id: 1, name: 'one', code: 7, n: 5 }]);
+    client.do('commit', { tx: 't' });
+    assert.deepEqual(kindsOf(replica.committed.at(-1)!.writeSet), ['delta']);
+    assert.equal(client.do('get', { table: 'a.indexed', key: 1 }).n, 5);
+  });
+
   const freeForm = () => {
     const { client, connect } = testWorld();
     client.do('createTable', { table: TABLE, primaryKey: ['id'] });

@@ -17,3 +17,4 @@ export type { SlowTransaction } from './sessions/slow-transactions.ts';
 export { Table } from './table.ts';
 export type * from './table-definition.ts';
 export * from './values.ts';
+export { CERTIFICATION_CAPACITY_TUNED, CERTIFICATION_RULE, tunedCapacity } from './variables.ts';

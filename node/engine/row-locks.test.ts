@@ -208,6 +208,75 @@ test('a row that is not free in time is LOCK_TIMEOUT, and dooms unless it was be
   assert.deepEqual([engine.lockedRows, engine.lockWaiters, engine.counters.lockTimeouts], [1, 0, 2]);
 });
 
+test('rollback ends the wait of its own transaction at once, with what was sent in between, and frees its name', () => {
+  const { client, connect, clock, engine } = accounts([1, 2]);
+  const holder = connect();
+  locking(holder, 'h', 1);
+  client.do('begin', { tx: 't' });
+  client.do('get', lock('t', 2));
+  const [get, put, rollback, begin] = [
+    client.send('get', lock('t', 1)),
+    client.send('put', { tx: 't', table: TABLE, row: { id: 9 } }),
+    client.send('rollback', { tx: 't' }),
+    client.send('begin', { tx: 't', atLeast: 99 }),
+  ];
+  for (const id of [get, put]) {
+    const { code, cause } = client.answerTo(id).error;
+    assert.deepEqual([code, cause.code], ['TRANSACTION_ABORTED', 'CANCELLED']);
+  }
+  assert.equal(client.answerTo(rollback).ok, true);
+  assert.deepEqual([engine.lockedRows, engine.lockWaiters], [1, 0]);
+  const statement = client.send('get', { tx: 't', table: TABLE, key: 1 });
+  const again = client.send('rollback', { tx: 't' });
+  assert.equal(client.answerTo(begin).error.cause.code, 'CANCELLED', 'a begin that waits, too');
+  assert.deepEqual([client.answerTo(statement).ok, client.answerTo(again).ok], [false, true]);
+  client.do('begin', { tx: 't' });
+  const waits = [client.send('get', lock('t', 1)), client.send('commit', { tx: 't' })];
+  const late = client.send('rollback', { tx: 't' });
+  assert.equal(client.hasAnswer(waits[0]!), false, 'a commit that was asked for before is not given up');
+  holder.do('rollback', { tx: 'h' });
+  clock.turn();
+  for (const id of waits) assert.equal(client.answerTo(id).ok, true);
+  assert.equal(client.answerTo(late).error.code, 'NO_SUCH_TRANSACTION');
+});
+
+test('a transact that waits for a locked row is shown, and can be ended', () => {
+  const { client, connect, engine } = accounts([1, 2]);
+  locking(client, 't', 1);
+  const other = connect();
+  const steps = [1, 2].map((key) => ({ op: 'get', table: TABLE, key: 3 - key, forUpdate: true }));
+  const id = other.send('transact', { steps });
+  const [held, waits] = client.answerTo(client.send('transactions')).result;
+  const { tx, state, locks, waitsFor } = waits;
+  const { transactionId: heldBy } = held;
+  assert.deepEqual([tx, state, locks, waitsFor], [String(id), 'waiting', 1, { table: TABLE, key: '1', heldBy }]);
+  client.do('abortTransaction', { transactionId: waits.transactionId });
+  assert.equal(other.answerTo(id).error.cause.code, 'CANCELLED');
+  assert.deepEqual([engine.lockedRows, engine.lockWaiters], [1, 0]);
+  assert.equal(client.do('transactions').length, 1);
+});
+
+test('LOCK_TIMEOUT of a transact names the step; with onError: "continue" that step alone fails', () => {
+  const { client, connect, clock, engine } = accounts([1, 2]);
+  locking(client, 't', 1);
+  const steps = [
+    { op: 'update', table: TABLE, key: 2, set: { v: 4 } },
+    { op: 'get', table: TABLE, key: 1, forUpdate: true },
+    { op: 'get', table: TABLE, key: 2, forUpdate: true },
+  ];
+  const [whole, goesOn] = [connect(), connect()];
+  const first = whole.send('transact', { steps, lockTimeoutMs: 100 });
+  clock.advance(200);
+  const { code, step } = whole.answerTo(first).error;
+  assert.deepEqual([code, step], ['LOCK_TIMEOUT', 1]);
+  const second = goesOn.send('transact', { steps, lockTimeoutMs: 100, onError: 'continue' });
+  clock.advance(200);
+  goesOn.do('ping');
+  const { results } = goesOn.answerTo(second).result;
+  assert.deepEqual([results[0].matched, results[1].error.code, results[2].v], [1, 'LOCK_TIMEOUT', 4]);
+  assert.deepEqual([engine.lockedRows, engine.lockWaiters, engine.counters.lockTimeouts], [1, 0, 2]);
+});
+
 test('of those that wait for each other the cheapest is ended at once, whatever it was begun with', () => {
   const { client, connect, clock, engine } = accounts([1, 2]);
   const other = connect();
@@ -311,10 +380,10 @@ test('who waits and is cancelled, closed or past its deadline leaves the queue',
     const waiting = connect();
     waiting.do('begin', { tx: 't', timeoutMs: 500 });
     const get = waiting.send('get', lock('t', 1));
-    const rollback = waiting.send('rollback', { tx: 't' });
     assert.equal(engine.lockWaiters, 1);
     end(waiting, get, clock);
     assert.equal(engine.lockWaiters, 0);
+    const rollback = waiting.send('rollback', { tx: 't' });
     assert.equal(waiting.connection.openTransactions, 0);
     if (waiting.hasAnswer(get)) {
       const { code } = waiting.answerTo(get).error;

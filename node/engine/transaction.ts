@@ -10,7 +10,6 @@ import {
   invalidArgument,
   noSuchTable,
   notOnline,
-  outOfBounds,
   overloaded,
   type RequestError,
   readOnlyTransaction,
@@ -19,20 +18,12 @@ import {
   tooManyRows,
 } from './errors.ts';
 import type { ImageCodec } from './image-codec.ts';
-import {
-  boundsProblem,
-  type ColumnIncrement,
-  incrementFacts,
-  isNumber,
-  negated,
-  type RefusedIncrement,
-  sum,
-  withIncrement,
-} from './increments.ts';
+import { type ColumnIncrement, withIncrement } from './increments.ts';
 import type { Isolation } from './isolation.ts';
-import { decodeKey, isBesideRows, shownKey, tableIdOf } from './key-codec.ts';
+import { isBesideRows } from './key-codec.ts';
 import type { Limits } from './limits.ts';
 import type { LockEvents, LockOwner, RowLocks } from './locks/row-locks.ts';
+import { checkBounds, refusedAt, withIncrements } from './own-increments.ts';
 import { isTime, type PastPlace, shownNamed, shownTime } from './past-place.ts';
 import { ReadSet } from './read-set.ts';
 import type { Replica, SnapshotHandle } from './replica.ts';
@@ -107,14 +98,6 @@ export interface ExistenceChanges {
 }
 
 const NO_ITEMS: readonly ExistenceItem[] = [];
-
-/** What a commit answers of an increment. */
-export interface IncrementedColumn {
-  readonly table: string;
-  readonly key: unknown;
-  readonly column: string;
-  readonly value: unknown;
-}
 
 export class Transaction implements Buffered, LockOwner {
   readonly isReadOnly: boolean;
@@ -308,7 +291,7 @@ export class Transaction implements Buffered, LockOwner {
       return this.#buffer([{ key, image: null, increments }]);
     }
     const added = table.incremented(image, [increment], { codec: this.imageCodec, isBounded: false });
-    if ('problem' in added) throw this.refusedAt(key, added);
+    if ('problem' in added) throw refusedAt(this, key, added);
     if (this.#statements !== null) this.#meet(key);
     this.#buffer([{ key, image: added.image, increments }]);
   }
@@ -322,21 +305,6 @@ export class Transaction implements Buffered, LockOwner {
   /** Something was incremented at some time. */
   get hasIncrements(): boolean {
     return this.#hasIncrements;
-  }
-
-  /**
-   * Each column that it has incremented, and what it has now that the transaction is committed. `resolved`: what deltas have
-   * come to.
-   */
-  incremented(resolved: readonly RowChange[]): readonly IncrementedColumn[] {
-    const columns: IncrementedColumn[] = [];
-    for (const [key, { image, increments }] of this.#rows) {
-      if (increments === null) continue;
-      const { name, decode, shown } = this.#rowOf(key);
-      const row = decode(image ?? resolved.find((change) => change.key === key)!.image!);
-      for (const { column } of increments) columns.push({ table: name, key: shown, column, value: row[column] });
-    }
-    return columns;
   }
 
   /** At SERIALIZABLE: what it reads is certified, too. */
@@ -578,7 +546,7 @@ export class Transaction implements Buffered, LockOwner {
   toCertify(): CertifiedTransaction | null {
     const isOrdered = this.#areReadsOrdered;
     if (this.#writtenRows === 0 && !isOrdered) return null;
-    if (this.#hasIncrements) this.#checkBounds();
+    if (this.#hasIncrements) checkBounds(this);
     if (this.#statements !== null) return transactionOfStatements(this);
     const snapshotVersion = this.fixSnapshot();
     if (this.#reads === null) return transactionAt(snapshotVersion, this);
@@ -672,23 +640,18 @@ export class Transaction implements Buffered, LockOwner {
       return row.image;
     }
     this.#meet(key, 'delta');
-    return this.#withIncrements(key, row.increments!);
+    return this.#withIncrements(key, row);
   }
 
-  /** The row below, with increments. @throws RequestError OUT_OF_BOUNDS where there is no such value */
-  #withIncrements(key: RowKey, increments: readonly ColumnIncrement[]): Uint8Array {
+  #withIncrements(key: RowKey, { increments }: BufferedRow): Uint8Array {
     const below = this.#setup.replica.get(key, this.fixSnapshot());
-    assert(below !== undefined, 'a row that is incremented is there');
-    const table = this.touchedTable(tableIdOf(key))!;
-    const added = table.incremented(below, increments, { codec: this.imageCodec, isBounded: false });
-    if ('problem' in added) throw this.refusedAt(key, added);
-    return added.image;
+    return withIncrements(this, key, { below, increments: increments! });
   }
 
   /** What is observed is written as any row, not as a delta: here, and where a savepoint keeps what it was. */
   #makePlain(key: RowKey, row: BufferedRow): void {
     const plain = (before: BufferedRow): BufferedRow =>
-      isDelta(before) ? { ...before, image: this.#withIncrements(key, before.increments!) } : before;
+      isDelta(before) ? { ...before, image: this.#withIncrements(key, before) } : before;
     const { image } = plain(row);
     const savepoints = this.#savepoints;
     const kept = savepoints?.bytes ?? 0;
@@ -696,36 +659,6 @@ export class Transaction implements Buffered, LockOwner {
     this.#shrink(sizeOf(key, row) + kept);
     row.image = image;
     this.#shrink(-sizeOf(key, row) - (savepoints?.bytes ?? 0));
-  }
-
-  /** Of rows that are written as any. */
-  #checkBounds(): void {
-    for (const [key, { image, increments }] of this.#rows) {
-      if (image === null || increments === null) continue;
-      const { decode, table } = this.#rowOf(key);
-      const row = decode(image);
-      for (const increment of increments) {
-        const { column, by } = increment;
-        const type = table.numberTypeOf(column);
-        const value = row[column];
-        const problem = boundsProblem(value, increment, type);
-        if (problem === null) continue;
-        const before = isNumber(value, type) ? sum(value, negated(by, type), type) : value;
-        throw this.refusedAt(key, { increment, problem, value: before });
-      }
-    }
-  }
-
-  refusedAt(key: RowKey, refused: RefusedIncrement): RequestError {
-    const { name, shown } = this.#rowOf(key);
-    return outOfBounds({ table: name, key: shown, ...incrementFacts(refused) });
-  }
-
-  #rowOf(key: RowKey) {
-    const table = this.touchedTable(tableIdOf(key))!;
-    const decoded = decodeKey(key, table.keyTypes);
-    const shown = decoded.kind === 'row' ? shownKey(decoded.values) : null;
-    return { table, name: table.name, shown, decode: (image: Uint8Array) => table.decode(image, this.imageCodec) };
   }
 
   /** What is known to be written at these keys behind `snapshotVersion`, as an error; null: nothing. */

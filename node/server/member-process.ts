@@ -96,6 +96,8 @@ export interface StartOptions {
   readonly yieldMs: number;
   /** The longest that a batch of commits waits for more of them; 0: none does. */
   readonly batchDelayMsMax: number;
+  /** The certification database grows up to there, and is kept within it, while this member leads; 0: it is left alone. */
+  readonly certificationMemoryBytesMax: number;
   /** Transactions that take as long are logged; null: none are. */
   readonly slowTransactionMs: number | null;
   /** Of the past. */
@@ -439,6 +441,7 @@ function memberOptions(options: StartOptions): MemberOptions {
   const memberOptions: MemberOptions = {
     ...MEMBER_DEFAULTS,
     conflictLinesPerSecondMax: options.conflictLogPerSecond,
+    capacityTuning: { memoryBytesMax: options.certificationMemoryBytesMax },
     outbox: { ...outbox, tuning: { ...outbox.tuning, delayMsMax: batchDelayMsMax } },
     group: {
       ...GROUP_DEFAULTS,

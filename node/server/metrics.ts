@@ -175,6 +175,16 @@ export function memberCounterSources(counters: MemberCounters): readonly MetricS
     source('concert_batches_proposed_total', 'Messages that this member sent to the group', 'batchesProposed'),
     source('concert_batch_delay_raised_total', 'Decisions to let batches wait longer for company', 'batchDelayRaised'),
     source('concert_batch_delay_lowered_total', 'Decisions to let batches wait less for company', 'batchDelayLowered'),
+    source(
+      'concert_certification_capacity_raised_total',
+      'Decisions of this member as the leader to remember more rows for certification',
+      'capacityRaised',
+    ),
+    source(
+      'concert_certification_capacity_lowered_total',
+      'Decisions of this member as the leader to remember fewer rows for certification',
+      'capacityLowered',
+    ),
     source('concert_snapshots_too_old_total', 'Transactions refused for a snapshot below the floor', 'snapshotsTooOld'),
     source('concert_rows_incremented_total', 'Increments of rows that commuted with others', 'rowsIncremented'),
     source(

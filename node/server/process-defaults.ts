@@ -10,6 +10,7 @@ export const PROCESS_DEFAULTS = {
   logBytesMax: GROUP_DEFAULTS.logBytesMax,
   logSegmentBytes: GROUP_DEFAULTS.log.segmentBytes,
   batchDelayMsMax: 1,
+  certificationMemoryBytesMax: 256 * 1024 * 1024,
   compressionThresholdBytes: GROUP_DEFAULTS.compressionThresholdBytes,
   helpedAfterLosses: DEFAULT_LIMITS.helpedAfterLosses,
   yieldMs: DEFAULT_LIMITS.yieldMs,

@@ -50,6 +50,7 @@ export function drawMemberOptions(random: SeededRandom, profile: Profile): Membe
     conflictLinesPerSecondMax: 10,
     stopWaitMs: 1000,
     purgeStep: random.pick([1, 10, 1000]),
+    capacityTuning: { memoryBytesMax: random.pick([0, 200, 1000, 10_000]) },
     truncateEveryMs: random.pick(isLong ? [5000, 20_000] : [200, 1000]),
     transferRetryMs: random.pick([50, 500]),
     builds: {

@@ -26,6 +26,9 @@ import { hash32, type SequenceNumber } from '../../gcs/base/index.ts';
 import {
   type Build,
   Catalog,
+  CERTIFICATION_CAPACITY,
+  CERTIFICATION_CAPACITY_TUNED,
+  CERTIFICATION_RULE,
   catalogItemKey,
   decodeIncrements,
   decodeRow,
@@ -43,6 +46,7 @@ import {
   type TableDefinition,
   tableIdOf,
   tableRange,
+  tunedCapacity,
   type VariableChange,
 } from '../../node/engine/index.ts';
 import type { Judge } from './judge.ts';
@@ -102,6 +106,7 @@ export class ShadowDatabase {
     schemaChanges: 0,
     timeMarks: 0,
     ruleChanges: 0,
+    capacityChanges: 0,
     dangerousStructures: 0,
     placedEarlier: 0,
     floorRises: 0,
@@ -134,6 +139,8 @@ export class ShadowDatabase {
   readonly #timesReached: CommitTime[] = [];
   /** By place: after each part of the message there. */
   readonly #within: (readonly Standing[])[] = [];
+  /** Options of the group, by name. */
+  readonly #variables = new Map<string, string>();
   #purgeFloor: SequenceNumber = 0;
   #evictedUpTo: SequenceNumber = 0;
 
@@ -150,6 +157,8 @@ export class ShadowDatabase {
     this.#certifier = new Certifier({
       database: new CertificationDatabase({ capacity: setup.capacity, newWriterTable: setup.newWriterTable }),
     });
+    this.#variables.set(CERTIFICATION_RULE, this.#certifier.rule);
+    this.#variables.set(CERTIFICATION_CAPACITY, String(setup.capacity));
     this.#digests = [this.#certifier.digest];
     this.#timesReached.push(this.#certifier.commitTime);
   }
@@ -482,17 +491,23 @@ export class ShadowDatabase {
     else this.#changeSchema(change, message);
   }
 
-  /** There is one so far. */
   #setVariable(change: VariableChange, { origin, stampMs }: OrderedMessage): void {
-    const rule = change.value as CertificationRule;
-    if (rule === this.#certifier.rule) return this.#certifier.refuseSchemaChange(REFUSALS.nothing);
+    const { name, value } = change;
+    if (this.#variables.get(name) === value) return this.#certifier.refuseSchemaChange(REFUSALS.nothing);
+    this.#variables.set(name, value);
     const { sequenceNumber, commitTime } = this.#certifier.certifySchemaChange([], origin, stampMs);
-    this.#certifier.changeRule(rule);
+    if (name === CERTIFICATION_RULE) {
+      this.#certifier.changeRule(value as CertificationRule);
+      this.#rules.push({ sequenceNumber, content: value as CertificationRule });
+      this.counts.ruleChanges++;
+    } else {
+      const base = Number(this.#variables.get(CERTIFICATION_CAPACITY));
+      this.#certifier.changeCapacity(tunedCapacity(base, this.#variables.get(CERTIFICATION_CAPACITY_TUNED)));
+      this.counts.capacityChanges++;
+    }
     this.#watchEvictions();
-    this.counts.ruleChanges++;
     this.#certified.push({ kind: 'schema-change', change, judged: null });
     this.#committedAt(commitTime);
-    this.#rules.push({ sequenceNumber, content: rule });
   }
 
   #changeSchema(change: SchemaChange, { origin, stampMs, index }: OrderedMessage): void {

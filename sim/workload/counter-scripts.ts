@@ -26,9 +26,11 @@ interface Drawn {
   readonly statement: { readonly op: 'increment' } & Readonly<Record<string, unknown>>;
 }
 
-/** Bounds are often near the value. */
+/** Half of them take from a stock that is nearly gone, or add to it. */
 function drawIncrement(random: SeededRandom): Drawn {
   const id = random.below(COUNTERS);
+  if (random.chance(50))
+    return drawn(id, 'n', random.chance(75) ? -random.between(1, 8) : random.between(5, 20), 0, null);
   const column = random.pick(['n', 'n', 'm', 'd']);
   const amount = random.between(1, 20) * random.pick([1, 1, -1]);
   const by =
@@ -40,6 +42,10 @@ function drawIncrement(random: SeededRandom): Drawn {
   const bound = (value: number): unknown => (column === 'm' ? String(value) : value);
   const min = random.chance(20) ? bound(random.pick([0, -5, 10])) : null;
   const max = random.chance(20) ? bound(random.pick([20, 50, 100])) : null;
+  return drawn(id, column, by, min, max);
+}
+
+function drawn(id: number, column: string, by: unknown, min: unknown, max: unknown): Drawn {
   const bounds = { ...(min !== null && { min }), ...(max !== null && { max }) };
   return {
     id,
@@ -91,11 +97,13 @@ function* countAndLook(client: SimulatedClient, workload: Workload): Script {
         if (random.chance(30)) yield* ask({ op: 'get', table: COUNTER_TABLE, key: id });
         yield* ask({ op: 'rollbackTo', name: 'before' });
       } else counters.add(id, increment);
-      if (random.chance(60)) yield { waitMs: isSlow ? random.between(100, 2000) : random.between(1, 40) };
+      if (random.chance(60))
+        yield { waitMs: isSlow ? random.between(100, 2000) : random.between(1, random.pick([40, 400])) };
       if (random.chance(40)) {
-        const seen = random.below(COUNTERS);
-        const lock = random.chance(20) ? { forUpdate: true } : {};
-        counters.see(seen, (yield* ask({ op: 'get', table: COUNTER_TABLE, key: seen, ...lock })).result);
+        const seen = random.chance(70) ? id : random.below(COUNTERS);
+        const isLocked = random.chance(40);
+        const lock = isLocked ? { forUpdate: true } : {};
+        counters.see(seen, (yield* ask({ op: 'get', table: COUNTER_TABLE, key: seen, ...lock })).result, isLocked);
       } else if (random.chance(20)) {
         const { rows } = (yield* ask({ op: 'scan', table: COUNTER_TABLE })).result;
         for (let seen = 0; seen < COUNTERS; seen++)
@@ -106,20 +114,27 @@ function* countAndLook(client: SimulatedClient, workload: Workload): Script {
   });
 }
 
-/** Reads a counter, and puts it anew or deletes it; one that there is not is made. */
+/** Reads a counter, and puts it anew or deletes it; one that there is not is made, often right behind that. */
 export function* resetCounter(client: SimulatedClient, workload: Workload): Script {
+  const id = client.random.below(COUNTERS);
+  const isGone = yield* resetOne(client, workload, id);
+  if (isGone && client.random.chance(70)) yield* resetOne(client, workload, id);
+}
+
+/** Whether it is deleted. */
+function* resetOne(client: SimulatedClient, workload: Workload, id: number): Generator<Ask, boolean, Answer> {
   const { random } = client;
+  let isGone = false;
   const attempt = workload.history.begin(
     'reset a counter',
     client.seenUpTo,
     random.pick(['REPEATABLE READ', 'SERIALIZABLE']),
   );
-  const id = random.below(COUNTERS);
   yield* interactive(client, workload, attempt, function* (ask) {
     const found: Row | null = (yield* ask({ op: 'get', table: COUNTER_TABLE, key: id })).result;
     attempt.counters.see(id, found);
-    if (random.chance(70)) yield { waitMs: random.between(1, 60) };
-    const row = { id, n: random.between(-5, 60), m: random.pick(['0', '7.5', '-3.25']), d: random.pick([0, 1.5]) };
+    if (random.chance(50)) yield { waitMs: random.between(1, 60) };
+    const row = { id, n: random.between(0, 30), m: random.pick(['0', '7.5', '-3.25']), d: random.pick([0, 1.5]) };
     if (found === null) {
       yield* ask({ op: 'insert', table: COUNTER_TABLE, row });
       workload.met('a counter is made anew');
@@ -129,8 +144,10 @@ export function* resetCounter(client: SimulatedClient, workload: Workload): Scri
       const { result } = yield* ask({ op: 'delete', table: COUNTER_TABLE, key: id });
       if (result.matched !== 1) throw new StatementFailed('no counter');
       attempt.counters.replaced.push({ id, found, by: null });
+      isGone = true;
       return;
     }
     attempt.counters.replaced.push({ id, found, by: row });
   });
+  return isGone;
 }

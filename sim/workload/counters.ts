@@ -4,7 +4,8 @@
  *
  * - What it added is added there, once, and nothing else is changed; its answer says what that came to; bounds hold.
  * - What it read of a counter, and what it put in place of that, was the last before its place: nobody's increment is lost.
- * - What it saw of a counter that it had incremented was its snapshot's with its own increments.
+ * - What it saw of a counter that it had incremented was its snapshot's with its own increments; of one that it locked it is so
+ *   right before its place, too.
  */
 import type { SequenceNumber } from '../../gcs/base/index.ts';
 import {
@@ -30,7 +31,7 @@ export class CounterWork {
   /** Put, or deleted (null), having been read as `found`, which a statement of READ COMMITTED said again. */
   readonly replaced: { readonly id: number; readonly found: Row | null; readonly by: Row | null }[] = [];
   /** Read, and what it had added by then. */
-  readonly seen: { readonly id: number; readonly row: Row | null; readonly added: readonly ShadowIncrement[] }[] = [];
+  readonly seen: SeenCounter[] = [];
 
   get isEmpty(): boolean {
     return this.increments.size === 0 && this.replaced.length === 0 && this.seen.length === 0;
@@ -41,9 +42,17 @@ export class CounterWork {
     this.increments.set(id, [...all, increment]);
   }
 
-  see(id: number, row: Row | null): void {
-    this.seen.push({ id, row, added: this.increments.get(id) ?? [] });
+  /** `isLocked`: read `forUpdate`. */
+  see(id: number, row: Row | null, isLocked = false): void {
+    this.seen.push({ id, row, added: this.increments.get(id) ?? [], isLocked });
   }
+}
+
+interface SeenCounter {
+  readonly id: number;
+  readonly row: Row | null;
+  readonly added: readonly ShadowIncrement[];
+  readonly isLocked: boolean;
 }
 
 /** What a commit answers of increments. */
@@ -92,6 +101,11 @@ export class Counters {
         );
       }
     }
+    this.#checkSeen(
+      who,
+      work.seen.filter(({ isLocked }) => isLocked),
+      sequenceNumber - 1,
+    );
     for (const { id, found, by } of work.replaced) {
       const before = this.#rowAt(id, sequenceNumber - 1);
       const after = this.#rowAt(id, sequenceNumber);
@@ -105,7 +119,11 @@ export class Counters {
 
   /** What it saw is as of `snapshot`. */
   checkSeen(who: string, work: CounterWork, snapshot: SequenceNumber): void {
-    for (const { id, row, added } of work.seen) {
+    this.#checkSeen(who, work.seen, snapshot);
+  }
+
+  #checkSeen(who: string, seen: readonly SeenCounter[], snapshot: SequenceNumber): void {
+    for (const { id, row, added } of seen) {
       const below = this.#rowAt(id, snapshot);
       const expected = below === null || added.length === 0 ? below : this.#withIncrements(below, added);
       this.#judge.check(

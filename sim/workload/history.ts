@@ -265,11 +265,19 @@ export class History {
 
   /** A statement of it sees that row, which it has written itself: null is gone. */
   readOwn(attempt: Attempt, { table, key, tag }: ReadRow, row: Row | null): void {
+    if (this.#isAnotherTable(attempt, table)) return;
     const seen = row === null ? null : row[TAG];
     this.#judge.check(
       seen === tag,
       () => `${attempt} reads ${rowName(table, key)} as of ${seen}, and has written ${tag}`,
     );
+  }
+
+  /** At READ COMMITTED each statement finds the table that there is then, perhaps not the one that it has written to. */
+  #isAnotherTable({ readsOneSnapshot, notBelow }: Attempt, table: string): boolean {
+    if (readsOneSnapshot) return false;
+    const idAt = (snapshot: SequenceNumber) => this.#shadow.tableAt(table, snapshot)?.tableId;
+    return idAt(notBelow) !== idAt(this.#shadow.sequenceNumber);
   }
 
   /** It was told so while it was waited for: what it needed was given up for want of room at most (H5). */

@@ -394,7 +394,9 @@ function* endAnother(client: SimulatedClient, workload: Workload): Script {
   }[];
   const named = rows.filter(({ tx }) => /^t\d+$/.test(tx));
   if (named.length === 0) return;
-  const { transactionId, tx, member } = random.pick(named);
+  // What is told of other members is some time ago: most of it has ended since.
+  const elsewhere = named.filter((row) => row.member !== client.memberId);
+  const { transactionId, tx, member } = random.pick(elsewhere.length > 0 && random.chance(80) ? elsewhere : named);
   const answer: Answer = yield { op: 'abortTransaction', transactionId };
   if (!answer.ok) return;
   workload.history.ended(Number(tx.slice(1)));
@@ -512,8 +514,12 @@ function* alterTable({ random }: SimulatedClient, workload: Workload): Script {
   if (answer.ok) workload.altered(answer.result.sequenceNumber, CHANGING_TABLE, alteration);
 }
 
-/** To the serial safety net more often than back. */
-function* changeRule({ random }: SimulatedClient): Script {
+/** The rule to the serial safety net more often than back. */
+function* changeVariable({ random }: SimulatedClient): Script {
+  if (random.chance(30)) {
+    yield { op: 'setVariable', name: 'certification_capacity', value: random.pick([1, 3, 20, 1000]) };
+    return;
+  }
   const value = random.pick(['serial-safety-net', 'serial-safety-net', 'serial-safety-net', 'read-validation']);
   yield { op: 'setVariable', name: 'certification_rule', value };
 }
@@ -557,7 +563,7 @@ export function drawScript(client: SimulatedClient, workload: Workload): Script 
   if (random.chance(workload.schemaChangePercent)) return changeSchema(client, workload);
   if (random.chance(workload.constrainedPercent)) return changeConstrained(client, workload);
   if (workload.ruleChangePercent > 0) {
-    if (random.chance(workload.ruleChangePercent)) return changeRule(client);
+    if (random.chance(workload.ruleChangePercent)) return changeVariable(client);
     if (random.chance(40)) return readSomeWriteOther(client, workload);
   }
   const script = random.pick([
@@ -571,7 +577,7 @@ export function drawScript(client: SimulatedClient, workload: Workload): Script 
     transfer,
     lockAndModify,
     readPast,
-    ...(random.chance(20) ? [endAnother] : []),
+    ...(random.chance(50) ? [endAnother] : []),
     count,
     count,
     resetCounter,

@@ -31,6 +31,10 @@ const OPTIONS = {
     kind: choice('sequence-numbers', 'reads'),
     help: 'how versions of a row are put in order: as commits answered (the default), or only by what was read',
   },
+  rule: {
+    kind: choice('read-validation', 'serial-safety-net'),
+    help: `certification_rule of the group (read-validation), for ${AS_ASKED}: serial-safety-net if it was ever that`,
+  },
   list: { kind: columns(), help: 'these columns are lists, and only what is named is checked' },
   register: { kind: columns(), help: 'these are registers' },
   bank: { kind: banks(), help: 'these come to one total over all rows; TOTAL, or else what is read first' },

@@ -32,6 +32,7 @@ export async function runCheck(options: CheckCommandOptions, { operands, output 
 /** @throws NotCheckable */
 function check(file: string, history: History, options: CheckCommandOptions): Checked {
   const { level = 'snapshot isolation', 'version-order': versionOrder = 'sequence-numbers' } = options;
+  const { rule = 'read-validation' } = options;
   const recorded = recordedTransactions(history);
   if (recorded.length === 0) throw new NotCheckable('no request in it reads or writes rows');
   const surveyed = survey(history, recorded, options['primary-key'] ?? []);
@@ -45,7 +46,7 @@ function check(file: string, history: History, options: CheckCommandOptions): Ch
   const totals = new Map(
     columns.banks.flatMap((bank) => (bank.total === null ? [] : [[nameOf(bank), bank.total] as const])),
   );
-  const result = checkHistory(transactions.history, { level, versionOrder, totals });
+  const result = checkHistory(transactions.history, { level, rule, versionOrder, totals });
   return { file, level, versionOrder, isTorn: history.isTorn, columns, transactions, result };
 }
 

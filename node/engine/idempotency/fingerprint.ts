@@ -4,6 +4,7 @@
  */
 import type { Transaction } from '../../../certifier/types.ts';
 import { assert, RunningDigest } from '../../../gcs/base/index.ts';
+import { isBesideRows } from '../key-codec.ts';
 
 /** How it is asked for, which a repetition may do otherwise. */
 const NOT_ASKED_FOR: ReadonlySet<string> = new Set([
@@ -39,11 +40,12 @@ export function fingerprintOfRequest(message: Readonly<Record<string, unknown>>)
 
 /**
  * Of a transaction that its client began and named: which rows it writes, and deletes. Not how they are afterwards: who
- * repeats it has read what is newer, and times and ids are generated anew.
+ * repeats it has read what is newer, and times are generated anew. So index entries, which follow from values, do not count.
  */
 export function fingerprintOfWrites({ writeSet }: Transaction): string {
   const digest = new RunningDigest();
-  const written = writeSet.filter(({ kind }) => kind !== 'check').map(({ kind, key }) => `${kind} ${key}`);
+  const rows = writeSet.filter(({ kind, key }) => kind !== 'check' && !isBesideRows(key));
+  const written = rows.map(({ kind, key }) => `${kind} ${key}`);
   for (const row of written.sort()) addText(digest, row);
   return digest.toString();
 }

@@ -43,6 +43,8 @@ export class RowAwaited extends Error {
   override readonly name = 'RowAwaited';
   readonly table: Table;
   readonly key: RowKey;
+  /** Of a `transact`: the step that waits. */
+  step: number | null = null;
 
   constructor(table: Table, key: RowKey) {
     super('a row is locked by another transaction');

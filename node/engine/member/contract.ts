@@ -9,6 +9,7 @@ import type { ConflictRecord, MemberState } from '../replica.ts';
 import type { ChangeHistoryOptions } from './change-history.ts';
 import type { SamplingOptions } from './conflict-sampling.ts';
 import type { OutboxOptions } from './outbox.ts';
+import type { CapacityTunerOptions } from './tuning/capacity-tuner.ts';
 
 export interface MemberOptions {
   readonly group: GroupOptions;
@@ -33,6 +34,7 @@ export interface MemberOptions {
   readonly stopWaitMs: number;
   /** The purge floor is raised when it would rise by so many sequence numbers. */
   readonly purgeStep: number;
+  readonly capacityTuning: CapacityTunerOptions;
   /** How often the log and the verdict file give up what nobody needs any more. */
   readonly truncateEveryMs: number;
   readonly builds: BuilderOptions;
@@ -160,6 +162,9 @@ export interface MemberCounters extends BuildCounters {
   /** Decisions of the batch tuner. */
   batchDelayRaised: number;
   batchDelayLowered: number;
+  /** Decisions of the capacity tuner, while this member led. */
+  capacityRaised: number;
+  capacityLowered: number;
   remoteApplied: number;
   schemaChanges: number;
   /** Of an idempotency key that had committed: answered with what came of it. */
@@ -206,6 +211,8 @@ export function zeroCounters(): MemberCounters {
     batchesProposed: 0,
     batchDelayRaised: 0,
     batchDelayLowered: 0,
+    capacityRaised: 0,
+    capacityLowered: 0,
     remoteApplied: 0,
     schemaChanges: 0,
     buildRows: 0,

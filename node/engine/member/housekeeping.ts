@@ -97,7 +97,10 @@ export class Housekeeping {
     if (!isNoticeDue) return;
     group.notify(encodeStatusNotice(report.notice(running, { followsChanges: followers.areHere })));
     if (group.status?.role !== 'leader') return;
-    if (run.state === 'ONLINE' && run.hasRoom) upkeep.raiseFloor(running, nowMs);
+    if (run.state === 'ONLINE' && run.hasRoom) {
+      upkeep.raiseFloor(running, nowMs);
+      upkeep.tuneCapacity(running, nowMs);
+    }
     // Who leads raises the floor, and one in ERROR or without room could not: everybody's log would grow.
     else if (run.state !== 'RECOVERING' && this.#isAnotherFit) group.transferLeadership(null);
   }

@@ -219,6 +219,7 @@ export class MemberRun {
       membership: this.membership,
       counters: setup.counters,
       options: setup.options,
+      imageCodec: setup.imageCodec,
       propose: (encoded, deadlineMs, answered) => this.outbox.add(encoded, deadlineMs, answered),
     });
     this.followers = new Followers({ clock, options: setup.options, areElsewhere: () => this.#isFollowedElsewhere() });

@@ -17,6 +17,7 @@ const forgetfulTable: NewWriterTable = () => ({
   lastOpponent: () => undefined,
   put: () => {},
   forget: () => true,
+  resize: () => {},
   newestFirst: () => [],
 });
 

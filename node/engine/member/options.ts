@@ -2,8 +2,7 @@ import { GROUP_DEFAULTS } from '../../../gcs/core/index.ts';
 import { DEFAULT_LIMITS } from '../limits.ts';
 import type { MemberOptions } from './contract.ts';
 
-/** Group-wide option: items of the certification database. */
-export const CERTIFICATION_CAPACITY = 'certification_capacity';
+export { CERTIFICATION_CAPACITY } from '../variables.ts';
 
 /** Enough for some minutes of writes at full speed; 50 to 70 MB a member when it is full, and nothing before. */
 export const CERTIFICATION_CAPACITY_DEFAULT = 1_000_000;
@@ -45,6 +44,8 @@ export const MEMBER_DEFAULTS: MemberOptions = {
   stopWaitMs: 5000,
   // Each rise is a message of the order.
   purgeStep: 1000,
+  // Three to four million rows with keys of usual length.
+  capacityTuning: { memoryBytesMax: 256 * 1024 * 1024 },
   truncateEveryMs: 1000,
   // A run of rows takes a few milliseconds, and others are served in between.
   builds: { rowsAtOnce: 200, restMs: 1, retryMs: 20, keyBytesMax: DEFAULT_LIMITS.keyBytesMax },

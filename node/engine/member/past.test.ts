@@ -151,3 +151,31 @@ test('H18: the past of so many seconds is read at every member, after flushes, r
     for (const [v, value] of values.entries()) assert.ok(value === null || value === v);
   }
 });
+
+test('H5: declared readers, and those of the past, hold no purge floor, and read on; whoever may write does', () => {
+  const { world, founders, clients, put } = startPast(46, { purgeStep: 1 });
+  const first = put(1).sequenceNumber;
+  const [reader, writer] = [clients[0]!, clients[1]!];
+  until(world, () => founders.every(({ member }) => member.appliedUpTo >= first));
+  reader.do('begin', { tx: 'reads', readOnly: true });
+  reader.do('begin', { tx: 'past', asOf: first });
+  reader.do('begin', { tx: 'serial', readOnly: true, isolation: 'SERIALIZABLE' });
+  for (const tx of ['reads', 'past', 'serial']) reader.do('get', { tx, table: TABLE, key: 1 });
+  for (let v = 2; v < 30; v++) put(v, v % 3);
+  const floorOf = () => founders[0]!.member.certifier!.purgeFloor;
+  until(world, () => floorOf() > first + 10);
+  for (const tx of ['reads', 'past', 'serial']) assert.equal(reader.do('get', { tx, table: TABLE, key: 1 }).v, 1);
+  writer.do('begin', { tx: 'writes' });
+  writer.do('get', { tx: 'writes', table: TABLE, key: 1 });
+  const [row] = writer.do('transactions').filter(({ tx }: { tx: string }) => tx === 'writes');
+  assert.ok(row.holdsFloor && row.floorHeld > first);
+  for (let v = 30; v < 60; v++) put(v, v % 3);
+  world.runFor(3_000_000, () => false);
+  assert.ok(floorOf() <= row.floorHeld);
+  for (const tx of ['reads', 'past', 'serial']) {
+    assert.equal(reader.do('get', { tx, table: TABLE, key: 1 }).v, 1);
+    assert.equal(reader.do('commit', { tx }).snapshotVersion, first);
+  }
+  writer.do('rollback', { tx: 'writes' });
+  until(world, () => floorOf() > row.floorHeld);
+});

@@ -221,8 +221,6 @@ export class ReplicatedState {
     const { environment, options, lanes, newWriterTable, imageCodec, compression } = member;
     const kept = verdicts.stateAtEnd;
     const lowest = Math.min(...lanes.map((lane) => lane.flushedUpTo));
-    const capacity = Number(definition.options[CERTIFICATION_CAPACITY]);
-    const database = new CertificationDatabase({ capacity, newWriterTable });
     const store = new VersionStore({
       lanes,
       clock: environment.clock,
@@ -231,8 +229,15 @@ export class ReplicatedState {
       makeVerdictsDurable: (_upTo, done) => verdicts.makeDurable(done),
       failed: setup.failed,
     });
-    const variables = variablesOf(store, imageCodec);
-    const certifier = new Certifier({ database, restored: kept, rule: variables.certificationRule });
+    const variables = variablesOf(store, { codec: imageCodec, defaults: definition.options });
+    const capacity = variables.tunedCapacity;
+    const certifier = new Certifier({
+      // It may be that of a later place than the replay begins at: what is kept fits that of any place up to its end.
+      database: new CertificationDatabase({ capacity, newWriterTable }),
+      restored: kept,
+      rule: variables.certificationRule,
+      stampsMax: Number(definition.options[CERTIFICATION_CAPACITY]),
+    });
     const from = store.highestLanePoint;
     const history = new ChangeHistory(options.history, { sequenceNumber: from, commitTime: timeOf(verdicts, from) });
     store.keepFrom(history.heldFrom);
@@ -251,6 +256,7 @@ export class ReplicatedState {
         if (changed === null) return;
         variables.set(changed.name, changed.value, sequenceNumber);
         if (changed.name === CERTIFICATION_RULE) certifier.restoreRule(variables.certificationRule);
+        else certifier.changeCapacity(variables.tunedCapacity);
       },
       keys,
       repeated: (entry) => {
@@ -773,7 +779,7 @@ export class ReplicatedState {
     if (name === CERTIFICATION_RULE) {
       certifier.changeRule(variables.certificationRule);
       this.#reads.ruleChanged(certifier);
-    }
+    } else certifier.changeCapacity(variables.tunedCapacity);
     const effect = effectOfVariable(name, value, this.#imageCodec);
     verdicts.push({ kind: 'positive', sequenceNumber, commitTime, resolved: encodeSchemaEffect(effect) });
     publications.push({ sequenceNumber, ...publicationOf(effect) });

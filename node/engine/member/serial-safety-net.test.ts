@@ -4,6 +4,8 @@ import { describe, test } from 'node:test';
 import { SimulatedWorld } from '../../../sim/world/index.ts';
 import { type SimulatedMember, SimulatedMemberClient, startGroup, until } from '../testing/simulated-group.ts';
 
+import type { VariableRow } from '../variables.ts';
+
 const TABLE = 'a.b';
 const RULE = { name: 'certification_rule', value: 'serial-safety-net' };
 
@@ -31,6 +33,10 @@ function startedGroup(seed: number, { isOn = true } = {}) {
   const write = (client: SimulatedMemberClient, tx: string, k: number, v: number) =>
     client.do('put', { tx, table: TABLE, row: { k, v } });
   return { world, members, one, two, three, appliedEverywhere, begin, read, write };
+}
+
+function ruleOf(rows: readonly VariableRow[]): VariableRow {
+  return rows.find(({ name }) => name === RULE.name)!;
 }
 
 function digestOf({ member }: SimulatedMember): string {
@@ -186,7 +192,7 @@ describe('under the rule serial-safety-net', () => {
     third.host.crash('killed');
     third.restart();
     until(world, () => third.member.state === 'ONLINE');
-    assert.equal(third.member.variables()[0]!.value, 'serial-safety-net');
+    assert.equal(ruleOf(third.member.variables()).value, 'serial-safety-net');
     // Behind the first, and so behind what the put overwrote.
     two.do('commit', { tx: 'u' });
     const again = new SimulatedMemberClient(world, third);
@@ -200,7 +206,7 @@ describe('the variable certification_rule', () => {
   test('is changed in the order, shown everywhere, and told to who follows all changes', () => {
     const { one, two, members, appliedEverywhere } = startedGroup(51, { isOn: false });
     assert.deepEqual(
-      [two.do('variables')[0].value, two.do('variables')[0].default],
+      [ruleOf(two.do('variables')).value, ruleOf(two.do('variables')).default],
       ['read-validation', 'read-validation'],
     );
     two.do('subscribe', { stream: 'changes' });
@@ -208,7 +214,7 @@ describe('the variable certification_rule', () => {
     assert.equal(changed, true);
     appliedEverywhere();
     for (const { member } of members) {
-      const { value, since } = member.variables()[0]!;
+      const { value, since } = ruleOf(member.variables());
       assert.deepEqual([value, since], ['serial-safety-net', sequenceNumber]);
     }
     assert.deepEqual(one.do('setVariable', RULE), { sequenceNumber, changed: false });

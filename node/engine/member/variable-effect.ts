@@ -3,7 +3,7 @@ import type { RowKey } from '../../../certifier/types.ts';
 import type { SequenceNumber } from '../../../gcs/base/index.ts';
 import type { ImageCodec } from '../image-codec.ts';
 import { decodeKey, variableKey } from '../key-codec.ts';
-import { VARIABLES, Variables } from '../variables.ts';
+import { VARIABLES, type VariableDefaults, Variables } from '../variables.ts';
 import type { SchemaEffect } from './schema-effect.ts';
 
 export function effectOfVariable(name: string, value: string, codec: ImageCodec): SchemaEffect {
@@ -26,9 +26,9 @@ export function variablesOf(
     get(key: RowKey, snapshot: SequenceNumber): Uint8Array | undefined;
     readonly highestLanePoint: SequenceNumber;
   },
-  codec: ImageCodec,
+  { codec, defaults }: { readonly codec: ImageCodec; readonly defaults: VariableDefaults },
 ): Variables {
-  const variables = new Variables();
+  const variables = new Variables(defaults);
   for (const { name } of VARIABLES) {
     const image = store.get(variableKey(name), store.highestLanePoint);
     if (image !== undefined) variables.set(name, decodedValue(image, codec), 0);

@@ -18,6 +18,7 @@ import {
   notOnline,
   overloaded,
   RequestError,
+  rolledBack,
   shuttingDown,
   timeout,
   transactionAborted,
@@ -207,11 +208,25 @@ export class Connection implements Session {
     if (operation.kind === 'statement' || (operation.kind !== 'begin' && OF_TRANSACTION.has(operation.kind))) {
       const open = this.#transactionOf(message);
       open.lastAskedMs = this.engine.clock.monotonicMs();
-      if (open.queue !== null) open.queue.push({ id, op, message });
+      if (open.queue !== null) this.#queueInside(open, { id, op, message }, operation);
       else this.#executeInside(open, id, op, message);
       return;
     }
     this.#startOther(id, op, operation, message);
+  }
+
+  /**
+   * Behind what waits; but a `rollback` waits for nothing, unless a `commit` was asked for before it: what it is behind is
+   * given up, so that its name is free at once.
+   */
+  #queueInside(open: OpenTransaction, request: QueuedRequest, operation: Operation): void {
+    if (operation.kind === 'rollback') operation.argumentNames.check(request.message);
+    const isCommitting = open.queue!.some(({ op }) => op === 'commit');
+    open.queue!.push(request);
+    if (operation.kind !== 'rollback' || isCommitting) return;
+    const error = rolledBack();
+    if (open.giveUpBegin === null) open.doom(error);
+    else open.giveUpBegin(transactionAborted(open.name, error.answer));
   }
 
   #startOther(id: RequestId, op: string, operation: Exclude<Operation, { kind: 'statement' }>, message: Message): void {
@@ -428,6 +443,7 @@ export class Connection implements Session {
     });
     if (isHere) return this.succeed(id, { tx: open.name });
     open.queue = [];
+    open.giveUpBegin = (error) => request.giveUp(error);
     const request: WaitingRequest = {
       id,
       giveUp: (error) => {
@@ -443,6 +459,7 @@ export class Connection implements Session {
     const waitMs = Math.min(waitTimeoutMs, open.options.timeoutMs ?? waitTimeoutMs);
     const deadline = deadlines.add(clock.monotonicMs() + waitMs, () => request.giveUp(timeout(awaited, waitMs)));
     const endWait = () => {
+      open.giveUpBegin = null;
       this.waiting.delete(request);
       deadlines.remove(deadline);
     };

@@ -40,6 +40,10 @@ export interface Work {
   answer(result: unknown, commit: CommitAnswer | null, attempts: number): unknown;
   /** What is asked for, where that has an idempotency key; else null. */
   readonly fingerprint: string | null;
+  /** `run` is about to begin anew, from a new snapshot. */
+  attemptBegins?(): void;
+  /** Whether it goes on, in the next `run`, although that step has failed with `error`: a row was locked for too long. */
+  goesOnWithout?(step: number, error: RequestError): boolean;
 }
 
 type WaitedFor = 'atLeast' | 'asOf' | 'row' | 'lock' | 'retry';
@@ -167,7 +171,24 @@ export class Execution implements RowUser, WaitingRequest, LockEvents, Listed, O
     if (this.#waitedFor !== 'lock') return;
     this.#endWait();
     this.#attempts++;
-    if (!this.#retried()) this.#refuse(error);
+    if (!this.#retried()) this.#refuse(this.#atStep(error));
+  }
+
+  /** Of its wait for a locked row. */
+  #atStep(error: RequestError): RequestError {
+    const step = this.#awaited?.step ?? null;
+    return step === null ? error : error.atStep(step);
+  }
+
+  #waitedTooLong(waitedFor: WaitedFor): void {
+    const error = this.#timeout(waitedFor);
+    if (error.answer.code !== 'LOCK_TIMEOUT') return this.giveUp(error);
+    const { step } = this.#awaited!;
+    if (step === null || this.#work.goesOnWithout?.(step, error) !== true) return this.giveUp(this.#atStep(error));
+    const stop = this.#stopWaiting!;
+    this.#endWait();
+    stop();
+    this.#executeIn(this.#transaction!);
   }
 
   #execute(): void {
@@ -175,6 +196,7 @@ export class Execution implements RowUser, WaitingRequest, LockEvents, Listed, O
     if (known !== null) return this.#decidedByKey(known);
     const transaction = new Transaction(this.#session.engine.transactions, this.#options);
     this.#transaction = transaction;
+    this.#work.attemptBegins?.();
     if (this.#work.mayLock) transaction.lockEvents = this;
     this.#executeIn(transaction);
   }
@@ -337,7 +359,7 @@ export class Execution implements RowUser, WaitingRequest, LockEvents, Listed, O
     // One that holds locks, and waits for the next one again and again, ends some time.
     const ofTransaction = waitedFor === 'lock' ? this.#endMs() : this.#deadlineMs();
     const atMs = untilMs === null ? ofTransaction : Math.min(untilMs, ofTransaction ?? untilMs);
-    if (atMs !== null) this.#waitDeadline = engine.deadlines.add(atMs, () => this.giveUp(this.#timeout(waitedFor)));
+    if (atMs !== null) this.#waitDeadline = engine.deadlines.add(atMs, () => this.#waitedTooLong(waitedFor));
   }
 
   #endWait(): void {

@@ -37,6 +37,8 @@ export class OpenTransaction implements LockEvents, Listed {
   readonly engine: EngineContext;
   /** What is to be executed once `begin`, or a statement, has got what it waits for; null when it has. */
   queue: QueuedRequest[] | null = null;
+  /** Its `begin` waits: gives that up, with what is sent behind it. */
+  giveUpBegin: ((error: RequestError) => void) | null = null;
   /** The statement that waits for a locked row. */
   wait: RowWait | null = null;
   /** What its requests took so far, each from being taken up to its answer: statements, and what they waited for. Not its client's time. */

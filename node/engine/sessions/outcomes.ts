@@ -13,8 +13,9 @@ import {
   unknownOutcome,
 } from '../errors.ts';
 import type { KeyRefusal } from '../idempotency/judge-key.ts';
+import { type IncrementedColumn, incrementedColumns, refusedAt } from '../own-increments.ts';
 import type { CommitLayers, CommitOutcome, Refusal, Replica } from '../replica.ts';
-import type { IncrementedColumn, Transaction } from '../transaction.ts';
+import type { Transaction } from '../transaction.ts';
 
 /** What `commit` answers, and every write that is a transaction of its own. All null but the snapshot where nothing was written. */
 export interface CommitAnswer {
@@ -48,7 +49,7 @@ export function committed(
     snapshotVersion: transaction.snapshotVersion,
   };
   if (!transaction.hasIncrements) return answer;
-  const increments = transaction.incremented(outcome.resolved ?? []);
+  const increments = incrementedColumns(transaction, outcome.resolved ?? []);
   return increments.length === 0 ? answer : { ...answer, increments };
 }
 
@@ -64,7 +65,7 @@ export function commitError(
     case 'conflict':
       return conflictError(outcome, { transaction, replica });
     case 'out-of-bounds':
-      return transaction.refusedAt(outcome.key, outcome.refused);
+      return refusedAt(transaction, outcome.key, outcome.refused);
     default:
       return refusalError(outcome, replica, key);
   }

@@ -2,6 +2,7 @@
 import { expectationFailed, invalidArgument, RequestError, unknownOperation } from '../errors.ts';
 import { fingerprintOfRequest } from '../idempotency/fingerprint.ts';
 import type { Limits } from '../limits.ts';
+import { RowAwaited } from '../locks/row-locks.ts';
 import { STATEMENTS } from '../statements/index.ts';
 import type { Message, Statement, StatementContext } from '../statements/statement.ts';
 import type { Transaction } from '../transaction.ts';
@@ -33,11 +34,23 @@ export function transactWork(message: Message, context: StatementContext, option
   if (!Array.isArray(given) || given.length === 0) throw invalidArgument('steps', 'expected an array of statements');
   if (given.length > limits.stepsMax) throw invalidArgument('steps', `at most ${limits.stepsMax} are allowed`);
   const steps = given.map((step, position) => stepOf(step, position));
+  /** By the place of a step: why it has failed before it was executed, in this attempt. */
+  const failed = new Map<number, RequestError>();
   return {
     op: 'transact',
     mayLock: true,
     run: (transaction) =>
-      steps.map((step, position) => runStep(step, position, transaction, context, continuesOnError)),
+      steps.map((step, position) => {
+        const error = failed.get(position);
+        return error === undefined
+          ? runStep(step, position, transaction, context, continuesOnError)
+          : { error: error.answer };
+      }),
+    attemptBegins: () => failed.clear(),
+    goesOnWithout: (step, error) => {
+      if (continuesOnError) failed.set(step, error);
+      return continuesOnError;
+    },
     answer: (results, commit, attempts) => ({ ...commit, results, attempts }),
     fingerprint: typeof message.idempotencyKey === 'string' ? fingerprintOfRequest(message) : null,
   };
@@ -85,6 +98,7 @@ function runStep(
   try {
     result = runStatement(step, transaction, context);
   } catch (error) {
+    if (error instanceof RowAwaited) error.step = position;
     if (!(error instanceof RequestError)) throw error;
     // A deadlock is over only when its victim has let go of its locks.
     if (!continuesOnError || error.answer.code === 'DEADLOCK') throw error.atStep(position);

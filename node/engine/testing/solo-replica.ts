@@ -45,7 +45,7 @@ import type { Connection } from '../sessions/connection.ts';
 import { Engine } from '../sessions/engine.ts';
 import { NOTHING_SLOW, type SlowTransactionsOptions } from '../sessions/slow-transactions.ts';
 import type { Build } from '../table-definition.ts';
-import { type VariableRow, Variables } from '../variables.ts';
+import { CERTIFICATION_CAPACITY, type VariableRow, Variables } from '../variables.ts';
 import { testImageCodec } from './image-codec.ts';
 
 export const GROUP_ID = '6f1c1e0a-0000-4000-8000-000000000001';
@@ -157,7 +157,7 @@ export class SoloReplica implements Replica {
   });
   readonly #catalog = new Catalog();
   readonly #builds = new BuildWatch();
-  readonly #variables = new Variables();
+  readonly #variables = new Variables({ [CERTIFICATION_CAPACITY]: 1000 });
   readonly #snapshots = new Set<{ ended: () => void }>();
   #marked: CommitTime = { physicalMs: 0, logical: 0 };
   #undecided: (() => void)[] = [];

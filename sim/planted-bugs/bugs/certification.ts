@@ -3,6 +3,30 @@ import type { SoughtBug } from '../planted-bug.ts';
 
 export const CERTIFICATION_BUGS: readonly SoughtBug[] = [
   {
+    name: 'tuned-capacity-forgotten-at-restart',
+    breaks: 'H2',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'node/engine/member/replicated-state.ts',
+        find: 'const capacity = variables.tunedCapacity;',
+        replace: 'const capacity = Number(definition.options[CERTIFICATION_CAPACITY]);',
+      },
+    ],
+  },
+  {
+    name: 'lowered-capacity-evicts-later',
+    breaks: 'H2',
+    scenario: 'member',
+    changes: [
+      {
+        file: 'certifier/writers/packed-writer-table.ts',
+        find: 'while (this.#size > capacity) this.#evictOldest();',
+        replace: '',
+      },
+    ],
+  },
+  {
     name: 'snapshot-taken-at-commit',
     breaks: 'C1',
     scenario: 'member',
@@ -97,10 +121,10 @@ export const CERTIFICATION_BUGS: readonly SoughtBug[] = [
       {
         file: 'certifier/certifier.ts',
         find: `const judged = this.#judge(transaction);
-    if (typeof judged !== 'number') return this.#refuse(judged);`,
+    if (isNegative(judged)) return this.#refuse(judged);`,
         replace: `let judged = this.#judge(transaction);
-    if (typeof judged !== 'number' && judged.kind === 'conflict' && judged.winner.origin === origin) judged = this.purgeFloor;
-    if (typeof judged !== 'number') return this.#refuse(judged);`,
+    if (isNegative(judged) && judged.kind === 'conflict' && judged.winner.origin === origin) judged = this.purgeFloor;
+    if (isNegative(judged)) return this.#refuse(judged);`,
       },
     ],
   },
@@ -177,9 +201,9 @@ export const CERTIFICATION_BUGS: readonly SoughtBug[] = [
       {
         file: 'certifier/certifier.ts',
         find: `const judged = this.#judge(transaction);
-    if (typeof judged !== 'number') return this.#refuse(judged);`,
+    if (isNegative(judged)) return this.#refuse(judged);`,
         replace: `const judged = this.#judge(transaction);
-    if (typeof judged !== 'number') {
+    if (isNegative(judged)) {
       for (const { key } of transaction.writeSet) if ((this.#database.lastWriter(key)?.sequenceNumber ?? 0) < this.#sequenceNumber) this.#database.record(key, 'put', this.#sequenceNumber, origin);
       return this.#refuse(judged);
     }`,
@@ -220,8 +244,10 @@ export const CERTIFICATION_BUGS: readonly SoughtBug[] = [
     changes: [
       {
         file: 'certifier/certifier.ts',
-        find: 'if (this.#isToRestore(writer)) this.#recordWrites(transaction.writeSet, sequenceNumber, origin);',
-        replace: 'if (this.#isToRestore(writer)) void [sequenceNumber, origin];',
+        find: `if (this.#isToRestore(writer)) {
+      this.#recordWrites(transaction.writeSet, sequenceNumber, origin);`,
+        replace: `if (this.#isToRestore(writer)) {
+      void origin;`,
       },
     ],
   },
@@ -232,8 +258,10 @@ export const CERTIFICATION_BUGS: readonly SoughtBug[] = [
     changes: [
       {
         file: 'certifier/certifier.ts',
-        find: "if (this.#isToRestore(writer)) for (const key of keys) this.#database.record(key, 'put', sequenceNumber, origin);",
-        replace: 'if (this.#isToRestore(writer)) void [keys, sequenceNumber, origin];',
+        find: `if (this.#isToRestore(writer)) {
+      for (const key of keys) this.#database.record(key, 'put', sequenceNumber, origin);`,
+        replace: `if (this.#isToRestore(writer)) {
+      void [keys, origin];`,
       },
     ],
   },

@@ -47,7 +47,7 @@ export const INCREMENT_BUGS: readonly SoughtBug[] = [
         file: 'node/engine/transaction.ts',
         find: 'return this.#buffer([{ key, image: null, increments }]);',
         replace: `const judged = table.incremented(image, increments, { codec: this.imageCodec, isBounded: true });
-      if ('problem' in judged) throw this.refusedAt(key, judged);
+      if ('problem' in judged) throw refusedAt(this, key, judged);
       return this.#buffer([{ key, image: null, increments }]);`,
       },
       {

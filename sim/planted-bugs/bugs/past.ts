@@ -64,7 +64,7 @@ export const PAST_BUGS: readonly SoughtBug[] = [
     ],
   },
   {
-    name: 'past-flushed-over',
+    name: 'past-kept-one-too-short',
     breaks: 'H18',
     scenario: 'member',
     changes: [
