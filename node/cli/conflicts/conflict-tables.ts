@@ -41,7 +41,7 @@ export function hotRowTable(hotRows: readonly HotRow[]) {
 export function pairTable(pairs: readonly Pair[], label: MemberLabel) {
   return pairs.map(({ loser, winner, conflicts }) => ({
     loser: label(loser),
-    winner: winner === null ? '(snapshot too old)' : label(winner),
+    winner: winner === null ? '(nobody)' : label(winner),
     conflicts,
   }));
 }

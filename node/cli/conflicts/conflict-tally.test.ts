@@ -95,7 +95,7 @@ describe('conflicts as several members tell them', () => {
     assert.deepEqual(conflictTable([ordered], label, '2026-11-21'), [{ time: '2026-11-20 09:00:03.000', ...shown }]);
     assert.deepEqual(pairTable(tally.summary(1).pairs, label)[2], {
       loser: 'b',
-      winner: '(snapshot too old)',
+      winner: '(nobody)',
       conflicts: 1,
     });
     assert.deepEqual(hotRowTable(tally.summary(1).hotRows)[0], {

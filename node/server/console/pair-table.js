@@ -5,7 +5,7 @@ import { formatCount } from './formats.js';
 import { MemberMark } from './member-mark.js';
 import { nameOf } from './member-names.js';
 
-/** What stands for the winner where a snapshot was too old, and so lost to nobody. */
+/** What stands for the winner where there is none: the snapshot was too old, or an increment out of bounds. */
 const NOBODY = '';
 
 /** Where their names are longer together, in characters, winners' names stand upright. */
@@ -83,7 +83,7 @@ function idsOf(ids, names) {
 
 /** @param {string} winner @param {MemberNames} names */
 function won(winner, names) {
-  return winner === NOBODY ? 'nobody (too old)' : marked(winner, names);
+  return winner === NOBODY ? 'nobody' : marked(winner, names);
 }
 
 /** @param {string} memberId @param {MemberNames} names */

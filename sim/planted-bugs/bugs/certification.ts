@@ -82,14 +82,9 @@ export const CERTIFICATION_BUGS: readonly SoughtBug[] = [
     scenario: 'member',
     changes: [
       {
-        file: 'node/engine/write-set.ts',
-        find: 'const { snapshotVersion } = statements.firstTouch(key)!;',
-        replace: 'const snapshotVersion = statements.last!;',
-      },
-      {
-        file: 'node/engine/write-set.ts',
-        find: 'add(item, statements.firstTouch(item.key)!.snapshotVersion);',
-        replace: 'add(item, statements.last!);',
+        file: 'node/engine/transaction.ts',
+        find: 'return this.#statements!.firstTouch(key)?.snapshotVersion ?? this.#existence!.seenAt(key)!;',
+        replace: 'return this.#statements!.last!;',
       },
     ],
   },

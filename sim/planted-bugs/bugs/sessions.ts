@@ -21,8 +21,9 @@ export const SESSION_BUGS: readonly SoughtBug[] = [
     changes: [
       {
         file: 'node/engine/member/outbox.ts',
-        find: "if (pending.deadlineMs <= now) answerTo(pending, 'unknown');",
-        replace: "if (pending.deadlineMs <= now) answerTo(pending, 'no-quorum');",
+        find: "for (const pending of batch) if (applies(pending)) answerTo(pending, 'unknown');",
+        replace:
+          "for (const pending of batch) if (applies(pending)) answerTo(pending, pending.deadlineMs <= now ? 'no-quorum' : 'unknown');",
       },
     ],
   },
@@ -33,9 +34,9 @@ export const SESSION_BUGS: readonly SoughtBug[] = [
     changes: [
       {
         file: 'node/engine/member/outbox.ts',
-        find: "for (const batch of this.#inFlight.values()) for (const pending of batch) answerTo(pending, 'unknown');",
+        find: "for (const pending of batch) if (applies(pending)) answerTo(pending, 'unknown');",
         replace:
-          "for (const batch of this.#inFlight.values()) for (const pending of batch) answerTo(pending, 'shutting-down');",
+          "for (const pending of batch) if (applies(pending)) answerTo(pending, pending.deadlineMs <= now ? 'unknown' : 'shutting-down');",
       },
     ],
   },
@@ -46,8 +47,11 @@ export const SESSION_BUGS: readonly SoughtBug[] = [
     changes: [
       {
         file: 'node/engine/transaction.ts',
-        find: 'return own.image ?? undefined;',
-        replace: 'if (own.image !== null) return own.image;',
+        find: `if (this.#reads !== null && isDelta(own)) this.observe(key);
+      return this.#ownImage(key, own) ?? undefined;`,
+        replace: `if (this.#reads !== null && isDelta(own)) this.observe(key);
+      const image = this.#ownImage(key, own);
+      if (image !== null) return image;`,
       },
     ],
   },
