@@ -500,7 +500,7 @@ function* openLedger(client: SimulatedClient, workload: Workload): Generator<Ask
 
 function* changeSchema(client: SimulatedClient, workload: Workload): Script {
   const { random } = client;
-  if (random.chance(60)) return yield* alterTable(client, workload);
+  if (random.chance(85)) return yield* alterTable(client, workload);
   const op = random.pick(['createTable', 'createTable', 'dropTable', 'truncateTable']);
   const condition = op === 'createTable' ? { ifNotExists: true, ...TABLES[CHANGING_TABLE] } : {};
   const answer = yield { op, table: CHANGING_TABLE, ...condition };

@@ -15,18 +15,6 @@ export const ALTERATION_BUGS: readonly SoughtBug[] = [
     ],
   },
   {
-    name: 'build-without-checks',
-    breaks: 'H17',
-    scenario: 'member',
-    changes: [
-      {
-        file: 'node/engine/builds/missing-items.ts',
-        find: "if (isMissing) this.#checks.push({ key, kind: 'check', image: null });",
-        replace: '',
-      },
-    ],
-  },
-  {
     name: 'build-valid-before-the-last-rows',
     breaks: 'H17',
     scenario: 'member',
@@ -58,18 +46,6 @@ export const ALTERATION_BUGS: readonly SoughtBug[] = [
       {
         file: 'node/engine/schema/alteration.ts',
         find: 'draft.concerned.add(draft.get(name)!.tableId);',
-        replace: '',
-      },
-    ],
-  },
-  {
-    name: 'parent-of-a-new-foreign-key-not-told',
-    breaks: 'H17',
-    scenario: 'member',
-    changes: [
-      {
-        file: 'node/engine/schema/constraints.ts',
-        find: 'if (parent.name !== table) draft.concerned.add(parent.tableId);',
         replace: '',
       },
     ],
