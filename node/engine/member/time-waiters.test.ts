@@ -56,9 +56,9 @@ test('a mark that came too early, or was refused, is followed by another one whe
   assert.equal(proposed.length, 1);
   clock.advance(1);
   assert.equal(proposed.length, 2);
-  // Refused, for want of a quorum; one that asks meanwhile does not have it ordered at once.
+  // Refused, for want of a quorum; one that asks meanwhile for a later time does not have it ordered at once.
   proposed[1]!();
-  waiters.add(at(1100), () => {}).cancel();
+  waiters.add(at(1300), () => {}).cancel();
   assert.equal(proposed.length, 2);
   clock.advance(201);
   assert.equal(proposed.length, 3);
@@ -66,5 +66,26 @@ test('a mark that came too early, or was refused, is followed by another one whe
   waiter.cancel();
   assert.deepEqual([clock.scheduled, waiters.size], [0, 0]);
   stamped(at(5000));
+  assert.equal(proposed.length, 3);
+});
+
+test('who asks for an earlier time than those that wait has a mark ordered at once, and the others have theirs later', () => {
+  const { clock, waiters, proposed, stamped } = setup();
+  const done: string[] = [];
+  stamped(at(1000));
+  waiters.add(at(31_000), () => done.push('far'));
+  proposed[0]!();
+  clock.advance(500);
+  assert.equal(proposed.length, 1);
+  waiters.add(at(1400), () => done.push('near'));
+  assert.equal(proposed.length, 2);
+  waiters.add(at(1300), () => done.push('nearer'));
+  assert.equal(proposed.length, 2, 'one at a time');
+  stamped(at(1500));
+  assert.deepEqual(done, ['near', 'nearer']);
+  proposed[1]!();
+  clock.advance(999);
+  assert.equal(proposed.length, 2);
+  clock.advance(1);
   assert.equal(proposed.length, 3);
 });

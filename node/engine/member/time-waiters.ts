@@ -51,7 +51,12 @@ export class TimeWaiters {
     }
     const waiter = { time, done };
     this.#waiting.add(waiter);
-    if (this.#earliest === null || compareCommitTimes(time, this.#earliest) < 0) this.#earliest = time;
+    if (this.#earliest === null || compareCommitTimes(time, this.#earliest) < 0) {
+      this.#earliest = time;
+      // The next mark is as late as the others can bear.
+      this.#again?.cancel();
+      this.#again = null;
+    }
     if (this.#again === null) this.#propose();
     return { cancel: () => this.#remove(waiter) };
   }
