@@ -40,3 +40,17 @@ test('a request that is repeated at another member answers the first outcome the
   const digests = members.map(({ member }) => member.certifier!.digest);
   assert.equal(new Set(digests).size, 1);
 });
+
+test('H16: a large commit that waits behind its own first sending answers the first outcome', () => {
+  const { world, members, clients } = group(52);
+  const both = [0, 1].map(() => new SimulatedMemberClient(world, members[0]!));
+  for (const client of both) {
+    client.do('begin', { tx: 't', idempotencyKey: 'large' });
+    for (let k = 0; k < 60; k++) client.do('put', { tx: 't', table: TABLE, row: { k, v: 'large' } });
+  }
+  const ids = both.map((client) => client.send('commit', { tx: 't' }));
+  until(world, () => both.every((client, at) => client.hasAnswer(ids[at]!)));
+  const [first, second] = both.map((client, at) => client.answerTo(ids[at]!).result);
+  assert.deepEqual(second, { ...first, replayed: true });
+  assert.equal(clients[0]!.do('outcome', { idempotencyKey: 'large' }).gtid, first.gtid);
+});

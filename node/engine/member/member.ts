@@ -285,7 +285,9 @@ export class Member implements Replica {
 
   /** What is lost already is told, as for a small one; else it is encoded. */
   #prepare(transaction: Transaction): Preparation<Fate> {
-    const prepared = preparedInSlices(this.#running, transaction, this.#setup.options.slices);
+    const key = keyAttributeOf(transaction);
+    const keyRefusal = () => (key === null ? null : this.keyRefusal(key));
+    const prepared = preparedInSlices(this.#running, transaction, this.#setup.options.slices, keyRefusal);
     return () => {
       const next = prepared.next();
       if (!next.done) return null;
