@@ -64,6 +64,27 @@ test('begin with a key that has committed tells so; whatever is done then, commi
   assert.deepEqual([replica.committed.length, replica.openSnapshots], [1, 0]);
 });
 
+test('H16: a repeated transact that has waited for the lock of its own first sending answers the first outcome', () => {
+  const { client, connect, replica, clock } = accounts([1]);
+  const locking = [
+    { op: 'get', table: TABLE, key: 1, forUpdate: true },
+    { op: 'insert', table: TABLE, row: { id: 7 } },
+  ];
+  const sent = [client, connect()].map((one) => {
+    const id = one.send('transact', { steps: locking, idempotencyKey });
+    return () => one.answerTo(id).result;
+  });
+  replica.settle();
+  clock.advance(5);
+  const [first, second] = sent.map((answer) => answer());
+  assert.deepEqual(second, { ...first, replayed: true });
+  const row = { table: TABLE, key: 1, forUpdate: true };
+  client.do('begin', { tx: 'free' });
+  client.do('get', { tx: 'free', ...row });
+  client.do('rollback', { tx: 'free' });
+  assert.deepEqual([replica.committed.length, replica.openSnapshots], [1, 0]);
+});
+
 test('another request with the key is KEY_REUSED, and names what committed', () => {
   const { client } = accounts([1, 2]);
   const { gtid } = client.do('transact', { steps, idempotencyKey });

@@ -164,7 +164,7 @@ export class Execution implements RowUser, WaitingRequest, LockEvents, Listed, O
   rowGranted(): void {
     if (this.#waitedFor !== 'lock' || this.#session.isEnding) return;
     this.#endWait();
-    this.#executeIn(this.#transaction!);
+    this.#executeAgain();
   }
 
   lockLost(error: RequestError): void {
@@ -188,7 +188,7 @@ export class Execution implements RowUser, WaitingRequest, LockEvents, Listed, O
     const stop = this.#stopWaiting!;
     this.#endWait();
     stop();
-    this.#executeIn(this.#transaction!);
+    this.#executeAgain();
   }
 
   #execute(): void {
@@ -199,6 +199,13 @@ export class Execution implements RowUser, WaitingRequest, LockEvents, Listed, O
     this.#work.attemptBegins?.();
     if (this.#work.mayLock) transaction.lockEvents = this;
     this.#executeIn(transaction);
+  }
+
+  /** With the locks that it has, after it has waited for one. */
+  #executeAgain(): void {
+    const known = this.#knownByKey();
+    if (known !== null) return this.#decidedByKey(known);
+    this.#executeIn(this.#transaction!);
   }
 
   #executeIn(transaction: Transaction): void {
