@@ -262,6 +262,35 @@ describe('with an idempotency key', () => {
     }
   });
 
+  test('where one of several unknown runs has committed, their value is given if it is one, and else none', async () => {
+    const unknown = { result: { state: 'unknown' } };
+    for (const isAsked of [true, false]) {
+      for (const giveOne of [true, false]) {
+        const world = new SimulatedWorld();
+        const { a } = twoMembers(world);
+        a.replies('commit', UNKNOWN, UNKNOWN, replayed(4));
+        a.replies('outcome', unknown, isAsked ? replayed(4) : unknown);
+        const client = await world.connect([a]);
+        const commits: (number | null)[] = [];
+        let runs = 0;
+        const work = client.transaction(
+          async (tx) => {
+            await tx.put('t.t', { id: 1 });
+            runs++;
+            return giveOne ? 'done' : `run ${runs}`;
+          },
+          { idempotencyKey, onCommit: (commit) => commits.push(commit.sequenceNumber) },
+        );
+        if (giveOne) assert.equal(await world.until(work), 'done');
+        else {
+          const facts = { gtid: 'g:4', sequenceNumber: 4, idempotencyKey };
+          await assert.rejects(world.until(work), { code: 'UNKNOWN_OUTCOME', facts });
+        }
+        assert.deepEqual([runs, commits], [isAsked ? 2 : 3, [4]]);
+      }
+    }
+  });
+
   test('a conflict before an unknown outcome is still a conflict: run again', async () => {
     const world = new SimulatedWorld();
     const { a } = twoMembers(world);

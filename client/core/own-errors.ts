@@ -1,5 +1,6 @@
 /** The errors that the client raises itself. `concert-error.ts` lists what each code means. */
 import { ConcertError, type ErrorAnswer } from '../concert-error.ts';
+import type { Commit } from '../types.ts';
 
 export function invalidArgument(argument: string, problem: string): ConcertError {
   return own('INVALID_ARGUMENT', '22023', 'no', `Argument ${JSON.stringify(argument)}: ${problem}.`, {
@@ -25,6 +26,13 @@ export function unknownOutcome(cause: unknown, idempotencyKey: string | null): C
   const why = cause instanceof Error ? cause.message : String(cause);
   const message = `Nobody can say what became of it, and it may be committed, now or later: ${why}`;
   return own('UNKNOWN_OUTCOME', '08007', 'withKey', message, idempotencyKey === null ? {} : { idempotencyKey }, cause);
+}
+
+/** Of one of several runs of a function, which gave different values. */
+export function valueUnknown({ gtid, sequenceNumber }: Commit, idempotencyKey: string | null): ConcertError {
+  const message = `It is committed as ${gtid}, but nobody can say by which run of the function, and the runs gave different values.`;
+  const facts = { gtid, sequenceNumber, ...(idempotencyKey !== null && { idempotencyKey }) };
+  return own('UNKNOWN_OUTCOME', '08007', 'withKey', message, facts);
 }
 
 export function closed(): ConcertError {

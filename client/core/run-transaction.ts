@@ -3,7 +3,8 @@
  *
  * With an idempotency key an unknown outcome is asked about, and if nothing is known of it, everything runs again with the
  * same key; the group sees to it that no more than one run commits. What the function gave in the run that may have
- * committed is kept: if that one turns out to be the one that did, that is what the caller gets.
+ * committed is kept: if that one turns out to be the one that did, that is what the caller gets. Where several runs may
+ * have, and gave different values, nobody can say which value is the right one: then the caller gets UNKNOWN_OUTCOME.
  */
 import { ConcertError } from '../concert-error.ts';
 import type { Commit, Transaction, TransactionOptions } from '../types.ts';
@@ -13,7 +14,7 @@ import type { Ending } from './endings.ts';
 import type { Member } from './member.ts';
 import { OpenTransaction } from './open-transaction.ts';
 import { RUN_ARGUMENTS } from './operations.ts';
-import { aborted, closed, unknownOutcome } from './own-errors.ts';
+import { aborted, closed, unknownOutcome, valueUnknown } from './own-errors.ts';
 import { Patience } from './patience.ts';
 import { PinnedTransaction } from './pinned-transaction.ts';
 import { decide, winnerOf } from './retry-policy.ts';
@@ -51,8 +52,8 @@ class Run<T> implements Ending {
   #avoided: Member | null = null;
   /** To be visible where the next run takes place. */
   #winner = 0;
-  /** A run of which nobody knows what became, and what the function gave in it. */
-  #unknown: { readonly error: ConcertError; readonly value: T | undefined } | null = null;
+  /** What the function gave in the runs of which nobody knows what became. `isOneValue`: in all of them the same. */
+  #unknown: { readonly value: T | undefined; readonly isOneValue: boolean } | null = null;
 
   constructor(context: Context, work: Work<T>, options: TransactionOptions, newName: () => string) {
     this.#context = context;
@@ -86,7 +87,7 @@ class Run<T> implements Ending {
       const outcome = await this.#runOnce(transaction);
       if (outcome.kind === 'committed') return this.#committed(outcome.commit, outcome.value);
       const { error, cause } = outcome;
-      if (cause?.retry === 'withKey') this.#unknown = { error: cause, value: outcome.value };
+      if (cause?.retry === 'withKey') this.#keepUnknown(outcome.value);
       const next = cause === null ? 'fail' : this.#decide(cause, attempt);
       if (cause === null || next === 'fail') throw this.#finalError(error);
       this.#tellRetry(cause, attempt);
@@ -100,7 +101,7 @@ class Run<T> implements Ending {
       if (this.#context.isClosing) throw this.#finalError(closed());
       if (cause.retry === 'withKey') {
         const commit = await this.#askForOutcome();
-        if (commit !== null) return this.#committed(commit, this.#unknown!.value as T);
+        if (commit !== null) return this.#committedUnknown(commit);
       }
     }
   }
@@ -192,8 +193,23 @@ class Run<T> implements Ending {
 
   #committed(commit: Commit | null, value: T): T {
     if (commit === null) return value;
+    if (commit.replayed && this.#unknown !== null) return this.#committedUnknown(commit);
     this.#tellCommit(commit);
-    return commit.replayed && this.#unknown !== null ? (this.#unknown.value as T) : value;
+    return value;
+  }
+
+  /** Compared by identity: what the values mean to the program is not known here. */
+  #keepUnknown(value: T | undefined): void {
+    const { value: first, isOneValue } = this.#unknown ?? { value, isOneValue: true };
+    this.#unknown = { value: first, isOneValue: isOneValue && Object.is(first, value) };
+  }
+
+  /** It is the commit of one of the runs that were unknown. @throws ConcertError */
+  #committedUnknown(commit: Commit): T {
+    this.#tellCommit(commit);
+    const { value, isOneValue } = this.#unknown!;
+    if (!isOneValue) throw valueUnknown(commit, this.#options.idempotencyKey ?? null);
+    return value as T;
   }
 
   /** What was unknown once stays so: a later run that failed says nothing about the earlier one. */
