@@ -24,6 +24,12 @@ export interface IncrementedColumn {
   readonly value: unknown;
 }
 
+/** What a delta has come to. */
+interface ResolvedRow {
+  readonly key: RowKey;
+  readonly image: Uint8Array | null;
+}
+
 export interface IncrementingTransaction {
   readonly rows: ReadonlyMap<RowKey, BufferedRow>;
   readonly imageCodec: ImageCodec;
@@ -45,21 +51,29 @@ export function withIncrements(
 
 /**
  * Each column that it has incremented, and what it has now that the transaction is committed. `resolved`: what deltas have
- * come to.
+ * come to, each key once. Cost: O(rows).
  */
 export function incrementedColumns(
   transaction: IncrementingTransaction,
-  resolved: readonly { readonly key: RowKey; readonly image: Uint8Array | null }[],
+  resolved: readonly ResolvedRow[],
 ): readonly IncrementedColumn[] {
   const columns: IncrementedColumn[] = [];
+  const imageOf = resolvedImages(resolved);
   for (const [key, { image, increments }] of transaction.rows) {
     if (increments === null) continue;
     const table = tableOf(transaction, key);
-    const row = table.decode(image ?? resolved.find((change) => change.key === key)!.image!, transaction.imageCodec);
+    const row = table.decode(image ?? imageOf(key), transaction.imageCodec);
     const about = { table: table.name, key: shownKeyOf(table, key) };
     for (const { column } of increments) columns.push({ ...about, column, value: row[column] });
   }
   return columns;
+}
+
+/** What the delta of a row has come to. As a rule there is one, for which nothing is built. */
+function resolvedImages(resolved: readonly ResolvedRow[]): (key: RowKey) => Uint8Array {
+  if (resolved.length <= 1) return () => resolved[0]!.image!;
+  const images = new Map(resolved.map(({ key, image }) => [key, image!]));
+  return (key) => images.get(key)!;
 }
 
 /** Of rows that are written as any: of deltas the group judges it. @throws RequestError OUT_OF_BOUNDS */
