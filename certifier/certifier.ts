@@ -257,7 +257,18 @@ export class Certifier {
 
   /** So many keys are remembered from here on; the oldest that are more go at once. */
   changeCapacity(capacity: number): void {
+    this.#assertRestored();
     this.#database.changeCapacity(capacity);
+    this.#digest.add(capacityMark);
+    this.#digest.add(capacity);
+    this.#digest.add(this.#database.purgeFloor);
+  }
+
+  /** As `changeCapacity`, once all that is kept is restored: what is above the floor fits it. */
+  restoreCapacity(capacity: number): void {
+    this.#assertRestored();
+    this.#database.changeCapacity(capacity);
+    this.#assertNothingEvicted();
   }
 
   /** What was certified is in the database itself. */
@@ -578,6 +589,7 @@ const placedMark = 10;
 const dangerousStructureMark = 11;
 const outOfBoundsMark = 12;
 const keyRefusalMark = 13;
+const capacityMark = 14;
 
 function isNegative(judged: Judged): judged is Lost {
   return typeof judged !== 'number' && judged.kind !== 'placed';

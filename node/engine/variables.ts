@@ -87,7 +87,11 @@ export class Variables {
   isChange(name: string, value: string): boolean {
     const definition = definitionOf(name);
     if (definition === undefined) return false;
-    if (definition.isTuned === true) return this.#values.get(name)?.value !== value;
+    if (definition.isTuned === true) {
+      const { tuned, base } = tunedParts(value);
+      const isInRange = isAllowed(definition, tuned) && isAllowed(definition, base);
+      return isInRange && this.#values.get(name)?.value !== value;
+    }
     return isAllowed(definition, value) && this.#valueOf(name) !== value;
   }
 
@@ -140,6 +144,11 @@ export function tunedValue(tuned: number, base: number): string {
 
 /** What counts, by the option and the value of the tuned variable. */
 export function tunedCapacity(base: number, value: string | undefined): number {
-  const [tuned, of] = (value ?? '').split(' of ');
+  const { tuned, base: of } = tunedParts(value ?? '');
   return Number(of) === base ? Number(tuned) : base;
+}
+
+function tunedParts(value: string): { readonly tuned: string; readonly base: string } {
+  const [tuned = '', base = ''] = value.split(' of ');
+  return { tuned, base };
 }

@@ -4,7 +4,7 @@
  */
 import { MemoryLaneDisk, MemoryLaneStore } from '../../applier/index.ts';
 import { lruWriterTable } from '../../certifier/cache/index.ts';
-import { packedInSmallBlocks } from '../../certifier/index.ts';
+import { type NewWriterTable, packedInSmallBlocks } from '../../certifier/index.ts';
 import type { Environment, LogIndex, SeededRandom } from '../../gcs/base/index.ts';
 import {
   type ConsensusStatus,
@@ -81,6 +81,12 @@ export interface MemberClusterSetup {
   /** Those who follow the changes at a member. */
   readonly followers: (host: string) => readonly StreamObserver[];
 }
+
+/** A rebuild begins with the greatest capacity, for which the library would take its memory at once. */
+const smallLruTable: NewWriterTable = (setup) =>
+  lruWriterTable({ ...setup, capacity: Math.min(setup.capacity, WRITERS_MAX) });
+/** More than any capacity that is drawn or tuned. */
+const WRITERS_MAX = 10_000;
 
 export class MemberCluster implements FaultTargets {
   readonly roster: Roster<MemberMachine>;
@@ -525,7 +531,7 @@ export class MemberCluster implements FaultTargets {
       rejoins: true,
       compression: runLengthCompression,
       // Of every second one: a verdict that depended on it would show in the digests.
-      newWriterTable: Number(host.name.at(-1)) % 2 === 0 ? lruWriterTable : packedInSmallBlocks(WRITER_BLOCK_BITS),
+      newWriterTable: Number(host.name.at(-1)) % 2 === 0 ? smallLruTable : packedInSmallBlocks(WRITER_BLOCK_BITS),
       imageCodec: this.#setup.codec,
       version: '0.0.0',
       counters: zeroCounters(),

@@ -15,6 +15,7 @@ import {
   BatchDecoder,
   CertificationDatabase,
   Certifier,
+  certificationItemsMax,
   type DecodedBatch,
   decodeBatch,
   type GroupMessage,
@@ -230,10 +231,9 @@ export class ReplicatedState {
       failed: setup.failed,
     });
     const variables = variablesOf(store, { codec: imageCodec, defaults: definition.options });
-    const capacity = variables.tunedCapacity;
     const certifier = new Certifier({
-      // It may be that of a later place than the replay begins at: what is kept fits that of any place up to its end.
-      database: new CertificationDatabase({ capacity, newWriterTable }),
+      // What is kept above the floor fits the capacity of the end, which is known then.
+      database: new CertificationDatabase({ capacity: certificationItemsMax, newWriterTable }),
       restored: kept,
       rule: variables.certificationRule,
       stampsMax: Number(definition.options[CERTIFICATION_CAPACITY]),
@@ -256,7 +256,6 @@ export class ReplicatedState {
         if (changed === null) return;
         variables.set(changed.name, changed.value, sequenceNumber);
         if (changed.name === CERTIFICATION_RULE) certifier.restoreRule(variables.certificationRule);
-        else certifier.changeCapacity(variables.tunedCapacity);
       },
       keys,
       repeated: (entry) => {
@@ -265,6 +264,7 @@ export class ReplicatedState {
       },
     });
     assert(store.appliedUpTo === kept.sequenceNumber, 'the replay ends at the last kept verdict');
+    certifier.restoreCapacity(variables.tunedCapacity);
     const catalog = Catalog.load(store, history.heldFrom, imageCodec);
     for (const { sequenceNumber, effect } of schemaChanges) {
       const isOfTable = variableOf(effect, imageCodec) === null;

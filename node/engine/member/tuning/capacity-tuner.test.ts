@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { certificationItemsMax } from '../../../../certifier/index.ts';
 import { CapacityTuner } from './capacity-tuner.ts';
 
 const LOOK_EVERY_MS = 500;
@@ -66,6 +67,18 @@ test('a need that stays at an edge does not move it back and forth', () => {
     for (let i = 0; i < 60; i++) database.run(1, { needed: needed + (i % 2 === 0 ? 1500 : -1500) });
     assert.ok(database.capacities.length <= 2, `${needed}: ${database.capacities.join(', ')}`);
   }
+});
+
+test('it never grows beyond what a database can hold, however much memory there is', () => {
+  const database = new Database(64e9);
+  database.run(20, { needed: 20_000_000 });
+  assert.equal(database.capacity, certificationItemsMax);
+});
+
+test('a rise that is hardly one is not worth a place in the order', () => {
+  const database = new Database(1.02 * BASE * 80);
+  database.run(5, { needed: BASE });
+  assert.deepEqual(database.capacities, []);
 });
 
 test('without a bound of memory nothing is tuned', () => {

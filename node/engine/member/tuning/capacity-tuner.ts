@@ -6,6 +6,8 @@
  * that, within a bound of memory, and halved again, down to what the option says, when there is no use for it; and it is
  * lowered, even below the option, where keys are so long that what it holds takes more memory than the bound.
  */
+import { certificationItemsMax } from '../../../../certifier/index.ts';
+
 export interface CapacityTunerOptions {
   /** Bytes that the database may take; 0: the capacity stays as it was set. */
   readonly memoryBytesMax: number;
@@ -22,6 +24,8 @@ export interface CapacityState {
   readonly bytes: number;
 }
 
+/** A rise of less is not worth a place in the order. */
+const RISE_MIN = 1.05;
 /** From this part of the capacity on it is raised. */
 const CROWDED_FROM = 0.75;
 /** Up to this part of it it is lowered. */
@@ -48,14 +52,14 @@ export class CapacityTuner {
     const { memoryBytesMax } = this.#options;
     if (memoryBytesMax === 0) return null;
     const itemBytes = size < TELLING_ITEMS ? ITEM_BYTES_ASSUMED : bytes / size;
-    const most = Math.max(1, Math.floor(memoryBytesMax / itemBytes));
+    const most = Math.min(certificationItemsMax, Math.max(1, Math.floor(memoryBytesMax / itemBytes)));
     const isSparse = size <= SPARSE_UP_TO * capacity && capacity > base;
     if (!isSparse) this.#sparseSinceMs = null;
     else this.#sparseSinceMs ??= nowMs;
     if (bytes > TOLERANCE * memoryBytesMax && capacity > most) return most;
     if (size >= CROWDED_FROM * capacity) {
       const raised = Math.min(most, STEP * capacity);
-      return raised > capacity ? raised : null;
+      return raised >= RISE_MIN * capacity ? raised : null;
     }
     if (this.#sparseSinceMs !== null && nowMs - this.#sparseSinceMs >= SPARSE_FOR_MS) {
       this.#sparseSinceMs = nowMs;

@@ -83,4 +83,21 @@ describe('the capacity of the certification database', () => {
     assert.deepEqual([tuned.code, tuned.argument], ['INVALID_ARGUMENT', 'name']);
     assert.match(tuned.problem, /tunes itself/);
   });
+
+  test('what is out of range in the order changes nothing, whoever put it there', () => {
+    const { members, one, appliedEverywhere } = startedGroup(74, 1e9);
+    const before = members[0]!.member.appliedUpTo;
+    const outcomes: unknown[] = [];
+    for (const value of ['32000000 of 100', 'NaN of 100', '0 of 100', '200', '200 of x', '1e3 of 100']) {
+      const change = { kind: 'set-variable', name: CERTIFICATION_CAPACITY_TUNED, value } as const;
+      members[0]!.host.process!.turn(() =>
+        members[0]!.member.changeSchema(change, Number.MAX_SAFE_INTEGER, (outcome) => outcomes.push(outcome)),
+      );
+    }
+    one.do('put', { table: TABLE, row: { k: 1 } });
+    appliedEverywhere();
+    assert.equal(outcomes.length, 6);
+    assert.equal(members[0]!.member.appliedUpTo, before + 1);
+    for (const { member } of members) assert.deepEqual([member.state, member.certifier!.capacity], ['ONLINE', BASE]);
+  });
 });
