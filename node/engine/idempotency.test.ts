@@ -85,6 +85,61 @@ test('H16: a repeated transact that has waited for the lock of its own first sen
   assert.deepEqual([replica.committed.length, replica.openSnapshots], [1, 0]);
 });
 
+test('H16: a named transaction learns of its first sending whenever that commits, and commit answers its outcome', () => {
+  const update = { table: TABLE, key: 1, set: { v: 5 }, if: { v: 0 } };
+  const doneAgain: Readonly<Record<string, readonly (readonly [string, object, string?])[]>> = {
+    'what it did is seen': [['insert', { table: TABLE, row: { id: 7 } }, 'DUPLICATE_KEY']],
+    'nothing is left to do': [],
+    'only read': [['get', { table: TABLE, key: 7 }]],
+    'a condition that it made false': [['update', update]],
+    'a request that is wrong': [['insert', { table: 'no.such', row: { id: 7 } }, 'NO_SUCH_TABLE']],
+  };
+  for (const [name, requests] of Object.entries(doneAgain)) {
+    const { client, connect, replica } = accounts([1]);
+    client.do('begin', { tx: 't', idempotencyKey });
+    client.do('insert', { tx: 't', table: TABLE, row: { id: 7 } });
+    client.do('update', { tx: 't', ...update });
+    const commit = client.send('commit', { tx: 't' });
+    const other = connect();
+    const begin = other.send('begin', { tx: 't', idempotencyKey });
+    assert.deepEqual(other.answerTo(begin).result, { tx: 't' }, name);
+    replica.settle();
+    const first = client.answerTo(commit).result;
+    for (const [op, message, code] of requests) {
+      if (code === undefined) other.do(op, { tx: 't', ...message });
+      else assert.equal(other.fail(op, { tx: 't', ...message }).code, code, name);
+    }
+    assert.deepEqual(other.do('commit', { tx: 't' }), { ...first, replayed: true }, name);
+    assert.deepEqual([replica.committed.length, replica.openSnapshots], [1, 0], name);
+  }
+});
+
+test('H16: also one that was doomed before its first sending has committed, and one that waits for its lock', () => {
+  const { client, connect, replica, clock } = accounts([1]);
+  client.do('begin', { tx: 't', idempotencyKey });
+  client.do('get', { tx: 't', table: TABLE, key: 1, forUpdate: true });
+  client.do('insert', { tx: 't', table: TABLE, row: { id: 7 } });
+  const commit = client.send('commit', { tx: 't' });
+  const [doomed, waiting] = [connect(), connect()];
+  doomed.send('begin', { tx: 't', idempotencyKey });
+  const wrong = doomed.send('get', { tx: 't', table: 'no.such', key: 1 });
+  assert.equal(doomed.answerTo(wrong).error.code, 'NO_SUCH_TABLE');
+  waiting.send('begin', { tx: 't', idempotencyKey });
+  const sent = [
+    waiting.send('get', { tx: 't', table: TABLE, key: 1, forUpdate: true }),
+    waiting.send('insert', { tx: 't', table: TABLE, row: { id: 7 } }),
+    waiting.send('commit', { tx: 't' }),
+  ];
+  replica.settle();
+  clock.advance(5);
+  const replayed = { ...client.answerTo(commit).result, replayed: true };
+  assert.equal(waiting.answerTo(sent[0]!).ok, true);
+  assert.equal(waiting.answerTo(sent[1]!).error.code, 'DUPLICATE_KEY');
+  assert.deepEqual(waiting.answerTo(sent[2]!).result, replayed);
+  assert.deepEqual(doomed.do('commit', { tx: 't' }), replayed);
+  assert.deepEqual([replica.committed.length, replica.openSnapshots], [1, 0]);
+});
+
 test('another request with the key is KEY_REUSED, and names what committed', () => {
   const { client } = accounts([1, 2]);
   const { gtid } = client.do('transact', { steps, idempotencyKey });

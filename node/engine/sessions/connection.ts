@@ -37,7 +37,7 @@ import { abortError, administrationError, administrationOf } from './administrat
 import { type BeginOptions, beginOptionsOf, defaultBeginOptions } from './begin-arguments.ts';
 import { Cursors } from './cursors.ts';
 import { Execution } from './execution.ts';
-import { firstAnswer, isOfKey, keyError, tellOutcome, withKey } from './keyed.ts';
+import { bindsNothing, firstAnswer, isOfKey, keyError, tellOutcome, withKey } from './keyed.ts';
 import { OpenTransaction, type QueuedRequest } from './open-transaction.ts';
 import { OPERATIONS, type Operation } from './operations.ts';
 import { commitError, committed, nothingWritten, refusalError } from './outcomes.ts';
@@ -495,11 +495,14 @@ export class Connection implements Session {
       this.#forget(open);
       return this.succeed(id, {});
     }
-    if (open.doomedBy !== null) {
-      if (operation.kind === 'commit') open.isSettled = true;
+    const isCommit = operation.kind === 'commit';
+    // Whoever has written, and is not doomed, is judged at its place, by what it wrote.
+    if (!isCommit || open.doomedBy !== null) open.lookForFirst();
+    if (open.doomedBy !== null && !(isCommit && open.first !== null)) {
+      if (isCommit) open.isSettled = true;
       throw open.doomedBy;
     }
-    if (operation.kind === 'commit') {
+    if (isCommit) {
       operation.argumentNames.check(message);
       return this.#commit(open, id, booleanOf(message, 'profile'));
     }
@@ -540,8 +543,9 @@ export class Connection implements Session {
     const { transaction } = open;
     const startedMs = clock.monotonicMs();
     const { idempotencyKey: key } = open.options;
+    const written = open.first === null ? this.#toCertify(open) : null;
+    if (key !== null && (written === null || bindsNothing(written))) open.lookForFirst();
     const { first } = open;
-    const written = first === null ? this.#toCertify(open) : null;
     open.close();
     this.#transactions.delete(open.name);
     if (first !== null) {

@@ -24,6 +24,11 @@ export function idempotencyKeyOf(value: unknown): string | null {
   return value;
 }
 
+/** It only read: it takes no key along, and the group does not judge it by one. */
+export function bindsNothing({ writeSet }: Transaction): boolean {
+  return writeSet.every(({ kind }) => kind === 'check');
+}
+
 /** `result`: what the client is answered beside the facts of the commit. */
 export function withKey(
   transaction: Transaction,
@@ -31,8 +36,7 @@ export function withKey(
   { replica, imageCodec, limits }: EngineContext,
 ): Transaction {
   const { writeSet } = transaction;
-  // One that only read binds nothing.
-  if (writeSet.every(({ kind }) => kind === 'check')) return transaction;
+  if (bindsNothing(transaction)) return transaction;
   const encoded = imageCodec.encode(result);
   // What increments come to is known at their place in the order, and not here.
   const isWhole = encoded.length <= limits.keptResultBytesMax && writeSet.every(({ kind }) => kind !== 'delta');

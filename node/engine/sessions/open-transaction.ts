@@ -44,8 +44,8 @@ export class OpenTransaction implements LockEvents, Listed {
   /** What its requests took so far, each from being taken up to its answer: statements, and what they waited for. Not its client's time. */
   spentMs = 0;
   /**
-   * What came of an earlier one with its idempotency key, known when it was begun: its `commit` answers that, whatever it
-   * does meanwhile, and commits nothing. Null: there is none.
+   * What came of an earlier one with its idempotency key, since it is known: its `commit` answers that, whatever it does
+   * or has done, and commits nothing. Null: nothing is known of one.
    */
   first: FirstOutcome | null = null;
   /** Its `commit` was refused because it is doomed: it is kept only so that `rollback` succeeds. */
@@ -117,8 +117,20 @@ export class OpenTransaction implements LockEvents, Listed {
     this.wait?.doomed(this.#doom);
   }
 
+  /** Asked before whatever could tell of an earlier one with its key, which may have committed since `begin` (H16). */
+  lookForFirst(): void {
+    const { idempotencyKey: key } = this.options;
+    if (key === null || this.first !== null) return;
+    const { replica } = this.engine;
+    if (replica.state !== 'ONLINE') return;
+    const known = replica.keyRefusal({ key, fingerprint: null });
+    // A fence fails nothing but the commit, which is told of it by the group.
+    if (known?.kind === 'replayed') this.first = known.first;
+  }
+
   /** One of its requests failed. A deadlock is over only when its victim's locks are gone, whatever it was begun with. */
   failed(error: RequestError): void {
+    this.lookForFirst();
     // Of one that has committed before, much fails: it sees what it did.
     const goesOn = this.options.continuesOnError || this.first !== null;
     if (!goesOn || error.answer.code === 'DEADLOCK') this.doom(error);
