@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { DEFAULT_LIMITS } from './limits.ts';
 import type { TransactionRow } from './replica.ts';
 import { accounts, TABLE } from './testing/accounts.ts';
 import { type TestClient, testWorld } from './testing/solo-replica.ts';
@@ -134,6 +135,17 @@ test('an operator ends a write that waits for another one, and not one that was 
   assert.equal(shownTo(client)[0]!.state, 'committing');
   replica.settle();
   assert.equal(other.answerTo(third).ok, true);
+});
+
+test('a write that waits for an earlier one ends some time, whatever becomes of that', () => {
+  const { transactionMsMax } = DEFAULT_LIMITS;
+  const { client, clock, engine, replica } = accounts([1]);
+  const [, behind] = [1, 2].map((v) => client.send('update', { table: TABLE, key: 1, set: { v } }));
+  clock.advance(transactionMsMax - 1000);
+  assert.deepEqual([replica.undecided, engine.rowWaiters, client.hasAnswer(behind!)], [1, 1, false]);
+  clock.advance(2000);
+  const { code, waitedFor } = client.answerTo(behind!).error;
+  assert.deepEqual([code, waitedFor, engine.rowWaiters], ['TIMEOUT', 'row', 0]);
 });
 
 test('writers hold back from a row that another member has lost twice, until it has written it or for a moment', () => {

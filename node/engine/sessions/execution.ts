@@ -10,7 +10,7 @@
 import type { Transaction as CertifiedTransaction, RowKey } from '../../../certifier/types.ts';
 import { assert } from '../../../gcs/base/index.ts';
 import { layersOf } from '../commit-layers.ts';
-import { type ErrorCode, endedByOperator, RequestError, timeout, transactionAborted } from '../errors.ts';
+import { type ErrorCode, endedByOperator, noQuorum, RequestError, timeout, transactionAborted } from '../errors.ts';
 import type { KeyRefusal } from '../idempotency/judge-key.ts';
 import { tableIdOf } from '../key-codec.ts';
 import { type LockEvents, RowAwaited } from '../locks/row-locks.ts';
@@ -61,6 +61,8 @@ export class Execution implements RowUser, WaitingRequest, LockEvents, Listed, O
   #transaction: Transaction | null = null;
   #result: unknown;
   #held: readonly RowKey[] = NO_ROWS;
+  /** When it was handed over to be committed. Monotonic. */
+  #handedMs = 0;
   #waitedFor: WaitedFor | null = null;
   #waitDeadline: Deadline | null = null;
   #stopWaiting: (() => void) | null = null;
@@ -96,6 +98,11 @@ export class Execution implements RowUser, WaitingRequest, LockEvents, Listed, O
     if (this.#session.isEnding) return;
     this.#endWait();
     this.#execute();
+  }
+
+  noQuorumSince(sinceMs: number): void {
+    if (this.#waitedFor !== 'row' || this.startedMs > sinceMs || this.#session.isEnding) return;
+    this.giveUp(noQuorum(this.#session.engine.replica.state));
   }
 
   giveUp(error: RequestError): void {
@@ -249,6 +256,7 @@ export class Execution implements RowUser, WaitingRequest, LockEvents, Listed, O
     const nowMs = engine.clock.monotonicMs();
     const deadlineMs = this.#deadlineMs() ?? nowMs + engine.limits.commitWaitMsMax;
     if (deadlineMs <= nowMs) return this.#refuse(this.#timeout('transaction'));
+    this.#handedMs = nowMs;
     engine.replica.commit(this.#keyed(toCertify), deadlineMs, this.#decided);
   }
 
@@ -284,6 +292,7 @@ export class Execution implements RowUser, WaitingRequest, LockEvents, Listed, O
     this.l0Ms += orderedTimes.l0Ms;
     if (outcome.kind === 'committed') return this.#succeed(committed(outcome, transaction, engine.replica));
     if (isOfKey(outcome)) return this.#decidedByKey(outcome);
+    if (outcome.kind === 'no-quorum') engine.rows.tellNoQuorum(this.#held, this.#handedMs);
     const error = commitError(outcome, transaction, engine.replica, this.#options.idempotencyKey);
     const isConflict = outcome.kind === 'conflict' || outcome.kind === 'snapshot-too-old';
     if (!isConflict || this.#attempts >= this.#options.attempts || this.#session.isEnding) return this.#refuse(error);
@@ -363,8 +372,9 @@ export class Execution implements RowUser, WaitingRequest, LockEvents, Listed, O
     this.#stopWaiting = stop;
     waiting.add(this);
     this.#number ??= engine.openTransactions.add(this);
-    // One that holds locks, and waits for the next one again and again, ends some time.
-    const ofTransaction = waitedFor === 'lock' ? this.#endMs() : this.#deadlineMs();
+    // One that waits for one row after the other, and perhaps holds locks, ends some time.
+    const isOfRow = waitedFor === 'lock' || waitedFor === 'row';
+    const ofTransaction = isOfRow ? this.#endMs() : this.#deadlineMs();
     const atMs = untilMs === null ? ofTransaction : Math.min(untilMs, ofTransaction ?? untilMs);
     if (atMs !== null) this.#waitDeadline = engine.deadlines.add(atMs, () => this.#waitedTooLong(waitedFor));
   }

@@ -13,6 +13,7 @@ function world() {
         log.push(`${name} ${awaited === null ? 'has it' : 'waits'}`);
       },
       rowFreed: () => self.ask(),
+      noQuorumSince: () => {},
       done: () => rows.free(['row'], self),
     };
     return self;

@@ -14,6 +14,8 @@ import type { MemberOrdinal } from '../../../gcs/base/index.ts';
 export interface RowUser {
   /** The row waited for is free: go on. May hold it again, or wait for another one. */
   rowFreed(): void;
+  /** The row waited for was held by one that is refused, since it found no quorum since `sinceMs` (monotonic). */
+  noQuorumSince(sinceMs: number): void;
 }
 
 interface Held {
@@ -89,6 +91,11 @@ export class RowsInFlight {
     if (at < 0) return;
     waiting!.splice(at, 1);
     this.#waiting--;
+  }
+
+  /** Whoever holds `keys` found no quorum since `sinceMs`: those behind it shall not find out one after the other. */
+  tellNoQuorum(keys: readonly RowKey[], sinceMs: number): void {
+    for (const key of keys) for (const user of [...(this.#rows.get(key)?.waiting ?? [])]) user.noQuorumSince(sinceMs);
   }
 
   /** Frees what `user` holds of `keys`. Those who waited go on in the order in which they came. */
