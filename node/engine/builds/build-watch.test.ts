@@ -68,3 +68,37 @@ test('a build goes on under another name of its table', () => {
   order(END);
   assert.deepEqual(watch.endOf(BUILD), { kind: 'valid', sequenceNumber: 5 });
 });
+
+test('who asked for several is told which of them somebody has dropped before all were built, also where its name is taken again', () => {
+  const both = ['i', 'j'].map((name) => ({ name, columns: ['x'], isUnique: false }));
+  const again = [{ name: 'j', columns: ['y'], isUnique: false }];
+  const truncate: SchemaChange = { kind: 'truncate-table', name: 'a.b', ifExists: false };
+  for (const addIndexes of [[], again]) {
+    for (const end of [END, truncate]) {
+      const { watch, order } = begun();
+      order({ kind: 'alter-table', name: 'a.b', alteration: { ...NOTHING, addIndexes: both } });
+      order({ kind: 'alter-table', name: 'a.b', alteration: { ...NOTHING, drop: ['j'], addIndexes } });
+      assert.equal(watch.endOf(BUILD), null);
+      order(end);
+      assert.deepEqual(watch.endOf(BUILD), { kind: 'dropped', table: 'a.b', constraint: 'j' });
+    }
+  }
+});
+
+test('a foreign key is missed though the index that was made for it stays', () => {
+  const { watch, order } = begun();
+  const key = (name: string): object => ({
+    name,
+    columns: ['x'],
+    references: { table: 'a.c', columns: ['id'] },
+    onDelete: 'restrict',
+  });
+  const addForeignKeys = [key('k'), key('l')] as Extract<
+    SchemaChange,
+    { kind: 'alter-table' }
+  >['alteration']['addForeignKeys'];
+  order({ kind: 'alter-table', name: 'a.b', alteration: { ...NOTHING, addForeignKeys } });
+  order({ kind: 'alter-table', name: 'a.b', alteration: { ...NOTHING, drop: ['k'] } });
+  order(END);
+  assert.deepEqual(watch.endOf(BUILD), { kind: 'dropped', table: 'a.b', constraint: 'k' });
+});

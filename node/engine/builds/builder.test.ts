@@ -169,3 +169,15 @@ test('a build ends with its table, and one of a truncated table is over', () => 
   assert.equal(clients[0]!.answerTo(dropped).error.code, 'NO_SUCH_TABLE');
   until(world, () => leaderOf(group).member.counters.buildsCompleted === 0);
 });
+
+test('who added two indexes is told that one was dropped before both were built, and the other is there', () => {
+  const group = people(8, SLOW);
+  const { world, clients } = group;
+  const alter = clients[0]!.send('alterTable', { table: TABLE, addIndexes: { i: ['town'], j: ['boss'] } });
+  until(world, () => clients[1]!.do('describe', { table: TABLE }).indexes.length === 2);
+  clients[1]!.do('alterTable', { table: TABLE, drop: ['j'] });
+  until(world, () => clients[0]!.hasAnswer(alter));
+  const { code, table, index } = clients[0]!.answerTo(alter).error;
+  assert.deepEqual([code, table, index], ['NO_SUCH_INDEX', TABLE, 'j']);
+  checkIndex(group, 'i', FROM_0_TO_19);
+});

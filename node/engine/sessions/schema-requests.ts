@@ -1,6 +1,7 @@
 /**
  * The schema changes that one connection asks for. What was sent behind one waits until it has its place in the order; an
- * `alterTable` that leaves something to be built is answered when that is built, and holds nobody up meanwhile.
+ * `alterTable` that leaves something to be built is answered when that is built, and holds nobody up meanwhile. Where
+ * somebody else has dropped some of it by then, that is the answer: what it asked for never was there as a whole.
  */
 import type { BuildOutcome } from '../builds/build-watch.ts';
 import {
@@ -13,7 +14,7 @@ import {
   tableExists,
   unknownOutcome,
 } from '../errors.ts';
-import type { SchemaChange, SchemaOutcome } from '../replica.ts';
+import type { SchemaOutcome } from '../replica.ts';
 import { tableNameOf } from '../statements/arguments.ts';
 import { schemaChangeOf } from '../statements/schema-change.ts';
 import type { Message } from '../statements/statement.ts';
@@ -45,30 +46,22 @@ export class SchemaRequests {
     this.#underWay++;
     replica.changeSchema(change, clock.monotonicMs() + limits.commitWaitMsMax, (outcome) => {
       this.#underWay--;
-      this.#answer(id, outcome, { change, name });
+      this.#answer(id, outcome, name);
       if (this.#underWay === 0) this.#passed();
     });
   }
 
-  #answer(
-    id: RequestId,
-    outcome: SchemaOutcome,
-    about: { readonly change: SchemaChange; readonly name: string },
-  ): void {
+  #answer(id: RequestId, outcome: SchemaOutcome, name: string): void {
     const session = this.#session;
-    if (outcome.kind === 'done' && outcome.build !== null) return this.#waitFor(id, outcome.build, about);
+    if (outcome.kind === 'done' && outcome.build !== null) return this.#waitFor(id, outcome.build, name);
     if (outcome.kind === 'done') return session.succeed(id, { sequenceNumber: outcome.sequenceNumber });
-    if (outcome.kind === 'table-exists') return session.refuse(id, tableExists(about.name));
-    if (outcome.kind === 'no-such-table') return session.refuse(id, noSuchTable(about.name));
+    if (outcome.kind === 'table-exists') return session.refuse(id, tableExists(name));
+    if (outcome.kind === 'no-such-table') return session.refuse(id, noSuchTable(name));
     if (outcome.kind === 'refused') return session.refuse(id, outcome.error);
     session.refuse(id, refusalError(outcome, session.engine.replica));
   }
 
-  #waitFor(
-    id: RequestId,
-    build: Build,
-    { change, name }: { readonly change: SchemaChange; readonly name: string },
-  ): void {
+  #waitFor(id: RequestId, build: Build, name: string): void {
     const session = this.#session;
     if (session.isEnding) return session.refuse(id, unknownOutcome(null));
     const request: WaitingRequest = {
@@ -84,19 +77,15 @@ export class SchemaRequests {
     const waiter = session.engine.replica.whenBuilt(build, (outcome) => {
       session.waiting.delete(request);
       if (outcome.kind === 'valid') session.succeed(id, { sequenceNumber: outcome.sequenceNumber });
-      else session.refuse(id, buildError(outcome, change, name));
+      else session.refuse(id, buildError(outcome, name));
     });
   }
 }
 
-function buildError(
-  outcome: Exclude<BuildOutcome, { kind: 'valid' }>,
-  change: SchemaChange,
-  name: string,
-): RequestError {
+function buildError(outcome: Exclude<BuildOutcome, { kind: 'valid' }>, name: string): RequestError {
   if (outcome.kind === 'unknown') return unknownOutcome(null);
   if (outcome.kind === 'dropped') {
-    return outcome.table === null ? noSuchTable(name) : noSuchIndex(outcome.table, firstBuilt(change));
+    return outcome.table === null ? noSuchTable(name) : noSuchIndex(outcome.table, outcome.constraint);
   }
   const { table, failure } = outcome;
   if (failure.kind === 'duplicate') return duplicateKey({ table, index: failure.index, values: failure.values });
@@ -105,10 +94,4 @@ function buildError(
   }
   const { foreignKey, references, values } = failure;
   return foreignKeyViolation({ table, foreignKey, references, values, isReferredTo: false });
-}
-
-function firstBuilt(change: SchemaChange): string {
-  if (change.kind !== 'alter-table') return '';
-  const { addIndexes, addForeignKeys } = change.alteration;
-  return [...addIndexes, ...addForeignKeys][0]?.name ?? '';
 }
