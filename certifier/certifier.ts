@@ -137,7 +137,7 @@ export class Certifier {
     return this.#safetyNet === null ? 'read-validation' : 'serial-safety-net';
   }
 
-  /** Keys and ranges that are remembered for the rule `serial-safety-net`. */
+  /** Keys and ranges that are remembered for the rule `serial-safety-net`. Differs after a rebuild as the items do. */
   get stampCount(): number {
     return this.#safetyNet?.size ?? 0;
   }
@@ -259,6 +259,7 @@ export class Certifier {
   changeCapacity(capacity: number): void {
     this.#assertRestored();
     this.#database.changeCapacity(capacity);
+    this.#passFloorOn();
     this.#digest.add(capacityMark);
     this.#digest.add(capacity);
     this.#digest.add(this.#database.purgeFloor);
@@ -336,6 +337,7 @@ export class Certifier {
   raisePurgeFloor(sequenceNumber: SequenceNumber): void {
     this.#assertRestored();
     this.#database.raisePurgeFloor(Math.min(sequenceNumber, this.#sequenceNumber));
+    this.#passFloorOn();
     this.#digest.add(purgeFloorMark);
     this.#digest.add(this.#database.purgeFloor);
   }
@@ -394,7 +396,6 @@ export class Certifier {
   #isPlaced(transaction: Transaction): boolean {
     const net = this.#safetyNet;
     if (net === null || (transaction.reads === undefined && transaction.ranges === undefined)) return false;
-    net.forgetUpTo(this.#database.purgeFloor);
     return net.takes(transaction);
   }
 
@@ -412,6 +413,8 @@ export class Certifier {
     }
     if (!isStale && (transaction.ranges === undefined || this.#judgeRanges(transaction) === null)) return judged;
     const placed = this.#safetyNet!.place(transaction);
+    // It is judged ahead, between the slices of another: nothing that is known refuses it.
+    if (placed === null) return judged;
     return placed.kind === 'placed' ? { ...placed, lastCommitted: judged } : placed;
   }
 
@@ -514,6 +517,15 @@ export class Certifier {
   /** What was accepted last. */
   #stamp(transaction: Transaction, origin: MemberOrdinal): void {
     this.#safetyNet!.record(transaction, { sequenceNumber: this.#sequenceNumber, origin }, this.#serialPlace);
+    this.#passFloorOn();
+  }
+
+  /**
+   * To be called wherever the purge floor has moved. Between the slices of a large transaction it may be ahead of the sequence
+   * numbers; that is passed on when the large one is concluded.
+   */
+  #passFloorOn(): void {
+    this.#safetyNet?.forgetUpTo(Math.min(this.#database.purgeFloor, this.#sequenceNumber));
   }
 
   #refuse(negative: Negative): Negative {

@@ -1,8 +1,17 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import type { Certifier, Positive, RowKey, Transaction, Verdict, WriteSetItem } from './index.ts';
-import { newCertifier, orderOf, orderOfRules, run, type Step, stepOf, transactionOf } from './testing/random-order.ts';
+import { Certifier, type Positive, type RowKey, type Transaction, type Verdict, type WriteSetItem } from './index.ts';
+import {
+  newCertifier,
+  newDatabase,
+  orderOf,
+  orderOfRules,
+  run,
+  type Step,
+  stepOf,
+  transactionOf,
+} from './testing/random-order.ts';
 import { SerialGraph } from './testing/serial-graph.ts';
 
 const put = (key: RowKey): WriteSetItem => ({ key, kind: 'put', image: new Uint8Array([1]) });
@@ -104,6 +113,64 @@ describe('the serial safety net', () => {
     certifier.changeRule('read-validation');
     assert.equal(certifier.certify(serializable(2, ['x'], ['z']), 0, 1).verdict.kind, 'conflict');
     assert.equal(certifier.stampCount, 0);
+  });
+});
+
+describe('what is remembered', () => {
+  test('follows the purge floor, though nobody is SERIALIZABLE', () => {
+    const net = newNet();
+    let most = 0;
+    for (let number = 1; number <= 1000; number++) {
+      net.certify({ snapshotVersion: number - 1, writeSet: [put('hot'), put(`key ${number}`)] }, 0, 1);
+      if (number % 10 === 0) net.raisePurgeFloor(number - 5);
+      most = Math.max(most, net.stampCount);
+    }
+    assert.ok(most <= 50, `${most} keys`);
+  });
+
+  test('follows the purge floor that evictions raise, too', () => {
+    const net = new Certifier({ database: newDatabase({ capacity: 5 }), rule: 'serial-safety-net', stampsMax: 1000 });
+    for (let number = 1; number <= 100; number++) {
+      net.certify({ snapshotVersion: number - 1, writeSet: [put(`key ${number}`)] }, 0, 1);
+    }
+    assert.ok(net.stampCount <= 10, `${net.stampCount} keys`);
+  });
+});
+
+describe('between the slices of a large transaction', () => {
+  const reader: Transaction = { snapshotVersion: 1, writeSet: [put('mine'), check('key 0')], reads: 1 };
+
+  /** A transaction of four keys, of which each slice records one; whatever is asked in between. */
+  function certifiedWith(certifier: Certifier, asked: () => void): Verdict {
+    certifier.certify(serializable(0, [], ['other']), 0, 1);
+    const writeSet = ['key 0', 'key 1', 'key 2', 'key 3'].map(put);
+    const places = new Map(writeSet.map(({ key }, at) => [key, at]));
+    const slices = certifier.certifyInSlices({ snapshotVersion: 1, writeSet, places }, { origin: 0, stampMs: 1 }, 1);
+    for (let step = slices.next(); ; step = slices.next()) {
+      if (step.done) return step.value.conclude().verdict;
+      asked();
+    }
+  }
+
+  test('judging another ahead changes nothing, where the floor is ahead of the sequence numbers', () => {
+    const certifier = newNet(2);
+    const verdict = certifiedWith(certifier, () => certifier.preCertify(reader));
+    assert.deepEqual(
+      verdict,
+      certifiedWith(newNet(2), () => {}),
+    );
+    assert.equal(certifier.purgeFloor, 2);
+    assert.equal(certifier.certify({ ...reader, snapshotVersion: 2 }, 0, 1).verdict.kind, 'positive');
+  });
+
+  test('judging another ahead that read what the large one writes refuses nothing yet', () => {
+    // There is no room to record it all at once, later.
+    const certifier = newNet(4);
+    const found: (string | null)[] = [];
+    const verdict = certifiedWith(certifier, () => found.push(certifier.preCertify(reader)?.kind ?? null));
+    assert.equal(verdict.kind, 'positive');
+    assert.deepEqual([...new Set(found)], [null]);
+    assert.equal(certifier.certify(reader, 0, 1).verdict.kind, 'positive');
   });
 });
 

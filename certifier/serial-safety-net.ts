@@ -71,10 +71,12 @@ export class SerialSafetyNet {
 
   /**
    * Where a transaction with something stale comes in the serial order, or why nowhere. It is one that `takes` takes, and all
-   * but its reads is certified. Cost: O(items); with ranges O(what was written since the snapshot, or since the place).
+   * but its reads is certified. Null: only the one wrote it that is being certified and not recorded yet; where that comes is
+   * not known. Cost: O(items x log(versions)); with ranges O(what was written since the snapshot, or since the place).
    */
-  place(transaction: Transaction): SerialPlace | Conflict {
+  place(transaction: Transaction): SerialPlace | Conflict | null {
     const stale = this.#lowestStale(transaction);
+    if (stale === null) return null;
     const { serialPlace } = stale.by;
     if (serialPlace <= this.#stamps.floor) return refusal(stale, null);
     const before = this.#notBefore(transaction, serialPlace);
@@ -100,7 +102,7 @@ export class SerialSafetyNet {
     this.#stamps.forgetUpTo(sequenceNumber);
   }
 
-  #lowestStale({ snapshotVersion, writeSet, reads = 0, ranges = NO_RANGES }: Transaction): Stale {
+  #lowestStale({ snapshotVersion, writeSet, reads = 0, ranges = NO_RANGES }: Transaction): Stale | null {
     let lowest: Stale | null = null;
     for (let at = writeSet.length - reads; at < writeSet.length; at++) {
       const item = writeSet[at]!;
@@ -114,7 +116,7 @@ export class SerialSafetyNet {
       const { range, key, by } = within;
       lowest = { item: null, range, key, by };
     }
-    return lowest!;
+    return lowest;
   }
 
   /** One that has to come before the transaction, and does not come before `place`; null: there is none. */
