@@ -27,7 +27,7 @@ test('each planted bug has a name of its own and its place', () => {
 });
 
 describe('planted bugs are found', { concurrency: AT_ONCE }, () => {
-  for (const bug of PLANTED_BUGS) {
+  for (const bug of PLANTED_BUGS.filter(({ isRare }) => isRare !== true)) {
     test(`${bug.name} (${bug.breaks}), by a seed that passes without it`, async (context) => {
       const from = recordedSeeds()[bug.name] ?? 1;
       const found = await findPlantedBug(bug, { from, seeds: SEEDS_MAX, workers: 1 });

@@ -17,6 +17,8 @@ export interface PlantedBug {
 /** With the scenario that has to find it. */
 export interface SoughtBug extends PlantedBug {
   readonly scenario: Scenario;
+  /** It takes more than a thousand seeds: `npm run planted` looks for it, the tests do not. */
+  readonly isRare?: true;
 }
 
 export interface Change {

@@ -216,7 +216,10 @@ export class History {
       this.#checkHeld(attempt, sequenceNumber);
       if (!counters.isEmpty) {
         this.#counters.check(`${attempt}`, counters, { sequenceNumber, answered: increments });
-        if (attempt.isolation === 'SERIALIZABLE') this.#counters.checkSeen(`${attempt}`, counters, sequenceNumber - 1);
+        // What the serial safety net placed before its number has seen an earlier state.
+        if (attempt.isolation === 'SERIALIZABLE' && !this.#shadow.isPlacedEarlier(sequenceNumber)) {
+          this.#counters.checkSeen(`${attempt}`, counters, sequenceNumber - 1);
+        }
       }
     }
     if (snapshotVersion === null) return;

@@ -55,6 +55,7 @@ export const TRANSFER_BUGS: readonly SoughtBug[] = [
     name: 'state-sent-that-ends-too-early',
     breaks: 'R9',
     scenario: 'member',
+    isRare: true,
     changes: [
       {
         file: 'node/engine/member/member-run.ts',
@@ -67,6 +68,7 @@ export const TRANSFER_BUGS: readonly SoughtBug[] = [
     name: 'appended-view-told',
     breaks: 'R4',
     scenario: 'member',
+    isRare: true,
     changes: [
       {
         file: 'node/engine/member/reception.ts',
