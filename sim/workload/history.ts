@@ -20,7 +20,6 @@
 import { isOfRow, parseCommitTime, type RowKey, type Transaction } from '../../certifier/index.ts';
 import type { SequenceNumber } from '../../gcs/base/index.ts';
 import {
-  compareValues,
   decodeKey,
   decodeRow,
   encodeKey,
@@ -30,6 +29,7 @@ import {
   type KeyType,
   RowLayout,
   rangeOf,
+  rowRange,
   type TableDefinition,
   tablePrefix,
 } from '../../node/engine/index.ts';
@@ -38,6 +38,7 @@ import { SerialOrder } from '../observers/serial-order.ts';
 import type { ShadowDatabase } from '../observers/shadow-database.ts';
 import { mayForget } from './constraint-scripts.ts';
 import { type AnsweredIncrement, COUNTER_TABLE, Counters, CounterWork } from './counters.ts';
+import { IndexOrder, type KeyedRow } from './index-order.ts';
 import type { Answer } from './simulated-client.ts';
 
 /** Columns of every row, and of the ledger's. */
@@ -466,12 +467,42 @@ export class History {
       const certified = sequenceNumber === null ? undefined : shadow.certifiedAt(sequenceNumber);
       const snapshot = certified?.kind === 'transaction' ? certified.transaction.snapshotVersion : attempt.readAt;
       if (snapshot === null) continue;
-      const read = attempt.reads.flatMap((each) => this.#keysRead(each, snapshot)).map((key) => shadow.writersOf(key));
+      const read = attempt.reads.flatMap((each) => this.#writersRead(each, snapshot));
       order.add({ name: `${attempt} at ${sequenceNumber ?? `snapshot ${snapshot}`}`, sequenceNumber, snapshot, read });
     }
     order.check(this.#judge);
   }
 
+  /** Of each row that was read, absent ones too, who wrote it, in order. */
+  #writersRead(read: ReadRow | ScannedRows, snapshot: SequenceNumber): readonly (readonly SequenceNumber[])[] {
+    if ('part' in read && read.part.index !== undefined) return this.#writersReadByIndex(read.part, snapshot);
+    return this.#keysRead(read, snapshot).map((key) => this.#shadow.writersOf(key));
+  }
+
+  /**
+   * A row that the scan does not find is read as what it is to the index: not there. Who changes it, and leaves it there or where
+   * the scan does not come to, changes nothing of what was read (Adya's predicates: who changes what matches).
+   */
+  #writersReadByIndex(part: ScannedPart, snapshot: SequenceNumber): readonly (readonly SequenceNumber[])[] {
+    const shadow = this.#shadow;
+    const definition = shadow.tableAt(part.table, snapshot);
+    if (definition === null) return [];
+    const { tableId } = definition;
+    const order = indexOrder(part, definition);
+    const found = order.found(this.#rowsOf(definition, snapshot));
+    const isCaughtAt = (key: RowKey, at: SequenceNumber): boolean => {
+      const image = shadow.imageAt(key, at);
+      if (image === null) return false;
+      const layout = new RowLayout(shadow.tableById(tableId, at)!);
+      return order.comesTo({ key, row: decodeRow(image, layout, this.#codec) }, found);
+    };
+    const { from, to } = rowRange(tableId);
+    return [...shadow.keysWithin(from, to)].map((key) =>
+      shadow.writersOf(key).filter((writer) => isCaughtAt(key, writer - 1) || isCaughtAt(key, writer)),
+    );
+  }
+
+  /** Of what is read by primary keys. */
   #keysRead(read: ReadRow | ScannedRows, snapshot: SequenceNumber): readonly RowKey[] {
     const definition = this.#shadow.tableAt('part' in read ? read.part.table : read.table, snapshot);
     if (definition === null) return [];
@@ -562,7 +593,10 @@ export class History {
     const { table, index, gte, lt, limit, reverse = false } = part;
     const definition = this.#shadow.tableAt(table, snapshot);
     if (definition === null) return null;
-    if (index !== undefined) return this.#tagsByIndex(part, definition, snapshot);
+    if (index !== undefined) {
+      const found = indexOrder(part, definition).found(this.#rowsOf(definition, snapshot));
+      return found.map(({ row }) => row[TAG] as number);
+    }
     const tags: number[] = [];
     const rows = this.#shadow.tableRowsAt(definition.tableId, snapshot);
     for (const [key, image] of reverse ? rows.toReversed() : rows) {
@@ -577,31 +611,10 @@ export class History {
     return tags;
   }
 
-  #tagsByIndex(
-    { index, gte, lt, limit, reverse = false }: ScannedPart,
-    definition: TableDefinition,
-    snapshot: SequenceNumber,
-  ): readonly number[] {
-    const { columns } = definition.indexes.find(({ name }) => name === index)!;
+  #rowsOf(definition: TableDefinition, snapshot: SequenceNumber): readonly KeyedRow[] {
     const layout = new RowLayout(definition);
-    const rows = this.#shadow
-      .tableRowsAt(definition.tableId, snapshot)
-      .map(([key, image]) => ({ key, row: decodeRow(image, layout, this.#codec) }))
-      .filter(({ row }) => {
-        const first = row[columns[0]!] as number | null;
-        return (
-          (gte === undefined || (first !== null && first >= gte)) && (lt === undefined || first === null || first < lt)
-        );
-      })
-      .sort((one, other) => {
-        for (const column of columns) {
-          const difference = compareValues(one.row[column], other.row[column], 'integer');
-          if (difference !== 0) return difference;
-        }
-        return one.key < other.key ? -1 : 1;
-      });
-    if (reverse) rows.reverse();
-    return rows.slice(0, limit).map(({ row }) => row[TAG] as number);
+    const rows = this.#shadow.tableRowsAt(definition.tableId, snapshot);
+    return rows.map(([key, image]) => ({ key, row: decodeRow(image, layout, this.#codec) }));
   }
 
   #tagAt(tableName: string, key: Key, snapshot: SequenceNumber): number | null {
@@ -619,6 +632,10 @@ export class History {
 
 function keyTypes(table: TableDefinition): readonly KeyType[] {
   return table.primaryKey.map((column) => (table.columns?.[column]?.type ?? null) as KeyType);
+}
+
+function indexOrder(part: ScannedPart, { indexes }: TableDefinition): IndexOrder {
+  return new IndexOrder(part, indexes.find(({ name }) => name === part.index)!.columns);
 }
 
 /** It writes index entries, and not the rows that they are of. */
