@@ -75,6 +75,7 @@ import {
   IncrementResolver,
   type LostIncrement,
   type ResolvedIncrements,
+  resolvedCount,
   resolvedItems,
   resolvedRows,
   writesOf,
@@ -670,9 +671,8 @@ export class ReplicatedState {
     }: { readonly transaction: Transaction; readonly resolved: Uint8Array; readonly isOwn: boolean },
     fates: Fate[],
   ): void {
-    const rows = resolvedRows(transaction, resolved);
-    this.#counters.rowsIncremented += rows.length;
-    fates.push(isOwn ? { ...committed, resolved: rows } : committed);
+    this.#counters.rowsIncremented += resolvedCount(resolved);
+    fates.push(isOwn ? { ...committed, resolved: resolvedRows(transaction, resolved) } : committed);
   }
 
   // Idempotency keys (H16)
