@@ -181,3 +181,47 @@ test('who added two indexes is told that one was dropped before both were built,
   assert.deepEqual([code, table, index], ['NO_SUCH_INDEX', TABLE, 'j']);
   checkIndex(group, 'i', FROM_0_TO_19);
 });
+
+for (const isolation of ['READ COMMITTED', 'REPEATABLE READ'] as const) {
+  test(`H17: whoever takes a row away loses to whoever rewrote one that refers to it as the foreign key was built, at ${isolation}`, () => {
+    const group = people(8, SLOW);
+    const { world, clients, members } = group;
+    const [first, second, third] = clients as [SimulatedMemberClient, SimulatedMemberClient, SimulatedMemberClient];
+    const houses = { table: 'a.houses', primaryKey: ['id'], columns: { id: { type: 'integer' } } };
+    first.do('createTable', houses);
+    for (let id = 0; id < 20; id++) first.do('insert', { table: 'a.houses', row: { id } });
+    const home = { columns: ['boss'], references: { table: 'a.houses', columns: ['id'] } };
+    const alter = first.send('alterTable', { table: TABLE, addForeignKeys: { home } });
+    const isAdded = (client: SimulatedMemberClient): boolean =>
+      client.do('describe', { table: TABLE }).foreignKeys.length === 1;
+    until(world, () => isAdded(third));
+    third.do('begin', { tx: 't', isolation });
+    third.do('delete', { tx: 't', table: 'a.houses', key: 18 });
+    until(world, () => isAdded(second));
+    // Row 19 refers to house 18 before and afterwards.
+    second.do('begin', { tx: 'u', isolation });
+    second.do('update', { tx: 'u', table: TABLE, key: 19, set: { town: 'x' } });
+    second.do('commit', { tx: 'u' });
+    until(world, () => first.hasAnswer(alter));
+    assert.equal(first.answerTo(alter).ok, true);
+    assert.equal(third.fail('commit', { tx: 't' }).code, 'CERTIFICATION_CONFLICT');
+    const upTo = Math.max(...members.map(({ member }) => member.appliedUpTo));
+    until(world, () => members.every(({ member }) => member.appliedUpTo >= upTo));
+    assert.equal(second.do('scan', { table: 'a.houses' }).rows.length, 20);
+  });
+}
+
+test('a row that refers to nothing may be rewritten while a foreign key is built, which then is not made', () => {
+  const group = people(9, SLOW);
+  const [first, second] = group.clients as [SimulatedMemberClient, SimulatedMemberClient];
+  first.do('update', { table: TABLE, key: 19, set: { boss: 99 } });
+  const boss = { columns: ['boss'], references: { table: TABLE, columns: ['id'] } };
+  const alter = first.send('alterTable', { table: TABLE, addForeignKeys: { boss } });
+  until(group.world, () => second.do('describe', { table: TABLE }).foreignKeys.length === 1);
+  second.do('begin', { tx: 't', isolation: 'READ COMMITTED' });
+  second.do('update', { tx: 't', table: TABLE, key: 19, set: { town: 'x' } });
+  second.do('commit', { tx: 't' });
+  assert.equal(second.fail('update', { table: TABLE, key: 18, set: { boss: 99 } }).code, 'FOREIGN_KEY_VIOLATION');
+  until(group.world, () => first.hasAnswer(alter));
+  assert.equal(first.answerTo(alter).error.code, 'FOREIGN_KEY_VIOLATION');
+});

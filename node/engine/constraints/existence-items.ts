@@ -1,7 +1,8 @@
 /**
  * What a transaction does to the existence of keys that foreign keys refer to, as items to be certified (H10). Told at the
  * end, from what each row was before the transaction and what it is then: a key that some row has afterwards, as some row
- * had it before, goes on to exist, and nothing is said of it; who referred to it before goes on to refer to it.
+ * had it before, goes on to exist, and nothing is said of it; who referred to it before goes on to refer to it, unless by a
+ * foreign key that is being built (`TableConstraints.existenceKeysBefore`).
  */
 import type { RowKey, WriteSetItem } from '../../../certifier/types.ts';
 import type { SequenceNumber } from '../../../gcs/base/index.ts';

@@ -39,6 +39,11 @@ export class ForeignKey {
     this.#existencePrefix = existencePrefix(parent.prefix, referencedIndexId);
   }
 
+  /** Rows that were there before it may refer to what is not there. */
+  get isBuilding(): boolean {
+    return this.definition.state === 'building';
+  }
+
   /** What a row of the child refers to; null: nothing. */
   valuesReferredToBy(row: Row): readonly unknown[] | null {
     return withoutNulls(indexedValues(row, this.definition.columns));

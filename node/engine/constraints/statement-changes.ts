@@ -67,6 +67,8 @@ class StatementChanges {
   readonly #uncertain = new Set<RowKey>();
   /** Existence items of keys that rows of this statement begin to refer to. */
   readonly #existing = new Set<RowKey>();
+  /** Of keys that are not there, and that rows of this statement refer to by a foreign key being built, as they did before. */
+  readonly #missing = new Set<RowKey>();
   /** Of the rows and entries so far. */
   #bytes = 0;
   #cascaded = 0;
@@ -109,10 +111,10 @@ class StatementChanges {
       .map(({ constraints, key, before, after }) => ({
         constraints,
         key,
-        before: constraints.existenceKeysOf(before),
+        before: constraints.existenceKeysBefore(before),
         after: constraints.existenceKeysOf(after),
       }));
-    transaction.writeConstrained(changes, { existence, existing: this.#existing });
+    transaction.writeConstrained(changes, { existence, existing: [...this.#existing, ...this.#missing] });
     const { counters } = transaction;
     counters.indexEntriesWritten += this.#entries.size;
     counters.rowsCascaded += this.#cascaded;
@@ -232,14 +234,16 @@ class StatementChanges {
     if (after === null) return;
     for (const foreignKey of constraints.foreignKeys) {
       const values = foreignKey.valuesReferredToBy(after);
-      if (values === null || refersTo(foreignKey, before, values)) continue;
+      if (values === null) continue;
+      const isAsBefore = refersTo(foreignKey, before, values);
+      if (isAsBefore && !foreignKey.isBuilding) continue;
       const existence = foreignKey.existenceKey(values);
       if (this.#existing.has(existence)) continue;
       const parentKey = foreignKey.parentKey(values);
-      if (this.#valueAt(parentKey) === undefined) {
-        this.#violated(foreignKey, { isReferredTo: false, values, observed: parentKey });
-      }
-      this.#existing.add(existence);
+      if (this.#valueAt(parentKey) !== undefined) this.#existing.add(existence);
+      // That the row referred to nothing before the foreign key is for whoever builds it to say.
+      else if (isAsBefore) this.#missing.add(existence);
+      else this.#violated(foreignKey, { isReferredTo: false, values, observed: parentKey });
     }
   }
 

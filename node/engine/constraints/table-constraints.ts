@@ -44,11 +44,24 @@ export class TableConstraints {
     return this.foreignKeys.length > 0 || this.referrers.length > 0;
   }
 
+  /**
+   * Of a row as it was before. By a foreign key that is being built it refers to nothing yet: until then nobody has said so,
+   * and whoever took away what it refers to did not find it. So whoever writes the row has to say it (H17).
+   */
+  existenceKeysBefore(row: Row | null): ExistenceKeys {
+    return this.#existenceKeys(row, true);
+  }
+
   /** Null: there is no row. */
   existenceKeysOf(row: Row | null): ExistenceKeys {
+    return this.#existenceKeys(row, false);
+  }
+
+  #existenceKeys(row: Row | null, isBefore: boolean): ExistenceKeys {
     if (row === null || !this.concernsForeignKeys) return NONE;
     const refersTo = new Set<RowKey>();
     for (const foreignKey of this.foreignKeys) {
+      if (isBefore && foreignKey.isBuilding) continue;
       const values = foreignKey.valuesReferredToBy(row);
       if (values !== null) refersTo.add(foreignKey.existenceKey(values));
     }
