@@ -15,7 +15,8 @@
  *
  * No code begins with FF: a prefix followed by FF is above every key that begins with it, and below all that follow.
  * Table 0 is the system's own: a name as text for a table's definition, 50 and a number for a table's catalog item, 58 and a
- * name as text for a variable of the group, 59 and a text for an idempotency key.
+ * name as text for a variable of the group, 59 and a text for an idempotency key, 5A and a time (6 bytes, ms) with that text
+ * for when it expires.
  *
  * Behind its rows a table has what belongs to them; hence clearing a table's range clears that, too:
  *
@@ -53,6 +54,7 @@ const BYTES = '\x40';
 const CATALOG_ITEM = '\x50';
 const VARIABLE = '\x58';
 const IDEMPOTENCY_KEY = '\x59';
+const KEY_EXPIRY = '\x5a';
 /** Above all codes of columns. */
 const ENTRY = '\x60';
 const EXISTENCE = '\x68';
@@ -60,6 +62,7 @@ const END = '\x00\x01';
 const ABOVE = '\xff';
 
 const INDEX_ID_LENGTH = 2;
+const EXPIRY_LENGTH = 6;
 const WIDE_TABLE_ID = 0xffff_ffff;
 const EXACT_MAX = 2 ** 53;
 
@@ -171,6 +174,24 @@ export const IDEMPOTENCY_KEYS: KeyRange = {
 /** Where what became of the transaction with that idempotency key is kept. */
 export function idempotencyKeyRow(key: string): RowKey {
   return `${IDEMPOTENCY_KEYS.from}${textCode(key)}${END}`;
+}
+
+/** When idempotency keys expire, the earliest first: up to that time, included. @param sinceMs, untilMs ms since the epoch */
+export function keyExpiries(sinceMs: number, untilMs: number): KeyRange {
+  const prefix = CATALOG_PREFIX + KEY_EXPIRY;
+  return { from: prefix + bigEndian(sinceMs, EXPIRY_LENGTH), to: prefix + bigEndian(untilMs + 1, EXPIRY_LENGTH) };
+}
+
+/** `keyRow`: from `idempotencyKeyRow`. */
+export function keyExpiryRow(keyRow: RowKey, expiresAtMs: number): RowKey {
+  return keyExpiries(expiresAtMs, expiresAtMs).from + keyRow.slice(IDEMPOTENCY_KEYS.from.length);
+}
+
+/** What `keyExpiryRow` was given. */
+export function keyExpiryOf(row: RowKey): { readonly keyRow: RowKey; readonly expiresAtMs: number } {
+  const at = CATALOG_PREFIX.length + KEY_EXPIRY.length;
+  const keyRow = IDEMPOTENCY_KEYS.from + row.slice(at + EXPIRY_LENGTH);
+  return { keyRow, expiresAtMs: numberOf(row, at, EXPIRY_LENGTH) };
 }
 
 /** What a key stands for. */

@@ -66,7 +66,7 @@ export interface Replica {
   commit(transaction: Transaction, deadlineMs: number, done: (outcome: CommitOutcome) => void): void;
   /** What is known here already to be decided by its idempotency key (H16), or null. */
   keyRefusal(question: KeyQuestion): KeyRefusal | null;
-  /** Rows of keys that are forgotten, for a transaction with a key to take along. */
+  /** Rows of expiries of keys that are forgotten, for a transaction with a key to take along. */
   expiredKeys(): readonly RowKey[];
   /** No transaction with that idempotency key commits any more, if none has. */
   fenceKey(key: string, deadlineMs: number, done: (outcome: FenceOutcome) => void): void;

@@ -6,7 +6,7 @@
 import type { Write } from '../../../applier/index.ts';
 import type { CommitTime, RowKey } from '../../../certifier/types.ts';
 import type { SequenceNumber } from '../../../gcs/base/index.ts';
-import { idempotencyKeyRow } from '../key-codec.ts';
+import { idempotencyKeyRow, keyExpiryOf, keyExpiryRow } from '../key-codec.ts';
 import { expiryOf, judgeKey, type KeyQuestion, type KeyRefusal, type OrderedTime } from './judge-key.ts';
 import type { KeyAttribute } from './key-attribute.ts';
 import { decodeKeyRecord, encodeKeyRecord, expiresAtMsOf, type KeyRecord } from './key-record.ts';
@@ -47,24 +47,26 @@ export class IdempotencyKeys {
     const { key, fingerprint, result, expired } = attribute;
     const expiresAtMs = expiryOf(key, commit.commitTime.physicalMs, this.#horizonMs);
     const record: KeyRecord = { kind: 'committed', expiresAtMs, ...commit, fingerprint, result };
-    const own = { key: idempotencyKeyRow(key), image: encodeKeyRecord(record) };
-    const writes: Write[] = [own];
+    const writes = rowsOf(key, record);
+    const add = (row: RowKey): void => {
+      if (!writes.some((write) => write.key === row)) writes.push({ key: row, image: null });
+    };
     for (const row of expired) {
-      if (writes.some((write) => write.key === row)) continue;
-      const image = this.#image(row, underWay);
-      // Another one may have given it up, and somebody have taken it again.
-      if (image != null && expiresAtMsOf(image) <= commit.commitTime.physicalMs) writes.push({ key: row, image: null });
+      const { keyRow, expiresAtMs: atMs } = keyExpiryOf(row);
+      if (atMs > commit.commitTime.physicalMs) continue;
+      // Each row as it is alone: at a rebuild, one of them may be of a later time than the other (H3).
+      if (this.#image(row, underWay) != null) add(row);
+      const image = this.#image(keyRow, underWay);
+      // Somebody may have taken it again.
+      if (image != null && expiresAtMsOf(image) <= commit.commitTime.physicalMs) add(keyRow);
     }
-    if (underWay !== null) for (const { key: row, image } of writes) underWay.set(row, image);
-    return writes;
+    return noted(writes, underWay);
   }
 
-  /** The row that a fence writes. */
-  fence(key: string, { commitTime }: Commit, underWay: KeysUnderWay | null = null): Write {
+  /** The rows that a fence writes. */
+  fence(key: string, { commitTime }: Commit, underWay: KeysUnderWay | null = null): readonly Write[] {
     const expiresAtMs = expiryOf(key, commitTime.physicalMs, this.#horizonMs);
-    const write = { key: idempotencyKeyRow(key), image: encodeKeyRecord({ kind: 'fenced', expiresAtMs }) };
-    underWay?.set(write.key, write.image);
-    return write;
+    return noted(rowsOf(key, { kind: 'fenced', expiresAtMs }), underWay);
   }
 
   #find(key: string, underWay: KeysUnderWay | null): KeyRecord | null {
@@ -77,3 +79,19 @@ export class IdempotencyKeys {
     return written === undefined ? this.#store.get(row, this.#store.appliedUpTo) : written;
   }
 }
+
+/** What is kept of a key, and when it expires. */
+function rowsOf(key: string, record: KeyRecord): Write[] {
+  const row = idempotencyKeyRow(key);
+  return [
+    { key: row, image: encodeKeyRecord(record) },
+    { key: keyExpiryRow(row, record.expiresAtMs), image: EMPTY },
+  ];
+}
+
+function noted(writes: readonly Write[], underWay: KeysUnderWay | null): readonly Write[] {
+  if (underWay !== null) for (const { key, image } of writes) underWay.set(key, image);
+  return writes;
+}
+
+const EMPTY = new Uint8Array();

@@ -1,7 +1,7 @@
 /**
  * What a transaction with an idempotency key says of it in its message to the group (attribute 1):
  *
- *     key, fingerprint u32 u32, result kept u8 (0, 1: result), result, expired count varint, row keys
+ *     key, fingerprint u32 u32, result kept u8 (0, 1: result), result, expired count varint, keys of rows of expiries
  *
  * Texts and bytes with their lengths before them.
  */
@@ -9,7 +9,7 @@ import type { RowKey, Transaction, TransactionAttribute } from '../../../certifi
 import { assert, ByteReader, ByteWriter, utf8Decode, utf8Encode } from '../../../gcs/base/index.ts';
 
 export const IDEMPOTENCY_TAG = 1;
-/** Rows of keys that one transaction gives up: more than it adds, so that what expired does not pile up. */
+/** Keys that one transaction gives up: more than it adds, so that what expired does not pile up. */
 export const EXPIRED_MAX = 4;
 
 export interface KeyAttribute {
@@ -18,7 +18,7 @@ export interface KeyAttribute {
   readonly fingerprint: string;
   /** What the client is answered beside the facts of the commit, encoded; null: it was too large to be kept. */
   readonly result: Uint8Array | null;
-  /** Keys that its origin found expired, `EXPIRED_MAX` at most: they go with it, if they are so at its place. */
+  /** Rows of expiries (`keyExpiryRow`) that its origin found, `EXPIRED_MAX` at most: they and their keys go with it. */
   readonly expired: readonly RowKey[];
 }
 

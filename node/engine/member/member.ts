@@ -302,8 +302,8 @@ export class Member implements Replica {
   }
 
   expiredKeys(): readonly RowKey[] {
-    const { store, certifier } = this.#running;
-    return this.#expiredKeys.take(store, certifier.commitTime.physicalMs);
+    const { store, certifier, self } = this.#running;
+    return this.#expiredKeys.take(store, certifier.commitTime.physicalMs, self.ordinal);
   }
 
   fenceKey(key: string, deadlineMs: number, done: (outcome: FenceOutcome) => void): void {

@@ -96,7 +96,7 @@ function repeat(replay: Replay, { origin, payload }: Message, record: VerdictRec
     } else if (message.kind === 'key-fence') {
       certifier.restoreSchemaChange([], writer);
       if (sequenceNumber < publishFrom) continue;
-      publish(sequenceNumber, [keys.fence(message.key, { sequenceNumber, commitTime })], []);
+      publish(sequenceNumber, keys.fence(message.key, { sequenceNumber, commitTime }), []);
     } else {
       assert(verdict.resolved !== null, 'an accepted schema change is kept with its effect');
       const effect = decodeSchemaEffect(verdict.resolved);

@@ -722,9 +722,9 @@ export class ReplicatedState {
     if (refusal !== null) return this.#refuseKey(refusal, passage);
     const { sequenceNumber, commitTime } = this.certifier.certifySchemaChange([], origin, stampMs);
     passage.keys ??= new Map();
-    const write = this.keys.fence(key, { sequenceNumber, commitTime }, passage.keys);
+    const writes = this.keys.fence(key, { sequenceNumber, commitTime }, passage.keys);
     passage.verdicts.push({ kind: 'positive', sequenceNumber, commitTime, resolved: null });
-    passage.publications.push({ sequenceNumber, writes: [write], clear: [] });
+    passage.publications.push({ sequenceNumber, writes, clear: [] });
     passage.fates.push({ kind: 'fenced' });
     this.#counters.keysFenced++;
   }

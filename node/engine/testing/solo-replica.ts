@@ -299,8 +299,8 @@ export class SoloReplica implements Replica {
       if (refused !== null) return done(refused);
       const sequenceNumber = this.appliedUpTo + 1;
       const { commitTime } = this.#publish(sequenceNumber, { writes: [], schema: null });
-      const write = this.keys.fence(key, { sequenceNumber, commitTime });
-      this.#write(write.key, sequenceNumber, write.image);
+      const writes = this.keys.fence(key, { sequenceNumber, commitTime });
+      for (const write of writes) this.#write(write.key, sequenceNumber, write.image);
       this.#applied(sequenceNumber);
       done({ kind: 'fenced' });
     });
