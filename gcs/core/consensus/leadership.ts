@@ -11,6 +11,8 @@
  * so a lost one shows up at the next and sends the peer back to `probe`; no timer is needed for that. A peer whose next
  * entry is not kept any more is told so instead, at the pace of heartbeats.
  *
+ * Who has no vote is sent only what is chosen (`#sendableTo`).
+ *
  * A round is a question to all at one time: do you still follow? Appends carry the latest, and it is begun for reads
  * (R7; read-rounds.ts) and where a refusal may be old or tell of a loss (progress.ts).
  */
@@ -320,9 +322,19 @@ export class Leadership {
   #sendTo(to: MemberOrdinal, progress: Progress, receivedByAll: LogIndex): void {
     if (progress.nextIndex < this.#context.log.firstIndex) this.#sendBehind(to, progress);
     else {
-      const append = this.#appendFor(progress, receivedByAll);
+      const append = this.#appendFor(progress, receivedByAll, this.#sendableTo(to));
       if (append !== null) this.#context.send(to, append);
     }
+  }
+
+  /**
+   * A voter of the latest view is sent the whole log, anybody else what is chosen. A learner may be a voter in a view that
+   * an earlier leader appended and that is not chosen. Had it entries of this reign that no voter who is left has, it would
+   * refuse that leader its vote and stand itself for nobody: a majority of either view could elect no one (R21).
+   */
+  #sendableTo(to: MemberOrdinal): LogIndex {
+    const { log, membership } = this.#context;
+    return membership.isVoter(to) ? log.lastIndex : log.chosenUpTo;
   }
 
   #sendBehind(to: MemberOrdinal, progress: Progress): void {
@@ -334,13 +346,14 @@ export class Leadership {
     this.#context.send(to, { kind: 'behind', term: this.#term, firstIndex, chosenUpTo });
   }
 
-  #appendFor(progress: Progress, receivedByAll: LogIndex): Append | null {
+  /** `sendable`: no entry beyond it. */
+  #appendFor(progress: Progress, receivedByAll: LogIndex, sendable: LogIndex): Append | null {
     const { log, options, now } = this.#context;
     const { chosenUpTo } = log;
     const previousIndex = progress.nextIndex - 1;
     let entries = NO_ENTRIES;
-    if (previousIndex < log.lastIndex && progress.hasRoom(options)) {
-      const upTo = Math.min(log.lastIndex, previousIndex + options.appendEntriesMax);
+    if (previousIndex < sendable && progress.hasRoom(options)) {
+      const upTo = Math.min(sendable, previousIndex + options.appendEntriesMax);
       entries = log.entries(previousIndex + 1, upTo, options.appendBytesMax);
       let bytes = 0;
       for (const entry of entries) bytes += bytesOf(entry);

@@ -193,6 +193,24 @@ describe('learners', () => {
     assert.equal(cluster.core(3).chosenView.number, 3);
   });
 
+  test('R21: a learner has nothing that is not chosen, so that a leader whose view makes it a voter gets its vote', () => {
+    const cluster = withLearnerThree();
+    for (const other of [1, 2, 3]) cluster.cut(0, other);
+    cluster.changeView(0, withVoter(cluster.core(0).view, 3));
+    cluster.sync(0);
+    cluster.elect(2);
+    cluster.cut(2, 1);
+    everyone(cluster, 300);
+    assert.equal(cluster.core(2).role, 'leader');
+    assert.equal(cluster.core(2).status().lastIndex, 3, 'it begins its reign by an entry, which nobody else counts');
+    assert.equal(cluster.core(3).status().lastIndex, 2);
+    cluster.crash(2);
+    for (const other of [1, 3]) cluster.heal(0, other);
+    everyone(cluster, 5_000);
+    assert.equal(cluster.core(0).role, 'leader', 'three of four, and two of the three before');
+    assert.equal(cluster.core(3).chosenView.number, 3);
+  });
+
   test('a promoted learner stands itself', () => {
     const cluster = withLearnerThree();
     cluster.changeView(0, withVoter(cluster.core(0).view, 3));

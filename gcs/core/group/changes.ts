@@ -121,12 +121,12 @@ export class Changes {
     }
     if (!consensus.canChangeView || !consensus.hasQuorum) return;
     const { liveness, connections, step } = this.#setup;
-    const { peers, lastIndex } = consensus.status();
+    const { peers, chosenUpTo } = consensus.status();
     const decision = this.#membership.decide({
       nowMs,
       self: roster.ordinal,
       view: consensus.view,
-      lastIndex,
+      chosenUpTo,
       peers,
       heardMs: (peer) => liveness.heardMs(peer),
       busyMs: (peer) => liveness.busyMs(peer),

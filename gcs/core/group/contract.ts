@@ -27,7 +27,7 @@ export interface GroupOptions {
   readonly unreachableAfterMs: number;
   /** A member that has not answered the leader for `unreachableAfterMs` and this is expelled. */
   readonly memberExpelTimeoutMs: number;
-  /** A learner whose log lacks no more than so many entries of the leader's becomes a voter, once its owner is ready. */
+  /** A learner whose log lacks no more than so many of the chosen entries becomes a voter, once its owner is ready. */
   readonly promotionLagMax: number;
   readonly redialMinMs: number;
   readonly redialMaxMs: number;

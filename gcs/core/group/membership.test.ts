@@ -33,7 +33,7 @@ function at(
     nowMs,
     self: 0,
     view,
-    lastIndex: 100,
+    chosenUpTo: 100,
     peers: view.members.slice(1).map(({ ordinal, isVoter }) => ({
       peer: ordinal,
       connected: true,

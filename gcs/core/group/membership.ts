@@ -34,7 +34,8 @@ export interface LeaderView {
   readonly self: MemberOrdinal;
   /** The latest appended one. */
   readonly view: GroupView;
-  readonly lastIndex: LogIndex;
+  /** Nobody without a vote is sent more. */
+  readonly chosenUpTo: LogIndex;
   readonly peers: readonly PeerStatus[];
   /** When it was last heard, on whatever connection. Null: never. */
   heardMs(peer: MemberOrdinal): number | null;
@@ -165,7 +166,7 @@ export class Membership {
     for (const { ordinal, isVoter } of now.view.members) {
       const peer = now.peers.find((each) => each.peer === ordinal);
       if (isVoter || peer === undefined || !peer.ready || peer.matchedUpTo === null) continue;
-      if (now.lastIndex - peer.matchedUpTo > this.#options.promotionLagMax) continue;
+      if (now.chosenUpTo - peer.matchedUpTo > this.#options.promotionLagMax) continue;
       const view = withVoter(now.view, ordinal);
       if (this.#canBeChosenNow(now, view)) return { kind: 'change', view, why: 'ready' };
     }
