@@ -6,6 +6,7 @@ import type { Transaction as CertifiedTransaction, RowKey, WriteSetItem } from '
 import { assert, binaryStringOf, type SequenceNumber } from '../../gcs/base/index.ts';
 import { conflictError } from './conflict-error.ts';
 import { type ExistenceChange, type ExistenceItem, ExistenceItems } from './constraints/existence-items.ts';
+import { TableConstraints } from './constraints/table-constraints.ts';
 import {
   invalidArgument,
   noSuchTable,
@@ -20,7 +21,7 @@ import {
 import type { ImageCodec } from './image-codec.ts';
 import { type ColumnIncrement, withIncrement } from './increments.ts';
 import type { Isolation } from './isolation.ts';
-import { isBesideRows } from './key-codec.ts';
+import { isBesideRows, tableIdOf } from './key-codec.ts';
 import type { Limits } from './limits.ts';
 import type { LockEvents, LockOwner, RowLocks } from './locks/row-locks.ts';
 import { checkBounds, refusedAt, withIncrements } from './own-increments.ts';
@@ -225,7 +226,7 @@ export class Transaction implements Buffered, LockOwner {
     return this.#snapshot.sequenceNumber;
   }
 
-  /** The table of that name at the snapshot. @throws RequestError NO_SUCH_TABLE, NOT_ONLINE */
+  /** The table of that name at the snapshot. @throws RequestError NO_SUCH_TABLE, NOT_ONLINE, SCHEMA_CHANGED */
   table(name: string): Table {
     const table = this.lookUpTable(name);
     this.#touchTable(table);
@@ -535,7 +536,9 @@ export class Transaction implements Buffered, LockOwner {
 
   /** At READ COMMITTED, of a key that is to be certified. */
   snapshotOf(key: RowKey): SequenceNumber {
-    return this.#statements!.firstTouch(key)?.snapshotVersion ?? this.#existence!.seenAt(key)!;
+    const snapshotVersion = this.#statements!.firstTouch(key)?.snapshotVersion ?? this.#existence?.seenAt(key);
+    assert(snapshotVersion !== undefined, 'what is certified was seen by a statement');
+    return snapshotVersion;
   }
 
   /**
@@ -601,16 +604,43 @@ export class Transaction implements Buffered, LockOwner {
     return replica.acquireSnapshotAt(sequenceNumber, ended);
   }
 
-  /** One of each table: at READ COMMITTED a later statement may find it altered. */
+  /** One of each table: at READ COMMITTED a later statement may find it altered. @throws RequestError SCHEMA_CHANGED */
   #touchTable(table: Table): void {
     const tables = this.#tables;
     for (let i = 0; i < tables.length; i++) {
       if (tables[i] === table) return;
       if (tables[i]!.definition.tableId !== table.definition.tableId) continue;
+      this.#requireUnaltered(table);
       tables[i] = table;
+      if (this.#existence !== null) this.#updateExistence(this.#existence, table);
       return;
     }
     tables.push(table);
+  }
+
+  /** What it does to the table's rows was made by the definition of that time. @throws RequestError SCHEMA_CHANGED */
+  #requireUnaltered({ definition: { tableId }, catalogItem }: Table): void {
+    if (this.#statements === null) return;
+    let first = this.#existence?.oldestSeen(tableId) ?? Number.POSITIVE_INFINITY;
+    for (const key of this.#rows.keys()) {
+      if (tableIdOf(key) === tableId) first = Math.min(first, this.snapshotOf(key));
+    }
+    if (first >= this.fixSnapshot()) return;
+    const lost = this.#lossAgainst(first, [catalogItem.key]);
+    if (lost !== null) throw lost;
+  }
+
+  /** Another table may have ceased to refer to this one, which is no alteration of it. */
+  #updateExistence(existence: ExistenceItems, table: Table): void {
+    const decoded = (image: Uint8Array | null | undefined) =>
+      image === null || image === undefined ? null : table.decode(image, this.imageCodec);
+    existence.tableChanged(new TableConstraints(table, this), (key) => {
+      const row = this.#rows.get(key);
+      if (row === undefined || isUnwritten(row)) return undefined;
+      // If it is not what it was before, the transaction has lost.
+      const before = this.#setup.replica.get(key, this.fixSnapshot());
+      return { before: decoded(before), after: decoded(row.image), since: this.snapshotOf(key) };
+    });
   }
 
   /** The first time that something is to be certified of the row. */

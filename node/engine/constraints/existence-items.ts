@@ -7,6 +7,7 @@
 import type { RowKey, WriteSetItem } from '../../../certifier/types.ts';
 import type { SequenceNumber } from '../../../gcs/base/index.ts';
 import type { Row } from '../image-codec.ts';
+import { tableIdOf } from '../key-codec.ts';
 import type { ExistenceKeys, TableConstraints } from './table-constraints.ts';
 
 export type ExistenceItem = WriteSetItem & { readonly kind: 'reference' | 'mark' };
@@ -17,6 +18,14 @@ export interface ExistenceChange {
   readonly constraints: TableConstraints;
   readonly before: ExistenceKeys;
   readonly after: ExistenceKeys;
+}
+
+/** A row that the transaction has written, as it was before that and as it is then; null: there is none. */
+export interface WrittenRow {
+  readonly before: Row | null;
+  readonly after: Row | null;
+  /** The snapshot of the first statement that touched it. */
+  readonly since: SequenceNumber;
 }
 
 export class ExistenceItems {
@@ -31,8 +40,27 @@ export class ExistenceItems {
   /** `isFirst`: it was not written before by the transaction, or that was undone. */
   rowWritten({ key, constraints, before, after }: ExistenceChange, on: { isFirst: boolean; at: SequenceNumber }): void {
     if (on.isFirst) this.#rows.set(key, { constraints, before });
-    for (const existence of before.existsAs) if (!after.existsAs.includes(existence)) this.seen(existence, on.at);
-    for (const existence of after.existsAs) if (!before.existsAs.includes(existence)) this.seen(existence, on.at);
+    for (const existence of begunOrEnded(before, after)) this.seen(existence, on.at);
+  }
+
+  /**
+   * READ COMMITTED: a statement finds a table with other foreign keys than an earlier one did. What its rows did to keys is
+   * what they do by these: of a foreign key that is gone nobody has seen anything lately. `rowAt`: undefined: it is not
+   * written, or that was undone.
+   */
+  tableChanged(constraints: TableConstraints, rowAt: (key: RowKey) => WrittenRow | undefined): void {
+    for (const key of this.#rows.keys()) {
+      if (tableIdOf(key) !== constraints.table.definition.tableId) continue;
+      const row = rowAt(key);
+      if (row === undefined) {
+        this.#rows.delete(key);
+        continue;
+      }
+      const [before, after] = [constraints.existenceKeysOf(row.before), constraints.existenceKeysOf(row.after)];
+      this.#rows.set(key, { constraints, before });
+      const changed = [...begunOrEnded(before, after), ...begun(before.refersTo, after.refersTo)];
+      for (const existence of changed) if (!this.#seenAt.has(existence)) this.seen(existence, row.since);
+    }
   }
 
   seen(key: RowKey, snapshotVersion: SequenceNumber): void {
@@ -42,6 +70,13 @@ export class ExistenceItems {
   /** Undefined: nobody asked. */
   seenAt(key: RowKey): SequenceNumber | undefined {
     return this.#seenAt.get(key);
+  }
+
+  /** The oldest snapshot that an item of the table is certified at; infinite: none is. */
+  oldestSeen(tableId: number): SequenceNumber {
+    let oldest = Number.POSITIVE_INFINITY;
+    for (const [key, at] of this.#seenAt) if (at < oldest && tableIdOf(key) === tableId) oldest = at;
+    return oldest;
   }
 
   /** `rowAfter`: of a row that the transaction has written; null: it is gone; undefined: it is not written, or that was undone. */
@@ -58,7 +93,7 @@ export class ExistenceItems {
       const after = constraints.existenceKeysOf(row);
       count(before.existsAs, -1);
       count(after.existsAs, 1);
-      for (const reference of after.refersTo) if (!before.refersTo.includes(reference)) refersTo.add(reference);
+      for (const reference of begun(before.refersTo, after.refersTo)) refersTo.add(reference);
     }
     const items: ExistenceItem[] = [];
     for (const [key, more] of rowsMore) if (more !== 0) items.push({ key, kind: 'mark', image: null });
@@ -71,4 +106,12 @@ export class ExistenceItems {
     this.#rows.clear();
     this.#seenAt.clear();
   }
+}
+
+function begunOrEnded({ existsAs: before }: ExistenceKeys, { existsAs: after }: ExistenceKeys): readonly RowKey[] {
+  return [...begun(after, before), ...begun(before, after)];
+}
+
+function begun(before: readonly RowKey[], after: readonly RowKey[]): readonly RowKey[] {
+  return after.filter((key) => !before.includes(key));
 }

@@ -1,0 +1,104 @@
+/** Transactions at READ COMMITTED between whose statements another member changes tables and rows. */
+import assert from 'node:assert/strict';
+import { beforeEach, describe, test } from 'node:test';
+import { SimulatedWorld } from '../../sim/world/index.ts';
+import { SimulatedMemberClient, startGroup, until } from './testing/simulated-group.ts';
+
+const id = { type: 'integer' };
+const optional = { type: 'integer', nullable: true };
+
+describe('READ COMMITTED across members', () => {
+  let one: SimulatedMemberClient;
+  let other: SimulatedMemberClient;
+  let everywhere: () => void;
+
+  /** Rows 1 and 2 of c.parent, and row 1 of c.child, which refers to nothing. */
+  beforeEach(() => {
+    const world = new SimulatedWorld(31);
+    const members = startGroup(world);
+    until(world, () => members.every(({ member }) => member.state === 'ONLINE'));
+    everywhere = () => {
+      const upTo = Math.max(...members.map(({ member }) => member.appliedUpTo));
+      until(world, () => members.every(({ member }) => member.appliedUpTo >= upTo));
+    };
+    one = new SimulatedMemberClient(world, members[0]!);
+    other = new SimulatedMemberClient(world, members[1]!);
+    one.do('createTable', { table: 'c.parent', primaryKey: ['id'], columns: { id, v: optional } });
+    one.do('createTable', {
+      table: 'c.child',
+      primaryKey: ['id'],
+      columns: { id, parent: optional, x: optional },
+      foreignKeys: { of: { columns: ['parent'], references: { table: 'c.parent', columns: ['id'] } } },
+    });
+    one.do('insert', { table: 'c.parent', row: { id: 1 } });
+    one.do('insert', { table: 'c.parent', row: { id: 2 } });
+    one.do('insert', { table: 'c.child', row: { id: 1 } });
+    everywhere();
+    one.do('begin', { tx: 't', isolation: 'READ COMMITTED', onError: 'continue' });
+  });
+
+  function otherDoes(operation: string, message: Record<string, unknown>): void {
+    other.do(operation, message);
+    everywhere();
+  }
+
+  describe('a table that was altered behind a statement that wrote there', () => {
+    test('with new columns fails the next statement on it, and the commit', () => {
+      one.do('update', { tx: 't', table: 'c.child', key: 1, set: { x: 1 } });
+      otherDoes('alterTable', { table: 'c.child', addColumns: { w: optional } });
+      const { code, table } = one.fail('update', { tx: 't', table: 'c.child', key: 1, set: { w: 2 } });
+      assert.deepEqual([code, table], ['SCHEMA_CHANGED', 'c.child']);
+      assert.equal(one.fail('commit', { tx: 't' }).code, 'SCHEMA_CHANGED');
+    });
+
+    test('without its foreign key fails the next statement on it, and the commit', () => {
+      one.do('update', { tx: 't', table: 'c.child', key: 1, set: { x: 1 } });
+      otherDoes('alterTable', { table: 'c.child', drop: ['of'] });
+      assert.equal(
+        one.fail('update', { tx: 't', table: 'c.child', key: 1, set: { parent: 1 } }).code,
+        'SCHEMA_CHANGED',
+      );
+      assert.equal(one.fail('commit', { tx: 't' }).code, 'SCHEMA_CHANGED');
+    });
+
+    test('without a column that was incremented fails with what can be tried again', () => {
+      one.do('update', { table: 'c.child', key: 1, set: { x: 1 } });
+      one.do('increment', { tx: 't', table: 'c.child', key: 1, column: 'x', by: 1 });
+      otherDoes('alterTable', { table: 'c.child', dropColumns: ['x'] });
+      const { code, retry } = one.fail('get', { tx: 't', table: 'c.child', key: 1 });
+      assert.deepEqual([code, retry], ['SCHEMA_CHANGED', 'transaction']);
+    });
+
+    test('is as any other once what was written there is undone', () => {
+      one.do('savepoint', { tx: 't', name: 's' });
+      one.do('update', { tx: 't', table: 'c.child', key: 1, set: { x: 1 } });
+      otherDoes('alterTable', { table: 'c.child', addColumns: { w: optional } });
+      one.do('rollbackTo', { tx: 't', name: 's' });
+      one.do('update', { tx: 't', table: 'c.child', key: 1, set: { w: 2 } });
+      one.do('commit', { tx: 't' });
+      assert.equal(one.do('get', { table: 'c.child', key: 1 }).w, 2);
+    });
+  });
+
+  test('a row whose table nobody refers to any more is deleted by a later statement', () => {
+    one.do('update', { tx: 't', table: 'c.parent', key: 1, set: { v: 1 } });
+    otherDoes('dropTable', { table: 'c.child' });
+    one.do('delete', { tx: 't', table: 'c.parent', key: 1 });
+    one.do('commit', { tx: 't' });
+    assert.equal(one.do('get', { table: 'c.parent', key: 1 }), null);
+  });
+
+  test('a row whose table one foreign key fewer refers to is still no longer to be referred to', () => {
+    one.do('createTable', {
+      table: 'c.second',
+      primaryKey: ['id'],
+      columns: { id, v: optional },
+      foreignKeys: { of: { columns: ['v'], references: { table: 'c.parent', columns: ['id'] } } },
+    });
+    one.do('update', { tx: 't', table: 'c.parent', key: 1, set: { v: 1 } });
+    otherDoes('dropTable', { table: 'c.second' });
+    one.do('delete', { tx: 't', table: 'c.parent', key: 1 });
+    otherDoes('update', { table: 'c.child', key: 1, set: { parent: 1 } });
+    assert.equal(one.fail('commit', { tx: 't' }).item, 'reference');
+  });
+});
