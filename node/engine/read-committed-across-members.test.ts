@@ -101,4 +101,59 @@ describe('READ COMMITTED across members', () => {
     otherDoes('update', { table: 'c.child', key: 1, set: { parent: 1 } });
     assert.equal(one.fail('commit', { tx: 't' }).item, 'reference');
   });
+
+  describe('a cursor in a transaction', () => {
+    const columns = { id, v: optional };
+
+    beforeEach(() => {
+      one.do('createTable', { table: 'c.t', primaryKey: ['id'], columns, indexes: { v: ['v'] } });
+      for (let i = 0; i < 4; i++) one.do('insert', { table: 'c.t', row: { id: i, v: i } });
+      everywhere();
+    });
+
+    const firstPage = (message: Record<string, unknown> = {}) =>
+      one.do('scan', { tx: 't', table: 'c.t', limit: 2, ...message });
+
+    test('goes on over rows of a table that was altered meanwhile', () => {
+      const { cursor } = firstPage();
+      otherDoes('alterTable', { table: 'c.t', addColumns: { w: optional } });
+      otherDoes('update', { table: 'c.t', key: 3, set: { w: 1 } });
+      assert.deepEqual(one.do('scan', { tx: 't', table: 'c.t', cursor }).rows, [
+        { id: 2, v: 2, w: null },
+        { id: 3, v: 3, w: 1 },
+      ]);
+    });
+
+    test('by an index goes on by it where the table was altered otherwise', () => {
+      const { cursor } = firstPage({ index: 'v', columns: ['id'], where: { v: { gte: 0 } } });
+      otherDoes('alterTable', { table: 'c.t', addColumns: { w: optional } });
+      assert.deepEqual(one.do('scan', { tx: 't', table: 'c.t', cursor }).rows, [{ id: 2 }, { id: 3 }]);
+    });
+
+    test('by an index that was dropped meanwhile is told so, also where another one has its name', () => {
+      const { cursor } = firstPage({ index: 'v' });
+      otherDoes('alterTable', { table: 'c.t', drop: ['v'] });
+      assert.equal(one.fail('scan', { tx: 't', table: 'c.t', cursor }).code, 'NO_SUCH_INDEX');
+      otherDoes('alterTable', { table: 'c.t', addIndexes: { v: ['v'] } });
+      assert.equal(one.fail('scan', { tx: 't', table: 'c.t', cursor }).code, 'NO_SUCH_INDEX');
+    });
+
+    test('is told where a column that it goes by is gone, or is another one', () => {
+      otherDoes('alterTable', { table: 'c.t', addColumns: { w: optional } });
+      const { cursor } = firstPage({ where: { w: null } });
+      const { cursor: narrow } = firstPage({ columns: ['w'] });
+      otherDoes('alterTable', { table: 'c.t', dropColumns: ['w'] });
+      assert.equal(one.fail('scan', { tx: 't', table: 'c.t', cursor: narrow }).code, 'NO_SUCH_COLUMN');
+      otherDoes('alterTable', { table: 'c.t', addColumns: { w: { type: 'text', nullable: true } } });
+      assert.equal(one.fail('scan', { tx: 't', table: 'c.t', cursor }).code, 'SCHEMA_CHANGED');
+    });
+
+    test('is told where the table is gone, or is another one', () => {
+      const { cursor } = firstPage();
+      otherDoes('dropTable', { table: 'c.t' });
+      assert.equal(one.fail('scan', { tx: 't', table: 'c.t', cursor }).code, 'NO_SUCH_TABLE');
+      otherDoes('createTable', { table: 'c.t', primaryKey: ['id'], columns });
+      assert.equal(one.fail('scan', { tx: 't', table: 'c.t', cursor }).code, 'SCHEMA_CHANGED');
+    });
+  });
 });

@@ -5,7 +5,7 @@
  */
 import type { KeyRange } from '../../../applier/types.ts';
 import type { RowKey } from '../../../certifier/types.ts';
-import { invalidArgument, tooLarge } from '../errors.ts';
+import { invalidArgument, noSuchIndex, schemaChanged, tooLarge } from '../errors.ts';
 import type { Row } from '../image-codec.ts';
 import type { Transaction } from '../transaction.ts';
 import { booleanOf, columnsOf, limitOf, tableNameOf, tableOf, withColumns } from './arguments.ts';
@@ -49,7 +49,8 @@ function continueScan(transaction: Transaction, message: Message, context: State
     throw invalidArgument('cursor', 'opened in another transaction');
   }
   const limit = limitOf(message);
-  const state = limit === null ? cursor.scan : { ...cursor.scan, limit };
+  const left = asNow(cursor.transaction, cursor.scan);
+  const state = limit === null ? left : { ...left, limit };
   const { rows, lastKey } = rowsOf(cursor.transaction, state, true);
   if (lastKey === null) {
     context.cursors.drop(name);
@@ -57,6 +58,28 @@ function continueScan(transaction: Transaction, message: Message, context: State
   }
   context.cursors.advance(name, behind(state, lastKey));
   return { rows, cursor: name };
+}
+
+/**
+ * The scan at the snapshot of this page, which at READ COMMITTED is another one: the table may have been altered since.
+ *
+ * @throws RequestError NO_SUCH_TABLE, NO_SUCH_INDEX, NO_SUCH_COLUMN, SCHEMA_CHANGED: what it goes by is there no more
+ */
+function asNow(transaction: Transaction, state: ScanState): ScanState {
+  const { table: before, predicate, columns } = state;
+  const table = transaction.table(before.name);
+  if (table === before) return state;
+  const snapshotVersion = transaction.fixSnapshot();
+  if (table.definition.tableId !== before.definition.tableId) {
+    throw schemaChanged({ table: before.name, snapshotVersion });
+  }
+  const index = state.index === null ? null : (table.indexById(state.index.definition.indexId) ?? null);
+  if (state.index !== null && !index?.isValid) throw noSuchIndex(before.name, state.index.name);
+  for (const column of columns ?? []) table.column(column);
+  for (const { column, type } of predicate ?? []) {
+    if ((table.column(column)?.type ?? null) !== type) throw schemaChanged({ table: before.name, snapshotVersion });
+  }
+  return { ...state, table, index };
 }
 
 /**
