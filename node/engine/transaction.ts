@@ -25,6 +25,7 @@ import { isBesideRows, tableIdOf } from './key-codec.ts';
 import type { Limits } from './limits.ts';
 import type { LockEvents, LockOwner, RowLocks } from './locks/row-locks.ts';
 import { checkBounds, refusedAt, withIncrements } from './own-increments.ts';
+import { OwnWrites } from './own-writes.ts';
 import { isTime, type PastPlace, shownNamed, shownTime } from './past-place.ts';
 import { ReadSet } from './read-set.ts';
 import type { Replica, SnapshotHandle } from './replica.ts';
@@ -116,6 +117,8 @@ export class Transaction implements Buffered, LockOwner {
   #snapshot: SnapshotHandle | null = null;
   #isReleased = false;
   readonly #rows = new Map<RowKey, BufferedRow>();
+  /** Null: nobody has asked since something was written. */
+  #ownWrites: OwnWrites | null = null;
   readonly #tables: Table[] = [];
   /** Of the buffered rows, and of what savepoints keep of them. */
   #bytes = 0;
@@ -324,10 +327,9 @@ export class Transaction implements Buffered, LockOwner {
   scan(from: RowKey, to: RowKey, reverse: boolean): Iterable<readonly [RowKey, Uint8Array]> {
     const stored = this.#setup.replica.scan({ from, to }, this.fixSnapshot(), reverse);
     if (this.#writtenRows === 0) return stored;
-    const own: [RowKey, BufferedRow][] = [];
-    for (const [key, row] of this.#rows) if (row.isWritten && key >= from && key < to) own.push([key, row]);
+    this.#ownWrites ??= new OwnWrites(this.#rows);
+    const own = this.#ownWrites.between(from, to);
     if (own.length === 0) return stored;
-    own.sort(([left], [right]) => (left < right ? -1 : 1));
     if (reverse) own.reverse();
     // One that nobody comes to, as behind a limit, is none of the statement's concern.
     return merged(stored, own, { reverse, imageOf: (key, row) => this.#ownImage(key, row) });
@@ -371,6 +373,7 @@ export class Transaction implements Buffered, LockOwner {
     this.#existence?.clear();
     this.#tables.length = 0;
     this.#rows.clear();
+    this.#ownWrites = null;
     this.#writtenRows = 0;
     this.#writtenEntries = 0;
     this.#shrink(this.#bytes);
@@ -416,6 +419,7 @@ export class Transaction implements Buffered, LockOwner {
       for (const { key } of changes) bytes += savepoints.sizeToKeep(key, this.#rows.get(key) ?? null);
     }
     this.#grow(bytes);
+    this.#ownWrites = null;
     for (const { key, image, increments } of changes) {
       const row = this.#rows.get(key);
       savepoints?.keep(key, row === undefined ? null : { ...row });
@@ -497,6 +501,7 @@ export class Transaction implements Buffered, LockOwner {
    */
   rollBackTo(name: string): void {
     const savepoints = this.#savepoints!;
+    this.#ownWrites = null;
     let shrunk = savepoints.bytes;
     savepoints.rollBackTo(name, (key, before) => {
       const row = this.#rows.get(key)!;
@@ -575,6 +580,7 @@ export class Transaction implements Buffered, LockOwner {
     this.#statements?.release();
     this.#shrink(this.#bytes);
     this.#rows.clear();
+    this.#ownWrites = null;
     this.#writtenRows = 0;
     this.#writtenEntries = 0;
     this.#savepoints = null;
