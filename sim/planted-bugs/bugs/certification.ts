@@ -9,8 +9,8 @@ export const CERTIFICATION_BUGS: readonly SoughtBug[] = [
     changes: [
       {
         file: 'node/engine/member/replicated-state.ts',
-        find: 'const capacity = variables.tunedCapacity;',
-        replace: 'const capacity = Number(definition.options[CERTIFICATION_CAPACITY]);',
+        find: 'certifier.restoreCapacity(variables.tunedCapacity);',
+        replace: 'certifier.restoreCapacity(Number(definition.options[CERTIFICATION_CAPACITY]));',
       },
     ],
   },
@@ -83,8 +83,8 @@ export const CERTIFICATION_BUGS: readonly SoughtBug[] = [
     changes: [
       {
         file: 'node/engine/transaction.ts',
-        find: 'return this.#statements!.firstTouch(key)?.snapshotVersion ?? this.#existence!.seenAt(key)!;',
-        replace: 'return this.#statements!.last!;',
+        find: 'const snapshotVersion = this.#statements!.firstTouch(key)?.snapshotVersion ?? this.#existence?.seenAt(key);',
+        replace: 'const snapshotVersion = this.#statements!.last ?? undefined;',
       },
     ],
   },
