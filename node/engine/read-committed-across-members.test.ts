@@ -102,6 +102,44 @@ describe('READ COMMITTED across members', () => {
     assert.equal(one.fail('commit', { tx: 't' }).item, 'reference');
   });
 
+  describe('what a statement did that was undone is not certified', () => {
+    const orphans = () => other.do('scan', { table: 'c.child', where: { parent: 1 } }).rows;
+
+    test('of a key that ends: who refers to it meanwhile has won', () => {
+      one.do('delete', { tx: 't', table: 'c.parent', key: 1 });
+      one.do('savepoint', { tx: 't', name: 's' });
+      otherDoes('insert', { table: 'c.child', row: { id: 2, parent: 1 } });
+      one.do('insert', { tx: 't', table: 'c.parent', row: { id: 1 } });
+      one.do('rollbackTo', { tx: 't', name: 's' });
+      assert.equal(one.fail('commit', { tx: 't' }).item, 'reference');
+      everywhere();
+      assert.notEqual(other.do('get', { table: 'c.parent', key: 1 }), null);
+    });
+
+    test('of a key that is referred to: who ends it meanwhile has won', () => {
+      one.do('insert', { tx: 't', table: 'c.child', row: { id: 2, parent: 1 } });
+      one.do('savepoint', { tx: 't', name: 's' });
+      otherDoes('delete', { table: 'c.parent', key: 1 });
+      one.do('insert', { tx: 't', table: 'c.parent', row: { id: 1 } });
+      one.do('rollbackTo', { tx: 't', name: 's' });
+      assert.equal(one.fail('commit', { tx: 't' }).item, 'reference');
+      everywhere();
+      assert.deepEqual(orphans(), []);
+    });
+
+    test('and a statement that sees the key again is', () => {
+      one.do('savepoint', { tx: 't', name: 's' });
+      one.do('insert', { tx: 't', table: 'c.child', row: { id: 2, parent: 1 } });
+      one.do('rollbackTo', { tx: 't', name: 's' });
+      otherDoes('delete', { table: 'c.parent', key: 1 });
+      otherDoes('insert', { table: 'c.parent', row: { id: 1 } });
+      one.do('insert', { tx: 't', table: 'c.child', row: { id: 2, parent: 1 } });
+      one.do('commit', { tx: 't' });
+      everywhere();
+      assert.equal(orphans().length, 1);
+    });
+  });
+
   describe('a cursor in a transaction', () => {
     const columns = { id, v: optional };
 

@@ -520,6 +520,7 @@ export class Transaction implements Buffered, LockOwner {
       }
     });
     this.#shrink(shrunk - savepoints.bytes);
+    this.#existence?.rolledBack();
   }
 
   /** What the transaction does to what foreign keys refer to, as it stands. */

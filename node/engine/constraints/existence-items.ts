@@ -36,6 +36,8 @@ export class ExistenceItems {
    * whether a key exists is what has to be so at the end, whatever it was in between.
    */
   readonly #seenAt = new Map<RowKey, SequenceNumber>();
+  /** Of each key the first of these. */
+  readonly #firstSeenAt = new Map<RowKey, SequenceNumber>();
 
   /** `isFirst`: it was not written before by the transaction, or that was undone. */
   rowWritten({ key, constraints, before, after }: ExistenceChange, on: { isFirst: boolean; at: SequenceNumber }): void {
@@ -65,6 +67,15 @@ export class ExistenceItems {
 
   seen(key: RowKey, snapshotVersion: SequenceNumber): void {
     this.#seenAt.set(key, snapshotVersion);
+    if (!this.#firstSeenAt.has(key)) this.#firstSeenAt.set(key, snapshotVersion);
+  }
+
+  /**
+   * Statements were undone, perhaps the last that saw a key: what is left of the transaction was allowed at an older snapshot,
+   * and the first is that or one before it. A statement that sees the key again sees all that is left.
+   */
+  rolledBack(): void {
+    for (const [key, first] of this.#firstSeenAt) this.#seenAt.set(key, first);
   }
 
   /** Undefined: nobody asked. */
@@ -105,6 +116,7 @@ export class ExistenceItems {
   clear(): void {
     this.#rows.clear();
     this.#seenAt.clear();
+    this.#firstSeenAt.clear();
   }
 }
 
