@@ -296,6 +296,11 @@ export const ORDER_BUGS: readonly SoughtBug[] = [
         find: 'for (const voter of this.#voters) counted.push(of(voter));',
         replace: 'for (const { progress } of this.#replicas) counted.push(of(progress));',
       },
+      {
+        file: 'gcs/core/consensus/leadership.ts',
+        find: 'return membership.isVoter(to) ? log.lastIndex : log.chosenUpTo;',
+        replace: 'return log.lastIndex;',
+      },
     ],
   },
   {
