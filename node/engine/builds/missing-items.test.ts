@@ -5,7 +5,11 @@ import { testImageCodec } from '../testing/image-codec.ts';
 import { testWorld } from '../testing/solo-replica.ts';
 import { lookForMissing } from './missing-items.ts';
 
-const COLUMNS = { id: { type: 'integer' }, town: { type: 'text', nullable: true } };
+const COLUMNS = {
+  id: { type: 'integer' },
+  town: { type: 'text', nullable: true },
+  visits: { type: 'integer', default: 0 },
+};
 
 /** A table of three towns with an index being built, and what its rows lack. */
 function lacking() {
@@ -59,4 +63,16 @@ test('H17: entries are not added to a table that was altered meanwhile', () => {
   const found = look();
   client.do('alterTable', { table: 'a.b', drop: ['byTown'] });
   assert.equal(commit(found), 'conflict');
+});
+
+test('H8: a counter that never rests in the rows that lack entries does not keep these from being added', () => {
+  const { client, look, commit } = lacking();
+  const found = look();
+  client.do('begin', { tx: 't' });
+  client.do('increment', { tx: 't', table: 'a.b', key: 2, column: 'visits', by: 1 });
+  client.do('increment', { table: 'a.b', key: 1, column: 'visits', by: 1 });
+  assert.equal(commit(found), 'committed');
+  assert.equal(look().transaction, null);
+  // Nor is an increment refused for them.
+  client.do('commit', { tx: 't' });
 });

@@ -3,9 +3,12 @@
  * refer to must exist. Looked for at one snapshot, a run of rows at a time; or a row is found that the alteration cannot be
  * made with.
  *
- * Each row that lacks something is checked by the transaction that adds it: if the row is written meanwhile, that is
- * refused, and whoever wrote the row has seen to its entries (H17). What a row refers to becomes a `reference` together with
- * its entry, so that whoever takes the referenced row away either finds the entry or conflicts.
+ * Each row that lacks something is certified by the transaction that adds it: if the row is put or deleted meanwhile, that
+ * is refused, and whoever did it has seen to the row's entries (H17). The item is a `reference`, with which increments
+ * commute: no column of an index, or of a foreign key, is ever incremented, so that a counter which never rests delays no
+ * build. It leaves a shared writer, to which whoever puts, deletes or checks the row at an older snapshot loses, once; who puts
+ * or deletes it would lose for the entry in any case. What a row refers to becomes a `reference` together with its entry, so
+ * that whoever takes the referenced row away either finds the entry or conflicts.
  */
 import type { RowKey, Transaction, WriteSetItem } from '../../../certifier/types.ts';
 import { binaryStringOf, type SequenceNumber } from '../../../gcs/base/index.ts';
@@ -72,7 +75,7 @@ class Look {
   readonly #indexes: readonly TableIndex[];
   readonly #foreignKeys: readonly ForeignKey[];
   readonly #touched = new Set<Table>();
-  readonly #checks: WriteSetItem[] = [];
+  readonly #rows: WriteSetItem[] = [];
   readonly #entries = new Map<RowKey, Uint8Array>();
   readonly #references = new Set<RowKey>();
 
@@ -120,7 +123,7 @@ class Look {
     if (this.#entries.size === 0) return null;
     const writeSet: WriteSetItem[] = [];
     for (const { catalogItem } of this.#touched) writeSet.push(catalogItem);
-    writeSet.push(...this.#checks);
+    writeSet.push(...this.#rows);
     for (const [key, image] of this.#entries) writeSet.push({ key, kind: 'put', image });
     for (const key of this.#references) writeSet.push({ key, kind: 'reference', image: null });
     return { snapshotVersion: this.#snapshot, writeSet };
@@ -133,7 +136,7 @@ class Look {
       if (failure !== null) return failure;
     }
     const isMissing = this.#entries.size > entriesBefore;
-    if (isMissing) this.#checks.push({ key, kind: 'check', image: null });
+    if (isMissing) this.#rows.push({ key, kind: 'reference', image: null });
     for (const foreignKey of this.#foreignKeys) {
       const values = foreignKey.valuesReferredToBy(row);
       if (values === null) continue;

@@ -147,6 +147,8 @@ export class SoloReplica implements Replica {
   readonly #clock: Clock;
   readonly #rows = new Map<RowKey, Version[]>();
   readonly #writers = new Map<RowKey, SequenceNumber>();
+  /** Who put or deleted a row last, or marked a key; not who incremented it. */
+  readonly #exclusive = new Map<RowKey, SequenceNumber>();
   /** Who began last to refer to a key. */
   readonly #referrers = new Map<RowKey, SequenceNumber>();
   /** Who deleted the row last. */
@@ -523,7 +525,8 @@ export class SoloReplica implements Replica {
     if (writeSet.length === 0) throw new Error('a write set is not empty');
     for (const { key, kind, snapshotVersion: own = snapshotVersion } of writeSet) {
       const referrer = kind === 'reference' || kind === 'delta' ? 0 : (this.#referrers.get(key) ?? 0);
-      const sequenceNumber = Math.max((kind === 'delta' ? this.#deleters : this.#writers).get(key) ?? 0, referrer);
+      const writers = kind === 'delta' ? this.#deleters : kind === 'reference' ? this.#exclusive : this.#writers;
+      const sequenceNumber = Math.max(writers.get(key) ?? 0, referrer);
       if (sequenceNumber > own) {
         return { kind: 'conflict', key, found: 'item', winner: { sequenceNumber, origin: 0 }, phase: 'group' };
       }
@@ -555,6 +558,7 @@ export class SoloReplica implements Replica {
     for (const { key, kind } of transaction.writeSet) {
       if (kind === 'mark') this.#writers.set(key, sequenceNumber);
       else if (kind === 'reference') this.#referrers.set(key, sequenceNumber);
+      if (kind === 'put' || kind === 'delete' || kind === 'mark') this.#exclusive.set(key, sequenceNumber);
     }
     const { commitTime } = this.#publish(sequenceNumber, { writes, schema: null });
     if (attribute !== null) {
