@@ -14,7 +14,7 @@ export function conflictError(
       touchedTable(tableId: number): Table | undefined;
       certifiedAgainst(key: RowKey): SequenceNumber;
     };
-    readonly replica: Pick<Replica, 'groupId' | 'memberIdOf'>;
+    readonly replica: Pick<Replica, 'groupId' | 'memberIdOf' | 'tableById'>;
   },
 ): RequestError {
   const { transaction, replica } = about;
@@ -32,7 +32,7 @@ export function conflictError(
     return schemaChanged({ table: name, snapshotVersion, winner: winnerFacts });
   }
   return certificationConflict({
-    table: table?.name ?? `(table id ${tableIdOf(key)})`,
+    table: tableName(key, table, replica),
     ...shown,
     item: found === 'range' ? 'range' : shown.item,
     snapshotVersion,
@@ -41,7 +41,7 @@ export function conflictError(
     ...(structure !== undefined && {
       reason: 'dangerous structure' as const,
       before: structure.before && {
-        ...rowOf(structure.before.key, transaction.touchedTable(tableIdOf(structure.before.key))),
+        ...rowOf(structure.before.key, transaction.touchedTable(tableIdOf(structure.before.key)), replica),
         gtid: `${replica.groupId}:${structure.before.by.sequenceNumber}`,
         member: replica.memberIdOf(structure.before.by.origin),
       },
@@ -49,6 +49,16 @@ export function conflictError(
   });
 }
 
-function rowOf(key: RowKey, table: Table | undefined): { table: string; key: unknown } {
-  return { table: table?.name ?? `(table id ${tableIdOf(key)})`, key: showKey(key, table)?.key ?? null };
+function rowOf(
+  key: RowKey,
+  table: Table | undefined,
+  replica: Pick<Replica, 'tableById'>,
+): { table: string; key: unknown } {
+  return { table: tableName(key, table, replica), key: showKey(key, table)?.key ?? null };
+}
+
+/** A transaction may lose at a row of a table that it only looked into: to see whether others refer to a row. */
+function tableName(key: RowKey, table: Table | undefined, replica: Pick<Replica, 'tableById'>): string {
+  const tableId = tableIdOf(key);
+  return table?.name ?? replica.tableById(tableId)?.name ?? `(table id ${tableId})`;
 }

@@ -305,6 +305,17 @@ test('a violation that was answered still has to be one when the transaction com
   assert.equal(client.fail('commit', { tx: 't' }).code, 'CERTIFICATION_CONFLICT');
 });
 
+test('who loses at a row that it only saw to refer to another is told the table', () => {
+  const { client, connect } = shop();
+  client.do('insert', order(3, 1));
+  client.do('begin', { tx: 't', onError: 'continue' });
+  client.fail('delete', { tx: 't', table: PARENT, key: 1 });
+  client.do('insert', { tx: 't', table: PARENT, row: { id: 2 } });
+  connect().do('delete', { table: CHILD, key: 3 });
+  const { code, table, key } = client.fail('commit', { tx: 't' });
+  assert.deepEqual([code, table, key], ['CERTIFICATION_CONFLICT', CHILD, 3]);
+});
+
 test('pipelined, a row and those that refer to it are written one after the other', () => {
   const { client, replica } = shop('restrict');
   const requests = [
