@@ -62,8 +62,8 @@ export const SESSION_BUGS: readonly SoughtBug[] = [
     changes: [
       {
         file: 'node/engine/transaction.ts',
-        find: 'for (const [key, row] of this.#rows) if (row.isWritten && key',
-        replace: 'for (const [key, row] of this.#rows) if (row.isWritten && row.image !== null && key',
+        find: 'const own = this.#ownWrites.between(from, to);',
+        replace: 'const own = this.#ownWrites.between(from, to).filter(([, row]) => row.image !== null);',
       },
     ],
   },
