@@ -66,6 +66,7 @@ export const ALTERATION_BUGS: readonly SoughtBug[] = [
     name: 'dropped-index-not-cleared',
     breaks: 'H17',
     scenario: 'member',
+    isRare: true,
     changes: [
       {
         file: 'node/engine/member/publication.ts',

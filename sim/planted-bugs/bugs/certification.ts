@@ -410,6 +410,7 @@ export const CERTIFICATION_BUGS: readonly SoughtBug[] = [
     name: 'round-before-settled',
     breaks: 'H18',
     scenario: 'member',
+    isRare: true,
     changes: [
       {
         file: 'applier/flush-rounds.ts',

@@ -30,6 +30,7 @@ export const INCREMENT_BUGS: readonly SoughtBug[] = [
     name: 'increment-of-a-row-that-was-read-commutes',
     breaks: 'H8',
     scenario: 'member',
+    isRare: true,
     changes: [
       {
         file: 'node/engine/transaction.ts',
@@ -87,6 +88,7 @@ import { writesOf } from './resolved-increments.ts';`,
     name: 'increment-blind-to-its-own-batch',
     breaks: 'H9',
     scenario: 'member',
+    isRare: true,
     changes: [
       {
         file: 'node/engine/member/replicated-state.ts',

@@ -43,6 +43,7 @@ export const SERIAL_BUGS: readonly SoughtBug[] = [
     name: 'serial-places-forgotten-at-rebuild',
     breaks: 'H3',
     scenario: 'member',
+    isRare: true,
     changes: [
       {
         file: 'node/engine/member/replay.ts',
